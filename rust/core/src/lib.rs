@@ -1,0 +1,18 @@
+//! What happens per packet, with no socket, clock or entropy of its own.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`identity`] | keys, the memory-hard address hash, signatures, key agreement (01, 2) |
+//! | [`packet`] | layouts of packet heads and fragments, and their mutable bits (01, 1.5, 3.1, 4.1) |
+//! | [`keys`] | cipher suites: seal and open a packet in place (01, 3.4-3.8) |
+//! | [`compress`] | LZ4 payload compression (01, 3.11) |
+//! | [`fragment`] | cutting packets and the bounded reassembly buffer (01, 4) |
+
+#![forbid(unsafe_code)]
+
+pub mod compress;
+pub mod fragment;
+pub mod identity;
+pub mod keys;
+pub mod packet;
+mod salsa;

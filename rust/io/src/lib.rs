@@ -1,0 +1,1 @@
+//! Batched UDP and TAP input and output on Linux.

@@ -1,0 +1,188 @@
+"""The only door to Rust: protocol primitives, the packet codec, the switch, and its I/O driver.
+
+Addresses are 40-bit ``int``, network IDs and packet IDs 64-bit ``int``, MACs 48-bit ``int``, times
+``int`` milliseconds since the Unix epoch. A physical endpoint is ``(ip, port)`` with 4 or 16 bytes of
+IP; a path is ``(socket, ip, port)``, where ``socket`` is the number the host gave to a bound UDP socket.
+Misuse (a key of the wrong length, a reserved address) raises ``ValueError``; what a peer sent never does.
+"""
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias, final
+
+Endpoint: TypeAlias = tuple[bytes, int]
+Path: TypeAlias = tuple[int, bytes, int]
+
+# --- identity (specification 01, section 2) -------------------------------------------------------
+
+def memory_hard_digest(public_key: bytes) -> bytes:
+    """64-byte digest of a 64-byte public key (2.2)."""
+
+def generate_identity(seed: bytes, threads: int) -> tuple[int, bytes, bytes]:
+    """Search for (address, public key, private key) from a 32-byte seed on ``threads`` threads (2.3)."""
+
+def validate_identity(address: int, public_key: bytes) -> bool:
+    """Whether the address fits the key by the memory-hard hash and is not reserved (2.4)."""
+
+def public_key_of(private_key: bytes) -> bytes:
+    """64-byte public key of a 64-byte private key (2.1)."""
+
+def sign(private_key: bytes, message: bytes) -> bytes:
+    """96-byte signature (2.8)."""
+
+def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether the 96-byte signature holds; False for any other length (2.8)."""
+
+def agree(private_key: bytes, public_key: bytes, length: int = 48) -> bytes:
+    """The permanent key K of two identities, or more bytes of the same function (2.9)."""
+
+def kbkdf(key: bytes, label: int, context: int = 0, counter: int = 0) -> bytes:
+    """48 bytes derived from the 48-byte K (2.10)."""
+
+# --- packet (specification 01, sections 3 and 4) --------------------------------------------------
+
+@final
+class SessionKey:
+    """The scheduled keys of one pair of identities."""
+
+    def __new__(cls, key: bytes) -> SessionKey:
+        """From the 48-byte K."""
+    @property
+    def aes_k0(self) -> bytes: ...
+    @property
+    def aes_k1(self) -> bytes: ...
+    def seal(self, packet: bytes, suite: int) -> bytes:
+        """Armour a whole plain packet with suite 0, 1 or 3; the fragmented flag is kept (3.5, 3.6)."""
+    def open(self, packet: bytes) -> bytes | None:
+        """The packet with its body in the clear (flags as received), or None if it does not authenticate.
+
+        Suites 0, 1 and 3 only. The payload is not decompressed.
+        """
+    def mask_hello_tail(self, packet_id: int, tail: bytes) -> bytes:
+        """Encrypt or decrypt the tail of a HELLO (3.8)."""
+
+def compress(packet: bytes) -> bytes:
+    """Compress the payload of a plain packet where that makes it shorter, and set the verb's flag (3.11)."""
+
+def decompress(packet: bytes) -> bytes | None:
+    """Undo `compress`; the packet itself where the flag is clear; None if malformed or too large."""
+
+def fragment(packet: bytes, mtu: int) -> list[bytes]:
+    """Cut an armoured packet whose fragmented flag is already set as needed into datagrams (4.2)."""
+
+@final
+class Reassembler:
+    """The bounded reassembly buffer the switch uses, by itself (4.3)."""
+
+    def __new__(cls, slots: int = 32) -> Reassembler: ...
+    def accept(self, datagram: bytes, now: int) -> bytes | None:
+        """Feed a fragmented head or a fragment; the whole packet once its last piece is in."""
+
+# --- the switch -----------------------------------------------------------------------------------
+
+@final
+class Punt:
+    """Something the switch has no entry for. ``kind`` says which of the fields are set (see `effects`)."""
+
+    kind: str
+    path: Path | None
+    source: int
+    destination: int
+    packet_id: int
+    hops: int
+    suite: int
+    verb: int
+    network: int
+    mac: int
+    adi: int
+    limit: int
+    reason: str
+    data: bytes
+
+@final
+class Output:
+    """What one call of the switch produced."""
+
+    datagrams: list[tuple[int, bytes, int, bytes]]
+    """(socket, ip, port, datagram)"""
+    frames: list[tuple[int, bytes]]
+    """(network ID, Ethernet frame with its 14-byte header) for the TAP of that network"""
+    punts: list[Punt]
+
+@final
+class Switch:
+    """The passive per-packet engine. All tables are written by Python; nothing here decides."""
+
+    def __new__(cls, address: int, seed: bytes) -> Switch:
+        """For the node ``address``; ``seed`` (32 bytes) feeds its packet IDs."""
+    def ingest_datagrams(self, batch: Sequence[tuple[int, bytes, int, bytes]], now: int) -> Output: ...
+    def ingest_frames(self, batch: Sequence[tuple[int, bytes]], now: int) -> Output: ...
+    def deliver(
+        self, source: int, path: Path, hops: int, packet_id: int, verb: int, payload: bytes, now: int
+    ) -> Output:
+        """Process again an opened FRAME, EXT_FRAME or MULTICAST_FRAME that was punted as ``gate``."""
+    # sessions and paths
+    def set_session(self, address: int, key: bytes, suite: int) -> None:
+        """Keys (48-byte K) and sending suite (1 or 3) for a peer; keeps its route and its paths."""
+    def remove_session(self, address: int) -> None: ...
+    def set_route(self, address: int, path: Path | None, direct: bool, mtu: int, trusted_path_id: int) -> None:
+        """Where frames for a peer leave: its own path, or (``direct`` False) its relay's; None: punt them."""
+    def set_known_paths(self, address: int, paths: Sequence[Path]) -> None:
+        """The peer's learned paths. Direct packets by any other raise a ``new_path`` punt, one a second."""
+    def set_relay(self, open: bool, upstream: int, path: Path | None) -> None:
+        """Relay for anybody (``open``), else for trusted arrival paths; what goes nowhere else goes upstream."""
+    def trust_path(self, path: Path, now: int) -> None:
+        """A packet by this path proved common membership (02, 4.8)."""
+    def set_trusted_networks(self, networks: Sequence[tuple[bytes, int, int]]) -> None:
+        """(ip, prefix length, trusted path ID): where suite 2 is accepted from (01, 3.7)."""
+    # networks
+    def set_network(self, entry: Any) -> None:
+        """Install or replace a network from `effects.InstallNetwork` (read by attribute)."""
+    def remove_network(self, network: int) -> None: ...
+    def set_member(self, network: int, address: int, admitted: bool, ready: bool, push_due_at: int) -> None:
+        """``admitted``: its frames pass our gate. ``ready``: it holds our credentials, so frames may flow;
+        from ``push_due_at`` on a ``push_due`` punt is raised (one a second) while they go on flowing."""
+    def remove_member(self, network: int, address: int) -> None: ...
+    def set_multicast(
+        self, network: int, mac: int, adi: int, recipients: Sequence[int], gather_limit: int, refresh_at: int
+    ) -> None:
+        """Recipients of a group; from ``refresh_at`` on (or without an entry) frames to it are punted."""
+    def remove_multicast(self, network: int, mac: int, adi: int) -> None: ...
+    # what happened
+    def take_activity(
+        self,
+    ) -> tuple[
+        list[tuple[int, int, int, int, int, int]],
+        list[tuple[int, Path, int]],
+        list[tuple[Path, int, int]],
+    ]:
+        """What changed since the last call: sessions as (address, received_at, frame_received_at,
+        relayed_received_at, trusted_at, sent_at), slots as (address, path, direct valid receive at), and
+        paths as (path, in_at, out_at). 0 stands for never."""
+    def counters(self) -> dict[str, int]:
+        """Every counter by name: ``packets_rx``, ``frames_tx``, ``punts``, ``drop_<reason>``, ..."""
+
+# --- I/O (Linux) ----------------------------------------------------------------------------------
+
+@final
+class Driver:
+    """Threads that bolt a `Switch` to UDP sockets and TAP queues. Raises ``OSError`` from the kernel."""
+
+    def __new__(cls, switch: Switch) -> Driver: ...
+    def add_udp(self, socket: int, ip: bytes, port: int, device: str | None) -> int:
+        """Bind a UDP socket (to a device too, where given) under the host's number; returns the port."""
+    def remove_udp(self, socket: int) -> None: ...
+    def add_tap(self, network: int, name: str, mac: int, mtu: int) -> str:
+        """Open a TAP device for a network, set MAC, MTU and up; returns the interface's name."""
+    def remove_tap(self, network: int) -> None: ...
+    def set_tap_mtu(self, network: int, mtu: int) -> None: ...
+    def transmit(self, socket: int, ip: bytes, port: int, datagram: bytes, ttl: int) -> bool:
+        """Send one datagram of Python's own (ttl 0: the default); False if the kernel refused."""
+    def write_frame(self, network: int, frame: bytes) -> bool: ...
+    def apply(self, output: Output) -> None:
+        """Send the datagrams and frames of an `Output` that Python obtained by itself."""
+    def punt_fd(self) -> int:
+        """An eventfd that is readable while punts wait."""
+    def take_punts(self, limit: int) -> list[Punt]: ...
+    def counters(self) -> dict[str, int]: ...
+    def close(self) -> None:
+        """Stop the threads, close sockets and TAP devices. Idempotent."""

@@ -1,0 +1,1 @@
+"""The console programs. They speak to the service through its HTTP API alone."""

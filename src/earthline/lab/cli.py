@@ -1,0 +1,88 @@
+"""The ``earthline lab`` commands."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from earthline.lab.namespace import LabError, sweep_dead
+from earthline.lab.nat import NatKind
+from earthline.lab.nat_check import EXPECTED, measure
+from earthline.lab.topology import Host, Lab, missing
+
+app = typer.Typer(
+    name="lab", help="Network namespaces with NATs on this machine.", no_args_is_help=True
+)
+_console = Console()
+
+
+@contextlib.contextmanager
+def _ready() -> Iterator[None]:
+    """Say in one line why a lab cannot be built or went wrong, and exit 1."""
+    reason = missing()
+    if reason is not None:
+        typer.echo(f"earthline lab: {reason}", err=True)
+        raise typer.Exit(1)
+    try:
+        yield
+    except LabError as error:
+        typer.echo(f"earthline lab: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+@app.command()
+def up() -> None:
+    """Build a playground: a public host, and a host behind each kind of NAT, until Ctrl-C."""
+    with _ready(), Lab() as lab:
+        hosts = [("public", lab.host("public"))]
+        for index, kind in enumerate(NatKind):
+            lan = "88.0.0.0/24" if kind is NatKind.OPEN else f"192.168.{index}.0/24"
+            hosts.append((kind.value, lab.router(f"{kind}-router", kind, lan).host(kind.value)))
+        _console.print(_playground(hosts))
+        _console.print("Everything is removed on Ctrl-C.")
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.pause()
+
+
+def _playground(hosts: list[tuple[str, Host]]) -> Table:
+    table = Table("network", "address", "a shell inside")
+    for network, host in hosts:
+        table.add_row(
+            network, host.address, f"sudo ip netns exec {host.namespace.name} bash"
+        )
+    return table
+
+
+@app.command()
+def clean() -> None:
+    """Remove the namespaces that dead runs left behind. Those of living ones are not touched."""
+    with _ready():
+        removed = sweep_dead()
+    typer.echo(f"{len(removed)} namespaces removed")
+
+
+@app.command("nat-check")
+def nat_check() -> None:
+    """Measure each kind of NAT and compare it with what its name promises."""
+    table = Table("kind", "mapping", "filtering", "hairpin", "as promised")
+    wrong = 0
+    with _ready(), Lab() as lab:
+        for kind in NatKind:
+            seen = measure(lab, kind)
+            right = seen == EXPECTED[kind]
+            wrong += not right
+            table.add_row(
+                kind, seen.mapping, seen.filtering, _word(seen.hairpin), _word(right)
+            )
+    _console.print(table)
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _word(answer: bool) -> str:
+    return "yes" if answer else "no"

@@ -1,0 +1,160 @@
+"""The home folder: its files, their names and modes, and the lock that keeps a second instance out.
+
+Names and contents are the stock ones (05, 2.1), so that a home may be handed from one to the other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import string
+from pathlib import Path
+
+from earthline.runtime.files import PRIVATE, PUBLIC, read_if_there, remove, write_atomic
+from earthline.wire.identity import SecretIdentity
+from earthline.wire.reader import Malformed, Reader
+from earthline.wire.world import World, WorldKind
+
+DEFAULT_HOME = Path("/var/lib/zerotier-one")
+TOKEN_ALPHABET = string.ascii_lowercase + string.digits
+TOKEN_LENGTH = 24
+
+
+class StartFault(Exception):
+    """Why the service does not start: one line that names the file, or the port, and the fault."""
+
+
+def default_home() -> Path:
+    """``$ZEROTIER_HOME``, else the stock folder (05, 2)."""
+    return Path(os.environ.get("ZEROTIER_HOME") or DEFAULT_HOME)
+
+
+class Home:
+    """Paths and start-up files of one home folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: int | None = None
+
+    @property
+    def planet_file(self) -> Path:
+        return self.path / "planet"
+
+    @property
+    def planet_key_file(self) -> Path:
+        return self.path / "planet.secret"
+
+    @property
+    def settings_file(self) -> Path:
+        return self.path / "local.conf"
+
+    @property
+    def port_file(self) -> Path:
+        return self.path / "zerotier-one.port"
+
+    @property
+    def pid_file(self) -> Path:
+        return self.path / "zerotier-one.pid"
+
+    @property
+    def controller_database(self) -> Path:
+        return self.path / "controller.d" / "controller.sqlite3"
+
+    # --- one instance -----------------------------------------------------------------------------
+
+    def claim(self) -> None:
+        """Create the folder and lock it, or raise `StartFault` with the pid of who holds it.
+
+        The lock belongs to the open file, so it is inherited over a fork and goes with the process,
+        however that ends.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.path / "earthline.lock", os.O_RDWR | os.O_CREAT, PUBLIC)
+        except OSError as error:
+            raise StartFault(f"{self.path}: cannot use this home folder: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+            os.close(descriptor)
+            raise StartFault(
+                f"{self.path}: another instance with pid {holder} already uses this home folder"
+            ) from None
+        self._lock = descriptor
+
+    def write_pid(self) -> None:
+        """Tell the world, and a second instance, who runs here."""
+        assert self._lock is not None
+        pid = str(os.getpid()).encode()
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, pid, 0)
+        write_atomic(self.pid_file, pid)
+
+    def release(self) -> None:
+        """Remove the pid file and give up the lock. Idempotent."""
+        if self._lock is not None:
+            remove(self.pid_file)
+            os.close(self._lock)
+            self._lock = None
+
+    # --- start-up files ---------------------------------------------------------------------------
+
+    def fix_modes(self) -> None:
+        """Secrets are nobody else's business, whoever put them here (05, 2.1)."""
+        for name in ("identity.secret", "authtoken.secret", "metricstoken.secret", "planet.secret"):
+            with contextlib.suppress(FileNotFoundError):
+                (self.path / name).chmod(PRIVATE)
+
+    def load_identity(self) -> SecretIdentity | None:
+        """The stored identity, None if there is none yet; `StartFault` if it is unusable."""
+        path = self.path / "identity.secret"
+        text = read_if_there(path)
+        if text is None:
+            return None
+        try:
+            identity = SecretIdentity.parse(text.decode("ascii").strip())
+        except (ValueError, UnicodeDecodeError):
+            raise StartFault(f"{path}: this is not a secret identity") from None
+        if not identity.public.locally_valid():
+            raise StartFault(f"{path}: the address does not belong to the key")
+        return identity
+
+    def store_identity(self, identity: SecretIdentity) -> None:
+        """Write both identity files, where they differ."""
+        write_atomic(self.path / "identity.secret", identity.text.encode("ascii"), PRIVATE)
+        write_atomic(self.path / "identity.public", str(identity.public).encode("ascii"))
+
+    def load_planet(self) -> bytes | None:
+        """The stored planet, checked to be one; None if there is none."""
+        data = read_if_there(self.planet_file)
+        if data is None:
+            return None
+        parse_planet(data, str(self.planet_file))
+        return data
+
+    def token(self, name: str) -> str:
+        """An API token (``authtoken`` or ``metricstoken``), made if missing."""
+        path = self.path / f"{name}.secret"
+        stored = read_if_there(path)
+        if stored is not None and (token := stored.decode("ascii", "replace").strip(" \t\r\n")):
+            return token
+        token = "".join(secrets.choice(TOKEN_ALPHABET) for _ in range(TOKEN_LENGTH))
+        write_atomic(path, token.encode(), PRIVATE)
+        return token
+
+
+def parse_planet(data: bytes, name: str) -> World:
+    """A planet out of a file's content; `StartFault` naming the file if it is none."""
+    try:
+        reader = Reader(data)
+        world = World.read(reader)
+        if not reader.done:
+            raise StartFault(f"{name}: {reader.remaining} bytes follow the planet")
+    except Malformed:
+        raise StartFault(f"{name}: this is not a planet") from None
+    if world.kind is not WorldKind.PLANET:
+        raise StartFault(f"{name}: this is a {world.kind.name.lower()}, not a planet")
+    return world

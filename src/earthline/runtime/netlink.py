@@ -1,0 +1,179 @@
+"""What the service asks of the kernel over netlink, and what the kernel tells it unasked."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from pyroute2 import AsyncIPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+from pyroute2.netlink.rtnl import (
+    RTMGRP_IPV4_IFADDR,
+    RTMGRP_IPV6_IFADDR,
+    RTMGRP_LINK,
+)
+
+from earthline.wire.inet import InetAddress
+
+IFF_UP = 0x01
+IFA_F_TEMPORARY = 0x01
+IFA_F_NODAD = 0x02
+IFA_F_DADFAILED = 0x08
+IFA_F_TENTATIVE = 0x40
+RTPROT_STATIC = 4
+RT_SCOPE_UNIVERSE = 0
+RT_SCOPE_LINK = 253
+GATEWAY_METRIC = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A network interface of the host and its usable addresses."""
+
+    index: int
+    name: str
+    up: bool
+    addresses: tuple[InetAddress, ...]
+    """With their prefix lengths in the port."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelRoute:
+    """A route as we install it: on a device, perhaps by way of a gateway."""
+
+    target: InetAddress
+    gateway: InetAddress | None
+    source: InetAddress
+
+
+class Netlink:
+    """One socket for questions and one for news, both of this network namespace."""
+
+    def __init__(self) -> None:
+        self._requests = AsyncIPRoute()
+        self._news = AsyncIPRoute()
+
+    async def __aenter__(self) -> Netlink:
+        await self._requests.__aenter__()
+        await self._news.__aenter__()
+        await self._news.bind(groups=RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._news.__aexit__(kind, error, trace)
+        await self._requests.__aexit__(kind, error, trace)
+
+    async def changes(self) -> AsyncIterator[int]:
+        """The index of each interface whose state or addresses changed, for ever."""
+        while True:
+            async for message in self._news.get():
+                yield int(message.get("index") or 0)
+
+    async def interfaces(self) -> list[Interface]:
+        """All interfaces with their addresses, by index."""
+        addresses: dict[int, list[InetAddress]] = {}
+        async for message in await self._requests.get_addr():
+            if (address := _usable_address(message)) is not None:
+                addresses.setdefault(message["index"], []).append(address)
+        return [
+            Interface(
+                message["index"],
+                message.get("ifname"),
+                bool(message["flags"] & IFF_UP),
+                tuple(sorted(addresses.get(message["index"], ()))),
+            )
+            async for message in await self._requests.get_links()
+        ]
+
+    async def index_of(self, name: str) -> int:
+        """The index of an interface; ``OSError`` if there is none."""
+        try:
+            async for message in await self._requests.get_links(ifname=name):
+                return int(message["index"])
+        except NetlinkError as error:
+            raise OSError(error.code, os.strerror(error.code), name) from None
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV), name)
+
+    async def add_address(self, index: int, address: InetAddress) -> None:
+        """Give an interface an address; one that is there with that prefix is fine.
+
+        IPv6 addresses come without duplicate detection: the controller gave them to us alone.
+        """
+        arguments = _address_arguments(index, address)
+        if address.is_ipv4:
+            arguments["broadcast"] = address.broadcast.ip_text
+        else:
+            arguments["flags"] = IFA_F_NODAD
+        await _tolerant(self._requests.addr("add", **arguments), errno.EEXIST)
+
+    async def remove_address(self, index: int, address: InetAddress) -> None:
+        """Take an address away; one that is gone is fine."""
+        await _tolerant(
+            self._requests.addr("del", **_address_arguments(index, address)),
+            errno.EADDRNOTAVAIL,
+            errno.ENODEV,
+        )
+
+    async def add_route(self, index: int, route: KernelRoute) -> None:
+        """Install a route; one that is there already stays as it is, whoever made it."""
+        arguments = _route_arguments(index, route)
+        await _tolerant(
+            self._requests.route("add", prefsrc=route.source.ip_text, **arguments), errno.EEXIST
+        )
+
+    async def remove_route(self, index: int, route: KernelRoute) -> None:
+        """Take our route away; one that is gone is fine."""
+        await _tolerant(
+            self._requests.route("del", **_route_arguments(index, route)),
+            errno.ESRCH,
+            errno.ENODEV,
+        )
+
+
+def _usable_address(message: Any) -> InetAddress | None:
+    """An address of a dump, unless it is temporary (IPv6), or not yet or never ours to use."""
+    text = message.get("local") or message.get("address")
+    if not text:
+        return None
+    ip = ipaddress.ip_address(text)
+    flags = message.get("flags") or message["flags"]
+    if ip.version == 6 and flags & (IFA_F_TEMPORARY | IFA_F_TENTATIVE | IFA_F_DADFAILED):
+        return None
+    return InetAddress(ip.packed, message["prefixlen"])
+
+
+def _address_arguments(index: int, address: InetAddress) -> dict[str, Any]:
+    return {"index": index, "address": address.ip_text, "prefixlen": address.port}
+
+
+def _route_arguments(index: int, route: KernelRoute) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "dst": str(route.target),
+        "oif": index,
+        "proto": RTPROT_STATIC,
+        "scope": RT_SCOPE_LINK if route.gateway is None else RT_SCOPE_UNIVERSE,
+    }
+    if route.gateway is not None:
+        arguments |= {"gateway": route.gateway.ip_text, "priority": GATEWAY_METRIC}
+    if not route.target.is_ipv4:
+        arguments |= {"family": 10, "scope": RT_SCOPE_UNIVERSE}
+    return arguments
+
+
+async def _tolerant(request: Coroutine[Any, Any, Any], *harmless: int) -> None:
+    """Await a request; its error becomes an ``OSError``, or nothing if it is harmless."""
+    try:
+        await request
+    except NetlinkError as error:
+        if error.code not in harmless:
+            raise OSError(error.code, os.strerror(error.code)) from None

@@ -1,0 +1,108 @@
+"""What the user lets a network do to this host, and which items of its configuration that covers.
+
+``networks.d/<nwid>.local.conf`` (05, 2.4) and the rules of 05, 8.4 and 03, 9.2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from earthline.runtime.files import read_if_there, write_atomic
+from earthline.wire.inet import InetAddress, Scope
+
+NEVER = frozenset({Scope.NONE, Scope.MULTICAST, Scope.LOOPBACK, Scope.LINK_LOCAL})
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """Local permissions of one network."""
+
+    managed: bool = True
+    whitelist: tuple[InetAddress, ...] = ()
+    """With ``managed``: only items inside one of these IP networks; empty: all."""
+    global_: bool = False
+    default: bool = False
+    dns: bool = False
+
+    def allow(self, item: InetAddress) -> bool:
+        """Whether an address or a route's target, its prefix length in the port, is applied."""
+        if not self.managed or (self.whitelist and not self._listed(item)):
+            return False
+        if item.port == 0 and not any(item.ip):
+            return self.default
+        if item.scope in NEVER:
+            return False
+        return self.global_ if item.scope is Scope.GLOBAL else True
+
+    def _listed(self, item: InetAddress) -> bool:
+        return any(entry.port <= item.port and entry.contains(item) for entry in self.whitelist)
+
+    def changed(self, changes: dict[str, object]) -> Permissions:
+        """With the booleans of an API request taken over; all else in it is ignored (05, 7.7)."""
+        names = {
+            "allowManaged": "managed",
+            "allowGlobal": "global_",
+            "allowDefault": "default",
+            "allowDNS": "dns",
+        }
+        taken = {
+            field: changes[key] for key, field in names.items() if isinstance(changes.get(key), bool)
+        }
+        return replace(self, **taken) if taken else self
+
+
+def permissions_file(home: Path, network: int) -> Path:
+    return home / "networks.d" / f"{network:016x}.local.conf"
+
+
+def load_permissions(home: Path, network: int) -> Permissions:
+    """The stored permissions, or the defaults."""
+    data = read_if_there(permissions_file(home, network)) or b""
+    lines = data.decode("utf-8", "replace").splitlines()
+    values = dict(line.strip().split("=", 1) for line in lines if "=" in line)
+    managed, whitelist = _managed(values.get("allowManaged", ""))
+    return Permissions(
+        managed=managed,
+        whitelist=whitelist,
+        global_=_truth(values.get("allowGlobal", "")),
+        default=_truth(values.get("allowDefault", "")),
+        dns=_truth(values.get("allowDNS", "")),
+    )
+
+
+def store_permissions(home: Path, network: int, permissions: Permissions) -> None:
+    """Write the file; a whitelist is kept."""
+    if permissions.managed and permissions.whitelist:
+        managed = ",".join(str(entry) for entry in permissions.whitelist)
+    else:
+        managed = str(int(permissions.managed))
+    lines = (
+        f"allowManaged={managed}",
+        f"allowGlobal={int(permissions.global_)}",
+        f"allowDefault={int(permissions.default)}",
+        f"allowDNS={int(permissions.dns)}",
+    )
+    write_atomic(permissions_file(home, network), ("\n".join(lines) + "\n").encode())
+
+
+def _truth(value: str) -> bool:
+    return value[:1] in {"1", "t", "T"}
+
+
+def _managed(value: str) -> tuple[bool, tuple[InetAddress, ...]]:
+    if not value:
+        return True, ()
+    if len(value) <= 5:
+        return _truth(value), ()
+    return True, tuple(_networks(value))
+
+
+def _networks(value: str) -> list[InetAddress]:
+    found = []
+    for text in value.split(","):
+        try:
+            found.append(InetAddress.parse(text.strip()))
+        except ValueError:
+            continue
+    return found

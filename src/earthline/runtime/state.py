@@ -1,0 +1,89 @@
+"""State objects of the node on disk: `Store` commands become files, files become `StateLoaded`.
+
+| kind    | key        | file                         |
+|---------|------------|------------------------------|
+| planet  | 0          | ``planet``                   |
+| moon    | world ID   | ``moons.d/<16 hex>.moon``    |
+| network | network ID | ``networks.d/<16 hex>.conf`` |
+| peer    | address    | ``peers.d/<10 hex>.peer``    |
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from earthline.effects import StateLoaded, Store
+from earthline.runtime.files import remove, write_atomic
+
+PEER_MAX_AGE_MS = 30 * 24 * 3600 * 1000
+PEERS_LOADED = 4096
+"""At most so many remembered peers are handed to the node at start, the newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    folder: str
+    name: re.Pattern[str]
+    digits: int
+    suffix: str
+
+
+KINDS = {
+    "moon": _Kind("moons.d", re.compile(r"[0-9a-fA-F]{16}\.moon"), 16, ".moon"),
+    "network": _Kind("networks.d", re.compile(r"[0-9a-fA-F]{16}\.conf"), 16, ".conf"),
+    "peer": _Kind("peers.d", re.compile(r"[0-9a-fA-F]{10}\.peer"), 10, ".peer"),
+}
+
+
+class StateFiles:
+    """The node's memory in a home folder."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+
+    def path_of(self, kind: str, key: int) -> Path:
+        """Where a state object lives."""
+        if kind == "planet":
+            return self._home / "planet"
+        layout = KINDS[kind]
+        return self._home / layout.folder / f"{key:0{layout.digits}x}{layout.suffix}"
+
+    def store(self, command: Store) -> None:
+        """Write or delete a state object. A peer is a hint, and need not survive a power loss."""
+        path = self.path_of(command.kind, command.key)
+        if command.data is None:
+            remove(path)
+        else:
+            write_atomic(path, command.data, durable=command.kind != "peer")
+        if command.kind == "network" and command.data is None:
+            remove(path.with_suffix(".local.conf"))
+
+    def load(self, kind: str) -> Iterator[StateLoaded]:
+        """Every stored object of a kind, by key."""
+        layout = KINDS[kind]
+        for path in self._files(kind):
+            key = int(path.name[: layout.digits], 16)
+            yield StateLoaded(kind, key, path.read_bytes())
+
+    def load_peers(self, now: int) -> Iterator[StateLoaded]:
+        """The newest remembered peers; those of more than 30 days are deleted (02, 3.3)."""
+        aged = sorted(
+            ((path.stat().st_mtime_ns // 1_000_000, path) for path in self._files("peer")),
+            reverse=True,
+        )
+        for modified_at, path in aged:
+            if now - modified_at > PEER_MAX_AGE_MS:
+                remove(path)
+        for modified_at, path in aged[:PEERS_LOADED]:
+            if now - modified_at <= PEER_MAX_AGE_MS:
+                yield StateLoaded("peer", int(path.stem, 16), path.read_bytes())
+
+    def _files(self, kind: str) -> list[Path]:
+        layout = KINDS[kind]
+        folder = self._home / layout.folder
+        if not folder.is_dir():
+            return []
+        return sorted(path for path in folder.iterdir() if layout.name.fullmatch(path.name))

@@ -1,0 +1,240 @@
+"""A simulated computer: the real `Node` on the real `Switch`, with virtual sockets, TAPs and disk."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from earthline import effects
+from earthline._native import Output, Switch
+from earthline.controller.authority import Authority
+from earthline.controller.store.sqlite import SqliteStore
+from earthline.host import SwitchHost
+from earthline.node import Node
+from earthline.sim.clock import Clock, Timer
+from earthline.sim.internet import Internet, Segment
+from earthline.sim.link import Link
+from earthline.sim.nat import Endpoint
+from earthline.sim.nic import Nic
+from earthline.wire.identity import SecretIdentity
+from earthline.wire.inet import InetAddress
+from earthline.wire.multicast import group_of_ip
+
+DEFAULT_PORT = 9993
+ALL_SOCKETS = -1
+ALL_HOSTS_GROUP = (0x01005E000001, 0)
+
+
+class SimHost:
+    """One node. `crash` and `start` take it down and up; what it stored stays."""
+
+    def __init__(
+        self,
+        name: str,
+        identity: SecretIdentity,
+        ip: bytes,
+        segment: Segment,
+        internet: Internet,
+        seed: int,
+        link: Link,
+    ) -> None:
+        self.name = name
+        self.identity = identity
+        self.ip = ip
+        self.segment = segment
+        self.link = link
+        self.nics: dict[int, Nic] = {}
+        self.reports: list[effects.Report] = []
+        self.disk: dict[tuple[str, int], bytes] = {}
+        self.authority: Authority | None = None
+        self._internet = internet
+        self._clock: Clock = internet.clock
+        self._entropy = random.Random(f"{seed}/{name}")
+        self._sockets: dict[int, int] = {1: DEFAULT_PORT}
+        self._wake: Timer | None = None
+        self._authority_wake: Timer | None = None
+        self._work: deque[Callable[[], None]] = deque()
+        self._working = False
+        self.running = False
+
+    @property
+    def address(self) -> int:
+        """The node's 40-bit address."""
+        return self.identity.address
+
+    # Life
+
+    def start(self) -> None:
+        """Make a new node and switch, and give it back what was stored."""
+        self.node = Node(self.identity, self._entropy.randbytes, self._clock.now)
+        self.switch = Switch(self.address, self._entropy.randbytes(32))
+        self.adapter = SwitchHost(self.switch)
+        self.running = True
+        stored = sorted(self.disk.items(), key=lambda item: (item[0][0] != "planet", item[0]))
+        for (kind, key), data in stored:
+            self.tell(effects.StateLoaded(kind, key, data))
+        self._announce_sockets()
+
+    def crash(self) -> None:
+        """Vanish without a word."""
+        self.running = False
+        self.nics.clear()
+        self._work.clear()
+        if self._wake is not None:
+            self._wake.cancel()
+
+    def become_controller(self) -> Authority:
+        """Serve networks from this node, out of a store in memory."""
+        self.authority = Authority(self.identity, SqliteStore(":memory:"), self._entropy.randbytes)
+        return self.authority
+
+    def move(self, ip: bytes, segment: Segment) -> None:
+        """Take the host to another network, as a laptop is taken home."""
+        del self.segment.hosts[self.ip]
+        self.ip, self.segment = ip, segment
+        segment.hosts[ip] = self
+        self._announce_sockets()
+
+    def _announce_sockets(self) -> None:
+        sockets = tuple(
+            (number, InetAddress(self.ip, port)) for number, port in self._sockets.items()
+        )
+        self.tell(effects.SocketsChanged(sockets))
+
+    # What the user does
+
+    def join(self, network: int) -> None:
+        """Join a network."""
+        self.command(effects.Join(network))
+
+    def leave(self, network: int) -> None:
+        """Leave a network."""
+        self.command(effects.Leave(network))
+
+    def command(self, command: object) -> None:
+        """Ask the node for something (`Node.send`)."""
+        self._do(lambda: self.node.send(command, self._clock.now))
+
+    def obey(self, commands: Iterable[object]) -> None:
+        """Hand the controller's commands to the node."""
+        for command in commands:
+            self.command(command)
+
+    def nic(self, network: int) -> Nic:
+        """The host's end of a network's TAP. Raises ``KeyError`` before there is one."""
+        return self.nics[network]
+
+    # The loop: one thing at a time, whatever calls whatever
+
+    def tell(self, event: object) -> None:
+        """Give the node an event (`Node.receive`)."""
+        self._do(lambda: self.node.receive(event, self._clock.now))
+
+    def datagram_in(self, port: int, source: Endpoint, datagram: bytes) -> None:
+        """A datagram has arrived from the virtual internet."""
+        numbers = [number for number, bound in self._sockets.items() if bound == port]
+        if self.running and numbers:
+            batch = [(numbers[0], *source, datagram)]
+            self._do(lambda: self._outcome(self.switch.ingest_datagrams(batch, self._clock.now)))
+
+    def _frame_out(self, network: int, frame: bytes) -> None:
+        batch = [(network, frame)]
+        self._do(lambda: self._outcome(self.switch.ingest_frames(batch, self._clock.now)))
+
+    def _do(self, step: Callable[[], None]) -> None:
+        self._work.append(step)
+        if self._working or not self.running:
+            return
+        self._working = True
+        try:
+            while self._work:
+                self._work.popleft()()
+                for command in self.node.poll():
+                    self._carry_out(command)
+        finally:
+            self._working = False
+        self._schedule()
+
+    def _outcome(self, output: Output) -> None:
+        for socket, ip, port, datagram in output.datagrams:
+            self._transmit((socket, ip, port), datagram, 0)
+        for network, frame in output.frames:
+            if network in self.nics:
+                self.nics[network].receive(frame)
+        for event in self.adapter.events(output.punts):
+            self.node.receive(event, self._clock.now)
+
+    def _schedule(self) -> None:
+        if self._wake is not None:
+            self._wake.cancel()
+        self._wake = self._clock.at(self.node.next_timeout(), self._on_wake)
+        if self.authority is not None and (when := self.authority.next_timeout()) is not None:
+            if self._authority_wake is not None:
+                self._authority_wake.cancel()
+            self._authority_wake = self._clock.at(when, self._on_authority_wake)
+
+    def _on_wake(self) -> None:
+        self.tell(self.adapter.activity())
+        self._do(lambda: self.node.handle_timeout(self._clock.now))
+
+    def _on_authority_wake(self) -> None:
+        if self.running and self.authority is not None:
+            self.obey(self.authority.handle_timeout(self._clock.now))
+
+    # Carrying out commands
+
+    def _carry_out(self, command: Any) -> None:
+        now = self._clock.now
+        if self.adapter.handles(command):
+            output = self.adapter.apply(command, now)
+            if output is not None:
+                self._work.append(lambda: self._outcome(output))
+            return
+        match command:
+            case effects.Transmit():
+                self._transmit(command.path, command.datagram, command.ttl)
+            case effects.ConfigureTap():
+                self._configure_tap(command)
+            case effects.RemoveTap():
+                self.nics.pop(command.network, None)
+            case effects.WriteFrame():
+                if command.network in self.nics:
+                    self.nics[command.network].receive(command.frame)
+            case effects.Store():
+                self._store(command)
+            case effects.RequestConfig():
+                if self.authority is not None:
+                    self.obey(self.authority.handle_request(command, now))
+            case effects.Report():
+                self.reports.append(command)
+            case _:
+                raise TypeError(f"no way to carry out {type(command).__name__}")
+
+    def _transmit(self, path: effects.Path, datagram: bytes, ttl: int) -> None:
+        socket, ip, port = path
+        if len(ip) != len(self.ip):
+            return
+        numbers = self._sockets if socket == ALL_SOCKETS else (socket,)
+        for number in numbers:
+            if number in self._sockets:
+                source = (self.ip, self._sockets[number])
+                self._internet.send(self, self.segment, source, (ip, port), datagram, ttl)
+
+    def _configure_tap(self, command: effects.ConfigureTap) -> None:
+        network = command.network
+        if network not in self.nics:
+            self.nics[network] = Nic(
+                command.mac, lambda frame: self._frame_out(network, frame), lambda: self._clock.now
+            )
+        self.nics[network].addresses = command.addresses
+        groups = {ALL_HOSTS_GROUP, *(tuple(group_of_ip(a.ip)) for a in command.addresses)}
+        event = effects.SubscriptionsChanged(network, tuple(sorted(groups)))
+        self._work.append(lambda: self.node.receive(event, self._clock.now))
+
+    def _store(self, command: effects.Store) -> None:
+        if command.data is None:
+            self.disk.pop((command.kind, command.key), None)
+        else:
+            self.disk[command.kind, command.key] = command.data

@@ -1,0 +1,154 @@
+"""NAT kinds, told apart as RFC 4787 does: by how they map and by whom they let in.
+
+| kind                 | one mapping per                  | lets in                          |
+|----------------------|----------------------------------|----------------------------------|
+| `full-cone`          | inside endpoint                  | anybody                          |
+| `address-restricted` | inside endpoint                  | hosts that were sent something   |
+| `port-restricted`    | inside endpoint                  | endpoints that were sent something |
+| `symmetric`          | inside endpoint and destination  | that destination                 |
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeAlias
+
+Endpoint: TypeAlias = tuple[bytes, int]
+
+KINDS: dict[str, type[Nat]] = {}
+"""Every NAT class by its name."""
+
+
+@dataclass(slots=True)
+class Mapping:
+    """One outside port in use."""
+
+    inside: Endpoint
+    port: int
+    used_at: int
+    sent_to: set[Endpoint] = field(default_factory=set)
+
+
+class Nat:
+    """A gateway's translation table; subclasses say what a mapping belongs to and who may use it."""
+
+    name: ClassVar[str] = ""
+
+    def __init_subclass__(cls) -> None:
+        KINDS[cls.name] = cls
+
+    def __init__(self, *, lifetime_ms: int = 30_000, hairpin: bool = False) -> None:
+        self.lifetime_ms = lifetime_ms
+        self.hairpin = hairpin
+        self._by_inside: dict[Hashable, Mapping] = {}
+        self._by_port: dict[int, Mapping] = {}
+
+    def outbound(
+        self, inside: Endpoint, destination: Endpoint, now: int, entropy: random.Random
+    ) -> int:
+        """The outside port a datagram leaves by."""
+        key = self.mapping_key(inside, destination)
+        mapping = self._by_inside.get(key)
+        if mapping is None or now - mapping.used_at > self.lifetime_ms:
+            mapping = Mapping(inside, self.choose_port(inside, now, entropy), now)
+            self._by_inside[key] = mapping
+            self._by_port[mapping.port] = mapping
+        mapping.used_at = now
+        mapping.sent_to.add(destination)
+        return mapping.port
+
+    def inbound(self, port: int, source: Endpoint, now: int) -> Endpoint | None:
+        """The inside endpoint a datagram is for, or None if it is refused."""
+        mapping = self._by_port.get(port)
+        if mapping is None or now - mapping.used_at > self.lifetime_ms:
+            return None
+        return mapping.inside if self.lets_in(mapping, source) else None
+
+    def forget(self) -> None:
+        """Lose all mappings, as after a power cut."""
+        self._by_inside.clear()
+        self._by_port.clear()
+
+    def choose_port(self, inside: Endpoint, now: int, entropy: random.Random) -> int:
+        """Keep the inside port where it is free, else take a random one."""
+        port = inside[1]
+        while self._taken(port, now):
+            port = entropy.randrange(1024, 65536)
+        return port
+
+    def _taken(self, port: int, now: int) -> bool:
+        mapping = self._by_port.get(port)
+        return mapping is not None and now - mapping.used_at <= self.lifetime_ms
+
+    def mapping_key(self, inside: Endpoint, destination: Endpoint) -> Hashable:
+        """What has a mapping of its own."""
+        del destination
+        return inside
+
+    def lets_in(self, mapping: Mapping, source: Endpoint) -> bool:
+        """Whether a datagram from ``source`` may use the mapping."""
+        raise NotImplementedError
+
+
+class FullCone(Nat):
+    """Endpoint-independent mapping and filtering."""
+
+    name = "full-cone"
+
+    def lets_in(self, mapping: Mapping, source: Endpoint) -> bool:
+        del mapping, source
+        return True
+
+
+class AddressRestricted(Nat):
+    """Endpoint-independent mapping, address-dependent filtering."""
+
+    name = "address-restricted"
+
+    def lets_in(self, mapping: Mapping, source: Endpoint) -> bool:
+        return any(ip == source[0] for ip, _port in mapping.sent_to)
+
+
+class PortRestricted(Nat):
+    """Endpoint-independent mapping, address- and port-dependent filtering."""
+
+    name = "port-restricted"
+
+    def lets_in(self, mapping: Mapping, source: Endpoint) -> bool:
+        return source in mapping.sent_to
+
+
+class Symmetric(PortRestricted):
+    """A new random port for each destination."""
+
+    name = "symmetric"
+
+    def mapping_key(self, inside: Endpoint, destination: Endpoint) -> Hashable:
+        return (inside, destination)
+
+    def choose_port(self, inside: Endpoint, now: int, entropy: random.Random) -> int:
+        del inside
+        port = entropy.randrange(1024, 65536)
+        while self._taken(port, now):
+            port = entropy.randrange(1024, 65536)
+        return port
+
+
+class SymmetricSequential(Symmetric):
+    """A new port for each destination, always the next one."""
+
+    name = "symmetric-sequential"
+
+    def __init__(self, *, lifetime_ms: int = 30_000, hairpin: bool = False) -> None:
+        super().__init__(lifetime_ms=lifetime_ms, hairpin=hairpin)
+        self._next = 20_000
+
+    def choose_port(self, inside: Endpoint, now: int, entropy: random.Random) -> int:
+        del inside, entropy
+        while self._taken(self._next, now):
+            self._next += 1
+        port = self._next
+        self._next += 1
+        return port

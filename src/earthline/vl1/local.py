@@ -1,0 +1,56 @@
+"""This node itself: its identity, its entropy, its sockets, the way out to the host, and the counters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+from earthline.effects import Command, Report
+from earthline.wire.identity import SecretIdentity
+from earthline.wire.inet import InetAddress
+
+Emit: TypeAlias = Callable[[Command], None]
+
+ALL_SOCKETS = -1
+"""Socket number of a path: send by every bound socket of the IP's family (02, 5.5)."""
+
+
+def _nothing() -> Iterable[InetAddress]:
+    return ()
+
+
+def _anything(_address: int, _endpoint: InetAddress) -> bool:
+    return True
+
+
+class Local:
+    """What every part of the engine needs to know of ourselves."""
+
+    def __init__(
+        self, identity: SecretIdentity, entropy: Callable[[int], bytes], emit: Emit
+    ) -> None:
+        self.identity = identity
+        self.address = identity.address
+        self.entropy = entropy
+        self.emit = emit
+        self.counters: Counter[str] = Counter()
+        self.sockets: dict[int, InetAddress] = {}
+        self.mapped: tuple[InetAddress, ...] = ()
+        """Addresses a gateway maps to us (02, 7.7)."""
+        self.assigned_networks: Callable[[], Iterable[InetAddress]] = _nothing
+        """Subnets of our virtual addresses: never a physical path (02, 6.2)."""
+        self.path_allowed: Callable[[int, InetAddress], bool] = _anything
+        """The host's veto on a physical address of a peer (02, 7.8)."""
+
+    def count(self, reason: str) -> None:
+        """Count one dropped packet or other event by its reason."""
+        self.counters[reason] += 1
+
+    def report(self, event: str, **fields: object) -> None:
+        """Tell the host something a user or operator may want to know."""
+        self.emit(Report(event, fields))
+
+    def packet_id(self) -> int:
+        """A fresh random packet ID (01, 3.3)."""
+        return int.from_bytes(self.entropy(8), "big")

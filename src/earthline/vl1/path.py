@@ -1,0 +1,85 @@
+"""Physical paths: what is known of each (socket, remote IP, port), whichever peers use it (02, 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from earthline.effects import Path
+from earthline.wire.inet import InetAddress, Scope
+
+ALIVE_MS = 19_000
+"""A path is alive while something came in by it within this time (6.1)."""
+HEARTBEAT_MS = 14_000
+"""A path needs a heartbeat when nothing was sent by it for this long (6.1)."""
+EXPIRY_MS = 243_000
+"""A peer's slot expires when the peer sent nothing valid by it for this long (6.1)."""
+UNKNOWN_LATENCY = 65_535
+
+_AGE_CAP_MS = 140_000
+_SCOPE_BASE = 8
+
+
+@dataclass(slots=True)
+class PathState:
+    """One path, shared by all peers that are reached by it."""
+
+    key: Path
+    address: InetAddress = field(init=False)
+    scope: Scope = field(init=False)
+    last_in: int = 0
+    last_out: int = 0
+    latency: int = UNKNOWN_LATENCY
+    echo_answered_at: int = 0
+    trust_installed_at: int = 0
+
+    def __post_init__(self) -> None:
+        self.address = InetAddress(self.key[1], self.key[2])
+        self.scope = self.address.scope
+
+    @property
+    def socket(self) -> int:
+        return self.key[0]
+
+    def alive(self, now: int) -> bool:
+        return now - self.last_in < ALIVE_MS
+
+    def needs_heartbeat(self, now: int) -> bool:
+        return now - self.last_out >= HEARTBEAT_MS
+
+    def sample_latency(self, round_trip_ms: int) -> None:
+        """Fold in one measured round trip: the first as it is, later ones halfway (3.12)."""
+        known = self.latency < UNKNOWN_LATENCY
+        sample = (self.latency + round_trip_ms) // 2 if known else round_trip_ms
+        self.latency = max(0, min(sample, UNKNOWN_LATENCY))
+
+    def quality(self, now: int) -> int:
+        """Lower is better: latency, by scope, with a penalty for silence (6.4)."""
+        age = max(0, min(now - self.last_in, _AGE_CAP_MS))
+        base = self.latency if self.alive(now) else self.latency + UNKNOWN_LATENCY + age
+        return base * (_SCOPE_BASE - self.scope)
+
+
+class PathTable:
+    """Every path that a peer uses or that an authenticated packet came by lately."""
+
+    def __init__(self) -> None:
+        self._paths: dict[Path, PathState] = {}
+
+    def get(self, key: Path) -> PathState:
+        """The path, made if it is new. Call it for authenticated packets only."""
+        path = self._paths.get(key)
+        if path is None:
+            path = self._paths[key] = PathState(key)
+        return path
+
+    def find(self, key: Path) -> PathState | None:
+        return self._paths.get(key)
+
+    def keep_only(self, used: Iterable[Path]) -> None:
+        """Forget paths that no peer references (6.1)."""
+        wanted = set(used)
+        self._paths = {key: path for key, path in self._paths.items() if key in wanted}
+
+    def __len__(self) -> int:
+        return len(self._paths)

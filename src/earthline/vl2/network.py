@@ -1,0 +1,128 @@
+"""One joined network: its configuration, its status, and what is known of its members (03, 10)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from earthline.vl2.assembly import Assembly
+from earthline.wire.address import controller_of, is_reserved
+from earthline.wire.mac import mac_of
+from earthline.wire.multicast import BROADCAST_GROUP, MulticastGroup
+
+if TYPE_CHECKING:
+    from earthline.vl2.membership import Membership
+    from earthline.wire.credentials.com import CertificateOfMembership
+    from earthline.wire.network_config import NetworkConfig
+
+MEMBER_LIMIT = 65_536
+"""Membership records of one network."""
+
+BRIDGED_GROUP_MS = 1_200_000
+"""How long a group behind our bridge is announced after its last frame (03, 8.5)."""
+
+BRIDGED_GROUP_LIMIT = 1_024
+
+DEFAULT_MTU = 2_800
+"""Of a TAP whose configuration is not known yet (03, 1.4)."""
+
+
+class NetworkStatus(IntEnum):
+    """What the user sees of a network (03, 10.1)."""
+
+    REQUESTING_CONFIGURATION = 0
+    OK = 1
+    ACCESS_DENIED = 2
+    NOT_FOUND = 3
+    PORT_ERROR = 4
+    CLIENT_TOO_OLD = 5
+    AUTHENTICATION_REQUIRED = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """How to log in, from an "authentication required" error (03, 2.6)."""
+
+    version: int
+    url: str = ""
+    issuer_url: str = ""
+    central_url: str = ""
+    nonce: str = ""
+    state: str = ""
+    client_id: str = ""
+    provider: str = "default"
+
+
+@dataclass(slots=True)
+class Network:
+    """The state of one joined network. Its parts are changed by the modules that own their rules."""
+
+    id: int
+    own_address: int
+    config: NetworkConfig | None = None
+    refusal: NetworkStatus | None = None
+    """The controller's last word, if that was an error; a configuration clears it."""
+    authentication: Authentication | None = None
+    port_error: str = ""
+    requested_at: int = 0
+    updated_at: int = 0
+    """When a configuration was last applied; 0 while the one held came from the cache."""
+    revised_at: int = 0
+    """When our credentials last changed: copies pushed earlier are old (03, 4.8)."""
+    subscriptions: frozenset[MulticastGroup] = frozenset()
+    bridged: dict[MulticastGroup, int] = field(default_factory=dict)
+    """Groups seen behind our bridge, and when last."""
+    members: dict[int, Membership] = field(default_factory=dict)
+    assembly: Assembly = field(default_factory=Assembly)
+    announced: dict[int, int] = field(default_factory=dict)
+    """When each node outside the membership was last told our groups."""
+
+    @property
+    def mac(self) -> int:
+        """Our MAC on this network."""
+        return mac_of(self.own_address, self.id)
+
+    @property
+    def controller(self) -> int | None:
+        """The controller's address; None for an ad-hoc network."""
+        address = controller_of(self.id)
+        return None if is_reserved(address) else address
+
+    @property
+    def status(self) -> NetworkStatus:
+        if self.port_error:
+            return NetworkStatus.PORT_ERROR
+        if self.refusal is not None:
+            return self.refusal
+        if self.config is None:
+            return NetworkStatus.REQUESTING_CONFIGURATION
+        return NetworkStatus.OK
+
+    @property
+    def com(self) -> CertificateOfMembership | None:
+        """Our own certificate of membership."""
+        return None if self.config is None else self.config.com
+
+    @property
+    def is_bridge(self) -> bool:
+        """Whether we are an active bridge here."""
+        return self.config is not None and self.own_address in self.config.bridges
+
+    @property
+    def contacts(self) -> tuple[int, ...]:
+        """Anchors and multicast replicators: always kept in contact (03, 3.4)."""
+        if self.config is None:
+            return ()
+        return tuple(a for a in self.config.always_contact if a != self.own_address)
+
+    def groups(self) -> list[MulticastGroup]:
+        """The groups we announce, sorted (03, 8.2)."""
+        groups = self.own_groups()
+        if self.config is not None and self.config.broadcast:
+            groups.add(BROADCAST_GROUP)
+        return sorted(groups)
+
+    def own_groups(self) -> set[MulticastGroup]:
+        """Groups subscribed here or seen behind our bridge, without the implicit broadcast group."""
+        return set(self.subscriptions) | set(self.bridged)
