@@ -115,6 +115,8 @@ class Switch:
     def __new__(cls, address: int, seed: bytes) -> Switch:
         """For the node ``address``; ``seed`` (32 bytes) feeds its packet IDs."""
     def ingest_datagrams(self, batch: Sequence[tuple[int, bytes, int, bytes]], now: int) -> Output: ...
+    def ingest_packet(self, path: Path, packet: bytes, now: int) -> Output:
+        """Give a whole packet again that was punted as ``unknown_source``; its pieces are joined already."""
     def ingest_frames(self, batch: Sequence[tuple[int, bytes]], now: int) -> Output: ...
     def deliver(
         self, source: int, path: Path, hops: int, packet_id: int, verb: int, payload: bytes, now: int

@@ -183,7 +183,7 @@ class SwitchHost:
     # Traffic
 
     def _ingest_datagram(self, command: effects.IngestDatagram, now: int) -> Output:
-        return self.switch.ingest_datagrams([(*command.path, command.datagram)], now)
+        return self.switch.ingest_packet(command.path, command.datagram, now)
 
     def _deliver_packet(self, command: effects.DeliverPacket, now: int) -> Output:
         packet = command.packet

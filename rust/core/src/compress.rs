@@ -1,6 +1,8 @@
 //! Payload compression: one raw LZ4 block, flagged in the verb byte (01, 3.11).
 
-use lz4_flex::block::{CompressTable, compress_into_with_table, decompress_into};
+use lz4_flex::block::{
+    CompressTable, compress_into_with_table, decompress_into, get_maximum_output_size,
+};
 
 use crate::packet::{HEADER_LENGTH, MAX_PACKET, VERB, VERB_COMPRESSED};
 
@@ -20,8 +22,7 @@ pub fn compress(packet: &mut Vec<u8>) {
     if header[VERB] & VERB_COMPRESSED != 0 || !(THRESHOLD + 1..=MAX_PAYLOAD).contains(&payload.len()) {
         return;
     }
-    // Only a block that is strictly shorter fits the buffer of interest.
-    let mut buffer = [0; MAX_PAYLOAD + MAX_PAYLOAD / 255 + 16];
+    let mut buffer = [0; get_maximum_output_size(MAX_PAYLOAD)];
     let mut table = CompressTable::small();
     let Ok(length) = compress_into_with_table(payload, &mut buffer, &mut table) else { return };
     if length >= payload.len() {

@@ -19,9 +19,9 @@ use crate::packet::{
 use crate::salsa::{self, Salsa};
 
 /// KBKDF label of the GMAC key.
-const LABEL_K0: u8 = 0x30;
+pub const LABEL_K0: u8 = 0x30;
 /// KBKDF label of the key for AES in single blocks and in counter mode.
-const LABEL_K1: u8 = 0x31;
+pub const LABEL_K1: u8 = 0x31;
 
 /// Why a packet was not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,13 +6,17 @@
 //! | [`packet`] | layouts of packet heads and fragments, and their mutable bits (01, 1.5, 3.1, 4.1) |
 //! | [`keys`] | cipher suites: seal and open a packet in place (01, 3.4-3.8) |
 //! | [`compress`] | LZ4 payload compression (01, 3.11) |
+//! | [`ethernet`] | Ethernet headers and the MACs of members (03, 1.2, 7) |
+//! | [`switch`] | the passive per-packet engine that carries frames by installed tables |
 //! | [`fragment`] | cutting packets and the bounded reassembly buffer (01, 4) |
 
 #![forbid(unsafe_code)]
 
 pub mod compress;
+pub mod ethernet;
 pub mod fragment;
 pub mod identity;
 pub mod keys;
 pub mod packet;
 mod salsa;
+pub mod switch;

@@ -1,15 +1,14 @@
-//! Salsa20 with 12 or 20 rounds, four blocks at a time so that the compiler uses vector registers.
+//! Salsa20 with 12 or 20 rounds, four blocks at a time in 128-bit vectors.
 //!
-//! The state is kept "sliced": word *i* of four consecutive blocks stands in one [`Lanes`]. All that a
-//! round does then happens to whole vectors, on any machine with 128-bit integer arithmetic.
+//! The state is kept "sliced": word *i* of four consecutive blocks stands in one vector, so that all a
+//! round does happens to whole vectors without moving words between them.
+
+use wide::u32x4;
 
 /// Bytes of one keystream block.
 pub(crate) const BLOCK: usize = 64;
 /// Blocks computed together.
 pub(crate) const WIDTH: usize = 4;
-
-/// One word of [`WIDTH`] consecutive blocks.
-type Lanes = [u32; WIDTH];
 
 /// The constant words: "expand 32-byte k".
 const SIGMA: [u32; 4] = [0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574];
@@ -34,7 +33,7 @@ impl<const ROUNDS: usize> Salsa<ROUNDS> {
             double_round(&mut state);
         }
         for (word, first) in state.iter_mut().zip(&start) {
-            *word = add(*word, *first);
+            *word += *first;
         }
         unslice(&state)
     }
@@ -50,13 +49,13 @@ impl<const ROUNDS: usize> Salsa<ROUNDS> {
     }
 
     #[inline]
-    fn start(&self, counter: u64) -> [Lanes; 16] {
-        let [k0, k1, k2, k3, k4, k5, k6, k7] = self.key.map(|word| [word; WIDTH]);
-        let [n0, n1] = self.nonce.map(|word| [word; WIDTH]);
-        let [s0, s1, s2, s3] = SIGMA.map(|word| [word; WIDTH]);
+    fn start(&self, counter: u64) -> [u32x4; 16] {
+        let [k0, k1, k2, k3, k4, k5, k6, k7] = self.key.map(u32x4::splat);
+        let [n0, n1] = self.nonce.map(u32x4::splat);
+        let [s0, s1, s2, s3] = SIGMA.map(u32x4::splat);
         let counters: [u64; WIDTH] = std::array::from_fn(|lane| counter.wrapping_add(lane as u64));
-        let low = counters.map(|c| c as u32);
-        let high = counters.map(|c| (c >> 32) as u32);
+        let low = u32x4::new(counters.map(|counter| counter as u32));
+        let high = u32x4::new(counters.map(|counter| (counter >> 32) as u32));
         [s0, k0, k1, k2, k3, s1, n0, n1, low, high, s2, k4, k5, k6, k7, s3]
     }
 }
@@ -77,34 +76,23 @@ fn words<const BYTES: usize, const WORDS: usize>(bytes: &[u8; BYTES]) -> [u32; W
     words
 }
 
-#[inline(always)]
-fn add(a: Lanes, b: Lanes) -> Lanes {
-    [a[0].wrapping_add(b[0]), a[1].wrapping_add(b[1]), a[2].wrapping_add(b[2]), a[3].wrapping_add(b[3])]
+/// `(a + b) <<< BITS`, which a round XORs over a third word.
+#[inline]
+fn rotated_sum<const BITS: u32>(a: u32x4, b: u32x4) -> u32x4 {
+    let sum = a + b;
+    (sum << BITS) | (sum >> (32 - BITS))
 }
 
-/// `target ^= (a + b) <<< BITS`, the only operation of the cipher.
-#[inline(always)]
-fn mix<const BITS: u32>(target: &mut Lanes, a: Lanes, b: Lanes) {
-    let sum = add(a, b);
-    for lane in 0..WIDTH {
-        target[lane] ^= sum[lane].rotate_left(BITS);
-    }
+#[inline]
+fn quarter_round(x: &mut [u32x4; 16], a: usize, b: usize, c: usize, d: usize) {
+    x[b] ^= rotated_sum::<7>(x[a], x[d]);
+    x[c] ^= rotated_sum::<9>(x[b], x[a]);
+    x[d] ^= rotated_sum::<13>(x[c], x[b]);
+    x[a] ^= rotated_sum::<18>(x[d], x[c]);
 }
 
-#[inline(always)]
-fn quarter_round(x: &mut [Lanes; 16], a: usize, b: usize, c: usize, d: usize) {
-    let (xa, xd) = (x[a], x[d]);
-    mix::<7>(&mut x[b], xa, xd);
-    let xb = x[b];
-    mix::<9>(&mut x[c], xb, xa);
-    let xc = x[c];
-    mix::<13>(&mut x[d], xc, xb);
-    let xd = x[d];
-    mix::<18>(&mut x[a], xd, xc);
-}
-
-#[inline(always)]
-fn double_round(x: &mut [Lanes; 16]) {
+#[inline]
+fn double_round(x: &mut [u32x4; 16]) {
     quarter_round(x, 0, 4, 8, 12);
     quarter_round(x, 5, 9, 13, 1);
     quarter_round(x, 10, 14, 2, 6);
@@ -116,12 +104,15 @@ fn double_round(x: &mut [Lanes; 16]) {
 }
 
 /// From words of four blocks to the bytes of each block.
-#[inline(always)]
-fn unslice(state: &[Lanes; 16]) -> [[u8; BLOCK]; WIDTH] {
+#[inline]
+fn unslice(state: &[u32x4; 16]) -> [[u8; BLOCK]; WIDTH] {
     let mut blocks = [[0; BLOCK]; WIDTH];
-    for (lane, block) in blocks.iter_mut().enumerate() {
-        for (bytes, word) in block.as_chunks_mut::<4>().0.iter_mut().zip(state) {
-            *bytes = word[lane].to_le_bytes();
+    for (group, words) in state.as_chunks::<4>().0.iter().enumerate() {
+        for (block, words) in blocks.iter_mut().zip(u32x4::transpose(*words)) {
+            let bytes = &mut block.as_chunks_mut::<16>().0[group];
+            for (bytes, word) in bytes.as_chunks_mut().0.iter_mut().zip(words.to_array()) {
+                *bytes = word.to_le_bytes();
+            }
         }
     }
     blocks

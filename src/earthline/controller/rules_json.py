@@ -8,7 +8,7 @@ encoded from the stored form (03, 6.1).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +23,10 @@ from earthline.controller.coercion import (
     read_address,
 )
 from earthline.wire.inet import InetAddress
+from earthline.wire.rules import Rule, RuleType
 
-NOT = 0x80
-OR = 0x40
+FIRST_MATCH = 16
+"""Types below are actions, which have neither ``not`` nor ``or``."""
 
 _U32 = 0xFFFFFFFF
 _U64 = 0xFFFFFFFFFFFFFFFF
@@ -37,13 +38,10 @@ _MAC_DIGITS = 12
 class _Kind:
     """One type of rule: its number, how its own keys are made normal, and its value's bytes."""
 
-    number: int
+    number: RuleType
     normal: Callable[[JsonObject], JsonObject]
     value: Callable[[JsonObject], bytes]
-
-    @property
-    def is_action(self) -> bool:
-        return self.number < 0x10
+    """From an entry in its normal form."""
 
 
 def normalise_rules(entries: object) -> list[JsonObject]:
@@ -52,14 +50,9 @@ def normalise_rules(entries: object) -> list[JsonObject]:
     return [entry for entry in normal if entry is not None]
 
 
-def encode_rules(entries: object, limit: int) -> list[bytes]:
-    """The first ``limit`` valid entries of a rule set, each as an entry of a rule table (03, 6.1).
-
-    ::
-
-        u8 type (NOT 0x80, OR 0x40) | u8 length | value
-    """
-    return [_encode(entry) for entry in normalise_rules(entries)[:limit]]
+def read_rules(entries: object, limit: int) -> tuple[Rule, ...]:
+    """The first ``limit`` valid entries of a stored rule set, as rules of the wire (03, 6.1)."""
+    return tuple(_rule(entry) for entry in normalise_rules(entries)[:limit])
 
 
 def _normalise(entry: object) -> JsonObject | None:
@@ -70,27 +63,30 @@ def _normalise(entry: object) -> JsonObject | None:
     if kind is None:
         return None
     normal = {"type": name, **kind.normal(entry)}
-    if not kind.is_action:
+    if kind.number >= FIRST_MATCH:
         normal["not"] = as_bool(entry.get("not"), False)
         normal["or"] = as_bool(entry.get("or"), False)
     return normal
 
 
-def _encode(entry: JsonObject) -> bytes:
-    kind = _KINDS[entry["type"]]
-    flags = (NOT if entry.get("not") else 0) | (OR if entry.get("or") else 0)
-    value = kind.value(entry)
-    return bytes((kind.number | flags, len(value))) + value
+def _rule(normal: JsonObject) -> Rule:
+    kind = _KINDS[normal["type"]]
+    return Rule(
+        kind.number,
+        kind.value(normal),
+        negated=normal.get("not", False),
+        alternative=normal.get("or", False),
+    )
 
 
 # --- the kinds ------------------------------------------------------------------------------------
 
 
-def _plain(number: int) -> _Kind:
+def _plain(number: RuleType) -> _Kind:
     return _Kind(number, lambda _: {}, lambda _: b"")
 
 
-def _numbers(number: int, **widths: int) -> _Kind:
+def _numbers(number: RuleType, **widths: int) -> _Kind:
     """Unsigned numbers by key, each of so many bytes, in this order on the wire."""
 
     def normal(entry: JsonObject) -> JsonObject:
@@ -104,7 +100,7 @@ def _numbers(number: int, **widths: int) -> _Kind:
     return _Kind(number, normal, value)
 
 
-def _range(number: int) -> _Kind:
+def _range(number: RuleType) -> _Kind:
     """``start`` and ``end`` (``start`` where absent), 16 bits each."""
 
     def normal(entry: JsonObject) -> JsonObject:
@@ -116,7 +112,7 @@ def _range(number: int) -> _Kind:
     )
 
 
-def _copy(number: int, *, with_length: bool) -> _Kind:
+def _copy(number: RuleType, *, with_length: bool) -> _Kind:
     """TEE, WATCH, REDIRECT: ``u64 address | u32 flags | u16 length``; the last has no length."""
 
     def normal(entry: JsonObject) -> JsonObject:
@@ -134,7 +130,7 @@ def _copy(number: int, *, with_length: bool) -> _Kind:
     return _Kind(number, normal, value)
 
 
-def _member(number: int) -> _Kind:
+def _member(number: RuleType) -> _Kind:
     return _Kind(
         number,
         lambda entry: {"zt": _hex_address(entry.get("zt"))},
@@ -142,7 +138,7 @@ def _member(number: int) -> _Kind:
     )
 
 
-def _mac(number: int) -> _Kind:
+def _mac(number: RuleType) -> _Kind:
     def normal(entry: JsonObject) -> JsonObject:
         text = as_text(entry.get("mac"), "0").replace(":", "").replace("-", "")
         digits = f"{_leading_hex(text):0<{_MAC_DIGITS}}"
@@ -151,26 +147,27 @@ def _mac(number: int) -> _Kind:
     return _Kind(number, normal, lambda entry: bytes.fromhex(entry["mac"].replace(":", "")))
 
 
-def _ip(number: int, length: int) -> _Kind:
+def _ip(number: RuleType, length: int) -> _Kind:
     """``ip``: an address of ``length`` bytes with its prefix length, cut to what the family has."""
 
-    def read(entry: JsonObject) -> tuple[bytes, int]:
+    def read(entry: JsonObject) -> InetAddress:
         address = read_address(entry.get("ip"))
         if address is None or len(address.ip) != length:
-            return bytes(length), 0
-        return address.ip, min(address.port, 8 * length)
+            # Reading it as 0.0.0.0/0 would make the match hold for everything.
+            raise UnfitObject(f"the ip of {entry['type']} must be an IPv{4 if length == 4 else 6}")
+        return InetAddress(address.ip, min(address.port, address.bits))
 
     def normal(entry: JsonObject) -> JsonObject:
-        return {"ip": str(InetAddress(*read(entry)))}
+        return {"ip": str(read(entry))}
 
     def value(entry: JsonObject) -> bytes:
-        ip, bits = read(entry)
-        return ip + bytes((bits,))
+        address = read(entry)
+        return address.ip + bytes((address.port,))
 
     return _Kind(number, normal, value)
 
 
-def _icmp(number: int) -> _Kind:
+def _icmp(number: RuleType) -> _Kind:
     """``u8 type | u8 code | u8 flags`` (bit 0: compare the code)."""
 
     def normal(entry: JsonObject) -> JsonObject:
@@ -187,7 +184,7 @@ def _icmp(number: int) -> _Kind:
     return _Kind(number, normal, value)
 
 
-def _characteristics(number: int) -> _Kind:
+def _characteristics(number: RuleType) -> _Kind:
     def normal(entry: JsonObject) -> JsonObject:
         mask = entry.get("mask", 0)
         if isinstance(mask, bool) or not isinstance(mask, (int, float, str)):
@@ -197,7 +194,7 @@ def _characteristics(number: int) -> _Kind:
     return _Kind(number, normal, lambda entry: bytes.fromhex(entry["mask"]))
 
 
-def _integer_range(number: int) -> _Kind:
+def _integer_range(number: RuleType) -> _Kind:
     """``u64 start | u64 end | u16 index | u8 format`` (bits - 1, little-endian 0x80) (03, 6.6).
 
     The table carries the end as ``start`` plus a difference of 32 bits.
@@ -235,46 +232,43 @@ def _leading_hex(text: str) -> str:
     return digits
 
 
-def _tags(names: Iterable[tuple[str, int]]) -> dict[str, _Kind]:
-    return {name: _numbers(number, id=4, value=4) for name, number in names}
+def _tag(number: RuleType) -> _Kind:
+    return _numbers(number, id=4, value=4)
 
 
 _KINDS: dict[str, _Kind] = {
-    "ACTION_DROP": _plain(0x00),
-    "ACTION_ACCEPT": _plain(0x01),
-    "ACTION_TEE": _copy(0x02, with_length=True),
-    "ACTION_WATCH": _copy(0x03, with_length=True),
-    "ACTION_REDIRECT": _copy(0x04, with_length=False),
-    "ACTION_BREAK": _plain(0x05),
-    "MATCH_SOURCE_ZEROTIER_ADDRESS": _member(0x18),
-    "MATCH_DEST_ZEROTIER_ADDRESS": _member(0x19),
-    "MATCH_VLAN_ID": _numbers(0x1A, vlanId=2),
-    "MATCH_VLAN_PCP": _numbers(0x1B, vlanPcp=1),
-    "MATCH_VLAN_DEI": _numbers(0x1C, vlanDei=1),
-    "MATCH_MAC_SOURCE": _mac(0x1D),
-    "MATCH_MAC_DEST": _mac(0x1E),
-    "MATCH_IPV4_SOURCE": _ip(0x1F, 4),
-    "MATCH_IPV4_DEST": _ip(0x20, 4),
-    "MATCH_IPV6_SOURCE": _ip(0x21, 16),
-    "MATCH_IPV6_DEST": _ip(0x22, 16),
-    "MATCH_IP_TOS": _numbers(0x23, mask=1, start=1, end=1),
-    "MATCH_IP_PROTOCOL": _numbers(0x24, ipProtocol=1),
-    "MATCH_ETHERTYPE": _numbers(0x25, etherType=2),
-    "MATCH_ICMP": _icmp(0x26),
-    "MATCH_IP_SOURCE_PORT_RANGE": _range(0x27),
-    "MATCH_IP_DEST_PORT_RANGE": _range(0x28),
-    "MATCH_CHARACTERISTICS": _characteristics(0x29),
-    "MATCH_FRAME_SIZE_RANGE": _range(0x2A),
-    "MATCH_RANDOM": _numbers(0x2B, probability=4),
-    "INTEGER_RANGE": _integer_range(0x33),
-} | _tags(
-    (
-        ("MATCH_TAGS_DIFFERENCE", 0x2C),
-        ("MATCH_TAGS_BITWISE_AND", 0x2D),
-        ("MATCH_TAGS_BITWISE_OR", 0x2E),
-        ("MATCH_TAGS_BITWISE_XOR", 0x2F),
-        ("MATCH_TAGS_EQUAL", 0x30),
-        ("MATCH_TAG_SENDER", 0x31),
-        ("MATCH_TAG_RECEIVER", 0x32),
-    )
-)
+    "ACTION_DROP": _plain(RuleType.DROP),
+    "ACTION_ACCEPT": _plain(RuleType.ACCEPT),
+    "ACTION_TEE": _copy(RuleType.TEE, with_length=True),
+    "ACTION_WATCH": _copy(RuleType.WATCH, with_length=True),
+    "ACTION_REDIRECT": _copy(RuleType.REDIRECT, with_length=False),
+    "ACTION_BREAK": _plain(RuleType.BREAK),
+    "MATCH_SOURCE_ZEROTIER_ADDRESS": _member(RuleType.SOURCE_ADDRESS),
+    "MATCH_DEST_ZEROTIER_ADDRESS": _member(RuleType.DESTINATION_ADDRESS),
+    "MATCH_VLAN_ID": _numbers(RuleType.VLAN_ID, vlanId=2),
+    "MATCH_VLAN_PCP": _numbers(RuleType.VLAN_PCP, vlanPcp=1),
+    "MATCH_VLAN_DEI": _numbers(RuleType.VLAN_DEI, vlanDei=1),
+    "MATCH_MAC_SOURCE": _mac(RuleType.SOURCE_MAC),
+    "MATCH_MAC_DEST": _mac(RuleType.DESTINATION_MAC),
+    "MATCH_IPV4_SOURCE": _ip(RuleType.IPV4_SOURCE, 4),
+    "MATCH_IPV4_DEST": _ip(RuleType.IPV4_DESTINATION, 4),
+    "MATCH_IPV6_SOURCE": _ip(RuleType.IPV6_SOURCE, 16),
+    "MATCH_IPV6_DEST": _ip(RuleType.IPV6_DESTINATION, 16),
+    "MATCH_IP_TOS": _numbers(RuleType.IP_TOS, mask=1, start=1, end=1),
+    "MATCH_IP_PROTOCOL": _numbers(RuleType.IP_PROTOCOL, ipProtocol=1),
+    "MATCH_ETHERTYPE": _numbers(RuleType.ETHERTYPE, etherType=2),
+    "MATCH_ICMP": _icmp(RuleType.ICMP),
+    "MATCH_IP_SOURCE_PORT_RANGE": _range(RuleType.IP_SOURCE_PORT_RANGE),
+    "MATCH_IP_DEST_PORT_RANGE": _range(RuleType.IP_DESTINATION_PORT_RANGE),
+    "MATCH_CHARACTERISTICS": _characteristics(RuleType.CHARACTERISTICS),
+    "MATCH_FRAME_SIZE_RANGE": _range(RuleType.FRAME_SIZE_RANGE),
+    "MATCH_RANDOM": _numbers(RuleType.RANDOM, probability=4),
+    "INTEGER_RANGE": _integer_range(RuleType.INTEGER_RANGE),
+    "MATCH_TAGS_DIFFERENCE": _tag(RuleType.TAGS_DIFFERENCE),
+    "MATCH_TAGS_BITWISE_AND": _tag(RuleType.TAGS_BITWISE_AND),
+    "MATCH_TAGS_BITWISE_OR": _tag(RuleType.TAGS_BITWISE_OR),
+    "MATCH_TAGS_BITWISE_XOR": _tag(RuleType.TAGS_BITWISE_XOR),
+    "MATCH_TAGS_EQUAL": _tag(RuleType.TAGS_EQUAL),
+    "MATCH_TAG_SENDER": _tag(RuleType.TAG_SENDER),
+    "MATCH_TAG_RECEIVER": _tag(RuleType.TAG_RECEIVER),
+}

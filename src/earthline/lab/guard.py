@@ -15,13 +15,16 @@ from pathlib import Path
 from earthline.lab.namespace import RunName, sweep
 
 
+_PROGRAM = "from earthline.lab.guard import main; main()"
+
+
 class Guard:
     """The guard process of one lab."""
 
     def __init__(self, run: RunName, directory: Path) -> None:
         # A session of its own, so that Ctrl-C at the terminal reaches the lab alone.
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "earthline.lab.guard", str(run), str(directory)],
+            [sys.executable, "-c", _PROGRAM, str(run), str(directory)],
             stdin=subprocess.PIPE,
             start_new_session=True,
         )
@@ -43,7 +46,3 @@ def main() -> None:
     if run is not None:
         sweep(run)
     shutil.rmtree(directory, ignore_errors=True)
-
-
-if __name__ == "__main__":
-    main()

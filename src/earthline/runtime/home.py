@@ -12,6 +12,7 @@ import secrets
 import string
 from pathlib import Path
 
+from earthline.root.planet import SIGNING_FILE
 from earthline.runtime.files import PRIVATE, PUBLIC, read_if_there, remove, write_atomic
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.reader import Malformed, Reader
@@ -44,7 +45,7 @@ class Home:
 
     @property
     def planet_key_file(self) -> Path:
-        return self.path / "planet.secret"
+        return self.path / SIGNING_FILE
 
     @property
     def settings_file(self) -> Path:
@@ -104,7 +105,7 @@ class Home:
 
     def fix_modes(self) -> None:
         """Secrets are nobody else's business, whoever put them here (05, 2.1)."""
-        for name in ("identity.secret", "authtoken.secret", "metricstoken.secret", "planet.secret"):
+        for name in ("identity.secret", "authtoken.secret", "metricstoken.secret", SIGNING_FILE):
             with contextlib.suppress(FileNotFoundError):
                 (self.path / name).chmod(PRIVATE)
 

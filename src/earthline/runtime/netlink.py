@@ -110,10 +110,10 @@ class Netlink:
         IPv6 addresses come without duplicate detection: the controller gave them to us alone.
         """
         arguments = _address_arguments(index, address)
-        if address.is_ipv4:
-            arguments["broadcast"] = address.broadcast.ip_text
-        else:
+        if not address.is_ipv4:
             arguments["flags"] = IFA_F_NODAD
+        elif (broadcast := address.broadcast) is not None:
+            arguments["broadcast"] = broadcast.ip_text
         await _tolerant(self._requests.addr("add", **arguments), errno.EEXIST)
 
     async def remove_address(self, index: int, address: InetAddress) -> None:

@@ -29,7 +29,7 @@ class Permissions:
         """Whether an address or a route's target, its prefix length in the port, is applied."""
         if not self.managed or (self.whitelist and not self._listed(item)):
             return False
-        if item.port == 0 and not any(item.ip):
+        if item.is_default_route:
             return self.default
         if item.scope in NEVER:
             return False

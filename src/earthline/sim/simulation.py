@@ -14,16 +14,17 @@ import random
 from collections.abc import Callable, Iterator
 from importlib import resources
 
-from earthline import effects
+from earthline.root.earth import earth_network
+from earthline.root.planet import SigningKey, define_planet
 from earthline.sim.capture import Capture
 from earthline.sim.clock import Clock
 from earthline.sim.host import DEFAULT_PORT, SimHost
 from earthline.sim.internet import Internet, Segment, ip_bytes
 from earthline.sim.link import Link
 from earthline.sim.nat import Nat
-from earthline.wire.identity import Identity, SecretIdentity
+from earthline.wire.identity import SecretIdentity
 from earthline.wire.inet import InetAddress
-from earthline.wire.world import Root, World, WorldKind
+from earthline.wire.world import Root, World
 
 DEFAULT_LINK = Link(delay_ms=10)
 
@@ -121,13 +122,14 @@ class Simulation:
         host.start()
 
     def _make_planet(self, roots: list[SimHost]) -> World:
+        """A planet whose Earth the first root may serve, signed by that root's identity."""
         signer = roots[0].identity
-        entries = tuple(
-            Root(Identity(host.address, host.identity.public.public_key), (InetAddress(host.ip, DEFAULT_PORT),))
-            for host in roots
+        definition = define_planet(
+            [Root(host.identity.public, (InetAddress(host.ip, DEFAULT_PORT),)) for host in roots],
+            SigningKey(signer.public.public_key, signer.private_key),
+            earth_network(signer.address),
         )
-        world_id = (signer.address << 24) | 1
-        return World.signed(WorldKind.PLANET, world_id, self.clock.now, entries, signer)
+        return definition.issue(self.clock.now)
 
     def _free_ip(self, segment: Segment) -> bytes:
         """Core addresses come one to a /16; private segments count up from 10.0.0.2."""
@@ -170,6 +172,3 @@ class Simulation:
     def joined(self, network: int, *hosts: SimHost) -> bool:
         """Whether all the hosts have an address on the network."""
         return all(network in host.nics and host.nics[network].addresses for host in hosts)
-
-
-__all__ = ["Simulation", "effects", "throwaway_identities"]

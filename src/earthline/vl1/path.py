@@ -15,6 +15,8 @@ HEARTBEAT_MS = 14_000
 EXPIRY_MS = 243_000
 """A peer's slot expires when the peer sent nothing valid by it for this long (6.1)."""
 UNKNOWN_LATENCY = 65_535
+PATH_LIMIT = 262_144
+"""Paths kept between two runs of housekeeping."""
 
 _AGE_CAP_MS = 140_000
 _SCOPE_BASE = 8
@@ -70,7 +72,10 @@ class PathTable:
         """The path, made if it is new. Call it for authenticated packets only."""
         path = self._paths.get(key)
         if path is None:
-            path = self._paths[key] = PathState(key)
+            path = PathState(key)
+            # A full table means somebody plays with source ports: such paths are used, not kept.
+            if len(self._paths) < PATH_LIMIT:
+                self._paths[key] = path
         return path
 
     def find(self, key: Path) -> PathState | None:

@@ -12,6 +12,7 @@ from earthline.wire.mac import mac_of
 from earthline.wire.multicast import BROADCAST_GROUP, MulticastGroup
 
 if TYPE_CHECKING:
+    from earthline.effects import ConfigureTap
     from earthline.vl2.membership import Membership
     from earthline.wire.credentials.com import CertificateOfMembership
     from earthline.wire.network_config import NetworkConfig
@@ -23,9 +24,6 @@ BRIDGED_GROUP_MS = 1_200_000
 """How long a group behind our bridge is announced after its last frame (03, 8.5)."""
 
 BRIDGED_GROUP_LIMIT = 1_024
-
-DEFAULT_MTU = 2_800
-"""Of a TAP whose configuration is not known yet (03, 1.4)."""
 
 
 class NetworkStatus(IntEnum):
@@ -68,15 +66,17 @@ class Network:
     requested_at: int = 0
     updated_at: int = 0
     """When a configuration was last applied; 0 while the one held came from the cache."""
-    revised_at: int = 0
-    """When our credentials last changed: copies pushed earlier are old (03, 4.8)."""
+    revision: int = 0
+    """Counts applied configurations: credentials pushed from an earlier one are old (03, 4.8)."""
     subscriptions: frozenset[MulticastGroup] = frozenset()
     bridged: dict[MulticastGroup, int] = field(default_factory=dict)
     """Groups seen behind our bridge, and when last."""
     members: dict[int, Membership] = field(default_factory=dict)
     assembly: Assembly = field(default_factory=Assembly)
+    tap: ConfigureTap | None = None
+    """What the host was last told of the TAP."""
     announced: dict[int, int] = field(default_factory=dict)
-    """When each node outside the membership was last told our groups."""
+    """When each node of the upstream set is due to be told our groups (03, 8.3)."""
 
     @property
     def mac(self) -> int:

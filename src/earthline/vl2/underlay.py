@@ -102,10 +102,11 @@ class Station:
         """A random number from 0 up to, but without, ``limit``."""
         return int.from_bytes(self.entropy(8), "big") % limit
 
-    def shuffled(self, addresses: list[int]) -> list[int]:
-        """The addresses in random order."""
+    def sample(self, addresses: list[int], count: int) -> list[int]:
+        """Up to ``count`` of the addresses, in random order."""
         order = list(addresses)
-        for last in range(len(order) - 1, 0, -1):
-            chosen = self.below(last + 1)
-            order[last], order[chosen] = order[chosen], order[last]
-        return order
+        wanted = min(count, len(order))
+        for at in range(wanted):
+            chosen = at + self.below(len(order) - at)
+            order[at], order[chosen] = order[chosen], order[at]
+        return order[:wanted]

@@ -23,7 +23,7 @@ def format_address(address: int) -> str:
 
 
 def parse_address(text: str) -> int:
-    """Read exactly 10 hex digits; ValueError otherwise. Reserved addresses pass (see `is_reserved`)."""
+    """Read exactly 10 hex digits; ValueError otherwise. Reserved addresses pass."""
     return _parse_hex(text, 10, "address")
 
 

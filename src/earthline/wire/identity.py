@@ -1,4 +1,6 @@
-"""Identities: an address, the two public keys it was derived from, and for ourselves the secrets (01, 2).
+"""Identities: an address, the two public keys it was derived from, and secrets (01, 2).
+
+::
 
     address 5, type u8 (0), public key 64, private key length u8 (0 or 64), private key 0/64
 
@@ -66,7 +68,7 @@ class Identity:
         return f"{format_address(self.address)}:0:{self.public_key.hex()}"
 
     def locally_valid(self) -> bool:
-        """Whether the address fits the key by the memory-hard hash: slow, hence remembered (01, 2.4)."""
+        """Whether the address fits the key by the slow hash; results are remembered (01, 2.4)."""
         return _locally_valid(self.address, self.public_key)
 
     def verify(self, message: bytes, signature: bytes) -> bool:

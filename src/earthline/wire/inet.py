@@ -1,5 +1,7 @@
 """Internet addresses with a port that doubles as a prefix length (01, 5.1; scopes 02, 0.1).
 
+::
+
     00                       none
     01 / 02  6 bytes         Ethernet, Bluetooth: reserved, skipped
     03  u16 length, bytes    other: reserved, skipped

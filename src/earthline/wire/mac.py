@@ -1,4 +1,4 @@
-"""MAC addresses as 48-bit integers, and their derivation from node address and network (01, 5.3)."""
+"""MAC addresses as 48-bit integers, and how they follow from address and network (01, 5.3)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def mac_bytes(mac: int) -> bytes:
 
 
 def link_local_of(mac: int) -> bytes:
-    """The IPv6 link-local address of a MAC, 16 bytes: bit 0x02 is cleared, not inverted (01, 5.3)."""
+    """The IPv6 link-local address of a MAC, 16 bytes; bit 0x02 is cleared, never set (01, 5.3)."""
     octets = mac.to_bytes(6, "big")
     interface = bytes([octets[0] & 0xFD]) + octets[1:3] + b"\xff\xfe" + octets[3:]
     return b"\xfe\x80" + bytes(6) + interface

@@ -1,5 +1,7 @@
 """Multicast groups: a MAC and a number that tells address-resolution groups apart (01, 5.4).
 
+::
+
     mac 6, adi u32                 10 bytes
 """
 

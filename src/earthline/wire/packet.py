@@ -1,5 +1,7 @@
 """The packet envelope: header, verbs, error codes and cipher suites (01, 3 and 6).
 
+::
+
     0   packet ID u64 (also the cipher's nonce)
     8   destination address 5
     13  source address 5
@@ -151,6 +153,8 @@ class Header:
 class FragmentHeader:
     """A piece of a packet after its head (01, 4.1).
 
+    ::
+
         0 packet ID u64, 8 destination 5, 13 0xff, 14 total << 4 | number, 15 hops, 16 data
     """
 
@@ -198,7 +202,7 @@ def build(
 
 
 def increment_hops(flags: int) -> int:
-    """The flags byte after one relay: the 3-bit hop count wraps, nothing else changes (01, 3.10)."""
+    """The flags byte after one relay: only the 3-bit hop count changes, and wraps (01, 3.10)."""
     return flags & ~_HOPS_MASK & 0xFF | (flags + 1) & _HOPS_MASK
 
 

@@ -1,7 +1,6 @@
-"""A checked cursor over received bytes: the only way a parser of this package looks at its input."""
+"""A checked cursor over received bytes: the only way a parser here looks at its input."""
 
 from __future__ import annotations
-
 
 
 class Malformed(ValueError):

@@ -1,0 +1,65 @@
+//! What the switch counts, by name.
+
+macro_rules! counters {
+    ($($variant:ident $name:literal $meaning:literal,)*) => {
+        /// Something that is counted.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Counter { $(#[doc = $meaning] $variant,)* }
+
+        const NAMES: &[&str] = &[$($name),*];
+    };
+}
+
+counters! {
+    PacketsRx "packets_rx" "Datagrams that came in.",
+    PacketsTx "packets_tx" "Datagrams that went out.",
+    FramesRx "frames_rx" "Ethernet frames of peers given to a TAP.",
+    FramesTx "frames_tx" "Ethernet frames of a TAP sent to one peer each.",
+    Relayed "relayed" "Datagrams passed on for others.",
+    Punts "punts" "Things handed to the engines.",
+    DropNoise "drop_noise" "Too short for a packet or a fragment.",
+    DropOwnSource "drop_own_source" "Packets that claim to be ours.",
+    DropHops "drop_hops" "Not relayed: relayed too often already.",
+    DropRelayUntrusted "drop_relay_untrusted" "Not relayed: an arrival path nobody trusts.",
+    DropRelayRoute "drop_relay_route" "Not relayed: no way to the destination.",
+    DropUnauthentic "drop_unauthentic" "The MAC does not fit, or the suite is unknown.",
+    DropTrustedPath "drop_trusted_path" "Suite 2 from where it is not accepted.",
+    DropCompression "drop_compression" "Payloads that do not decompress.",
+    DropMalformed "drop_malformed" "Frame packets that end too early.",
+    DropVerb "drop_verb" "Packets to deliver that carry no frame.",
+    DropNetwork "drop_network" "Frames of a network that is not installed.",
+    DropGate "drop_gate" "Delivered packets whose sender is still not admitted.",
+    DropRules "drop_rules" "Frames refused by the network's rules.",
+    DropRulesUnsupported "drop_rules_unsupported" "Frames of networks whose rules cannot be evaluated.",
+    DropMtu "drop_mtu" "Frames longer than the network's MTU.",
+    DropFrame "drop_frame" "Frames of a TAP without a whole Ethernet header.",
+    DropSourceMac "drop_source_mac" "Frames whose source MAC is impossible or not allowed.",
+    DropBridge "drop_bridge" "Frames that only a bridge may send or take.",
+    DropBroadcast "drop_broadcast" "Broadcasts where the network forbids them.",
+    DropMulticast "drop_multicast" "Multicast where the network has none, or to no multicast MAC.",
+    DropMulticastRoute "drop_multicast_route" "Copies for group members that cannot be reached now.",
+    DropDestination "drop_destination" "Frames to MACs that no node can have.",
+    DropTooLarge "drop_too_large" "Frames that fit into no packet of the route's datagrams.",
+}
+
+/// A number for each [`Counter`].
+pub(super) struct Counters([u64; NAMES.len()]);
+
+impl Counters {
+    pub(super) const fn new() -> Self {
+        Self([0; NAMES.len()])
+    }
+
+    pub(super) fn add(&mut self, counter: Counter) {
+        self.0[counter as usize] += 1;
+    }
+
+    pub(super) fn add_many(&mut self, counter: Counter, number: usize) {
+        self.0[counter as usize] += number as u64;
+    }
+
+    /// Every counter with its name, zeros included.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        NAMES.iter().copied().zip(self.0)
+    }
+}

@@ -1,0 +1,267 @@
+//! Frames of peers on their way to the TAP: the gate, the rules, the bridging checks (03, 5, 7.2, 8.6).
+
+use super::bounded::Bounded;
+use super::counters::Counter;
+use super::filter::{Candidate, Verdict};
+use super::frames::{self, EXT_FRAME, ExtFrame, FRAME, Frame, MULTICAST_FRAME, MulticastFrame};
+use super::network::Network;
+use super::output::Output;
+use super::paths::Path;
+use super::punt::{Punt, PuntKind};
+use super::vl1::Vl1;
+use super::Switch;
+use crate::ethernet::{self, Header};
+
+/// Longest data of a multicast frame (01, 6.18).
+const MAX_MULTICAST: usize = 10_000;
+
+/// An authenticated, decrypted and decompressed packet.
+#[derive(Clone, Copy, Debug)]
+pub struct Opened<'a> {
+    /// The path it came by; of a fragmented packet, its head.
+    pub path: Path,
+    /// Whose it is.
+    pub source: u64,
+    /// Its ID on the wire.
+    pub packet_id: u64,
+    /// How often it was relayed.
+    pub hops: u8,
+    /// The cipher suite it came with.
+    pub suite: u8,
+    /// The verb, without flags.
+    pub verb: u8,
+    /// What follows the header.
+    pub payload: &'a [u8],
+}
+
+impl Opened<'_> {
+    pub(super) const fn carries_frame(&self) -> bool {
+        matches!(self.verb, FRAME | EXT_FRAME | MULTICAST_FRAME)
+    }
+
+    pub(super) fn punt(&self, kind: PuntKind) -> Punt {
+        Punt {
+            path: Some(self.path),
+            source: self.source,
+            packet_id: self.packet_id,
+            hops: self.hops,
+            suite: self.suite,
+            verb: self.verb,
+            ..Punt::new(kind)
+        }
+    }
+
+    pub(super) fn punt_with_payload(&self, kind: PuntKind) -> Punt {
+        Punt { data: self.payload.to_vec(), ..self.punt(kind) }
+    }
+}
+
+impl Switch {
+    /// Process again an opened frame packet that was punted at the gate. What is still refused is dropped.
+    pub fn deliver(&mut self, packet: &Opened<'_>, now: u64, out: &mut Output) {
+        if !packet.carries_frame() {
+            return self.count(Counter::DropVerb);
+        }
+        if let Err(refused) = self.admit(packet, now, out) {
+            self.count(refused.counter());
+        }
+    }
+
+    /// A frame packet, for the first time: the engines are asked about senders that are not admitted.
+    pub(super) fn receive_frame(&mut self, packet: &Opened<'_>, now: u64, out: &mut Output) {
+        match self.admit(packet, now, out) {
+            Ok(()) => {}
+            Err(Refused::Gate(network)) => {
+                self.punt(Punt { network, ..packet.punt_with_payload(PuntKind::Gate) }, out);
+            }
+            Err(refused) => self.count(refused.counter()),
+        }
+    }
+
+    fn admit(&mut self, packet: &Opened<'_>, now: u64, out: &mut Output) -> Result<(), Refused> {
+        let id = frames::network_of(packet.payload).ok_or(Refused::Drop(Counter::DropMalformed))?;
+        let tables = self.networks.get_mut(&id).ok_or(Refused::Drop(Counter::DropNetwork))?;
+        let admitted = tables.is_admitted(packet.source);
+        let network = tables.installed.as_ref().ok_or(Refused::Drop(Counter::DropNetwork))?;
+        if !admitted {
+            return Err(Refused::Gate(id));
+        }
+        let (vl1, bridged) = (&mut self.vl1, &mut tables.bridged);
+        let mut delivery = Delivery { vl1, network, bridged, packet, now, out };
+        delivery.run().map_err(Refused::Drop)
+    }
+}
+
+/// Why a frame packet was not processed.
+enum Refused {
+    /// Its sender is not admitted to this network.
+    Gate(u64),
+    Drop(Counter),
+}
+
+impl Refused {
+    const fn counter(&self) -> Counter {
+        match self {
+            Self::Gate(_) => Counter::DropGate,
+            Self::Drop(counter) => *counter,
+        }
+    }
+}
+
+/// One frame packet of an admitted member. Steps fail with the reason to count.
+struct Delivery<'a> {
+    vl1: &'a mut Vl1,
+    network: &'a Network,
+    bridged: &'a mut Bounded<u64, u64>,
+    packet: &'a Opened<'a>,
+    now: u64,
+    out: &'a mut Output,
+}
+
+impl Delivery<'_> {
+    fn run(&mut self) -> Result<(), Counter> {
+        match self.packet.verb {
+            FRAME => self.frame(),
+            EXT_FRAME => self.ext_frame(),
+            _ => self.multicast_frame(),
+        }
+    }
+
+    fn frame(&mut self) -> Result<(), Counter> {
+        let frame = Frame::parse(self.packet.payload).ok_or(Counter::DropMalformed)?;
+        self.accepted();
+        if frame.data.is_empty() {
+            return Ok(());
+        }
+        let (destination, source) = (self.network.mac, self.sender_mac());
+        let header = Header { destination, source, ethertype: frame.ethertype };
+        match self.verdict(header, frame.data) {
+            Verdict::Drop(counter) => Err(counter),
+            Verdict::Accept => self.write(header, frame.data),
+        }
+    }
+
+    fn ext_frame(&mut self) -> Result<(), Counter> {
+        let frame = ExtFrame::parse(self.packet.payload).ok_or(Counter::DropMalformed)?;
+        self.accepted();
+        if !frame.data.is_empty() {
+            self.ext_frame_data(&frame)?;
+        }
+        if frame.acknowledge {
+            let punt = Punt { network: self.network.id, ..self.packet.punt(PuntKind::Ack) };
+            self.vl1.punt(punt, self.out);
+        }
+        Ok(())
+    }
+
+    /// Fails where the frame is not even acknowledged.
+    fn ext_frame_data(&mut self, frame: &ExtFrame<'_>) -> Result<(), Counter> {
+        let header = frame.header;
+        if header.source == 0 || header.source == self.network.mac {
+            return Err(Counter::DropSourceMac);
+        }
+        let outcome = match self.verdict(header, frame.data) {
+            Verdict::Drop(counter) => Err(counter),
+            Verdict::Accept => {
+                self.check_addresses(header)?;
+                self.write(header, frame.data)
+            }
+        };
+        if let Err(counter) = outcome {
+            self.vl1.counters.add(counter);
+        }
+        Ok(())
+    }
+
+    /// Whether these MACs may be sent by this peer to us (03, 7.2, steps 3 and 4).
+    fn check_addresses(&mut self, header: Header) -> Result<(), Counter> {
+        let allowed = if header.source != self.sender_mac() {
+            return self.learn_bridged(header.source);
+        } else if header.destination == self.network.mac {
+            true
+        } else if ethernet::is_multicast(header.destination) {
+            self.network.config.multicast_limit != 0
+        } else {
+            self.network.we_bridge
+        };
+        if allowed { Ok(()) } else { Err(Counter::DropBridge) }
+    }
+
+    fn multicast_frame(&mut self) -> Result<(), Counter> {
+        let frame = MulticastFrame::parse(self.packet.payload).ok_or(Counter::DropMalformed)?;
+        self.accepted();
+        if self.network.config.multicast_limit == 0 {
+            return Err(Counter::DropMulticast);
+        }
+        if (1..=MAX_MULTICAST).contains(&frame.data.len()) {
+            self.multicast_data(&frame)?;
+        }
+        if frame.gather_limit > 0 {
+            let punt = Punt {
+                network: self.network.id,
+                mac: frame.mac,
+                adi: frame.adi,
+                limit: frame.gather_limit,
+                ..self.packet.punt(PuntKind::Gather)
+            };
+            self.vl1.punt(punt, self.out);
+        }
+        Ok(())
+    }
+
+    /// Fails where not even the gathering is answered.
+    fn multicast_data(&mut self, frame: &MulticastFrame<'_>) -> Result<(), Counter> {
+        let source = frame.source.unwrap_or(self.sender_mac());
+        if !ethernet::is_multicast(frame.mac) {
+            return Err(Counter::DropMulticast);
+        }
+        if source == 0 || ethernet::is_multicast(source) || source == self.network.mac {
+            return Err(Counter::DropSourceMac);
+        }
+        if source != self.sender_mac() {
+            self.learn_bridged(source)?;
+        }
+        let header = Header { destination: frame.mac, source, ethertype: frame.ethertype };
+        let outcome = match self.verdict(header, frame.data) {
+            Verdict::Drop(counter) => Err(counter),
+            Verdict::Accept => self.write(header, frame.data),
+        };
+        if let Err(counter) = outcome {
+            self.vl1.counters.add(counter);
+        }
+        Ok(())
+    }
+
+    /// The packet proved common membership (02, 4.8).
+    fn accepted(&mut self) {
+        self.vl1.peers.accepted_frame(self.packet.source, self.now);
+        self.vl1.paths.trust(self.packet.path, self.now);
+    }
+
+    /// Only an active bridge sends frames of others; remember where they are.
+    fn learn_bridged(&mut self, source: u64) -> Result<(), Counter> {
+        if !self.network.is_bridge(self.packet.source) {
+            return Err(Counter::DropBridge);
+        }
+        self.bridged.insert(source, self.packet.source);
+        Ok(())
+    }
+
+    fn verdict(&self, header: Header, payload: &[u8]) -> Verdict {
+        let (source, destination) = (self.packet.source, self.vl1.address);
+        self.network.filter.inbound(&Candidate { source, destination, header, payload })
+    }
+
+    fn write(&mut self, header: Header, payload: &[u8]) -> Result<(), Counter> {
+        if payload.len() > self.network.config.mtu {
+            return Err(Counter::DropMtu);
+        }
+        self.vl1.counters.add(Counter::FramesRx);
+        self.out.frame(self.network.id, header, payload);
+        Ok(())
+    }
+
+    const fn sender_mac(&self) -> u64 {
+        ethernet::mac_of(self.packet.source, self.network.id)
+    }
+}

@@ -1,0 +1,158 @@
+//! Datagrams: triage, reassembly, opening, dispatch (01, 1.5, 3.10; 02, 4.1, 4.2, 4.5).
+
+use std::net::IpAddr;
+
+use super::counters::Counter;
+use super::delivery::Opened;
+use super::output::Output;
+use super::paths::Path;
+use super::punt::{Punt, PuntKind};
+use super::{Switch, TrustedNetwork};
+use crate::compress;
+use crate::packet::{
+    Datagram, Fragment, HEADER_LENGTH, Head, SUITE_POLY1305, SUITE_TRUSTED, VERB, VERB_COMPRESSED,
+    VERB_MASK,
+};
+
+/// Verb of the greeting, which authenticates itself.
+const HELLO: u8 = 0x01;
+/// Verb of replies, which count as received only for who knows the request (02, 4.7).
+const OK: u8 = 0x03;
+
+impl Switch {
+    /// A datagram from the network. Its bytes are used as working memory.
+    pub fn ingest_datagram(&mut self, path: Path, datagram: &mut [u8], now: u64, out: &mut Output) {
+        self.count(Counter::PacketsRx);
+        self.vl1.paths.came_in(&path, now);
+        let own = self.vl1.address;
+        match Datagram::classify(datagram) {
+            Datagram::Noise | Datagram::Beacon(_) => self.count(Counter::DropNoise),
+            Datagram::Fragment(fragment) if fragment.destination() == own => {
+                self.join_fragment(fragment, now, out);
+            }
+            Datagram::Head(head) if head.source() == own => self.count(Counter::DropOwnSource),
+            Datagram::Head(head) if head.destination() == own => {
+                if head.is_fragmented() {
+                    self.join_head(path, datagram, now, out);
+                } else {
+                    self.ingest_packet(path, datagram, now, out);
+                }
+            }
+            Datagram::Head(_) | Datagram::Fragment(_) => self.relay(path, datagram, now, out),
+        }
+    }
+
+    fn join_head(&mut self, path: Path, datagram: &[u8], now: u64, out: &mut Output) {
+        if let Some(whole) = self.reassembler.accept_head(datagram, path, now) {
+            let path = whole.tag;
+            std::mem::swap(whole.packet, &mut self.assembled);
+            self.ingest_assembled(path, now, out);
+        }
+    }
+
+    fn join_fragment(&mut self, fragment: Fragment<'_>, now: u64, out: &mut Output) {
+        if let Some(whole) = self.reassembler.accept_fragment(fragment, now) {
+            let path = whole.tag;
+            std::mem::swap(whole.packet, &mut self.assembled);
+            self.ingest_assembled(path, now, out);
+        }
+    }
+
+    fn ingest_assembled(&mut self, path: Path, now: u64, out: &mut Output) {
+        let mut packet = std::mem::take(&mut self.assembled);
+        self.ingest_packet(path, &mut packet, now, out);
+        self.assembled = packet;
+    }
+
+    /// A whole packet for us, its pieces joined: new, or one that was punted for its unknown source.
+    pub fn ingest_packet(&mut self, path: Path, packet: &mut [u8], now: u64, out: &mut Output) {
+        let Some(head) = Head::parse(packet) else { return self.count(Counter::DropNoise) };
+        let (source, packet_id, hops, suite) = (head.source(), head.packet_id(), head.hops(), head.suite());
+        if suite == SUITE_POLY1305 && head.verb() == HELLO {
+            return self.punt_raw(PuntKind::Hello, path, source, packet, out);
+        }
+        let Some(session) = self.vl1.peers.session(source) else {
+            return self.punt_raw(PuntKind::UnknownSource, path, source, packet, out);
+        };
+        if suite == SUITE_TRUSTED {
+            if !is_trusted(&self.trusted_networks, path.ip, head.trusted_path_id()) {
+                return self.count(Counter::DropTrustedPath);
+            }
+        } else if session.keys.open(packet).is_err() {
+            return self.count(Counter::DropUnauthentic);
+        }
+        let Some((&mut [.., verb], payload)) = packet.split_first_chunk_mut::<HEADER_LENGTH>() else {
+            return self.count(Counter::DropNoise);
+        };
+        let opened =
+            Opened { path, source, packet_id, hops, suite, verb: verb & VERB_MASK, payload: &*payload };
+        if verb & VERB_COMPRESSED == 0 {
+            return self.dispatch(&opened, now, out);
+        }
+        let mut plain = packet.to_vec();
+        if compress::decompress(&mut plain).is_err() {
+            return self.count(Counter::DropCompression);
+        }
+        let payload = plain.get(HEADER_LENGTH..).unwrap_or_default();
+        let verb = plain.get(VERB).copied().unwrap_or_default() & VERB_MASK;
+        self.dispatch(&Opened { path, source, packet_id, hops, suite, verb, payload }, now, out);
+    }
+
+    /// An authentic packet: frames are for the switch, everything else is for the engines.
+    fn dispatch(&mut self, packet: &Opened<'_>, now: u64, out: &mut Output) {
+        if packet.verb != OK {
+            self.vl1.peers.received(packet.source, &packet.path, packet.hops, now);
+        }
+        if !packet.carries_frame() {
+            return self.punt(packet.punt_with_payload(PuntKind::Packet), out);
+        }
+        if packet.hops == 0 && self.vl1.peers.is_new_path(packet.source, &packet.path, now) {
+            self.punt(packet.punt(PuntKind::NewPath), out);
+        }
+        self.receive_frame(packet, now, out);
+    }
+
+    fn punt_raw(&mut self, kind: PuntKind, path: Path, source: u64, packet: &[u8], out: &mut Output) {
+        let data = packet.to_vec();
+        self.punt(Punt { path: Some(path), source, data, ..Punt::new(kind) }, out);
+    }
+}
+
+/// Whether suite 2 with this ID may come from this IP (01, 3.7).
+fn is_trusted(networks: &[TrustedNetwork], ip: IpAddr, id: u64) -> bool {
+    id != 0 && networks.iter().any(|network| network.id == id && contains(network, ip))
+}
+
+fn contains(network: &TrustedNetwork, ip: IpAddr) -> bool {
+    let (net, host, width) = match (network.ip, ip) {
+        (IpAddr::V4(net), IpAddr::V4(host)) => (u128::from(net.to_bits()), u128::from(host.to_bits()), 32),
+        (IpAddr::V6(net), IpAddr::V6(host)) => (net.to_bits(), host.to_bits(), 128),
+        _ => return false,
+    };
+    let ignored = width - network.prefix.min(width);
+    (net ^ host).checked_shr(ignored).unwrap_or(0) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trusts(network: &str, prefix: u32, ip: &str) -> bool {
+        let network = TrustedNetwork { ip: network.parse().unwrap(), prefix, id: 7 };
+        is_trusted(&[network], ip.parse().unwrap(), 7)
+    }
+
+    #[test]
+    fn trusted_networks_contain_by_prefix() {
+        assert!(trusts("10.1.0.0", 16, "10.1.2.3") && !trusts("10.1.0.0", 16, "10.2.2.3"));
+        assert!(trusts("0.0.0.0", 0, "10.2.2.3") && !trusts("0.0.0.0", 0, "fd00::1"));
+        assert!(trusts("fd00::", 8, "fd12::1") && trusts("::", 0, "fe80::1"));
+        assert!(trusts("10.1.2.3", 32, "10.1.2.3") && !trusts("10.1.2.3", 32, "10.1.2.2"));
+    }
+
+    #[test]
+    fn trusted_path_id_zero_never_matches() {
+        let network = TrustedNetwork { ip: "0.0.0.0".parse().unwrap(), prefix: 0, id: 0 };
+        assert!(!is_trusted(&[network], "10.1.2.3".parse().unwrap(), 0));
+    }
+}

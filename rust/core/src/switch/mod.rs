@@ -1,0 +1,199 @@
+//! The passive engine that carries packets and frames by the tables that the engines above installed.
+//!
+//! Datagrams and frames go in, each with the time; datagrams, frames and *punts* come out. Whatever no
+//! table covers is punted. The switch decides nothing, and has no clock, socket or entropy of its own.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`ingress`] | datagrams: triage, reassembly, opening, dispatch (02, 4) |
+//! | [`relay`] | datagrams for others (02, 4.3) |
+//! | [`delivery`] | frames of peers on their way to the TAP (03, 7.2, 8.6) |
+//! | [`egress`] | frames of the TAP on their way to peers (03, 7.3) |
+//! | [`multicast`] | frames of the TAP to groups (03, 8.5) |
+//! | [`vl1`], [`peers`], [`paths`] | sessions, routes, paths, and sealing |
+//! | [`network`], [`filter`] | networks, members, groups, rules |
+
+mod bounded;
+mod counters;
+mod delivery;
+mod egress;
+mod filter;
+mod frames;
+mod ingress;
+mod multicast;
+mod network;
+mod output;
+mod paths;
+mod peers;
+mod punt;
+mod relay;
+mod tables;
+mod vl1;
+
+use std::net::IpAddr;
+
+use crate::fragment::{DEFAULT_SLOTS, Reassembler};
+use counters::Counter;
+use network::{Group, Network, NetworkTables};
+use relay::Relay;
+use tables::{Keyed, Map};
+use vl1::Vl1;
+
+pub use delivery::Opened;
+pub use network::NetworkConfig;
+pub use output::Output;
+pub use paths::{Path, PathActivity};
+pub use peers::{PeerActivity, Route, SlotActivity};
+pub use punt::{FrameReason, Punt, PuntKind};
+
+/// A physical network that suite 2 is accepted from (01, 3.7).
+#[derive(Clone, Copy, Debug)]
+pub struct TrustedNetwork {
+    /// Its address.
+    pub ip: IpAddr,
+    /// Its prefix length.
+    pub prefix: u32,
+    /// The ID that both sides configured; 0 never matches.
+    pub id: u64,
+}
+
+/// Everything that moved since the last report.
+#[derive(Clone, Debug, Default)]
+pub struct Activity {
+    /// Peers.
+    pub peers: Vec<PeerActivity>,
+    /// Learned paths of peers.
+    pub slots: Vec<SlotActivity>,
+    /// Paths by themselves.
+    pub paths: Vec<PathActivity>,
+}
+
+/// The switch of one node.
+pub struct Switch {
+    vl1: Vl1,
+    relay: Relay,
+    reassembler: Reassembler<Path>,
+    /// The packet that was reassembled last.
+    assembled: Vec<u8>,
+    trusted_networks: Vec<TrustedNetwork>,
+    networks: Map<u64, NetworkTables>,
+    keyed: Keyed,
+}
+
+impl Switch {
+    /// For the node with this address; the seed feeds packet IDs and hash tables.
+    pub fn new(address: u64, seed: &[u8; 32]) -> Self {
+        let keyed = Keyed::new(seed);
+        Self {
+            vl1: Vl1::new(address, seed, &keyed),
+            relay: Relay::new(&keyed),
+            reassembler: Reassembler::new(DEFAULT_SLOTS),
+            assembled: Vec::new(),
+            trusted_networks: Vec::new(),
+            networks: keyed.map(),
+            keyed,
+        }
+    }
+
+    /// Keys of a peer and the suite it is sent frames with; keeps its route and its paths.
+    pub fn set_session(&mut self, address: u64, key: &[u8; 48], suite: u8) {
+        self.vl1.peers.set_session(address, key, suite);
+    }
+
+    /// Forget a peer: its session, its route and its paths.
+    pub fn remove_session(&mut self, address: u64) {
+        self.vl1.peers.remove(address, &mut self.vl1.paths);
+    }
+
+    /// Where frames for a peer leave.
+    pub fn set_route(&mut self, address: u64, route: Option<Route>) {
+        self.vl1.peers.set_route(address, route);
+    }
+
+    /// The peer's learned paths, all of them.
+    pub fn set_known_paths(&mut self, address: u64, paths: &[Path]) {
+        self.vl1.peers.set_paths(address, paths, &mut self.vl1.paths);
+    }
+
+    /// Relay for anybody (`open`) or by trusted arrival paths only; what has no direct route goes to the
+    /// `upstream` by `path`.
+    pub fn set_relay(&mut self, open: bool, upstream: u64, path: Option<Path>) {
+        self.relay.set(open, upstream, path);
+    }
+
+    /// A packet by this path proved common membership (02, 4.8).
+    pub fn trust_path(&mut self, path: Path, now: u64) {
+        self.vl1.paths.trust(path, now);
+    }
+
+    /// Where suite 2 is accepted from.
+    pub fn set_trusted_networks(&mut self, networks: Vec<TrustedNetwork>) {
+        self.trusted_networks = networks;
+    }
+
+    /// Install a network's configuration, or replace it; members and groups stay.
+    pub fn set_network(&mut self, network: u64, config: NetworkConfig) {
+        let installed = Network::new(network, self.vl1.address, config);
+        self.tables(network).installed = Some(installed);
+    }
+
+    /// Forget a network with its members and groups.
+    pub fn remove_network(&mut self, network: u64) {
+        self.networks.remove(&network);
+    }
+
+    /// What a member may do: see [`NetworkTables`].
+    pub fn set_member(&mut self, network: u64, address: u64, admitted: bool, ready: bool, push_due_at: u64) {
+        self.tables(network).set_member(address, admitted, ready, push_due_at);
+    }
+
+    /// Forget a member.
+    pub fn remove_member(&mut self, network: u64, address: u64) {
+        if let Some(tables) = self.networks.get_mut(&network) {
+            tables.members.remove(&address);
+        }
+    }
+
+    /// To whom frames of a group go, until `refresh_at`.
+    pub fn set_multicast(
+        &mut self,
+        network: u64,
+        group: (u64, u32),
+        recipients: Vec<u64>,
+        gather_limit: u32,
+        refresh_at: u64,
+    ) {
+        let entry = Group { recipients, gather_limit, refresh_at };
+        self.tables(network).groups.insert(group, entry);
+    }
+
+    /// Forget a group.
+    pub fn remove_multicast(&mut self, network: u64, group: (u64, u32)) {
+        if let Some(tables) = self.networks.get_mut(&network) {
+            tables.groups.remove(&group);
+        }
+    }
+
+    /// What moved since the last call.
+    pub fn take_activity(&mut self) -> Activity {
+        let (peers, slots) = self.vl1.peers.take_activity();
+        Activity { peers, slots, paths: self.vl1.paths.take_activity() }
+    }
+
+    /// Every counter by name.
+    pub fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.vl1.counters.iter()
+    }
+
+    fn tables(&mut self, network: u64) -> &mut NetworkTables {
+        self.networks.entry(network).or_insert_with(|| NetworkTables::new(&self.keyed))
+    }
+
+    fn count(&mut self, counter: Counter) {
+        self.vl1.counters.add(counter);
+    }
+
+    fn punt(&mut self, punt: Punt, out: &mut Output) {
+        self.vl1.punt(punt, out);
+    }
+}

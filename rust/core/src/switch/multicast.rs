@@ -1,0 +1,128 @@
+//! Frames of the TAP to multicast groups (03, 8.5, 8.8).
+
+use super::counters::Counter;
+use super::egress::Egress;
+use super::frames::{MULTICAST_FRAME, MulticastFrame};
+use super::network::{Group, GroupId, Network, NetworkTables};
+use super::punt::FrameReason;
+use super::vl1::Unsent;
+use crate::compress;
+use crate::ethernet::{ARP, BROADCAST, Header, IPV6};
+use crate::packet::{self, HEADER_LENGTH, VERB};
+
+/// Hardware type end, protocol type and lengths of an ARP packet for IPv4 over Ethernet.
+const ARP_IPV4: [u8; 4] = [0x08, 0x00, 0x06, 0x04];
+/// ARP operation: request (its low byte).
+const ARP_REQUEST: u8 = 0x01;
+/// IPv6 next header: ICMPv6.
+const ICMPV6: u8 = 0x3a;
+/// ICMPv6 type: neighbour solicitation.
+const SOLICITATION: u8 = 0x87;
+
+impl Egress<'_> {
+    pub(super) fn multicast(&mut self, tables: &mut NetworkTables) -> Result<(), Counter> {
+        let NetworkTables { installed: Some(network), groups, .. } = &*tables else {
+            return Err(Counter::DropNetwork);
+        };
+        let group = group_of(self.header, self.payload);
+        if group == (BROADCAST, 0) && !network.config.broadcast {
+            return Err(Counter::DropBroadcast);
+        }
+        if network.config.emulate_neighbours && self.may_be_emulated(network) {
+            self.punt(network.id, FrameReason::Neighbour);
+            return Ok(());
+        }
+        if network.config.multicast_limit == 0 {
+            return Err(Counter::DropMulticast);
+        }
+        self.check_rules(network, 0)?;
+        if groups.get(&group).is_none_or(|entry| self.now >= entry.refresh_at) {
+            self.punt(network.id, FrameReason::Multicast);
+            return Ok(());
+        }
+        self.distribute(tables, group)
+    }
+
+    /// One sealed packet for each recipient of the group.
+    fn distribute(&mut self, tables: &mut NetworkTables, id: GroupId) -> Result<(), Counter> {
+        let NetworkTables { installed: Some(network), groups, members, .. } = tables else {
+            return Err(Counter::DropNetwork);
+        };
+        let Some(group) = groups.get(&id) else { return Ok(()) };
+        let plain = self.multicast_packet(network, id, group);
+        let (verb, payload) = (plain[VERB], &plain[HEADER_LENGTH..]);
+        let own = self.vl1.address;
+        for address in group.recipients.iter().copied().filter(|address| *address != own) {
+            if let Err(counter) = self.check_rules(network, address) {
+                self.vl1.counters.add(counter);
+                continue;
+            }
+            match self.vl1.send(address, verb, [payload, &[]], self.now, self.out) {
+                Ok(()) => self.vl1.counters.add(Counter::FramesTx),
+                Err(Unsent::Route) => self.vl1.counters.add(Counter::DropMulticastRoute),
+                Err(Unsent::TooLarge) => return Err(Counter::DropTooLarge),
+            }
+            if members.entry(address).or_default().is_push_due(self.now) {
+                self.punt_push_due(network.id, address);
+            }
+        }
+        Ok(())
+    }
+
+    /// The plain packet that all recipients get, but for its ID and destination.
+    fn multicast_packet(&self, network: &Network, (mac, adi): GroupId, group: &Group) -> Vec<u8> {
+        let frame = MulticastFrame {
+            gather_limit: group.gather_limit,
+            source: self.bridged_in.then_some(self.header.source),
+            mac,
+            adi,
+            ethertype: self.header.ethertype,
+            data: self.payload,
+        };
+        let mut plain = packet::header(0, 0, self.vl1.address, MULTICAST_FRAME).to_vec();
+        frame.emit(network.id, &mut plain);
+        if network.config.compress_multicast {
+            compress::compress(&mut plain);
+        }
+        plain
+    }
+
+    /// Whether this is a neighbour solicitation for an address that embeds another node's (03, 8.8).
+    fn may_be_emulated(&self, network: &Network) -> bool {
+        let p = self.payload;
+        let solicits = self.header.destination != BROADCAST
+            && self.header.ethertype == IPV6
+            && p.len() >= 64
+            && p[6] == ICMPV6
+            && p[40] == SOLICITATION;
+        if !solicits {
+            return false;
+        }
+        let embedded = p.get(48..64).and_then(|target| embedded_address(target, network.id));
+        embedded.is_some_and(|address| address != 0 && address != self.vl1.address)
+    }
+}
+
+/// The group a frame goes to: ARP requests have one for each address asked for (03, 8.5).
+fn group_of(header: Header, payload: &[u8]) -> GroupId {
+    let is_request = header.destination == BROADCAST
+        && header.ethertype == ARP
+        && payload.len() >= 28
+        && payload[2..6] == ARP_IPV4
+        && payload[7] == ARP_REQUEST;
+    match payload.get(24..28) {
+        Some(&[a, b, c, d]) if is_request => (BROADCAST, u32::from_be_bytes([a, b, c, d])),
+        _ => (header.destination, 0),
+    }
+}
+
+/// The node in an RFC 4193 or 6PLANE address of this network (03, 8.8, 9.1).
+fn embedded_address(target: &[u8], network: u64) -> Option<u64> {
+    let folded = (network >> 32) as u32 ^ network as u32;
+    let node = match target {
+        [0xfd, id @ .., 0x99, 0x93, a, b, c, d, e] if id == network.to_be_bytes() => [*a, *b, *c, *d, *e],
+        [0xfc, id @ .., a, b, c, d, e, _, _, _, _, _, _] if id == folded.to_be_bytes() => [*a, *b, *c, *d, *e],
+        _ => return None,
+    };
+    Some(packet::address_from(node))
+}

@@ -1,0 +1,122 @@
+//! What the switch knows of each network: its settings, its members, its groups, and who is bridged.
+
+use super::bounded::Bounded;
+use super::filter::Filter;
+use super::tables::{Keyed, Map};
+use crate::ethernet;
+
+/// MACs behind bridges that a network remembers.
+const MAX_BRIDGED: usize = 65_536;
+/// A member whose copy of our credentials is old is reported this often, in ms.
+const PUSH_DUE_MS: u64 = 1000;
+
+/// What the switch needs of a network's configuration (03, 3).
+#[derive(Clone, Debug, Default)]
+pub struct NetworkConfig {
+    /// Longest frame payload.
+    pub mtu: usize,
+    /// Everybody passes the gate.
+    pub public: bool,
+    /// Broadcasts other than ARP requests are sent.
+    pub broadcast: bool,
+    /// Neighbour solicitations that may be answered here are punted (03, 8.8).
+    pub emulate_neighbours: bool,
+    /// Multicast frames are compressed.
+    pub compress_multicast: bool,
+    /// 0: no multicast at all.
+    pub multicast_limit: u32,
+    /// Active bridges, which may include ourselves.
+    pub bridges: Vec<u64>,
+    /// The base rules' table (03, 6.1).
+    pub rules: Vec<u8>,
+}
+
+/// A network whose configuration is installed.
+pub(super) struct Network {
+    pub(super) id: u64,
+    pub(super) config: NetworkConfig,
+    /// Our own MAC on it.
+    pub(super) mac: u64,
+    /// Whether we are an active bridge ourselves.
+    pub(super) we_bridge: bool,
+    pub(super) filter: Filter,
+}
+
+impl Network {
+    pub(super) fn new(id: u64, own: u64, mut config: NetworkConfig) -> Self {
+        config.bridges.sort_unstable();
+        let filter = Filter::compile(&config.rules);
+        let we_bridge = config.bridges.binary_search(&own).is_ok();
+        Self { id, mac: ethernet::mac_of(own, id), we_bridge, filter, config }
+    }
+
+    pub(super) fn is_bridge(&self, address: u64) -> bool {
+        self.config.bridges.binary_search(&address).is_ok()
+    }
+}
+
+/// A member of a network, as far as frames from and to it are concerned.
+#[derive(Default)]
+pub(super) struct Member {
+    /// Its frames pass our gate.
+    pub(super) admitted: bool,
+    /// It holds our credentials.
+    pub(super) ready: bool,
+    /// From then on they are old.
+    pub(super) push_due_at: u64,
+    reported_at: Option<u64>,
+}
+
+impl Member {
+    /// Whether to report now that it needs our credentials: at most once a second.
+    pub(super) fn is_push_due(&mut self, now: u64) -> bool {
+        let wanted = !self.ready || now >= self.push_due_at;
+        let due = self.reported_at.is_none_or(|at| now.saturating_sub(at) >= PUSH_DUE_MS);
+        if wanted && due {
+            self.reported_at = Some(now);
+        }
+        wanted && due
+    }
+}
+
+/// A multicast group: its MAC and its ADI.
+pub(super) type GroupId = (u64, u32);
+
+/// To whom frames of a multicast group go.
+pub(super) struct Group {
+    pub(super) recipients: Vec<u64>,
+    /// Not 0: asked for in every frame.
+    pub(super) gather_limit: u32,
+    /// From then on frames are punted.
+    pub(super) refresh_at: u64,
+}
+
+/// All about one network. Members may be known before its configuration is.
+pub(super) struct NetworkTables {
+    pub(super) installed: Option<Network>,
+    pub(super) members: Map<u64, Member>,
+    pub(super) groups: Map<GroupId, Group>,
+    /// The bridge each foreign MAC was last seen behind.
+    pub(super) bridged: Bounded<u64, u64>,
+}
+
+impl NetworkTables {
+    pub(super) fn new(keyed: &Keyed) -> Self {
+        Self {
+            installed: None,
+            members: keyed.map(),
+            groups: keyed.map(),
+            bridged: Bounded::new(MAX_BRIDGED, keyed),
+        }
+    }
+
+    pub(super) fn set_member(&mut self, address: u64, admitted: bool, ready: bool, push_due_at: u64) {
+        let member = self.members.entry(address).or_default();
+        (member.admitted, member.ready, member.push_due_at) = (admitted, ready, push_due_at);
+    }
+
+    pub(super) fn is_admitted(&self, address: u64) -> bool {
+        self.installed.as_ref().is_some_and(|network| network.config.public)
+            || self.members.get(&address).is_some_and(|member| member.admitted)
+    }
+}

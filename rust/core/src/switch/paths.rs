@@ -1,0 +1,120 @@
+//! Physical paths: when datagrams passed by those that are installed, and which are trusted.
+
+use std::net::IpAddr;
+
+use super::bounded::Bounded;
+use super::tables::{Keyed, Map};
+
+/// A local socket and a remote endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Path {
+    /// The host's number of the socket; -1 stands for every socket of the IP's family.
+    pub socket: i32,
+    /// The remote IP.
+    pub ip: IpAddr,
+    /// The remote port.
+    pub port: u16,
+}
+
+/// A path that proved common membership relays for this long, in ms (02, 4.3).
+const TRUST_MS: u64 = 600_000;
+/// Trusted paths remembered besides the installed ones.
+const MAX_TRUSTED: usize = 4096;
+
+/// When datagrams passed by a path, in ms; 0 is never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PathActivity {
+    /// The path.
+    pub path: Path,
+    /// Last datagram that came by it, authentic or not.
+    pub in_at: u64,
+    /// Last datagram the switch sent by it.
+    pub out_at: u64,
+}
+
+struct Entry {
+    activity: PathActivity,
+    trusted_at: u64,
+    /// How many peers have it among their paths.
+    references: usize,
+    moved: bool,
+}
+
+/// The installed paths of all peers, and the trusted ones.
+pub(super) struct PathTable {
+    installed: Map<Path, Entry>,
+    trusted: Bounded<Path, u64>,
+    moved: Vec<Path>,
+}
+
+impl PathTable {
+    pub(super) fn new(keyed: &Keyed) -> Self {
+        let trusted = Bounded::new(MAX_TRUSTED, keyed);
+        Self { installed: keyed.map(), trusted, moved: Vec::new() }
+    }
+
+    /// One more peer has this path.
+    pub(super) fn install(&mut self, path: Path) {
+        let entry = self.installed.entry(path).or_insert_with(|| Entry {
+            activity: PathActivity { path, in_at: 0, out_at: 0 },
+            trusted_at: self.trusted.get(&path).copied().unwrap_or(0),
+            references: 0,
+            moved: false,
+        });
+        entry.references += 1;
+    }
+
+    /// One peer less has it; nobody: it is forgotten.
+    pub(super) fn release(&mut self, path: &Path) {
+        if let Some(entry) = self.installed.get_mut(path) {
+            entry.references -= 1;
+            if entry.references == 0 {
+                self.installed.remove(path);
+            }
+        }
+    }
+
+    pub(super) fn came_in(&mut self, path: &Path, now: u64) {
+        self.touch(path, |activity| activity.in_at = now);
+    }
+
+    pub(super) fn went_out(&mut self, path: &Path, now: u64) {
+        self.touch(path, |activity| activity.out_at = now);
+    }
+
+    fn touch(&mut self, path: &Path, stamp: impl FnOnce(&mut PathActivity)) {
+        if let Some(entry) = self.installed.get_mut(path) {
+            stamp(&mut entry.activity);
+            if !std::mem::replace(&mut entry.moved, true) {
+                self.moved.push(*path);
+            }
+        }
+    }
+
+    /// A packet by this path proved common membership (02, 4.8).
+    pub(super) fn trust(&mut self, path: Path, now: u64) {
+        match self.installed.get_mut(&path) {
+            Some(entry) => entry.trusted_at = now,
+            None => self.trusted.insert(path, now),
+        }
+    }
+
+    pub(super) fn is_trusted(&self, path: &Path, now: u64) -> bool {
+        let installed = self.installed.get(path).map(|entry| entry.trusted_at);
+        let trusted_at = installed.or_else(|| self.trusted.get(path).copied());
+        trusted_at.is_some_and(|at| at != 0 && now.saturating_sub(at) < TRUST_MS)
+    }
+
+    /// What moved since the last call.
+    pub(super) fn take_activity(&mut self) -> Vec<PathActivity> {
+        let mut activity = Vec::with_capacity(self.moved.len());
+        for path in self.moved.drain(..) {
+            if let Some(entry) = self.installed.get_mut(&path)
+                && std::mem::take(&mut entry.moved)
+            {
+                activity.push(entry.activity);
+            }
+        }
+        activity
+    }
+}

@@ -1,0 +1,212 @@
+//! What the switch knows of each peer: its session, its route, its paths, and when it was heard.
+
+use super::paths::{Path, PathTable};
+use super::tables::{Keyed, Map};
+use crate::keys::SessionKeys;
+
+/// Direct packets by an unknown path are reported this often per peer, in ms.
+const NEW_PATH_MS: u64 = 1000;
+
+/// Keys shared with a peer, and the suite it is sent packets with.
+pub(super) struct Session {
+    pub(super) keys: Box<SessionKeys>,
+    pub(super) suite: u8,
+}
+
+/// Where packets for a peer leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Its own path, or its relay's.
+    pub path: Path,
+    /// Whether it is its own.
+    pub direct: bool,
+    /// Longest UDP payload.
+    pub mtu: usize,
+    /// Not 0: packets leave unencrypted, with this ID (01, 3.7).
+    pub trusted_path_id: u64,
+}
+
+/// When packets of a peer passed, in ms; 0 is never.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PeerActivity {
+    /// Its address.
+    pub address: u64,
+    /// Last authentic packet that was not an OK: those count only for who asked.
+    pub received_at: u64,
+    /// Last accepted frame.
+    pub frame_received_at: u64,
+    /// Last of `received_at` that came by a relay.
+    pub relayed_received_at: u64,
+    /// Last packet that proved common membership.
+    pub trusted_at: u64,
+    /// Last frame sent to it.
+    pub sent_at: u64,
+}
+
+/// A learned path of a peer: (address, path, last direct authentic packet in ms).
+pub type SlotActivity = (u64, Path, u64);
+
+struct Slot {
+    path: Path,
+    received_at: u64,
+    moved: bool,
+}
+
+#[derive(Default)]
+pub(super) struct Peer {
+    session: Option<Session>,
+    route: Option<Route>,
+    slots: Vec<Slot>,
+    activity: PeerActivity,
+    moved: bool,
+    new_path_at: Option<u64>,
+}
+
+impl Peer {
+    /// Session and route, where frames can be sent at all.
+    pub(super) fn way(&self) -> Option<(&Session, &Route)> {
+        self.session.as_ref().zip(self.route.as_ref())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.session.is_none() && self.route.is_none() && self.slots.is_empty()
+    }
+}
+
+/// All peers by address.
+pub(super) struct PeerTable {
+    peers: Map<u64, Peer>,
+    moved: Vec<u64>,
+}
+
+impl PeerTable {
+    pub(super) fn new(keyed: &Keyed) -> Self {
+        Self { peers: keyed.map(), moved: Vec::new() }
+    }
+
+    fn entry(&mut self, address: u64) -> &mut Peer {
+        let peer = self.peers.entry(address).or_default();
+        peer.activity.address = address;
+        peer
+    }
+
+    pub(super) fn get(&self, address: u64) -> Option<&Peer> {
+        self.peers.get(&address)
+    }
+
+    pub(super) fn session(&self, address: u64) -> Option<&Session> {
+        self.peers.get(&address)?.session.as_ref()
+    }
+
+    pub(super) fn route(&self, address: u64) -> Option<&Route> {
+        self.peers.get(&address)?.route.as_ref()
+    }
+
+    pub(super) fn set_session(&mut self, address: u64, key: &[u8; 48], suite: u8) {
+        let keys = Box::new(SessionKeys::new(key));
+        self.entry(address).session = Some(Session { keys, suite });
+    }
+
+    pub(super) fn set_route(&mut self, address: u64, route: Option<Route>) {
+        self.entry(address).route = route;
+        self.forget_if_empty(address);
+    }
+
+    /// Replace the learned paths; those that stay keep their time.
+    pub(super) fn set_paths(&mut self, address: u64, known: &[Path], paths: &mut PathTable) {
+        let peer = self.entry(address);
+        let before = std::mem::take(&mut peer.slots);
+        for path in known {
+            paths.install(*path);
+            let old = before.iter().find(|slot| slot.path == *path);
+            peer.slots.push(Slot {
+                path: *path,
+                received_at: old.map_or(0, |slot| slot.received_at),
+                moved: old.is_some_and(|slot| slot.moved),
+            });
+        }
+        for slot in &before {
+            paths.release(&slot.path);
+        }
+        self.forget_if_empty(address);
+    }
+
+    /// Forget a peer: its session, its route and its paths.
+    pub(super) fn remove(&mut self, address: u64, paths: &mut PathTable) {
+        if let Some(peer) = self.peers.remove(&address) {
+            for slot in &peer.slots {
+                paths.release(&slot.path);
+            }
+        }
+    }
+
+    fn forget_if_empty(&mut self, address: u64) {
+        if self.peers.get(&address).is_some_and(Peer::is_empty) {
+            self.peers.remove(&address);
+        }
+    }
+
+    /// An authentic packet of this peer came.
+    pub(super) fn received(&mut self, address: u64, path: &Path, hops: u8, now: u64) {
+        let Some(peer) = self.touch(address) else { return };
+        peer.activity.received_at = now;
+        if hops > 0 {
+            peer.activity.relayed_received_at = now;
+        } else if let Some(slot) = peer.slots.iter_mut().find(|slot| slot.path == *path) {
+            slot.received_at = now;
+            slot.moved = true;
+        }
+    }
+
+    /// A frame of this peer was accepted.
+    pub(super) fn accepted_frame(&mut self, address: u64, now: u64) {
+        if let Some(peer) = self.touch(address) {
+            peer.activity.frame_received_at = now;
+            peer.activity.trusted_at = now;
+        }
+    }
+
+    /// A packet was sent to this peer.
+    pub(super) fn sent(&mut self, address: u64, now: u64) {
+        if let Some(peer) = self.touch(address) {
+            peer.activity.sent_at = now;
+        }
+    }
+
+    /// Whether to report that this peer used a path it is not known by: at most once a second.
+    pub(super) fn is_new_path(&mut self, address: u64, path: &Path, now: u64) -> bool {
+        let Some(peer) = self.peers.get_mut(&address) else { return false };
+        let known = peer.slots.iter().any(|slot| slot.path == *path);
+        let due = peer.new_path_at.is_none_or(|at| now.saturating_sub(at) >= NEW_PATH_MS);
+        if !known && due {
+            peer.new_path_at = Some(now);
+        }
+        !known && due
+    }
+
+    fn touch(&mut self, address: u64) -> Option<&mut Peer> {
+        let peer = self.peers.get_mut(&address)?;
+        if !std::mem::replace(&mut peer.moved, true) {
+            self.moved.push(address);
+        }
+        Some(peer)
+    }
+
+    /// What moved since the last call.
+    pub(super) fn take_activity(&mut self) -> (Vec<PeerActivity>, Vec<SlotActivity>) {
+        let (mut sessions, mut slots) = (Vec::with_capacity(self.moved.len()), Vec::new());
+        for address in self.moved.drain(..) {
+            let Some(peer) = self.peers.get_mut(&address) else { continue };
+            if !std::mem::take(&mut peer.moved) {
+                continue;
+            }
+            sessions.push(peer.activity);
+            let moved = peer.slots.iter_mut().filter(|slot| slot.moved);
+            slots.extend(moved.map(|slot| {
+                slot.moved = false;
+                (address, slot.path, slot.received_at)
+            }));
+        }
+        (sessions, slots)
+    }
+}

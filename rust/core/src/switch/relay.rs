@@ -1,0 +1,94 @@
+//! Datagrams for others (01, 3.10, 4.4; 02, 4.3).
+
+use super::bounded::Bounded;
+use super::counters::Counter;
+use super::output::Output;
+use super::paths::Path;
+use super::punt::{Punt, PuntKind};
+use super::tables::Keyed;
+use super::Switch;
+use crate::packet::{Datagram, MAX_HOPS, increment_hops};
+
+/// A pair is introduced this often, in ms (02, 4.10).
+const INTRODUCE_MS: u64 = 30_000;
+/// Pairs remembered for that.
+const MAX_PAIRS: usize = 16_384;
+
+/// To whom and for whom we relay.
+pub(super) struct Relay {
+    open: bool,
+    upstream: u64,
+    path: Option<Path>,
+    /// When each unordered pair was last reported for introduction.
+    introduced: Bounded<(u64, u64), u64>,
+}
+
+impl Relay {
+    pub(super) fn new(keyed: &Keyed) -> Self {
+        Self { open: false, upstream: 0, path: None, introduced: Bounded::new(MAX_PAIRS, keyed) }
+    }
+
+    pub(super) fn set(&mut self, open: bool, upstream: u64, path: Option<Path>) {
+        (self.open, self.upstream, self.path) = (open, upstream, path);
+    }
+
+    fn is_introduction_due(&mut self, a: u64, b: u64, now: u64) -> bool {
+        let pair = (a.min(b), a.max(b));
+        let at = self.introduced.get(&pair);
+        let due = at.is_none_or(|at| now.saturating_sub(*at) >= INTRODUCE_MS);
+        if due {
+            self.introduced.insert(pair, now);
+        }
+        due
+    }
+}
+
+/// Where a relayed datagram goes: the node at the other end, and the path.
+struct NextHop {
+    address: u64,
+    path: Path,
+}
+
+impl Switch {
+    pub(super) fn relay(&mut self, path: Path, datagram: &mut [u8], now: u64, out: &mut Output) {
+        let (destination, source, hops) = match Datagram::classify(datagram) {
+            Datagram::Head(head) => (head.destination(), Some(head.source()), head.hops()),
+            Datagram::Fragment(fragment) => (fragment.destination(), None, fragment.hops()),
+            Datagram::Beacon(_) | Datagram::Noise => return self.count(Counter::DropNoise),
+        };
+        if !self.relay.open && !self.vl1.paths.is_trusted(&path, now) {
+            return self.count(Counter::DropRelayUntrusted);
+        }
+        if hops >= MAX_HOPS {
+            return self.count(Counter::DropHops);
+        }
+        let Some(next) = self.next_hop(destination, source) else {
+            return self.count(Counter::DropRelayRoute);
+        };
+        increment_hops(datagram);
+        out.datagram(next.path, datagram, &[]);
+        self.count(Counter::Relayed);
+        self.vl1.paths.went_out(&next.path, now);
+        if let Some(source) = source {
+            self.introduce(source, next.address, now, out);
+        }
+    }
+
+    /// The destination's own path, else the upstream: but heads never go back to it.
+    fn next_hop(&self, destination: u64, source: Option<u64>) -> Option<NextHop> {
+        if let Some(route) = self.vl1.peers.route(destination).filter(|route| route.direct) {
+            return Some(NextHop { address: destination, path: route.path });
+        }
+        let path = self.relay.path.filter(|_| source != Some(self.relay.upstream))?;
+        Some(NextHop { address: self.relay.upstream, path })
+    }
+
+    /// Report a pair of peers that may be introduced, if both are known.
+    fn introduce(&mut self, source: u64, destination: u64, now: u64, out: &mut Output) {
+        let peers = &self.vl1.peers;
+        let known = peers.session(source).is_some() && peers.session(destination).is_some();
+        if known && self.relay.is_introduction_due(source, destination, now) {
+            self.punt(Punt { source, destination, ..Punt::new(PuntKind::Introduce) }, out);
+        }
+    }
+}

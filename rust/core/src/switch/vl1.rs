@@ -1,0 +1,97 @@
+//! The peer-to-peer half of the switch: peers, paths, packet IDs, and sending sealed packets.
+
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use super::counters::{Counter, Counters};
+use super::output::Output;
+use super::paths::PathTable;
+use super::peers::{PeerTable, Route, Session};
+use super::punt::Punt;
+use super::tables::Keyed;
+use crate::fragment;
+use crate::packet::{self, MAX_PACKET, MAX_PIECES};
+
+/// Why a packet did not leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unsent {
+    /// No session with the destination, or no route to it.
+    Route,
+    /// Longer than a packet may be, or than seven datagrams of the route hold.
+    TooLarge,
+}
+
+pub(super) struct Vl1 {
+    /// Our own address.
+    pub(super) address: u64,
+    pub(super) peers: PeerTable,
+    pub(super) paths: PathTable,
+    pub(super) counters: Counters,
+    ids: ChaCha12Rng,
+    /// The packet under construction.
+    scratch: Vec<u8>,
+}
+
+impl Vl1 {
+    pub(super) fn new(address: u64, seed: &[u8; 32], keyed: &Keyed) -> Self {
+        Self {
+            address,
+            peers: PeerTable::new(keyed),
+            paths: PathTable::new(keyed),
+            counters: Counters::new(),
+            ids: ChaCha12Rng::from_seed(*seed),
+            scratch: Vec::with_capacity(MAX_PACKET),
+        }
+    }
+
+    /// Hand something to the engines.
+    pub(super) fn punt(&mut self, punt: Punt, out: &mut Output) {
+        self.counters.add(Counter::Punts);
+        out.punt(punt);
+    }
+
+    /// Seal a packet with a fresh ID and send it by the peer's route. `verb` is the whole verb byte, the
+    /// payload comes in two parts.
+    pub(super) fn send(
+        &mut self,
+        destination: u64,
+        verb: u8,
+        payload: [&[u8]; 2],
+        now: u64,
+        out: &mut Output,
+    ) -> Result<(), Unsent> {
+        let id = self.ids.next_u64();
+        let peer = self.peers.get(destination).ok_or(Unsent::Route)?;
+        let (session, route) = peer.way().ok_or(Unsent::Route)?;
+        self.scratch.clear();
+        self.scratch.extend_from_slice(&packet::header(id, destination, self.address, verb));
+        for part in payload {
+            self.scratch.extend_from_slice(part);
+        }
+        let pieces = seal(&mut self.scratch, session, route)?;
+        let path = route.path;
+        fragment::split(&self.scratch, route.mtu, |head, data| out.datagram(path, head, data))
+            .map_err(|_| Unsent::TooLarge)?;
+        self.counters.add_many(Counter::PacketsTx, pieces);
+        self.paths.went_out(&path, now);
+        self.peers.sent(destination, now);
+        Ok(())
+    }
+}
+
+/// Armour a plain packet for its route; returns the number of datagrams it takes.
+fn seal(plain: &mut [u8], session: &Session, route: &Route) -> Result<usize, Unsent> {
+    let pieces = fragment::pieces(plain.len(), route.mtu).map_err(|_| Unsent::TooLarge)?;
+    if plain.len() > MAX_PACKET || pieces > MAX_PIECES {
+        return Err(Unsent::TooLarge);
+    }
+    if pieces > 1 {
+        packet::mark_fragmented(plain);
+    }
+    if route.trusted_path_id == 0 {
+        session.keys.seal(plain, session.suite).map_err(|_| Unsent::Route)?;
+    } else {
+        packet::set_trusted_path(plain, route.trusted_path_id);
+    }
+    Ok(pieces)
+}

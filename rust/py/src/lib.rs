@@ -1,0 +1,22 @@
+//! Python bindings: the module `earthline._native`. No logic lives here.
+
+mod identity;
+mod packet;
+mod switch;
+
+use pyo3::prelude::*;
+
+/// Bytes of a fixed length from Python, or a `ValueError` that says which argument is wrong.
+fn exactly<const N: usize>(name: &str, bytes: &[u8]) -> PyResult<[u8; N]> {
+    bytes.try_into().map_err(|_| {
+        let length = bytes.len();
+        pyo3::exceptions::PyValueError::new_err(format!("{name} must be {N} bytes, not {length}"))
+    })
+}
+
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    identity::register(module)?;
+    packet::register(module)?;
+    switch::register(module)
+}

@@ -1,0 +1,390 @@
+//! The switch, and what it puts out.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use earthline_core::packet::{HEADER_LENGTH, SUITE_AES_GMAC_SIV, SUITE_SALSA_POLY1305, is_reserved};
+use earthline_core::switch as core;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyBytes, PyDict, PyList};
+
+use crate::exactly;
+
+/// (socket, ip, port) as it comes from Python.
+pub(crate) type PathArgument = (i32, PyBackedBytes, u16);
+/// (socket, ip, port) as it goes to Python.
+type PathTuple<'py> = (i32, Bound<'py, PyBytes>, u16);
+/// (address, received, frame received, relayed received, trusted, sent), times in ms.
+type SessionTuple = (u64, u64, u64, u64, u64, u64);
+
+/// The IP in 4 or 16 bytes, or a `ValueError`.
+pub(crate) fn ip_from(bytes: &[u8]) -> PyResult<IpAddr> {
+    if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
+        return Ok(v4.into());
+    }
+    let v6 = <[u8; 16]>::try_from(bytes);
+    v6.map(IpAddr::from).map_err(|_| PyValueError::new_err("an IP has 4 or 16 bytes"))
+}
+
+pub(crate) fn path_from((socket, ip, port): &PathArgument) -> PyResult<core::Path> {
+    Ok(core::Path { socket: *socket, ip: ip_from(ip)?, port: *port })
+}
+
+fn ip_bytes(py: Python<'_>, ip: IpAddr) -> Bound<'_, PyBytes> {
+    match ip {
+        IpAddr::V4(ip) => PyBytes::new(py, &ip.octets()),
+        IpAddr::V6(ip) => PyBytes::new(py, &ip.octets()),
+    }
+}
+
+fn path_tuple(py: Python<'_>, path: core::Path) -> PathTuple<'_> {
+    (path.socket, ip_bytes(py, path.ip), path.port)
+}
+
+/// Something the switch has no entry for.
+#[pyclass(frozen, module = "earthline._native")]
+pub(crate) struct Punt(pub(crate) core::Punt);
+
+#[pymethods]
+impl Punt {
+    #[getter]
+    fn kind(&self) -> &'static str {
+        self.0.kind.name()
+    }
+
+    #[getter]
+    fn path<'py>(&self, py: Python<'py>) -> Option<PathTuple<'py>> {
+        self.0.path.map(|path| path_tuple(py, path))
+    }
+
+    #[getter]
+    fn source(&self) -> u64 {
+        self.0.source
+    }
+
+    #[getter]
+    fn destination(&self) -> u64 {
+        self.0.destination
+    }
+
+    #[getter]
+    fn packet_id(&self) -> u64 {
+        self.0.packet_id
+    }
+
+    #[getter]
+    fn hops(&self) -> u8 {
+        self.0.hops
+    }
+
+    #[getter]
+    fn suite(&self) -> u8 {
+        self.0.suite
+    }
+
+    #[getter]
+    fn verb(&self) -> u8 {
+        self.0.verb
+    }
+
+    #[getter]
+    fn network(&self) -> u64 {
+        self.0.network
+    }
+
+    #[getter]
+    fn mac(&self) -> u64 {
+        self.0.mac
+    }
+
+    #[getter]
+    fn adi(&self) -> u32 {
+        self.0.adi
+    }
+
+    #[getter]
+    fn limit(&self) -> u32 {
+        self.0.limit
+    }
+
+    #[getter]
+    fn reason(&self) -> &'static str {
+        self.0.reason.map_or("", core::FrameReason::name)
+    }
+
+    #[getter]
+    fn data<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.data)
+    }
+}
+
+/// What one call of the switch produced.
+#[pyclass(frozen, module = "earthline._native")]
+pub(crate) struct Output(pub(crate) core::Output);
+
+#[pymethods]
+impl Output {
+    #[getter]
+    fn datagrams<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(
+            py,
+            self.0.datagrams().map(|(path, datagram)| {
+                (path.socket, ip_bytes(py, path.ip), path.port, PyBytes::new(py, datagram))
+            }),
+        )
+    }
+
+    #[getter]
+    fn frames<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(py, self.0.frames().map(|(network, frame)| (network, PyBytes::new(py, frame))))
+    }
+
+    #[getter]
+    fn punts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let punts: PyResult<Vec<_>> =
+            self.0.punts().iter().map(|punt| Py::new(py, Punt(punt.clone()))).collect();
+        PyList::new(py, punts?)
+    }
+}
+
+/// The passive per-packet engine.
+#[pyclass(frozen, module = "earthline._native")]
+pub(crate) struct Switch(pub(crate) Arc<Mutex<core::Switch>>);
+
+impl Switch {
+    /// With the switch locked and the GIL released.
+    fn with<T: Send>(&self, py: Python<'_>, act: impl FnOnce(&mut core::Switch) -> T + Send) -> T {
+        py.detach(|| act(&mut self.lock()))
+    }
+
+    /// A call that panicked left tables that are still whole.
+    fn lock(&self) -> MutexGuard<'_, core::Switch> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn output(&self, py: Python<'_>, act: impl FnOnce(&mut core::Switch, &mut core::Output) + Send) -> Output {
+        self.with(py, |switch| {
+            let mut out = core::Output::new();
+            act(switch, &mut out);
+            Output(out)
+        })
+    }
+}
+
+#[pymethods]
+impl Switch {
+    #[new]
+    fn new(address: u64, seed: &[u8]) -> PyResult<Self> {
+        let seed = exactly("seed", seed)?;
+        Ok(Self(Arc::new(Mutex::new(core::Switch::new(node(address)?, &seed)))))
+    }
+
+    fn ingest_datagrams(
+        &self,
+        py: Python<'_>,
+        batch: Vec<(i32, PyBackedBytes, u16, PyBackedBytes)>,
+        now: u64,
+    ) -> PyResult<Output> {
+        let mut datagrams = Vec::with_capacity(batch.len());
+        for (socket, ip, port, datagram) in batch {
+            datagrams.push((core::Path { socket, ip: ip_from(&ip)?, port }, datagram.to_vec()));
+        }
+        Ok(self.output(py, |switch, out| {
+            for (path, datagram) in &mut datagrams {
+                switch.ingest_datagram(*path, datagram, now, out);
+            }
+        }))
+    }
+
+    fn ingest_packet(&self, py: Python<'_>, path: PathArgument, packet: &[u8], now: u64) -> PyResult<Output> {
+        let path = path_from(&path)?;
+        let mut packet = packet.to_vec();
+        Ok(self.output(py, |switch, out| switch.ingest_packet(path, &mut packet, now, out)))
+    }
+
+    fn ingest_frames(&self, py: Python<'_>, batch: Vec<(u64, PyBackedBytes)>, now: u64) -> Output {
+        self.output(py, |switch, out| {
+            for (network, frame) in &batch {
+                switch.ingest_frame(*network, frame, now, out);
+            }
+        })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of a packet")]
+    fn deliver(
+        &self,
+        py: Python<'_>,
+        source: u64,
+        path: PathArgument,
+        hops: u8,
+        packet_id: u64,
+        verb: u8,
+        payload: &[u8],
+        now: u64,
+    ) -> PyResult<Output> {
+        let path = path_from(&path)?;
+        let packet = core::Opened { path, source, packet_id, hops, suite: 0, verb, payload };
+        Ok(self.output(py, |switch, out| switch.deliver(&packet, now, out)))
+    }
+
+    fn set_session(&self, py: Python<'_>, address: u64, key: &[u8], suite: u8) -> PyResult<()> {
+        let (address, key) = (node(address)?, exactly("key", key)?);
+        if ![SUITE_SALSA_POLY1305, SUITE_AES_GMAC_SIV].contains(&suite) {
+            return Err(PyValueError::new_err("suite must be 1 or 3"));
+        }
+        self.with(py, |switch| switch.set_session(address, &key, suite));
+        Ok(())
+    }
+
+    fn remove_session(&self, py: Python<'_>, address: u64) {
+        self.with(py, |switch| switch.remove_session(address));
+    }
+
+    fn set_route(
+        &self,
+        py: Python<'_>,
+        address: u64,
+        path: Option<PathArgument>,
+        direct: bool,
+        mtu: usize,
+        trusted_path_id: u64,
+    ) -> PyResult<()> {
+        if mtu < HEADER_LENGTH {
+            return Err(PyValueError::new_err("mtu must be at least 28"));
+        }
+        let path = path.as_ref().map(path_from).transpose()?;
+        let route = path.map(|path| core::Route { path, direct, mtu, trusted_path_id });
+        let address = node(address)?;
+        self.with(py, |switch| switch.set_route(address, route));
+        Ok(())
+    }
+
+    fn set_known_paths(&self, py: Python<'_>, address: u64, paths: Vec<PathArgument>) -> PyResult<()> {
+        let paths: Vec<_> = paths.iter().map(path_from).collect::<PyResult<_>>()?;
+        let address = node(address)?;
+        self.with(py, |switch| switch.set_known_paths(address, &paths));
+        Ok(())
+    }
+
+    fn set_relay(&self, py: Python<'_>, open: bool, upstream: u64, path: Option<PathArgument>) -> PyResult<()> {
+        let path = path.as_ref().map(path_from).transpose()?;
+        self.with(py, |switch| switch.set_relay(open, upstream, path));
+        Ok(())
+    }
+
+    fn trust_path(&self, py: Python<'_>, path: PathArgument, now: u64) -> PyResult<()> {
+        let path = path_from(&path)?;
+        self.with(py, |switch| switch.trust_path(path, now));
+        Ok(())
+    }
+
+    fn set_trusted_networks(&self, py: Python<'_>, networks: Vec<(PyBackedBytes, u32, u64)>) -> PyResult<()> {
+        let mut trusted = Vec::with_capacity(networks.len());
+        for (ip, prefix, id) in networks {
+            trusted.push(core::TrustedNetwork { ip: ip_from(&ip)?, prefix, id });
+        }
+        self.with(py, |switch| switch.set_trusted_networks(trusted));
+        Ok(())
+    }
+
+    fn set_network(&self, py: Python<'_>, entry: &Bound<'_, PyAny>) -> PyResult<()> {
+        let network: u64 = entry.getattr("network")?.extract()?;
+        let config = core::NetworkConfig {
+            mtu: entry.getattr("mtu")?.extract()?,
+            public: entry.getattr("public")?.extract()?,
+            broadcast: entry.getattr("broadcast")?.extract()?,
+            emulate_neighbours: entry.getattr("emulate_neighbours")?.extract()?,
+            compress_multicast: entry.getattr("compress_multicast")?.extract()?,
+            multicast_limit: entry.getattr("multicast_limit")?.extract()?,
+            bridges: entry.getattr("bridges")?.extract()?,
+            rules: entry.getattr("rules")?.extract()?,
+        };
+        self.with(py, |switch| switch.set_network(network, config));
+        Ok(())
+    }
+
+    fn remove_network(&self, py: Python<'_>, network: u64) {
+        self.with(py, |switch| switch.remove_network(network));
+    }
+
+    fn set_member(
+        &self,
+        py: Python<'_>,
+        network: u64,
+        address: u64,
+        admitted: bool,
+        ready: bool,
+        push_due_at: u64,
+    ) -> PyResult<()> {
+        let address = node(address)?;
+        self.with(py, |switch| switch.set_member(network, address, admitted, ready, push_due_at));
+        Ok(())
+    }
+
+    fn remove_member(&self, py: Python<'_>, network: u64, address: u64) {
+        self.with(py, |switch| switch.remove_member(network, address));
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of a group")]
+    fn set_multicast(
+        &self,
+        py: Python<'_>,
+        network: u64,
+        mac: u64,
+        adi: u32,
+        recipients: Vec<u64>,
+        gather_limit: u32,
+        refresh_at: u64,
+    ) {
+        self.with(py, |switch| {
+            switch.set_multicast(network, (mac, adi), recipients, gather_limit, refresh_at);
+        });
+    }
+
+    fn remove_multicast(&self, py: Python<'_>, network: u64, mac: u64, adi: u32) {
+        self.with(py, |switch| switch.remove_multicast(network, (mac, adi)));
+    }
+
+    #[expect(clippy::type_complexity, reason = "the stub draws it")]
+    fn take_activity<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> (Vec<SessionTuple>, Vec<(u64, PathTuple<'py>, u64)>, Vec<(PathTuple<'py>, u64, u64)>) {
+        let activity = self.with(py, core::Switch::take_activity);
+        let session = |peer: &core::PeerActivity| {
+            let relayed = peer.relayed_received_at;
+            (peer.address, peer.received_at, peer.frame_received_at, relayed, peer.trusted_at, peer.sent_at)
+        };
+        (
+            activity.peers.iter().map(session).collect(),
+            activity.slots.iter().map(|(address, path, at)| (*address, path_tuple(py, *path), *at)).collect(),
+            activity.paths.iter().map(|path| (path_tuple(py, path.path), path.in_at, path.out_at)).collect(),
+        )
+    }
+
+    fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let counters: Vec<_> = self.with(py, |switch| switch.counters().collect());
+        let dict = PyDict::new(py);
+        for (name, value) in counters {
+            dict.set_item(name, value)?;
+        }
+        Ok(dict)
+    }
+}
+
+/// An address a node may have, or a `ValueError`.
+fn node(address: u64) -> PyResult<u64> {
+    if is_reserved(address) {
+        return Err(PyValueError::new_err(format!("no node has the address {address:010x}")));
+    }
+    Ok(address)
+}
+
+/// Add these classes to the module.
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Punt>()?;
+    module.add_class::<Output>()?;
+    module.add_class::<Switch>()
+}

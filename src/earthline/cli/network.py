@@ -1,0 +1,165 @@
+"""``earthline network`` and ``earthline member``: the networks that this node controls."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Any
+
+import typer
+
+from earthline.cli.output import call, fail, hexadecimal, show_json, show_table
+
+network_app = typer.Typer(help="Networks that this node controls.")
+member_app = typer.Typer(help="Members of the networks that this node controls.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+NetworkArgument = Annotated[str, typer.Argument(metavar="NETWORK")]
+MemberArgument = Annotated[str, typer.Argument(metavar="ADDRESS")]
+
+
+@network_app.command()
+def create(
+    name: Annotated[str, typer.Option(help="A name for people.")] = "",
+    private: Annotated[
+        bool, typer.Option("--private/--public", help="Whether members must be authorised.")
+    ] = True,
+    pool: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIRST-LAST", help="Addresses to hand out; repeat."),
+    ] = None,
+    route: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CIDR[=GATEWAY]", help="A route for members; repeat."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create a network on this node's controller."""
+    pools = [_pool(text) for text in pool or ()]
+    routes = [_route(text) for text in route or ()]
+    _demand_covered(pools, routes)
+    body = {
+        "name": name,
+        "private": private,
+        "v4AssignMode": {"zt": bool(pools)},
+        "ipAssignmentPools": pools,
+        "routes": routes,
+    }
+    found = call("POST", "/controller/network", body)
+    if as_json:
+        show_json(found)
+    else:
+        print(found["id"])
+
+
+def _pool(text: str) -> dict[str, str]:
+    first, _, last = text.partition("-")
+    try:
+        start, end = ipaddress.ip_address(first.strip()), ipaddress.ip_address(last.strip())
+        if start.version != end.version or int(start) > int(end):
+            raise ValueError
+    except ValueError:
+        fail(f"{text!r} is not a pool: write it as 10.7.0.10-10.7.0.250")
+    return {"ipRangeStart": str(start), "ipRangeEnd": str(end)}
+
+
+def _route(text: str) -> dict[str, str | None]:
+    target, _, via = text.partition("=")
+    try:
+        network = ipaddress.ip_network(target.strip())
+        gateway = str(ipaddress.ip_address(via.strip())) if via else None
+    except ValueError:
+        fail(f"{text!r} is not a route: write it as 10.7.0.0/24 or 10.8.0.0/16=10.7.0.1")
+    return {"target": str(network), "via": gateway}
+
+
+def _demand_covered(pools: list[dict[str, str]], routes: list[dict[str, str | None]]) -> None:
+    """Without a direct route over a pool its addresses would have no prefix, so none is handed out."""
+    direct = [ipaddress.ip_network(str(r["target"])) for r in routes if r["via"] is None]
+    for pool in pools:
+        ends = [ipaddress.ip_address(pool[key]) for key in ("ipRangeStart", "ipRangeEnd")]
+        if not any(all(end in network for end in ends) for network in direct):
+            fail(f"the pool {ends[0]}-{ends[1]} needs a --route that covers it")
+
+
+@network_app.command("list")
+def list_networks(as_json: AsJson = False) -> None:
+    """The networks of this node's controller."""
+    found = [call("GET", f"/controller/network/{nwid}") for nwid in call("GET", "/controller/network")]
+    if as_json:
+        show_json(found)
+        return
+    rows = ((item["id"], item["name"] or "-", _kind(item), item["revision"]) for item in found)
+    show_table(("network", "name", "type", "revision"), rows, "no networks: `earthline network create`")
+
+
+def _kind(network: dict[str, Any]) -> str:
+    return "private" if network["private"] else "public"
+
+
+@network_app.command("show")
+def show_network(nwid: NetworkArgument, as_json: AsJson = False) -> None:
+    """All about one network of this node's controller."""
+    found = call("GET", f"/controller/network/{hexadecimal(nwid, 16, 'network ID')}")
+    if as_json:
+        show_json(found)
+        return
+    pools = (f"{item['ipRangeStart']}-{item['ipRangeEnd']}" for item in found["ipAssignmentPools"])
+    routes = (
+        item["target"] + (f" by {item['via']}" if item["via"] else "") for item in found["routes"]
+    )
+    rows = [
+        ("network", found["id"]),
+        ("name", found["name"] or "-"),
+        ("type", _kind(found)),
+        ("mtu", found["mtu"]),
+        ("pools", ", ".join(pools) or "-"),
+        ("routes", ", ".join(routes) or "-"),
+        ("revision", found["revision"]),
+    ]
+    show_table(("", ""), rows, "")
+
+
+@member_app.command("list")
+def list_members(nwid: NetworkArgument, as_json: AsJson = False) -> None:
+    """The members of a network."""
+    network_id = hexadecimal(nwid, 16, "network ID")
+    addresses = sorted(call("GET", f"/controller/network/{network_id}/member"))
+    found = [call("GET", f"/controller/network/{network_id}/member/{a}") for a in addresses]
+    if as_json:
+        show_json(found)
+        return
+    rows = (
+        (
+            item["address"],
+            "yes" if item["authorized"] else "no",
+            ", ".join(item["ipAssignments"]) or "-",
+            item["revision"],
+        )
+        for item in found
+    )
+    columns = ("address", "authorised", "addresses", "revision")
+    show_table(columns, rows, "no members: nobody asked to join yet")
+
+
+def _set_authorised(nwid: str, address: str, authorised: bool, as_json: bool) -> None:
+    network_id = hexadecimal(nwid, 16, "network ID")
+    member = hexadecimal(address, 10, "node address")
+    path = f"/controller/network/{network_id}/member/{member}"
+    found = call("POST", path, {"authorized": authorised})
+    if as_json:
+        show_json(found)
+    else:
+        word = "authorised" if found["authorized"] else "no longer authorised"
+        print(f"{member} is {word} on {network_id}")
+
+
+@member_app.command()
+def authorize(nwid: NetworkArgument, address: MemberArgument, as_json: AsJson = False) -> None:
+    """Let a node into a network."""
+    _set_authorised(nwid, address, authorised=True, as_json=as_json)
+
+
+@member_app.command()
+def deauthorize(nwid: NetworkArgument, address: MemberArgument, as_json: AsJson = False) -> None:
+    """Put a node out of a network."""
+    _set_authorised(nwid, address, authorised=False, as_json=as_json)

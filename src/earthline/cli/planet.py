@@ -1,0 +1,114 @@
+"""``earthline planet``: make, re-issue, show and install a planet."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from earthline.cli.client import NoService, read_port, read_token
+from earthline.cli.output import Session, call, client, fail, show_json
+
+app = typer.Typer(help="The planet: the set of roots that nodes find one another by.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Endpoints = Annotated[
+    list[str] | None,
+    typer.Option("--endpoint", metavar="IP/PORT", help="Where this root can be reached; repeat."),
+]
+
+
+def _describe(found: dict[str, Any], verb: str, as_json: bool) -> None:
+    if as_json:
+        show_json(found)
+        return
+    print(f"{verb} planet {found['worldId']} of {found['timestamp']}")
+    for root in found["roots"]:
+        where = ", ".join(root["stableEndpoints"]) or "no endpoint"
+        print(f"  root {root['address']} at {where}")
+    if found["earth"]:
+        print(f"  Earth is network {found['earth']}")
+
+
+@app.command()
+def make(
+    endpoint: Endpoints = None,
+    earth: Annotated[
+        str, typer.Option(metavar="CIDR", help="The range of Earth's addresses.")
+    ] = "28.0.0.0/7",
+    as_json: AsJson = False,
+) -> None:
+    """Make this node the root and controller of a planet of its own, and create its Earth."""
+    if not endpoint:
+        fail("say where nodes can reach this root, for example --endpoint 192.0.2.1/9993")
+    body = {"endpoints": endpoint, "earth": earth}
+    _describe(call("POST", "/earthline/planet", body), "made", as_json)
+
+
+@app.command()
+def reissue(endpoint: Endpoints = None, as_json: AsJson = False) -> None:
+    """Sign the planet anew with the present time; with --endpoint also move this root."""
+    body = {"endpoints": endpoint} if endpoint else {}
+    _describe(call("POST", "/earthline/planet/reissue", body), "reissued", as_json)
+
+
+@app.command()
+def show(
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write the planet to a file.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The planet this node holds."""
+    found = call("GET", "/earthline/planet")
+    if out is not None:
+        try:
+            out.write_bytes(base64.b64decode(found["data"]))
+        except OSError as error:
+            fail(f"cannot write {out}: {error.strerror}")
+    _describe(found, "holds", as_json)
+
+
+@app.command()
+def install(
+    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace another planet; the service must not run.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take a planet from a file: into the running service, or into the home folder."""
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        fail(f"cannot read {file}: {error.strerror}")
+    if _service_runs():
+        body = {"data": base64.b64encode(data).decode()}
+        _describe(call("POST", "/earthline/planet/install", body), "installed", as_json)
+    else:
+        _install_offline(data, str(file), force)
+        print(f"installed {file} as {Session.home / 'planet'}")
+
+
+def _service_runs() -> bool:
+    if read_port(Session.home) is None or read_token(Session.home) is None:
+        return False
+    try:
+        client().request("GET", "/health")
+    except NoService:
+        return False
+    return True
+
+
+def _install_offline(data: bytes, name: str, force: bool) -> None:
+    from earthline.runtime.home import StartFault, parse_planet  # noqa: PLC0415
+    from earthline.runtime.planet import PlanetRefused, install_offline  # noqa: PLC0415
+
+    try:
+        install_offline(Session.home, parse_planet(data, name), force=force)
+    except (StartFault, PlanetRefused) as refusal:
+        fail(str(refusal))
+    except OSError as error:
+        fail(f"cannot write {Session.home / 'planet'}: {error.strerror}")

@@ -1,0 +1,87 @@
+"""Who asked for a configuration lately: the table behind pushes (04, section 10). In memory only.
+
+An entry is made when a member of an existing network asks, and forgotten when the member has not
+asked again within `ONLINE_MS`; `MAX_ENTRIES` bounds the table whatever happens.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from earthline.wire.identity import Identity
+
+ONLINE_MS = 120_000
+"""A member is online while its last request is younger than this."""
+
+MIN_REQUEST_INTERVAL_MS = 1_000
+"""A request that comes this soon after the last accepted one, or sooner, is dropped."""
+
+MAX_ENTRIES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """Who asks, and what it told about itself (03, 2.3)."""
+
+    identity: Identity
+    metadata: bytes
+
+
+@dataclass(slots=True)
+class _Entry:
+    asked_at: int
+    requester: Requester
+
+    def is_online(self, now: int) -> bool:
+        # Symmetric, so that a clock set back a little forgets nobody and far back does not lock in.
+        return abs(now - self.asked_at) < ONLINE_MS
+
+
+class Activity:
+    """Time and content of the last request of every (network, member) seen lately."""
+
+    def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
+        self._max_entries = max_entries
+        self._entries: OrderedDict[tuple[int, int], _Entry] = OrderedDict()
+        self._members: dict[int, dict[int, None]] = {}
+
+    def too_soon(self, network: int, member: int, now: int) -> bool:
+        """Whether the member asked at most 1000 ms ago (section 8 item 2)."""
+        entry = self._entries.get((network, member))
+        return entry is not None and abs(now - entry.asked_at) <= MIN_REQUEST_INTERVAL_MS
+
+    def note(self, network: int, member: int, requester: Requester, now: int) -> None:
+        """Remember a request; forget what is no longer online."""
+        key = (network, member)
+        self._entries[key] = _Entry(now, requester)
+        self._entries.move_to_end(key)
+        self._members.setdefault(network, {})[member] = None
+        self._expire(now)
+
+    def requester(self, network: int, member: int, now: int) -> Requester | None:
+        """What an online member asked with; None for one that is not online."""
+        entry = self._entries.get((network, member))
+        return entry.requester if entry is not None and entry.is_online(now) else None
+
+    def online(self, network: int, now: int) -> list[int]:
+        """The members of a network that are online, in the order they first asked."""
+        self._expire(now)
+        return list(self._members.get(network, ()))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def _expire(self, now: int) -> None:
+        while self._entries:
+            key, entry = next(iter(self._entries.items()))
+            if len(self._entries) <= self._max_entries and entry.is_online(now):
+                return
+            self._forget(*key)
+
+    def _forget(self, network: int, member: int) -> None:
+        del self._entries[network, member]
+        members = self._members[network]
+        del members[member]
+        if not members:
+            del self._members[network]

@@ -1,0 +1,214 @@
+"""Which addresses a member gets: computed, assigned, and picked from pools (04, 9.7 to 9.10).
+
+A pick is derived from the member's address where that is free, and once made it is written into the
+member's ``ipAssignments``, so that the same node has the same address for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from earthline.wire.address import address_bytes
+from earthline.wire.inet import InetAddress
+from earthline.wire.network_config import MAX_STATIC_IPS
+
+_MAX_TRIALS = 1000
+_BATCH = 32
+"""Candidates looked up at once; nearly always the first one of the first batch is free."""
+
+_U32 = 0xFFFFFFFF
+_U64 = 0xFFFFFFFFFFFFFFFF
+_LAST_OCTET_NEVER_GIVEN = 255
+
+Pool = tuple[InetAddress, InetAddress]
+Taken = Callable[[Sequence[bytes]], set[bytes]]
+"""Which of these IPs other members of the network have."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressPolicy:
+    """How a network hands out addresses."""
+
+    routes: tuple[tuple[InetAddress, InetAddress | None], ...] = ()
+    """(target with prefix length, via)"""
+    pools: tuple[Pool, ...] = ()
+    pick_ipv4: bool = False
+    pick_ipv6: bool = False
+    rfc4193: bool = False
+    six_plane: bool = False
+
+
+@dataclass(slots=True)
+class Addresses:
+    """What one member gets."""
+
+    static_ips: list[InetAddress] = field(default_factory=list)
+    """With prefix lengths, as the configuration carries them."""
+    picked: list[InetAddress] = field(default_factory=list)
+    """Picked from pools just now: to be remembered as the member's."""
+    emulate_neighbours: bool = False
+
+
+def give_addresses(
+    policy: AddressPolicy,
+    network: int,
+    member: int,
+    assigned: Sequence[InetAddress],
+    *,
+    automatic: bool,
+    taken: Taken,
+    entropy: Callable[[int], bytes],
+) -> Addresses:
+    """All addresses of a member, in their order (9.7). ``automatic``: not ``noAutoAssignIps``."""
+    given = Addresses()
+    if automatic:
+        _give_computed(policy, network, member, given)
+    families = _give_assigned(policy, assigned, given)
+    search = _Search(policy, member, {address.ip for address in assigned}, taken, entropy)
+    if automatic and policy.pick_ipv6 and 16 not in families:
+        _give_pick(search.pick_ipv6, given)
+    if automatic and policy.pick_ipv4 and 4 not in families:
+        _give_pick(search.pick_ipv4, given)
+    del given.static_ips[MAX_STATIC_IPS:]
+    return given
+
+
+def rfc4193(network: int, member: int) -> InetAddress:
+    """The /88 address computed from network and member (9.10)."""
+    ip = b"\xfd" + network.to_bytes(8, "big") + b"\x99\x93" + address_bytes(member)
+    return InetAddress(ip, 88)
+
+
+def six_plane(network: int, member: int) -> InetAddress:
+    """The /40 address computed from network and member (9.10)."""
+    folded = (network ^ network >> 32) & _U32
+    ip = b"\xfc" + folded.to_bytes(4, "big") + address_bytes(member) + bytes(5) + b"\x01"
+    return InetAddress(ip, 40)
+
+
+def _give_computed(policy: AddressPolicy, network: int, member: int, given: Addresses) -> None:
+    if policy.rfc4193:
+        given.static_ips.append(rfc4193(network, member))
+    if policy.six_plane:
+        given.static_ips.append(six_plane(network, member))
+    given.emulate_neighbours = policy.rfc4193 or policy.six_plane
+
+
+def _give_assigned(
+    policy: AddressPolicy, assigned: Sequence[InetAddress], given: Addresses
+) -> set[int]:
+    """Give each assigned address that is routed; returns the IP lengths of the families given."""
+    families = set()
+    for address in assigned:
+        lengths = [target.port for target, _ in policy.routes if target.contains(address)]
+        if lengths:
+            given.static_ips.append(InetAddress(address.ip, max(lengths)))
+            families.add(len(address.ip))
+    return families
+
+
+def _give_pick(search: Callable[[], InetAddress | None], given: Addresses) -> None:
+    if len(given.static_ips) < MAX_STATIC_IPS and (pick := search()):
+        given.static_ips.append(pick)
+        given.picked.append(pick)
+
+
+class _Search:
+    """The search of a network's pools for one member's free address (9.8, 9.9)."""
+
+    def __init__(
+        self,
+        policy: AddressPolicy,
+        member: int,
+        held: set[bytes],
+        taken: Taken,
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self._policy = policy
+        self._member = member
+        self._held = held
+        self._taken = taken
+        self._entropy = entropy
+
+    def pick_ipv4(self) -> InetAddress | None:
+        for start, end in self._policy.pools:
+            if start.is_ipv4 and (found := self._first_free(self._ipv4_candidates(start, end))):
+                return found
+        return None
+
+    def pick_ipv6(self) -> InetAddress | None:
+        if not self._on_link_ipv6():
+            return None
+        for start, end in self._policy.pools:
+            if not start.is_ipv4 and (found := self._first_free(self._ipv6_candidates(start, end))):
+                return found
+        return None
+
+    def _first_free(self, candidates: Iterator[InetAddress]) -> InetAddress | None:
+        while batch := list(islice(candidates, _BATCH)):
+            taken = self._taken([candidate.ip for candidate in batch]) | self._held
+            for candidate in batch:
+                if candidate.ip not in taken:
+                    return candidate
+        return None
+
+    def _ipv4_candidates(self, start: InetAddress, end: InetAddress) -> Iterator[InetAddress]:
+        first, last = _number(start), _number(end)
+        if last < first or first == 0:
+            return
+        length = last - first
+        offset = self._member & _U32
+        for trial in range(min(length + 1, _MAX_TRIALS)):
+            number = first + ((offset + trial) % length if length else 0)
+            if number & 0xFF != _LAST_OCTET_NEVER_GIVEN and (bits := self._ipv4_bits(number)):
+                yield InetAddress(number.to_bytes(4, "big"), bits)
+
+    def _ipv4_bits(self, number: int) -> int:
+        """Prefix length of the first route that is exactly the network of the address; else 0."""
+        for target, _ in self._policy.routes:
+            if target.is_ipv4 and target.port:
+                mask = _U32 << 32 - target.port & _U32
+                if number & mask == _number(target):
+                    return target.port
+        return 0
+
+    def _ipv6_candidates(self, start: InetAddress, end: InetAddress) -> Iterator[InetAddress]:
+        routes = self._on_link_ipv6()
+        for trial in range(_MAX_TRIALS):
+            candidate = self._ipv6_trial(start, end, trial)
+            lengths = [route.port for route in routes if route.contains(candidate)]
+            if lengths and lengths[-1] > 0:
+                yield InetAddress(candidate.ip, lengths[-1])
+
+    def _ipv6_trial(self, start: InetAddress, end: InetAddress, trial: int) -> InetAddress:
+        (start_high, start_low), (end_high, end_low) = _halves(start), _halves(end)
+        if trial == 0 and end_low - start_low >= 0xFFFFFFFFFF:
+            high, low = start_high, start_low + self._member
+        else:
+            high = self._between(start_high, end_high)
+            low = self._between(start_low, end_low)
+        return InetAddress((high << 64 | low).to_bytes(16, "big"), 0)
+
+    def _between(self, low: int, high: int) -> int:
+        """A random number from ``low`` up to but not ``high``; ``low`` where there is none."""
+        if high <= low:
+            return low
+        return low + int.from_bytes(self._entropy(8), "big") % (high - low)
+
+    def _on_link_ipv6(self) -> list[InetAddress]:
+        return [
+            target
+            for target, via in self._policy.routes
+            if via is None and not target.is_ipv4
+        ]
+
+
+def _number(address: InetAddress) -> int:
+    return int.from_bytes(address.ip, "big")
+
+
+def _halves(address: InetAddress) -> tuple[int, int]:
+    number = _number(address)
+    return number >> 64, number & _U64

@@ -1,0 +1,81 @@
+"""Where the controller keeps its networks and members.
+
+`Store` is what the authority asks of one. A record is the text of its JSON object; beside it stand
+only the columns that are searched by, so that no request has to look at other members one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class StoreFault(Exception):  # noqa: N818  (a fault of the store)
+    """The store cannot be used. One line that names it and what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRecord:
+    """A member as stored: its object's text, and the columns it is searched by."""
+
+    address: int
+    text: str
+    revision: int
+    authorised: bool
+    active_bridge: bool
+    assigned: tuple[bytes, ...]
+    """The IPs of ``ipAssignments``, 4 or 16 bytes each."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSummary:
+    """A network's object, and how many members it has."""
+
+    text: str
+    members: int
+    authorised: int
+
+
+class AddressTaken(Exception):  # noqa: N818  (not an error: the caller picks another address)
+    """A picked address was given to another member in the meantime; nothing was written."""
+
+
+class Store(Protocol):
+    """Networks and members. Every method is one transaction; a change is durable when it returns."""
+
+    def network_ids(self) -> list[int]:
+        """Ascending."""
+    def read_network(self, network: int) -> str | None: ...
+    def write_network(self, network: int, text: str) -> None: ...
+    def delete_network(self, network: int) -> None:
+        """The network with its members and their addresses."""
+    def summaries(self) -> Iterator[NetworkSummary]:
+        """Every network in order of ID."""
+    def read_member(self, network: int, address: int) -> str | None: ...
+    def write_member(
+        self, network: int, member: MemberRecord, picked: Collection[bytes] = ()
+    ) -> None:
+        """Insert or replace a member.
+
+        ``picked``: those of its IPs that were picked from a pool just now. Raises `AddressTaken`
+        if another member of the network has one of them.
+        """
+    def delete_member(self, network: int, address: int) -> None: ...
+    def revisions(self, network: int) -> dict[int, int]:
+        """Address to revision of every member, in order of address."""
+    def member_page(self, network: int, after: int, limit: int) -> list[tuple[int, str]]:
+        """Address and object of at most ``limit`` members with addresses above ``after``, in order of address."""
+    def count_waiting(self, network: int, limit: int) -> int:
+        """Members that are not authorised; ``limit`` stands for "as many or more"."""
+    def active_bridges(self, network: int, limit: int) -> list[int]:
+        """Ascending."""
+    def taken(self, network: int, ips: Sequence[bytes], other_than: int) -> set[bytes]:
+        """Which of these IPs are assigned to members other than this one."""
+    def issued_at(self, network: int) -> int:
+        """The latest time noted by `note_issued`, or 0. It outlives the network's deletion."""
+    def note_issued(self, network: int, at: int) -> None: ...
+    def close(self) -> None: ...
+
+
+__all__ = ["AddressTaken", "MemberRecord", "NetworkSummary", "Store", "StoreFault"]

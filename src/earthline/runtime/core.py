@@ -1,0 +1,170 @@
+"""The pump between the sans-I/O `Node`, the switch, and the native driver.
+
+    punt_fd ──▶ take_punts ──▶ Node.receive ──▶ Node.poll ──▶ switch tables
+    timers  ──▶ Activity, Node.handle_timeout ─┘     └──────▶ Transmit, WriteFrame, the service's own
+
+Everything here runs on the event loop's thread. Commands are carried out in order; what they make the
+switch punt comes back as events before the loop goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+
+from earthline._native import Driver, Output
+from earthline.effects import Transmit, WriteFrame
+from earthline.host import SwitchHost
+from earthline.node import Node
+from earthline.runtime.clock import now_ms
+
+log = structlog.get_logger()
+
+PUNTS_AT_ONCE = 256
+STEPS_AT_ONCE = 2048
+"""Events and commands handled before other tasks of the loop get their turn."""
+ACTIVITY_MS = 500
+ALL_SOCKETS = -1
+
+
+class Core:
+    """One running node. ``commands`` maps the types of commands that the service carries out."""
+
+    def __init__(
+        self,
+        node: Node,
+        host: SwitchHost,
+        driver: Driver,
+        sockets_of: Callable[[bool], list[int]],
+        commands: Mapping[type, Callable[[Any], None]],
+    ) -> None:
+        """``sockets_of(ipv4)`` lists the bound sockets of a family."""
+        self.node = node
+        self.driver = driver
+        self.counters: Counter[str] = Counter()
+        self._host = host
+        self._sockets_of = sockets_of
+        self._carry_out: dict[type, Callable[[Any], None]] = {
+            Transmit: self._transmit,
+            WriteFrame: self._write_frame,
+            **commands,
+        }
+        self._events: deque[Any] = deque()
+        self._commands: deque[Any] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._again: asyncio.Handle | None = None
+        self._settling = False
+        self._active_at = 0
+        self._loop = asyncio.get_running_loop()
+
+    def start(self) -> None:
+        """Listen to the switch and to the clock."""
+        self._loop.add_reader(self.driver.punt_fd(), self._punted)
+        self._settle()
+
+    def stop(self) -> None:
+        """Listen to nothing any more; what the node still has to say is carried out."""
+        self._loop.remove_reader(self.driver.punt_fd())
+        self._settle()
+        for handle in (self._timer, self._again):
+            if handle is not None:
+                handle.cancel()
+
+    def receive(self, event: Any) -> None:
+        """Hand the node an event, and carry out what follows."""
+        self._events.append(event)
+        self._settle()
+
+    def send(self, *commands: Any) -> None:
+        """Hand the node commands of the host, and carry out what follows."""
+        now = now_ms()
+        for command in commands:
+            self._guarded(self.node.send, command, now)
+        self._settle()
+
+    # --- waking up --------------------------------------------------------------------------------
+
+    def _punted(self) -> None:
+        punts = self.driver.take_punts(PUNTS_AT_ONCE)
+        self.counters["punts_taken"] += len(punts)
+        self._events.extend(self._host.events(punts))
+        self._settle()
+
+    def _wake(self) -> None:
+        now = now_ms()
+        if now >= self._active_at + ACTIVITY_MS or now >= self.node.next_timeout():
+            self._active_at = now
+            self._guarded(self.node.receive, self._host.activity(), now)
+        if now >= self.node.next_timeout():
+            self._guarded(self.node.handle_timeout, now)
+        self._settle()
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        wake_at = min(self.node.next_timeout(), self._active_at + ACTIVITY_MS)
+        self._timer = self._loop.call_later(max(1, wake_at - now_ms()) / 1000, self._wake)
+
+    # --- carrying out -----------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Handle events and carry out commands until none is left, or it takes too long."""
+        if self._settling:
+            return
+        self._settling = True
+        try:
+            for _ in range(STEPS_AT_ONCE):
+                if not self._step():
+                    break
+            else:
+                self._again = self._loop.call_soon(self._settle)
+        finally:
+            self._settling = False
+        self._arm()
+
+    def _step(self) -> bool:
+        """One command, else one event; False if there is neither."""
+        if not self._commands:
+            self._commands.extend(self.node.poll())
+        if self._commands:
+            self._guarded(self._perform, self._commands.popleft())
+            return True
+        if self._events:
+            self._guarded(self.node.receive, self._events.popleft(), now_ms())
+            return True
+        return False
+
+    def _perform(self, command: Any) -> None:
+        if not self._host.handles(command):
+            self._carry_out[type(command)](command)
+            return
+        output = self._host.apply(command, now_ms())
+        if output is not None:
+            self._apply(output)
+
+    def _apply(self, output: Output) -> None:
+        self.driver.apply(output)
+        self._events.extend(self._host.events(output.punts))
+
+    def _transmit(self, command: Transmit) -> None:
+        socket, ip, port = command.path
+        numbers = self._sockets_of(len(ip) == 4) if socket == ALL_SOCKETS else [socket]
+        for number in numbers:
+            if not self.driver.transmit(number, ip, port, command.datagram, command.ttl):
+                self.counters["transmit_refused"] += 1
+
+    def _write_frame(self, command: WriteFrame) -> None:
+        if not self.driver.write_frame(command.network, command.frame):
+            self.counters["frame_refused"] += 1
+
+    def _guarded(self, action: Callable[..., None], *arguments: Any) -> None:
+        """A fault of ours in one event must not take the node down: it is logged and counted."""
+        try:
+            action(*arguments)
+        except Exception:
+            self.counters["faults"] += 1
+            log.exception("fault", action=getattr(action, "__name__", str(action)))

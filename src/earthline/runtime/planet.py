@@ -1,0 +1,130 @@
+"""A planet of our own: its definition in the home folder, its revisions, and files from elsewhere."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from earthline.root.earth import earth_network
+from earthline.root.planet import (
+    DefinitionFault,
+    SigningKey,
+    WorldDefinition,
+    define_planet,
+)
+from earthline.runtime.files import PRIVATE, read_if_there, write_atomic
+from earthline.runtime.home import Home, parse_planet
+from earthline.wire.identity import Identity
+from earthline.wire.inet import InetAddress
+from earthline.wire.world import Root, World
+
+
+class PlanetRefused(Exception):
+    """Why a planet is not made, re-issued or installed: one line with what to do instead."""
+
+
+def parse_endpoints(texts: Sequence[str]) -> tuple[InetAddress, ...]:
+    """Where a root can be reached; `PlanetRefused` naming the one that is no ``ip/port``."""
+    endpoints = []
+    for text in texts:
+        try:
+            endpoint = InetAddress.parse(text)
+        except ValueError:
+            endpoint = InetAddress(b"", 0)
+        if not endpoint.port:
+            raise PlanetRefused(f"{text!r} is not an endpoint: write it as 192.0.2.1/9993")
+        endpoints.append(endpoint)
+    if not endpoints:
+        raise PlanetRefused("a root needs an endpoint, such as 192.0.2.1/9993")
+    return tuple(endpoints)
+
+
+def make_planet(
+    home: Home,
+    identity: Identity,
+    endpoints: Sequence[InetAddress],
+    held: World | None,
+    now: int,
+) -> World:
+    """The first revision of this node's own planet; its definition is stored, secret key and all.
+
+    A definition without a planet is what a crash between the two left: it is used again.
+    """
+    if held is not None:
+        raise PlanetRefused(
+            f"this node already holds planet {held.world_id:016x}: `planet reissue` renews "
+            "one of its own, a new one needs an empty home folder"
+        )
+    definition = _load_definition(home)
+    root = Root(identity, tuple(endpoints))
+    try:
+        if definition is None:
+            key = SigningKey.generate(secrets.token_bytes)
+            definition = define_planet([root], key, earth_network(identity.address))
+        else:
+            definition = definition.with_roots([root])
+    except DefinitionFault as fault:
+        raise PlanetRefused(str(fault)) from None
+    _store_definition(home, definition)
+    return definition.issue(now)
+
+
+def reissue_planet(
+    home: Home, identity: Identity, endpoints: Sequence[InetAddress], held: World | None, now: int
+) -> World:
+    """A newer revision of this node's planet, with new endpoints of its own where given."""
+    definition = _load_definition(home)
+    if definition is None or held is None or held.world_id != definition.world_id:
+        raise PlanetRefused("this node holds no planet of its own: `planet make` makes one")
+    if endpoints:
+        roots = [
+            replace(root, endpoints=tuple(endpoints)) if root.identity == identity else root
+            for root in definition.roots
+        ]
+        try:
+            definition = definition.with_roots(roots)
+        except DefinitionFault as fault:
+            raise PlanetRefused(str(fault)) from None
+        _store_definition(home, definition)
+    return definition.issue(now, held)
+
+
+def check_installable(planet: World, held: World | None) -> None:
+    """Whether a running node may take a planet from a file: its first, or a newer revision."""
+    if held is None or planet.may_replace(held):
+        return
+    if planet.emit() == held.emit():
+        return
+    if planet.world_id == held.world_id:
+        raise PlanetRefused("the planet held is newer, or the file is not signed by its key")
+    raise PlanetRefused(
+        f"this node holds planet {held.world_id:016x}: stop the service, then install with --force"
+    )
+
+
+def install_offline(home: Path, planet: World, *, force: bool) -> None:
+    """Write the planet into a home folder whose service does not run."""
+    path = home / "planet"
+    stored = read_if_there(path)
+    if stored is not None and not force and stored != planet.emit():
+        held = parse_planet(stored, str(path))
+        if not planet.may_replace(held):
+            raise PlanetRefused(f"{path} holds planet {held.world_id:016x}: --force replaces it")
+    home.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, planet.emit())
+
+
+def _load_definition(home: Home) -> WorldDefinition | None:
+    data = read_if_there(home.planet_key_file)
+    if data is None:
+        return None
+    try:
+        return WorldDefinition.parse(data.decode("utf-8", "replace"), str(home.planet_key_file))
+    except DefinitionFault as fault:
+        raise PlanetRefused(str(fault)) from None
+
+
+def _store_definition(home: Home, definition: WorldDefinition) -> None:
+    write_atomic(home.planet_key_file, definition.emit().encode(), PRIVATE)

@@ -1,0 +1,334 @@
+"""The service: one node, its controller, and the host around them, wired together on asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import structlog
+
+from earthline import effects
+from earthline._native import Driver, Switch
+from earthline.controller.authority import Authority
+from earthline.controller.store.sqlite import SqliteStore
+from earthline.host import SwitchHost
+from earthline.node import Node
+from earthline.runtime.clock import now_ms
+from earthline.runtime.core import Core
+from earthline.runtime.earth import earth_to_join
+from earthline.runtime.files import write_atomic
+from earthline.runtime.home import Home, StartFault
+from earthline.runtime.netlink import Netlink
+from earthline.runtime.physical import path_allowed, physical_networks
+from earthline.runtime.settings import SettingsFile
+from earthline.runtime.sockets import WILDCARDS, Place, Ports, Sockets, random_port, wanted_places
+from earthline.runtime.state import StateFiles
+from earthline.runtime.subscriptions import scan
+from earthline.runtime.taps import Taps
+from earthline.runtime.watch import Watch
+from earthline.wire.identity import SecretIdentity
+from earthline.wire.inet import InetAddress
+
+log = structlog.get_logger()
+
+REBIND_S = 30.0
+SCAN_S = 5.0
+SETTINGS_S = 10.0
+WORKING_S = 0.5
+OFFLINE_MS = 120_000
+"""So long offline, and the secondary port is changed (02, 7.6)."""
+ASLEEP_MS = 10_000
+"""A pass so late means that the machine slept (05, 9)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    port: int = 9993
+    join_earth: bool = True
+
+
+class Service:
+    """Everything behind the API. Use as an asynchronous context: inside, it runs."""
+
+    def __init__(
+        self, home: Home, settings: SettingsFile, ports: Ports, options: Options
+    ) -> None:
+        """For a claimed home, read settings and free ports."""
+        self.home = home
+        self.settings = settings
+        self.options = options
+        self.started_at = now_ms()
+        self.stopping = asyncio.Event()
+        self.token = home.token("authtoken")
+        self.metrics_token = home.token("metricstoken")
+        self._ports = ports
+        self._files = StateFiles(home.path)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._exits = contextlib.AsyncExitStack()
+        self._rebind = Watch("sockets", REBIND_S, self._refresh_sockets)
+        self._scan = Watch("subscriptions", SCAN_S, self._scan_subscriptions)
+        self._groups: dict[int, tuple[tuple[int, int], ...]] = {}
+        self._considered_earth: int | None = None
+        self._offline_since = 0
+        self._passed_at = now_ms()
+
+    # --- life -------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Service:
+        try:
+            await self._start()
+        except BaseException:
+            await self._exits.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        await self._exits.aclose()
+
+    async def _start(self) -> None:
+        planet = self.home.load_planet()
+        self.identity = await self._load_identity()
+        self._build()
+        self.netlink = await self._exits.enter_async_context(Netlink())
+        self.taps = Taps(
+            self.driver, self.netlink, self.home.path, self._port_changed, self._scan_subscriptions
+        )
+        self._exits.callback(self.taps.close)
+        await self._refresh_sockets()
+        self._load_state(planet)
+        self.core.start()
+        self._exits.callback(self._stop_core)
+        self._run_tasks()
+        self._consider_earth()
+        log.info("started", address=f"{self.identity.address:010x}", port=self._ports.primary)
+
+    async def _load_identity(self) -> SecretIdentity:
+        identity = self.home.load_identity()
+        if identity is None:
+            seed = secrets.token_bytes(32)
+            threads = os.cpu_count() or 1
+            identity = await asyncio.to_thread(SecretIdentity.generate, seed, threads)
+        self.home.store_identity(identity)
+        return identity
+
+    def _build(self) -> None:
+        """Node, switch, driver, controller: nothing moves yet."""
+        self.switch = Switch(self.identity.address, secrets.token_bytes(32))
+        self.driver = Driver(self.switch)
+        self._exits.callback(self.driver.close)
+        self.node = Node(self.identity, secrets.token_bytes)
+        store = SqliteStore(self.home.controller_database)
+        self._exits.callback(store.close)
+        self.authority = Authority(self.identity, store, secrets.token_bytes)
+        self.core = Core(
+            self.node, SwitchHost(self.switch), self.driver, self._sockets_of, self._commands()
+        )
+        self.sockets = Sockets(self.driver, self.core.receive, self._ports)
+        self._apply_physical()
+
+    def _commands(self) -> Mapping[type, Any]:
+        """Who carries out the commands that are neither the switch's nor the driver's."""
+        return {
+            effects.ConfigureTap: lambda command: self.taps.configure(command),
+            effects.RemoveTap: self._remove_tap,
+            effects.Store: self._store,
+            effects.RequestConfig: self._answer_request,
+            effects.Report: self._note,
+        }
+
+    def _load_state(self, planet: bytes | None) -> None:
+        now = now_ms()
+        if planet is not None:
+            self.core.receive(effects.StateLoaded("planet", 0, planet))
+        for kind in ("moon", "network"):
+            for event in self._files.load(kind):
+                self.core.receive(event)
+        for event in self._files.load_peers(now):
+            self.core.receive(event)
+
+    def _run_tasks(self) -> None:
+        jobs = {
+            "netlink": self._watch_netlink(),
+            "sockets": self._rebind.run(),
+            "subscriptions": self._scan.run(),
+            "taps": self.taps.run(),
+            "settings": Watch("settings", SETTINGS_S, self._reread_settings).run(),
+            "working": Watch("working", WORKING_S, self._work).run(),
+        }
+        self._tasks = [asyncio.create_task(job, name=name) for name, job in jobs.items()]
+        self._exits.push_async_callback(self._cancel_tasks)
+
+    async def _cancel_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _stop_core(self) -> None:
+        """The node says goodbye: what it wants to remember is written."""
+        self.node.shut_down(now_ms())
+        self.core.stop()
+        log.info("stopped")
+
+    # --- commands of the node ---------------------------------------------------------------------
+
+    def _sockets_of(self, ipv4: bool) -> list[int]:
+        return self.sockets.numbers(ipv4)
+
+    def _port_changed(self, event: effects.PortFailed) -> None:
+        self.core.receive(event)
+
+    def _remove_tap(self, command: effects.RemoveTap) -> None:
+        self._groups.pop(command.network, None)
+        self.taps.remove(command.network)
+
+    def _store(self, command: effects.Store) -> None:
+        self._files.store(command)
+        if command.kind == "planet":
+            asyncio.get_running_loop().call_soon(self._consider_earth)
+
+    def _answer_request(self, request: effects.RequestConfig) -> None:
+        self.core.send(*self.authority.handle_request(request, now_ms()))
+
+    def _note(self, report: effects.Report) -> None:
+        log.info(report.event, **report.fields)
+
+    # --- the host around it -----------------------------------------------------------------------
+
+    async def _watch_netlink(self) -> None:
+        async for index in self.netlink.changes():
+            (self._scan if index in self.taps.indexes else self._rebind).wake()
+
+    async def _refresh_sockets(self) -> None:
+        self._change_secondary()
+        own = self.taps.by_device if hasattr(self, "taps") else ()
+        try:
+            interfaces = await self.netlink.interfaces()
+        except OSError:
+            places = [Place(ip, port, None) for ip in WILDCARDS for port in self.sockets.ports]
+        else:
+            places = wanted_places(interfaces, self.settings.parsed, self.sockets.ports, own)
+        self.sockets.refresh(places)
+
+    def _change_secondary(self) -> None:
+        """Some NATs mishandle one port for ever: try another while nobody answers (02, 7.6)."""
+        settings = self.settings.parsed.settings
+        free = settings.allow_secondary_port and settings.secondary_port == 0
+        offline = self._offline_since and now_ms() - self._offline_since > OFFLINE_MS
+        if free and offline:
+            primary = self.sockets.ports.primary
+            self.sockets.ports = Ports(primary, random_port({primary}))
+            self._offline_since = now_ms()
+
+    async def _scan_subscriptions(self) -> None:
+        devices = self.taps.by_device
+        own = [i for i in await self.netlink.interfaces() if i.name in devices]
+        for name, groups in scan(own).items():
+            network = devices[name]
+            if self._groups.get(network) != groups:
+                self._groups[network] = groups
+                self.core.receive(effects.SubscriptionsChanged(network, groups))
+
+    async def _work(self) -> None:
+        """Twice a second: the controller's timers, online state, and whether we slept."""
+        now = now_ms()
+        if now - self._passed_at > ASLEEP_MS:
+            self._rebind.wake()
+        self._passed_at = now
+        if now >= self.authority.next_timeout():
+            self.core.send(*self.authority.handle_timeout(now))
+        online = self.node.online
+        self.taps.set_online(online)
+        if online:
+            self._offline_since = 0
+        elif not self._offline_since:
+            self._offline_since = now
+
+    async def _reread_settings(self) -> None:
+        """Take over a changed ``local.conf``; an unusable one changes nothing while we run."""
+        self.taps.check()
+        try:
+            if not self.settings.reload_if_changed():
+                return
+        except StartFault as fault:
+            log.error("settings_ignored", fault=str(fault))
+            return
+        self._apply_physical()
+        self._rebind.wake()
+
+    def _apply_physical(self) -> None:
+        settings = self.settings.parsed
+        self.switch.set_trusted_networks(settings.trusted_networks())
+        self.node.set_physical(physical_networks(settings))
+        self.node.set_path_check(lambda peer, end: path_allowed(settings, peer, end))
+
+    # --- Earth ------------------------------------------------------------------------------------
+
+    @property
+    def earth_wanted(self) -> bool:
+        """Whether neither the command line nor the settings say no."""
+        return self.options.join_earth and self.settings.parsed.settings.join_earth
+
+    def _consider_earth(self) -> None:
+        planet = self.node.planet
+        earth = earth_to_join(
+            planet, self.node.joined, self._considered_earth, wanted=self.earth_wanted
+        )
+        if planet is not None:
+            self._considered_earth = planet.earth
+        if earth is not None:
+            log.info("joining_earth", network=f"{earth:016x}")
+            self.core.send(effects.Join(earth))
+
+    # --- what the API asks for --------------------------------------------------------------------
+
+    def join(self, network: int, changes: Mapping[str, object]) -> None:
+        """Join if need be, and take over local permissions (05, 7.7)."""
+        if network not in self.node.joined:
+            self.core.send(effects.Join(network))
+        permissions = self.taps.permissions(network)
+        self.taps.permit(network, permissions.changed(dict(changes)))
+
+    def leave(self, network: int) -> bool:
+        """Leave; False if it was not joined. Leaving Earth is remembered as a wish."""
+        if network not in self.node.joined:
+            return False
+        self.core.send(effects.Leave(network))
+        planet = self.node.planet
+        if planet is not None and planet.earth == network and self.earth_wanted:
+            self.settings.change({"joinEarth": False})
+        return True
+
+    @property
+    def ports(self) -> Ports:
+        return self.sockets.ports
+
+    @property
+    def listening_on(self) -> list[InetAddress]:
+        """Bound UDP sockets."""
+        return self.sockets.bound
+
+    def write_port_file(self) -> None:
+        """From now on the API answers."""
+        write_atomic(self.home.port_file, str(self._ports.primary).encode())
+
+
+def fatal_line(program: str, error: Exception) -> str:
+    """How a program says why the service did not start (05, 4)."""
+    return f"{program}: fatal error: {error}"
+
+
+__all__ = ["Options", "Service", "fatal_line", "socket"]

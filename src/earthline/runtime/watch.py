@@ -1,0 +1,41 @@
+"""Work that is repeated: at an interval, and at once when something says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+log = structlog.get_logger()
+
+DEBOUNCE_S = 0.03
+"""News come in bursts: one pass for all of a burst."""
+
+
+class Watch:
+    """Runs ``action`` every ``interval_s`` seconds, and soon after each `wake`."""
+
+    def __init__(self, name: str, interval_s: float, action: Callable[[], Awaitable[None]]) -> None:
+        self._name = name
+        self._interval_s = interval_s
+        self._action = action
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Do not wait for the interval."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """For ever. A failed pass is logged, and the next one tries again."""
+        while True:
+            try:
+                await asyncio.wait_for(self._woken.wait(), self._interval_s)
+                await asyncio.sleep(DEBOUNCE_S)
+            except TimeoutError:
+                pass
+            self._woken.clear()
+            try:
+                await self._action()
+            except Exception:
+                log.exception("watch_failed", watch=self._name)

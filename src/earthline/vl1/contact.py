@@ -1,0 +1,63 @@
+"""Reaching out: HELLO, and ECHO where it may stand in for one (02, 3.8 and 3.10)."""
+
+from __future__ import annotations
+
+from earthline.effects import Path
+from earthline.vl1.local import ALL_SOCKETS, Local
+from earthline.vl1.outbound import Outbound
+from earthline.vl1.peer import Peer
+from earthline.vl1.worlds import Worlds
+from earthline.wire.inet import InetAddress
+from earthline.wire.messages.hello import Hello, tail_mask
+from earthline.wire.packet import PROTOCOL_VERSION, Suite, Verb, build
+
+SOFTWARE_VERSION = (1, 14, 1)
+"""We announce the release whose protocol we speak: peers judge features by it (02, 3.11)."""
+
+
+def toward(endpoint: InetAddress) -> Path:
+    """A path to the address by every bound socket (02, 5.5)."""
+    return (ALL_SOCKETS, endpoint.ip, endpoint.port)
+
+
+class Contact:
+    """Sends what asks a peer to show itself."""
+
+    def __init__(self, local: Local, worlds: Worlds, outbound: Outbound) -> None:
+        self._local = local
+        self._worlds = worlds
+        self._outbound = outbound
+
+    def hello(self, peer: Peer, path: Path, now: int) -> None:
+        """HELLO in suite 0, its tail masked (01, 6.5)."""
+        packet_id = self._local.packet_id()
+        hello = self._compose(InetAddress(path[1], path[2]), now)
+        payload = hello.emit(tail_mask(peer.session, packet_id))
+        ours = self._local.address
+        packet = build(packet_id, peer.address, ours, Verb.HELLO, payload)
+        sealed = peer.session.seal(self._outbound.mark(packet, path), Suite.POLY1305)
+        self._outbound.transmit(sealed, path, Verb.HELLO, peer.address, now)
+
+    def _compose(self, sent_to: InetAddress, now: int) -> Hello:
+        planet = self._worlds.planet
+        return Hello(
+            PROTOCOL_VERSION,
+            *SOFTWARE_VERSION,
+            now,
+            self._local.identity.public,
+            sent_to,
+            0 if planet is None else planet.world_id,
+            0 if planet is None else planet.timestamp,
+            self._worlds.listed_moons(),
+        )
+
+    def echo(self, peer: Peer, path: Path, now: int) -> None:
+        """An empty ECHO; its OK confirms the path like that of a HELLO."""
+        self._outbound.write(peer, path, Verb.ECHO, b"", now)
+
+    def probe(self, peer: Peer, path: Path, now: int) -> None:
+        """The cheapest contact that the peer is known to understand (02, 3.10)."""
+        if peer.understands_echo:
+            self.echo(peer, path, now)
+        else:
+            self.hello(peer, path, now)

@@ -1,0 +1,33 @@
+"""Answering ECHO (02, 3.13)."""
+
+from __future__ import annotations
+
+from earthline.effects import PacketReceived
+from earthline.vl1.outbound import Outbound, Request
+from earthline.vl1.path import PathTable
+from earthline.vl1.peer import Peer
+from earthline.wire.packet import Verb
+
+INTERVAL_MS = 166
+"""At most one answer per path and this time (4.10)."""
+
+
+class EchoReplies:
+    """Sends what came back by the path it came by."""
+
+    def __init__(self, paths: PathTable, outbound: Outbound) -> None:
+        self._paths = paths
+        self._outbound = outbound
+
+    def may_answer(self, _peer: Peer, packet: PacketReceived, now: int) -> bool:
+        """The gate per path."""
+        path = self._paths.get(packet.path)
+        if now - path.echo_answered_at < INTERVAL_MS:
+            return False
+        path.echo_answered_at = now
+        return True
+
+    def receive(self, peer: Peer, packet: PacketReceived, now: int) -> None:
+        """Answer; a payload too large to come back is dropped by the outbound side."""
+        request = Request(packet.path, Verb.ECHO, packet.packet_id)
+        self._outbound.ok(peer, request, packet.payload, now)

@@ -1,0 +1,76 @@
+"""Which paths a peer is reached by: learned from direct packets, confirmed by answers (02, 6.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from earthline.vl1.contact import Contact, toward
+from earthline.vl1.path import PathState
+from earthline.vl1.peer import MAX_SLOTS, Peer, Slot
+from earthline.vl1.topology import Topology
+
+CONFIRM_MS = 1_000
+"""An unknown path of a peer is answered with HELLO at most this often (4.10)."""
+_CONFIRMATIONS = 64
+
+
+class Learning:
+    """Keeps the slots of peers. ``changed`` is called when a peer's slots changed."""
+
+    def __init__(
+        self, topology: Topology, contact: Contact, changed: Callable[[Peer, int], None]
+    ) -> None:
+        self._topology = topology
+        self._contact = contact
+        self._changed = changed
+
+    def direct(self, peer: Peer, path: PathState, now: int, *, confirmed: bool) -> None:
+        """A direct authenticated packet came by the path; ``confirmed``: it answers one of ours."""
+        slot = peer.slot_of(path.key)
+        if slot is not None:
+            self._refresh(peer, slot, now)
+            return
+        if self._port_changed(peer, path, now):
+            return
+        if not self._topology.usable(peer.address, path.address):
+            return
+        if confirmed:
+            self._learn(peer, path, now)
+        else:
+            self._confirm(peer, path, now)
+
+    def _refresh(self, peer: Peer, slot: Slot, now: int) -> None:
+        revived = slot.expired(now)
+        slot.refresh(now)
+        if revived:
+            self._changed(peer, now)
+
+    def _port_changed(self, peer: Peer, path: PathState, now: int) -> bool:
+        """Whether a live path of the same IP and socket makes this one superfluous (rule 2)."""
+        return any(_same_but_port(slot.path, path) and slot.path.alive(now) for slot in peer.slots)
+
+    def _learn(self, peer: Peer, path: PathState, now: int) -> None:
+        slot = Slot(path, received_at=now)
+        stale = next((i for i, s in enumerate(peer.slots) if _same_but_port(s.path, path)), None)
+        if stale is not None:
+            peer.slots[stale] = slot
+        elif len(peer.slots) < MAX_SLOTS:
+            peer.slots.append(slot)
+        else:
+            silent = min(range(MAX_SLOTS), key=lambda i: peer.slots[i].path.last_in)
+            peer.slots[silent] = slot
+        peer.confirmations.pop(path.key, None)
+        self._changed(peer, now)
+
+    def _confirm(self, peer: Peer, path: PathState, now: int) -> None:
+        if now - peer.confirmations.get(path.key, -CONFIRM_MS) < CONFIRM_MS:
+            return
+        if len(peer.confirmations) >= _CONFIRMATIONS:
+            del peer.confirmations[next(iter(peer.confirmations))]
+        peer.confirmations[path.key] = now
+        self._contact.hello(peer, toward(path.address), now)
+        path.last_out = now
+
+
+def _same_but_port(known: PathState, other: PathState) -> bool:
+    return known.socket == other.socket and known.address.ip == other.address.ip

@@ -1,0 +1,139 @@
+"""From a verb and its payload to datagrams: compress, mark, seal, cut, transmit (02, 5.3; 01, 3 and 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from earthline import _native
+from earthline._native import SessionKey
+from earthline.effects import Path, Transmit
+from earthline.vl1.local import Local
+from earthline.vl1.path import PathTable
+from earthline.vl1.peer import Peer
+from earthline.vl1.physical import PhysicalNetworks
+from earthline.vl1.replies import ExpectedReplies
+from earthline.wire.inet import InetAddress
+from earthline.wire.messages.error import Error
+from earthline.wire.messages.ok import Ok
+from earthline.wire.packet import (
+    FLAG_FRAGMENTED,
+    FRAGMENT_HEADER_LENGTH,
+    MAX_PACKET,
+    ErrorCode,
+    Suite,
+    Verb,
+    build,
+    seal_trusted,
+)
+
+MAX_PIECES = 7
+"""Pieces of one packet that receivers accept (01, 4.3)."""
+
+_FLAGS_OFFSET = 18
+_UNANSWERED = frozenset((Verb.OK, Verb.ERROR))
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an answer refers to: where and from whom it came, its verb and its wire ID."""
+
+    path: Path
+    verb: int
+    packet_id: int
+
+
+class Outbound:
+    """Writes packets to paths and registers their wire IDs, so that an OK to them is known."""
+
+    def __init__(
+        self,
+        local: Local,
+        paths: PathTable,
+        replies: ExpectedReplies,
+        physical: PhysicalNetworks,
+    ) -> None:
+        self._local = local
+        self._paths = paths
+        self._replies = replies
+        self.physical = physical
+
+    def write(
+        self,
+        peer: Peer,
+        path: Path,
+        verb: Verb,
+        payload: bytes,
+        now: int,
+        *,
+        compress: bool = False,
+        trusted_path_id: int = 0,
+    ) -> int | None:
+        """Seal for the peer and send by the path; the wire ID, or None if it is too large to deliver."""
+        packet = build(self._local.packet_id(), peer.address, self._local.address, verb, payload)
+        if compress:
+            packet = _native.compress(packet)
+        packet = self.mark(packet, path)
+        if len(packet) > self._capacity(path):
+            self._local.count("tx_too_large")
+            return None
+        if trusted_path_id:
+            sealed = seal_trusted(packet, trusted_path_id)
+        else:
+            sealed = peer.session.seal(packet, peer.suite)
+        peer.last_sent = now
+        return self.transmit(sealed, path, verb, peer.address, now)
+
+    def transmit(self, sealed: bytes, path: Path, verb: int, destination: int, now: int) -> int:
+        """Cut an armoured packet and send it; register it for a reply; returns its wire ID."""
+        packet_id = int.from_bytes(sealed[:8], "big")
+        if verb not in _UNANSWERED:
+            self._replies.expect(packet_id, verb, destination)
+        for datagram in _native.fragment(sealed, self._mtu(path)):
+            self._local.emit(Transmit(path, datagram))
+        self.sent_by(path, now)
+        return packet_id
+
+    def sent_by(self, path: Path, now: int) -> None:
+        """Note that something left by the path, if it is one we keep."""
+        state = self._paths.find(path)
+        if state is not None:
+            state.last_out = now
+
+    def ok(self, peer: Peer, request: Request, payload: bytes, now: int) -> None:
+        """Answer back the way the request came (02, 5.4)."""
+        body = Ok(request.verb, request.packet_id, payload).emit()
+        self.write(peer, request.path, Verb.OK, body, now)
+
+    def error(
+        self, peer: Peer, request: Request, code: ErrorCode, payload: bytes, now: int
+    ) -> None:
+        """Refuse back the way the request came."""
+        body = Error(request.verb, request.packet_id, code, payload).emit()
+        self.write(peer, request.path, Verb.ERROR, body, now)
+
+    def collision(self, key: bytes, address: int, request: Request) -> None:
+        """Tell a newcomer that its address is taken: suite 1 under the key of *its* identity.
+
+        Stock nodes use the known peer's AES keys here, which the newcomer cannot open (01, B.4).
+        """
+        code = ErrorCode.IDENTITY_COLLISION
+        body = Error(request.verb, request.packet_id, code, b"").emit()
+        ours = self._local.address
+        packet = build(self._local.packet_id(), address, ours, Verb.ERROR, body)
+        sealed = SessionKey(key).seal(packet, Suite.SALSA20_POLY1305)
+        self._local.emit(Transmit(request.path, sealed))
+
+    def _mtu(self, path: Path) -> int:
+        return self.physical.mtu(InetAddress(path[1], path[2]))
+
+    def _capacity(self, path: Path) -> int:
+        mtu = self._mtu(path)
+        return min(MAX_PACKET, mtu + (MAX_PIECES - 1) * (mtu - FRAGMENT_HEADER_LENGTH))
+
+    def mark(self, packet: bytes, path: Path) -> bytes:
+        """Set the fragmented flag of a plain packet where the path's MTU needs it (01, 4.2)."""
+        if len(packet) <= self._mtu(path):
+            return packet
+        marked = bytearray(packet)
+        marked[_FLAGS_OFFSET] |= FLAG_FRAGMENTED
+        return bytes(marked)

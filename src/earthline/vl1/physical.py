@@ -1,0 +1,50 @@
+"""What the operator said of physical networks: MTU and trusted path ID (02, 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from earthline.wire.inet import InetAddress
+from earthline.wire.packet import DEFAULT_MTU
+
+MIN_MTU = 1_400
+MAX_MTU = 10_324
+MAX_NETWORKS = 32
+
+
+class PhysicalNetwork(NamedTuple):
+    """One entry: a network (prefix length as port), UDP payload MTU (0: default), trusted path ID."""
+
+    network: InetAddress
+    mtu: int = 0
+    trusted_path_id: int = 0
+
+
+class PhysicalNetworks:
+    """The configured networks; the longest prefix decides."""
+
+    def __init__(self) -> None:
+        self._networks: tuple[PhysicalNetwork, ...] = ()
+
+    def configure(self, networks: Iterable[PhysicalNetwork]) -> None:
+        """Replace all entries; raises ValueError for more than 32."""
+        entries = sorted(networks, key=lambda entry: -entry.network.port)
+        if len(entries) > MAX_NETWORKS:
+            raise ValueError(f"{len(entries)} physical networks, at most {MAX_NETWORKS}")
+        self._networks = tuple(entries)
+
+    def mtu(self, endpoint: InetAddress) -> int:
+        """UDP payload bytes for datagrams to the address."""
+        entry = self._find(endpoint)
+        if entry is None or entry.mtu == 0:
+            return DEFAULT_MTU
+        return min(max(entry.mtu, MIN_MTU), MAX_MTU)
+
+    def trusted_path_id(self, endpoint: InetAddress) -> int:
+        """The ID to send instead of a MAC; 0: none."""
+        entry = self._find(endpoint)
+        return 0 if entry is None else entry.trusted_path_id
+
+    def _find(self, endpoint: InetAddress) -> PhysicalNetwork | None:
+        return next((e for e in self._networks if e.network.contains(endpoint)), None)

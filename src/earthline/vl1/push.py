@@ -1,0 +1,140 @@
+"""PUSH_DIRECT_PATHS: telling trusted peers where we are, and trying where they say they are (02, 7.2, 7.3)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from earthline.effects import PacketReceived, Path
+from earthline.vl1.contact import Contact, toward
+from earthline.vl1.local import Local
+from earthline.vl1.outbound import Outbound
+from earthline.vl1.path import PathTable
+from earthline.vl1.peer import MAX_SLOTS, Peer, Slot
+from earthline.vl1.surface import Surface
+from earthline.vl1.topology import Topology
+from earthline.wire.inet import InetAddress, Scope
+from earthline.wire.messages.paths import (
+    FLAG_CLUSTER_REDIRECT,
+    FLAG_FORGET,
+    PushDirectPaths,
+    PushedPath,
+)
+from earthline.wire.packet import Verb
+
+DIRECT_INTERVAL_MS = 120_000
+RELAYED_INTERVAL_MS = 15_000
+
+MAX_PAYLOAD = 1_100
+"""Keeps a whole packet below 1200 bytes (7.2)."""
+MAX_PER_SCOPE = 8
+"""Addresses tried per packet, scope and family (7.3)."""
+
+GATE_WINDOW_MS = 30_000
+GATE_COUNT = 8
+
+
+class PushSender:
+    """Pushes to peers that proved a common network."""
+
+    def __init__(self, local: Local, outbound: Outbound, surface: Surface) -> None:
+        self._local = local
+        self._outbound = outbound
+        self._surface = surface
+
+    def when_due(self, peer: Peer, path: Path, now: int, *, direct: bool) -> None:
+        """Push by the path a packet came by, if trust holds and the last push is old enough."""
+        interval = DIRECT_INTERVAL_MS if direct else RELAYED_INTERVAL_MS
+        if peer.trusted(now) and now - peer.push_sent_at >= interval:
+            self._push(peer, path, now)
+
+    def _push(self, peer: Peer, path: Path, now: int) -> None:
+        records = [PushedPath(endpoint) for endpoint in self._endpoints()]
+        if not records:
+            return
+        peer.push_sent_at = now
+        for chunk in _chunks(records):
+            payload = PushDirectPaths(chunk).emit()
+            verb = Verb.PUSH_DIRECT_PATHS
+            self._outbound.write(peer, path, verb, payload, now, compress=True)
+
+    def _endpoints(self) -> tuple[InetAddress, ...]:
+        """Mapped, bound and reported addresses, each once."""
+        bound = (a for a in self._local.sockets.values() if a.scope is not Scope.NONE)
+        return tuple(dict.fromkeys((*self._local.mapped, *bound, *self._surface.addresses())))
+
+
+def _chunks(records: list[PushedPath]) -> Iterator[tuple[PushedPath, ...]]:
+    chunk: list[PushedPath] = []
+    size = 0
+    for record in records:
+        length = len(record.emit())
+        if size + length > MAX_PAYLOAD:
+            yield tuple(chunk)
+            chunk, size = [], 0
+        chunk.append(record)
+        size += length
+    yield tuple(chunk)
+
+
+class PushReception:
+    """Tries the addresses a peer names."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        paths: PathTable,
+        contact: Contact,
+        changed: Callable[[Peer, int], None],
+    ) -> None:
+        self._topology = topology
+        self._paths = paths
+        self._contact = contact
+        self._changed = changed
+
+    def receive(self, peer: Peer, packet: PacketReceived, now: int) -> None:
+        """Contact each usable address that is not a live slot already."""
+        push = PushDirectPaths.parse(packet.payload)
+        if not self._gate(peer, now):
+            return
+        tried: Counter[tuple[Scope, bool]] = Counter()
+        for record in dict.fromkeys(push.paths):
+            endpoint = record.endpoint
+            kind = (endpoint.scope, endpoint.is_ipv4)
+            if record.flags & FLAG_FORGET or not self._topology.usable(peer.address, endpoint):
+                continue
+            if record.flags & FLAG_CLUSTER_REDIRECT:
+                self._redirect(peer, packet.path, endpoint, now)
+            elif not _live_slot(peer, endpoint, now) and tried[kind] < MAX_PER_SCOPE:
+                tried[kind] += 1
+                self._contact.probe(peer, toward(endpoint), now)
+
+    def _gate(self, peer: Peer, now: int) -> bool:
+        """Ignore a peer from its ninth push on until it pauses (4.10)."""
+        recent = now - peer.push_received_at <= GATE_WINDOW_MS
+        peer.push_count = peer.push_count + 1 if recent else 0
+        peer.push_received_at = now
+        return peer.push_count < GATE_COUNT
+
+    def _redirect(self, peer: Peer, arrival: Path, endpoint: InetAddress, now: int) -> None:
+        """Prefer the address over those known, and give up the ones of lower priority (6.6)."""
+        self._contact.hello(peer, toward(endpoint), now)
+        held = peer.slot_of(arrival)
+        priority = (1 if held is None else held.priority) + 2
+        kept = [
+            slot
+            for slot in peer.slots
+            if slot.priority >= priority and not _same_place(slot.path.address, endpoint)
+        ]
+        path = self._paths.get((arrival[0], endpoint.ip, endpoint.port))
+        peer.slots = [*kept[: MAX_SLOTS - 1], Slot(path, now, priority)]
+        self._changed(peer, now)
+
+
+def _live_slot(peer: Peer, endpoint: InetAddress, now: int) -> bool:
+    return any(s.path.address == endpoint and not s.expired(now) for s in peer.slots)
+
+
+def _same_place(known: InetAddress, other: InetAddress) -> bool:
+    length = 4 if other.is_ipv4 else 8
+    return len(known.ip) == len(other.ip) and known.ip[:length] == other.ip[:length]

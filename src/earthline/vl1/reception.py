@@ -1,0 +1,55 @@
+"""What every accepted packet means for its peer and its path (02, 4.8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from earthline.effects import Path
+from earthline.vl1.learning import Learning
+from earthline.vl1.path import PathTable
+from earthline.vl1.peer import Peer
+from earthline.vl1.push import PushSender
+from earthline.wire.packet import Verb
+
+NONTRIVIAL_VERBS = frozenset(
+    (
+        Verb.FRAME,
+        Verb.EXT_FRAME,
+        Verb.MULTICAST_FRAME,
+        Verb.NETWORK_CONFIG,
+        Verb.NETWORK_CONFIG_REQUEST,
+    )
+)
+"""Verbs that make a peer active (1.5)."""
+
+
+class Reception:
+    """Stamps, path learning and pushes after a packet was accepted."""
+
+    def __init__(
+        self,
+        paths: PathTable,
+        learning: Learning,
+        push: PushSender,
+        heard: Callable[[Peer, int], None],
+    ) -> None:
+        self._paths = paths
+        self._learning = learning
+        self._push = push
+        self._heard = heard
+
+    def received(
+        self, peer: Peer, path: Path, hops: int, verb: int, now: int, *, confirmed: bool = False
+    ) -> None:
+        """Note an accepted packet; ``confirmed``: an OK to something we sent."""
+        state = self._paths.get(path)
+        state.last_in = now
+        peer.last_receive = now
+        if verb in NONTRIVIAL_VERBS:
+            peer.nontrivial_at = now
+        if hops == 0:
+            self._learning.direct(peer, state, now, confirmed=confirmed)
+        else:
+            peer.last_relayed_receive = now
+        self._heard(peer, now)
+        self._push.when_due(peer, path, now, direct=hops == 0)

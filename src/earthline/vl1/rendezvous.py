@@ -1,0 +1,106 @@
+"""Introductions: as a root between two peers, and as a peer told where another is (02, 4.4 and 7.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from earthline.effects import PacketReceived, Transmit
+from earthline.vl1.contact import Contact
+from earthline.vl1.gates import Interval
+from earthline.vl1.local import Local
+from earthline.vl1.outbound import Outbound
+from earthline.vl1.peer import Peer, Slot, best_of
+from earthline.vl1.topology import Topology
+from earthline.wire.inet import Scope
+from earthline.wire.messages.rendezvous import Rendezvous
+from earthline.wire.packet import Verb
+
+INTERVAL_MS = 30_000
+"""A pair is introduced at most this often (4.10)."""
+MAX_PAIRS = 65_536
+
+OPENER_LENGTH = 4
+OPENER_TTL = 2
+"""Enough to open our own NAT, too little to reach the other's (7.4)."""
+
+
+class Introduction:
+    """Introduces pairs whose packets we relay. Only an upstream is believed, so only one does it."""
+
+    def __init__(self, local: Local, topology: Topology, outbound: Outbound) -> None:
+        self._local = local
+        self._topology = topology
+        self._outbound = outbound
+        self._pairs: Interval[tuple[int, int]] = Interval(INTERVAL_MS, MAX_PAIRS)
+
+    def introduce(self, source: int, destination: int, now: int) -> None:
+        """Tell each of the two where the other is, by the widest scope they share."""
+        one, other = self._topology.peer(source), self._topology.peer(destination)
+        if one is None or other is None or one is other:
+            return
+        if not self._topology.worlds.acting_as_upstream:
+            return
+        meeting = _common_ground(one, other, now)
+        pair = (min(source, destination), max(source, destination))
+        if meeting is None or not self._pairs.passes(pair, now):
+            return
+        told = [(one, meeting[0], other, meeting[1]), (other, meeting[1], one, meeting[0])]
+        if self._local.entropy(1)[0] & 1:
+            told.reverse()
+        for peer, slot, partner, place in told:
+            payload = Rendezvous(partner.address, place.path.address).emit()
+            self._outbound.write(peer, slot.path.key, Verb.RENDEZVOUS, payload, now)
+
+    def expire(self, now: int) -> None:
+        """Forget old introductions."""
+        self._pairs.expire(now)
+
+
+def _common_ground(one: Peer, other: Peer, now: int) -> tuple[Slot, Slot] | None:
+    """The best slots of both in the highest common scope, IPv6 before IPv4 (4.4)."""
+    for scope in sorted(Scope, reverse=True):
+        for is_ipv4 in (False, True):
+            ours = _best_in(one, scope, now, is_ipv4=is_ipv4)
+            theirs = _best_in(other, scope, now, is_ipv4=is_ipv4)
+            if ours is not None and theirs is not None:
+                return ours, theirs
+    return None
+
+
+def _best_in(peer: Peer, scope: Scope, now: int, *, is_ipv4: bool) -> Slot | None:
+    kind = (scope, is_ipv4)
+    return best_of((s for s in peer.slots if (s.path.scope, s.path.address.is_ipv4) == kind), now)
+
+
+class RendezvousReception:
+    """Opens our NAT toward a peer and contacts it."""
+
+    def __init__(
+        self,
+        local: Local,
+        topology: Topology,
+        contact: Contact,
+        whois: Callable[[int, int], None],
+        defer: Callable[[PacketReceived, int], None],
+    ) -> None:
+        self._local = local
+        self._topology = topology
+        self._contact = contact
+        self._whois = whois
+        self._defer = defer
+
+    def receive(self, _upstream: Peer, packet: PacketReceived, now: int) -> None:
+        """An upstream's introduction; one of a stranger waits until we know whom it is about."""
+        introduced = Rendezvous.parse(packet.payload)
+        if not self._topology.usable(introduced.peer, introduced.endpoint):
+            return
+        peer = self._topology.peer(introduced.peer)
+        if peer is None:
+            self._whois(introduced.peer, now)
+            self._defer(packet, now)
+            return
+        path = (packet.path[0], introduced.endpoint.ip, introduced.endpoint.port)
+        if introduced.endpoint.is_ipv4:
+            opener = self._local.entropy(OPENER_LENGTH)
+            self._local.emit(Transmit(path, opener, OPENER_TTL))
+        self._contact.probe(peer, path, now)

@@ -1,0 +1,55 @@
+"""Where a packet for a peer leaves: its own path, else its relay's (02, 5.2)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from earthline.vl1.path import PathState
+from earthline.vl1.peer import Peer
+from earthline.vl1.topology import Topology
+
+
+class Route(NamedTuple):
+    """A path, and whether it leads to the peer itself."""
+
+    path: PathState
+    direct: bool
+
+
+class Relay(NamedTuple):
+    """The best upstream and its best path, expired or not (02, 4.3)."""
+
+    upstream: int
+    path: PathState | None
+
+
+class Routes:
+    """Route selection without bonding."""
+
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
+
+    def of(self, peer: Peer, now: int) -> Route | None:
+        """The best live direct path; else by the best upstream; else a direct path gone silent."""
+        direct = peer.best(now)
+        if direct is not None:
+            return Route(direct.path, direct=True)
+        relay = self.live_relay(now)
+        if relay is not None:
+            return Route(relay, direct=False)
+        silent = peer.best(now, expired=True)
+        return None if silent is None else Route(silent.path, direct=True)
+
+    def live_relay(self, now: int) -> PathState | None:
+        """The best upstream's best path, unless it expired."""
+        upstream = self._topology.best_upstream(now)
+        slot = None if upstream is None else upstream.best(now)
+        return None if slot is None else slot.path
+
+    def relay(self, now: int) -> Relay:
+        """Where packets for nobody known go; upstream 0 if there is none."""
+        upstream = self._topology.best_upstream(now)
+        if upstream is None:
+            return Relay(0, None)
+        slot = upstream.best(now, expired=True)
+        return Relay(upstream.address, None if slot is None else slot.path)

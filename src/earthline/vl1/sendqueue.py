@@ -1,0 +1,108 @@
+"""Sending by address: at once where there is a way, else from a bounded queue (02, 5.1)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from earthline.vl1.local import Local
+from earthline.vl1.outbound import Outbound
+from earthline.vl1.peer import Peer
+from earthline.vl1.routes import Route, Routes
+from earthline.vl1.seek import Seek
+from earthline.vl1.topology import Topology
+from earthline.wire.packet import Verb
+
+LIFETIME_MS = 5_000
+MAX_QUEUED = 256
+"""Packets; the oldest goes when the queue is full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A packet not yet sealed."""
+
+    destination: int
+    verb: Verb
+    payload: bytes
+    compress: bool
+    at: int
+
+
+class SendQueue:
+    """``whois`` is asked for destinations that are unknown."""
+
+    def __init__(
+        self,
+        local: Local,
+        topology: Topology,
+        routes: Routes,
+        outbound: Outbound,
+        seek: Seek,
+        whois: Callable[[int, int], None],
+    ) -> None:
+        self._local = local
+        self._topology = topology
+        self._routes = routes
+        self._outbound = outbound
+        self._seek = seek
+        self._whois = whois
+        self._queue: deque[Queued] = deque()
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def send(
+        self, destination: int, verb: Verb, payload: bytes, now: int, *, compress: bool
+    ) -> int | None:
+        """The wire ID, or None if the packet waits (or can never be delivered)."""
+        if destination == self._local.address:
+            return None
+        packet = Queued(destination, verb, payload, compress, now)
+        peer = self._topology.peer(destination)
+        route = None if peer is None else self._route(peer, now)
+        if peer is not None and route is not None:
+            return self._write(peer, route, packet, now)
+        if len(self._queue) >= MAX_QUEUED:
+            self._queue.popleft()
+            self._local.count("send_queue_overflow")
+        self._queue.append(packet)
+        if peer is None:
+            self._whois(destination, now)
+        return None
+
+    def _route(self, peer: Peer, now: int) -> Route | None:
+        route = self._routes.of(peer, now)
+        if route is None or not route.direct:
+            self._seek.look_for(peer, now)
+        return route
+
+    def _write(self, peer: Peer, route: Route, packet: Queued, now: int) -> int | None:
+        path = route.path
+        trusted = self._outbound.physical.trusted_path_id(path.address)
+        return self._outbound.write(
+            peer,
+            path.key,
+            packet.verb,
+            packet.payload,
+            now,
+            compress=packet.compress,
+            trusted_path_id=trusted,
+        )
+
+    def retry(self, now: int) -> None:
+        """Send what has a way now, drop what is too old, ask again for the unknown."""
+        waiting, self._queue = self._queue, deque()
+        for packet in waiting:
+            peer = self._topology.peer(packet.destination)
+            route = None if peer is None else self._route(peer, now)
+            if peer is not None and route is not None:
+                self._write(peer, route, packet, now)
+            elif now - packet.at >= LIFETIME_MS:
+                self._local.count("send_queue_timeout")
+            else:
+                self._queue.append(packet)
+                if peer is None:
+                    self._whois(packet.destination, now)
+

@@ -1,0 +1,121 @@
+"""How the outside sees us: the addresses that peers report, and what a change of them means (02, 7.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from earthline.effects import Path
+from earthline.vl1.contact import Contact
+from earthline.vl1.path import PathState, PathTable
+from earthline.vl1.peer import Peer
+from earthline.vl1.topology import Topology
+from earthline.wire.inet import InetAddress, Scope
+
+LIFETIME_MS = 600_000
+MAX_RECORDS = 4_096
+
+_UNINFORMATIVE = frozenset((Scope.NONE, Scope.LOOPBACK, Scope.MULTICAST))
+
+
+class Reporter(NamedTuple):
+    """Who reported, over which of our sockets, and from where."""
+
+    address: int
+    socket: int
+    endpoint: InetAddress
+    scope: Scope
+
+
+@dataclass(slots=True)
+class Reported:
+    """The address reported, and when."""
+
+    surface: InetAddress
+    at: int
+
+
+class Surface:
+    """The newest report of each reporter; the oldest goes when there are too many."""
+
+    def __init__(self) -> None:
+        self._records: dict[Reporter, Reported] = {}
+
+    def record(
+        self, reporter: int, path: PathState, surface: InetAddress, now: int, *, upstream: bool
+    ) -> bool:
+        """Note a direct report; whether an upstream thereby says that our IP has changed.
+
+        If so, what others reported in this scope is forgotten, and paths in the scope must be tried anew.
+        """
+        scope = surface.scope
+        if scope is not path.scope or scope in _UNINFORMATIVE:
+            return False
+        key = Reporter(reporter, path.socket, path.address, scope)
+        before = self._records.pop(key, None)
+        if before is None and len(self._records) >= MAX_RECORDS:
+            del self._records[next(iter(self._records))]
+        self._records[key] = Reported(surface, now)
+        if before is None or not upstream or now - before.at >= LIFETIME_MS:
+            return False
+        if before.surface.ip == surface.ip:
+            return False
+        self._forget_others(key)
+        return True
+
+    def _forget_others(self, source: Reporter) -> None:
+        self._records = {
+            key: record
+            for key, record in self._records.items()
+            if key.scope is not source.scope or key.endpoint == source.endpoint
+        }
+
+    def addresses(self) -> tuple[InetAddress, ...]:
+        """The distinct reported addresses, with ports."""
+        return tuple(dict.fromkeys(record.surface for record in self._records.values()))
+
+    def expire(self, now: int) -> None:
+        """Forget old reports."""
+        self._records = {
+            key: record for key, record in self._records.items() if now - record.at < LIFETIME_MS
+        }
+
+
+class SurfaceReports:
+    """Takes what peers say of our address, and tries paths anew when it changed (7.1)."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        paths: PathTable,
+        surface: Surface,
+        contact: Contact,
+        changed: Callable[[Peer, int], None],
+    ) -> None:
+        self._topology = topology
+        self._paths = paths
+        self._surface = surface
+        self._contact = contact
+        self._changed = changed
+
+    def record(self, peer: Peer, path: Path, reported: InetAddress, now: int) -> None:
+        """A direct packet of the peer named the address it sees, or wants, us at."""
+        state = self._paths.get(path)
+        upstream = self._topology.is_upstream(peer.address)
+        if self._surface.record(peer.address, state, reported, now, upstream=upstream):
+            self._reset(reported, now)
+
+    def _reset(self, reported: InetAddress, now: int) -> None:
+        """Put every slot of this scope and family out of use until it answers."""
+        for peer in list(self._topology.peers.values()):
+            slots = [slot for slot in peer.slots if _same_kind(slot.path.address, reported)]
+            for slot in slots:
+                self._contact.probe(peer, slot.path.key, now)
+                slot.reset(now)
+            if slots:
+                self._changed(peer, now)
+
+
+def _same_kind(known: InetAddress, reported: InetAddress) -> bool:
+    return known.scope is reported.scope and known.is_ipv4 == reported.is_ipv4

@@ -1,0 +1,48 @@
+"""The engine's timers, each with its period and when it fires (02, 1.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum
+
+
+class Timer(Enum):
+    """What is done from time to time."""
+
+    CHECK = "check"
+    """Always, and at once when worlds or sockets changed: keep-alive, upstreams, online state (1.5)."""
+    HOUSEKEEPING = "housekeeping"
+    """Always: expiry of peers, paths, surface records; saving of changed peers (3.3, 6.1, 7.1)."""
+    QUEUE = "queue"
+    """While packets wait or an upstream was never reached: repeats of WHOIS and HELLO (1.4)."""
+
+
+PERIOD_MS = {Timer.CHECK: 5_000, Timer.HOUSEKEEPING: 30_000, Timer.QUEUE: 500}
+
+
+class Timers:
+    """When each timer is due. CHECK is due at once, so that a new node contacts its upstreams."""
+
+    def __init__(self) -> None:
+        self._due: dict[Timer, int] = {Timer.CHECK: 0, Timer.HOUSEKEEPING: 0}
+
+    def hasten(self, timer: Timer, at: int) -> None:
+        """Fire at ``at`` unless it is due earlier."""
+        due = self._due.get(timer)
+        if due is None or at < due:
+            self._due[timer] = at
+
+    def stop(self, timer: Timer) -> None:
+        self._due.pop(timer, None)
+
+    def take_due(self, now: int) -> Iterator[Timer]:
+        """The timers due, in the order of the enum, each set to its next time."""
+        for timer in Timer:
+            due = self._due.get(timer)
+            if due is not None and due <= now:
+                self._due[timer] = now + PERIOD_MS[timer]
+                yield timer
+
+    def next(self) -> int:
+        """When the first timer is due."""
+        return min(self._due.values())

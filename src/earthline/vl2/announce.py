@@ -1,0 +1,151 @@
+"""Announcing our multicast groups, and recording those of others: MULTICAST_LIKE (03, 8.3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from earthline.vl2.groups import GroupKey, GroupTable
+from earthline.wire.address import is_reserved
+from earthline.wire.messages.multicast import MulticastLike
+from earthline.wire.packet import Verb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from earthline.effects import PacketReceived
+    from earthline.vl2.membership import Membership
+    from earthline.vl2.network import Network
+    from earthline.vl2.roster import Roster
+    from earthline.vl2.underlay import Station
+    from earthline.wire.multicast import MulticastGroup
+
+ANNOUNCE_PERIOD_MS = 60_000
+
+REPEAT_MS = 5_000
+"""A first announcement is unacknowledged and may be lost, so it is repeated after this once."""
+
+_GROUPS_PER_PACKET = 540
+"""18 bytes each, below the packet limit with room for the header."""
+
+class Announcer:
+    """Both directions of MULTICAST_LIKE."""
+
+    def __init__(
+        self,
+        station: Station,
+        roster: Roster,
+        table: GroupTable,
+        configured: Callable[[int, int, int], bool],
+    ) -> None:
+        """``configured(network, member, now)``: our controller configured the member lately."""
+        self._station = station
+        self._roster = roster
+        self._table = table
+        self._configured = configured
+        self.on_learned: list[Callable[[GroupKey, int, int], None]] = []
+        """Called with each group, new member and time."""
+        station.underlay.register(Verb.MULTICAST_LIKE, self.on_like)
+        roster.on_admitted.append(self.on_admitted)
+
+    # Ours to them
+
+    def on_tick(self, network: Network, now: int) -> None:
+        """Announce all groups to whoever was not told for a minute."""
+        if network.config is None:
+            return
+        upstream = self.upstream_set(network)
+        self._forget_strangers(network, upstream)
+        for address in upstream:
+            due_at = network.announced.get(address)
+            if due_at is None:
+                self._announce(network, address, network.groups(), now)
+                network.announced[address] = now + REPEAT_MS
+            elif now >= due_at:
+                self._announce(network, address, network.groups(), now)
+                network.announced[address] = now + ANNOUNCE_PERIOD_MS
+        for record in self._admitted(network, upstream):
+            if now - record.announced_at >= ANNOUNCE_PERIOD_MS:
+                self.on_admitted(network, record, now)
+
+    def on_admitted(self, network: Network, record: Membership, now: int) -> None:
+        """A member passed the gate: tell it our groups unless it knows them (03, 5.1)."""
+        if now - record.announced_at >= ANNOUNCE_PERIOD_MS:
+            record.announced_at = now
+            self._announce(network, record.address, network.groups(), now)
+
+    def announce_new(
+        self, network: Network, groups: Iterable[MulticastGroup], now: int
+    ) -> None:
+        """Newly subscribed groups are announced at once, alone, to everybody."""
+        fresh = sorted(groups)
+        if network.config is None or not fresh:
+            return
+        upstream = self.upstream_set(network)
+        for address in upstream:
+            self._announce(network, address, fresh, now)
+        for record in self._admitted(network, upstream):
+            self._announce(network, record.address, fresh, now)
+
+    def upstream_set(self, network: Network) -> list[int]:
+        """Who keeps membership of groups for others: contacts, the controller, the roots (03, 8.3)."""
+        controller = network.controller
+        wanted = (
+            *network.contacts,
+            *(() if controller is None else (controller,)),
+            *self._station.underlay.upstreams,
+        )
+        return [a for a in dict.fromkeys(wanted) if a != self._station.address]
+
+    def _admitted(self, network: Network, told: list[int]) -> list[Membership]:
+        known = set(told)
+        return [
+            record
+            for record in list(network.members.values())
+            if record.address not in known
+            and record.installed is not None
+            and record.installed.admitted
+        ]
+
+    def _forget_strangers(self, network: Network, upstream: list[int]) -> None:
+        for address in set(network.announced).difference(upstream):
+            del network.announced[address]
+
+    def _announce(
+        self, network: Network, address: int, groups: list[MulticastGroup], now: int
+    ) -> None:
+        for at in range(0, len(groups), _GROUPS_PER_PACKET):
+            part = groups[at : at + _GROUPS_PER_PACKET]
+            message = MulticastLike(tuple((network.id, group) for group in part))
+            self._station.underlay.send(
+                address, Verb.MULTICAST_LIKE, message.emit(), now, compress=True
+            )
+
+    # Theirs to us
+
+    def on_like(self, packet: PacketReceived, now: int) -> None:
+        """Record the sender under each group it may announce to us."""
+        permitted: dict[int, bool] = {}
+        for network_id, group in MulticastLike.parse(packet.payload).groups:
+            if network_id not in permitted:
+                permitted[network_id] = self.may_speak(network_id, packet.source, now)
+            if permitted[network_id]:
+                self.learn(GroupKey(network_id, group), packet.source, now)
+            else:
+                self._station.underlay.count("multicast_like_not_permitted")
+
+    def may_speak(self, network_id: int, address: int, now: int) -> bool:
+        """Whether a node may announce or gather here: member, or we are its root or controller."""
+        network = self._station.networks.get(network_id)
+        return (
+            self._station.underlay.acting_as_upstream
+            or (network is not None and self._roster.admits(network, address))
+            or self._configured(network_id, address, now)
+        )
+
+    def learn(self, key: GroupKey, member: int, now: int) -> None:
+        """Record a member of a group, and tell those who wait for one."""
+        if member == self._station.address or is_reserved(member):
+            return
+        if self._table.record(key, member, now):
+            for learned in self.on_learned:
+                learned(key, member, now)

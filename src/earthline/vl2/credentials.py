@@ -1,0 +1,216 @@
+"""The exchange of credentials: pushing ours, filing theirs, passing revocations on (03, 4.7 to 4.11)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from earthline.vl2.membership import Acceptance, Membership
+from earthline.vl2.roster import PUSH_PERIOD_MS
+from earthline.wire.credentials.capability import Capability
+from earthline.wire.credentials.com import CertificateOfMembership
+from earthline.wire.credentials.ownership import CertificateOfOwnership
+from earthline.wire.credentials.revocation import Revocation
+from earthline.wire.credentials.tag import Tag
+from earthline.wire.messages.credentials import NetworkCredentials
+from earthline.wire.packet import ErrorCode, Verb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from earthline.effects import PacketReceived
+    from earthline.vl2.membership import Credential
+    from earthline.vl2.network import Network
+    from earthline.vl2.roster import Roster
+    from earthline.vl2.underlay import Station
+    from earthline.wire.messages.error import Error
+    from earthline.wire.network_config import NetworkConfig
+
+RECEIVE_PERIOD_MS = 1_000
+"""One credentials packet per peer and this time is taken (03, 4.7)."""
+
+ASKED_PERIOD_MS = 1_000
+"""A peer that asks for our credentials gets them once per this time (03, 4.8)."""
+
+_GATE_LIMIT = 4_096
+_DEFERRED_LIMIT = 64
+
+
+class ReceiveGate:
+    """The limit on credentials packets. A packet held for a WHOIS passes it once, not at each retry."""
+
+    def __init__(self) -> None:
+        self._taken_at: OrderedDict[int, int] = OrderedDict()
+        self._deferred: OrderedDict[tuple[int, int], None] = OrderedDict()
+
+    def admits(self, source: int, packet_id: int, now: int) -> bool:
+        """Whether the packet may be looked at; if so, the next one has to wait."""
+        if (source, packet_id) in self._deferred:
+            del self._deferred[source, packet_id]
+            return True
+        taken_at = self._taken_at.get(source)
+        if taken_at is not None and now - taken_at < RECEIVE_PERIOD_MS:
+            return False
+        self._taken_at[source] = now
+        self._taken_at.move_to_end(source)
+        while len(self._taken_at) > _GATE_LIMIT:
+            self._taken_at.popitem(last=False)
+        return True
+
+    def deferred(self, source: int, packet_id: int) -> None:
+        """The packet will be dispatched again."""
+        self._deferred[source, packet_id] = None
+        while len(self._deferred) > _DEFERRED_LIMIT:
+            self._deferred.popitem(last=False)
+
+
+class CredentialExchange:
+    """Both directions of NETWORK_CREDENTIALS."""
+
+    def __init__(self, station: Station, roster: Roster) -> None:
+        self._station = station
+        self._roster = roster
+        self._gate = ReceiveGate()
+        self._pushes: dict[int, tuple[int, list[bytes]]] = {}
+        station.underlay.register(Verb.NETWORK_CREDENTIALS, self.on_packet)
+        station.underlay.register_error(
+            ErrorCode.NEED_MEMBERSHIP_CERTIFICATE, self.on_need_certificate
+        )
+
+    # Ours to them
+
+    def make_ready(self, network: Network, address: int, now: int) -> None:
+        """Before frames go to a member: push if a push is due, and let the switch send (03, 4.8)."""
+        record = self._roster.record(network, address)
+        if record is not None:
+            self._push_if_older(network, record, PUSH_PERIOD_MS, now)
+            self._roster.install(network, record, now)
+
+    def on_need_certificate(self, packet: PacketReceived, error: Error, now: int) -> None:
+        """A peer refused a frame of ours for want of our certificate."""
+        network = self._station.networks.get(error.network())
+        if network is None or network.com is None:
+            return
+        record = self._roster.record(network, packet.source)
+        if record is not None:
+            self._push_if_older(network, record, ASKED_PERIOD_MS, now)
+            self._roster.install(network, record, now)
+
+    def forget(self, network_id: int) -> None:
+        """The network was left."""
+        self._pushes.pop(network_id, None)
+
+    def _push_if_older(
+        self, network: Network, record: Membership, period_ms: int, now: int
+    ) -> None:
+        current = record.pushed_revision == network.revision
+        if record.pushed_at and current and now - record.pushed_at < period_ms:
+            return
+        for payload in self._payloads(network):
+            self._station.underlay.send(
+                record.address, Verb.NETWORK_CREDENTIALS, payload, now, compress=True
+            )
+        record.pushed_at = now
+        record.pushed_revision = network.revision
+
+    def _payloads(self, network: Network) -> list[bytes]:
+        """Our credentials as packet payloads, made once per configuration."""
+        if network.config is None or not network.config.has_credentials:
+            return []
+        revision, payloads = self._pushes.get(network.id, (-1, []))
+        if revision != network.revision:
+            payloads = [message.emit() for message in _packed(network.config)]
+            self._pushes[network.id] = (network.revision, payloads)
+        return payloads
+
+    # Theirs to us
+
+    def on_packet(self, packet: PacketReceived, now: int) -> None:
+        """NETWORK_CREDENTIALS: file each item under the node it was issued to."""
+        underlay = self._station.underlay
+        if not self._gate.admits(packet.source, packet.packet_id, now):
+            underlay.count("credentials_too_often")
+            return
+        message = NetworkCredentials.parse(packet.payload)
+        outcomes = [self.file(credential, packet, now) for credential in _all_of(message)]
+        if Acceptance.DEFERRED in outcomes:
+            self._gate.deferred(packet.source, packet.packet_id)
+            underlay.defer(packet, now)
+
+    def take_own(self, payload: bytes, now: int) -> None:
+        """NETWORK_CREDENTIALS that our own controller has for ourselves."""
+        for credential in _all_of(NetworkCredentials.parse(payload)):
+            self.file(credential, None, now)
+
+    def file(self, credential: Credential, packet: PacketReceived | None, now: int) -> Acceptance:
+        """File one credential that came in ``packet``; of networks not joined it is rejected."""
+        network = self._station.networks.get(credential.network)
+        if network is None:
+            return Acceptance.REJECTED
+        underlay = self._station.underlay
+        known = network.members.get(credential.issued_to)
+        record = known or Membership(credential.issued_to)
+        acceptance = record.add(credential, underlay.identity_of)
+        if acceptance is Acceptance.DEFERRED and network.controller is not None:
+            underlay.whois(network.controller, now)
+        elif acceptance is Acceptance.REJECTED:
+            underlay.count("credential_rejected")
+        elif packet is not None and acceptance is not Acceptance.DEFERRED:
+            underlay.trusted(packet.source, packet.path, now)
+        if acceptance is Acceptance.ACCEPTED_NEW and self._roster.keep(network, record):
+            self._roster.install(network, record, now)
+            if isinstance(credential, Revocation) and credential.fast_propagate:
+                sender = self._station.address if packet is None else packet.source
+                self._pass_on(network, credential, sender, now)
+        return acceptance
+
+    def _pass_on(self, network: Network, revocation: Revocation, sender: int, now: int) -> None:
+        """Forward a new revocation to every member we know (03, 4.11)."""
+        payload = NetworkCredentials(revocations=(revocation,)).emit()
+        for address in list(network.members):
+            if address not in (sender, revocation.signed_by, self._station.address):
+                self._station.underlay.send(address, Verb.NETWORK_CREDENTIALS, payload, now)
+
+
+def _all_of(message: NetworkCredentials) -> Iterator[Credential]:
+    yield from message.certificates
+    yield from message.capabilities
+    yield from message.tags
+    yield from message.revocations
+    yield from message.ownerships
+
+
+_CAPACITY = 9_900
+"""Payload bytes of the largest packet that arrives in 7 pieces of 1432 (02, 5.3)."""
+
+_FRAMING = 9
+"""The zero after the certificates, and four counts."""
+
+
+def _packed(config: NetworkConfig) -> Iterator[NetworkCredentials]:
+    """Our credentials in as few packets as hold them; a peer takes one packet a second (03, 4.7)."""
+    pending: list[Credential] = [
+        *(() if config.com is None else (config.com,)),
+        *config.capabilities,
+        *config.tags,
+        *config.ownerships,
+    ]
+    while pending:
+        size, taken = _FRAMING, 0
+        for credential in pending:
+            size += len(credential.emit())
+            if size > _CAPACITY:
+                break
+            taken += 1
+        count = max(taken, 1)
+        yield _message_of(pending[:count])
+        pending = pending[count:]
+
+
+def _message_of(credentials: list[Credential]) -> NetworkCredentials:
+    return NetworkCredentials(
+        certificates=tuple(c for c in credentials if isinstance(c, CertificateOfMembership)),
+        capabilities=tuple(c for c in credentials if isinstance(c, Capability)),
+        tags=tuple(c for c in credentials if isinstance(c, Tag)),
+        ownerships=tuple(c for c in credentials if isinstance(c, CertificateOfOwnership)),
+    )

@@ -1,0 +1,136 @@
+"""Speaking for the controller that runs beside this node: requests to it, its answers to members (04, 8)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from earthline.effects import RequestConfig
+from earthline.vl2.network import NetworkStatus
+from earthline.wire.address import controller_of
+from earthline.wire.messages.config import NetworkConfigRequest, split_config
+from earthline.wire.messages.error import AuthenticationRequired, Error
+from earthline.wire.messages.ok import Ok
+from earthline.wire.packet import ErrorCode, Verb
+
+if TYPE_CHECKING:
+    from earthline.effects import PacketReceived, SendConfig, SendConfigError, SendCredentials
+    from earthline.vl2.configuration import Configuration
+    from earthline.vl2.credentials import CredentialExchange
+    from earthline.vl2.requests import Requests
+    from earthline.vl2.underlay import Station
+
+PERMISSION_MS = 180_000
+"""How long a member may announce and gather with us after it was configured (03, 3.7)."""
+
+PERMISSION_LIMIT = 262_144
+
+_STATUS_OF_ERROR = {
+    ErrorCode.OBJECT_NOT_FOUND: NetworkStatus.NOT_FOUND,
+    ErrorCode.UNSUPPORTED_OPERATION: NetworkStatus.NOT_FOUND,
+    ErrorCode.NETWORK_ACCESS_DENIED: NetworkStatus.ACCESS_DENIED,
+}
+
+
+class ControllerDelegate:
+    """The node's half of the controller: it has the keys and the wire, the authority has the say."""
+
+    def __init__(
+        self,
+        station: Station,
+        configuration: Configuration,
+        requests: Requests,
+        credentials: CredentialExchange,
+    ) -> None:
+        self._station = station
+        self._configuration = configuration
+        self._requests = requests
+        self._credentials = credentials
+        self._configured_at: OrderedDict[tuple[int, int], int] = OrderedDict()
+        station.underlay.register(Verb.NETWORK_CONFIG_REQUEST, self.on_request)
+
+    def on_request(self, packet: PacketReceived, _now: int) -> None:
+        """A member asks; about networks of other controllers we are silent, as stock nodes are."""
+        request = NetworkConfigRequest.parse(packet.payload)
+        identity = self._station.underlay.identity_of(packet.source)
+        if controller_of(request.network) != self._station.address or identity is None:
+            self._station.underlay.count("config_request_not_ours")
+            return
+        self._station.emit(
+            RequestConfig(
+                request.network,
+                packet.source,
+                identity.emit(),
+                packet.packet_id,
+                request.metadata,
+                packet.path if packet.hops == 0 else None,
+            )
+        )
+
+    def configured(self, network: int, member: int, now: int) -> bool:
+        """Whether our controller configured the member lately."""
+        at = self._configured_at.get((network, member))
+        return at is not None and now - at < PERMISSION_MS
+
+    def send_config(self, command: SendConfig, now: int) -> None:
+        """Cut, sign and send a configuration; ourselves we configure directly."""
+        if command.member == self._station.address:
+            network = self._station.networks.get(command.network)
+            if network is not None:
+                self._configuration.receive(network, command.dictionary, now)
+            return
+        self._permit(command.network, command.member, now)
+        for chunk in split_config(
+            command.network, command.dictionary, self._update_id(), self._station.identity
+        ):
+            payload, verb = chunk.emit(), Verb.NETWORK_CONFIG
+            if command.in_re:
+                payload = Ok(Verb.NETWORK_CONFIG_REQUEST, command.in_re, payload).emit()
+                verb = Verb.OK
+            self._station.underlay.send(command.member, verb, payload, now, compress=True)
+
+    def send_error(self, command: SendConfigError, now: int) -> None:
+        """Refuse a request."""
+        if command.member == self._station.address:
+            self._refuse_ourselves(command)
+            return
+        payload = AuthenticationRequired(command.network, command.data).emit()
+        error = Error(Verb.NETWORK_CONFIG_REQUEST, command.in_re, command.code, payload)
+        self._station.underlay.send(command.member, Verb.ERROR, error.emit(), now)
+
+    def send_credentials(self, command: SendCredentials, now: int) -> None:
+        """Send what the controller has for a member, such as a revocation."""
+        if command.member == self._station.address:
+            self._credentials.take_own(command.payload, now)
+        else:
+            self._station.underlay.send(
+                command.member, Verb.NETWORK_CREDENTIALS, command.payload, now, compress=True
+            )
+
+    def expire(self, now: int) -> None:
+        """Drop old permissions; they are kept in order of time."""
+        while self._configured_at:
+            key, at = next(iter(self._configured_at.items()))
+            if now - at < PERMISSION_MS:
+                return
+            del self._configured_at[key]
+
+    def _permit(self, network: int, member: int, now: int) -> None:
+        self._configured_at[network, member] = now
+        self._configured_at.move_to_end((network, member))
+        while len(self._configured_at) > PERMISSION_LIMIT:
+            self._configured_at.popitem(last=False)
+
+    def _refuse_ourselves(self, command: SendConfigError) -> None:
+        network = self._station.networks.get(command.network)
+        if network is None:
+            return
+        if command.code == ErrorCode.NETWORK_AUTHENTICATION_REQUIRED:
+            self._requests.require_authentication(network, command.data)
+        elif command.code in _STATUS_OF_ERROR:
+            status = _STATUS_OF_ERROR[ErrorCode(command.code)]
+            self._configuration.refuse(network, status)
+
+    def _update_id(self) -> int:
+        """Random, and not 0."""
+        return self._station.below(0xFFFFFFFFFFFFFFFF) + 1

@@ -1,0 +1,104 @@
+"""Refused frames: asking for credentials, holding the frame, delivering it once they came (03, 5.2, 5.3)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from earthline.effects import DeliverPacket, GateRefused
+from earthline.vl2.underlay import HOLD_MS
+from earthline.wire.packet import ErrorCode
+
+if TYPE_CHECKING:
+    from earthline.effects import PacketReceived
+    from earthline.vl2.membership import Membership
+    from earthline.vl2.network import Network
+    from earthline.vl2.roster import Roster
+    from earthline.vl2.underlay import Station
+
+ASK_PERIOD_MS = 1_000
+"""One ERROR per (peer, network) and this time; a peer answers no more often than that anyway."""
+
+HELD_LIMIT = 64
+ASKED_LIMIT = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    network: int
+    packet: PacketReceived
+    until: int
+
+
+class Gate:
+    """What happens to frames whose sender is not admitted."""
+
+    def __init__(self, station: Station, roster: Roster) -> None:
+        self._station = station
+        self._roster = roster
+        self._held: deque[_Held] = deque(maxlen=HELD_LIMIT)
+        self._asked_at: OrderedDict[tuple[int, int], int] = OrderedDict()
+        roster.on_admitted.append(self._release)
+
+    def on_refused(self, event: GateRefused, now: int) -> None:
+        """A frame packet was punted by the switch's gate."""
+        network = self._station.networks.get(event.network)
+        if network is None or network.config is None:
+            self._station.underlay.count("frame_for_unknown_network")
+            return
+        if self._roster.admits(network, event.packet.source):
+            record = self._roster.record(network, event.packet.source)
+            if record is not None:
+                self._roster.install(network, record, now)
+                self._station.emit(DeliverPacket(event.packet))
+            return
+        self._held.append(_Held(event.network, event.packet, now + HOLD_MS))
+        self._ask(event.network, event.packet, now)
+
+    def next_timeout(self) -> int | None:
+        """When a held frame is due to be asked for again, or dropped."""
+        return min((self._due(held) for held in self._held), default=None)
+
+    def handle_timeout(self, now: int) -> None:
+        """Drop what waited too long; ask again for the rest, since the last ERROR may be lost."""
+        expired = [held for held in self._held if held.until <= now]
+        for held in expired:
+            self._held.remove(held)
+            self._station.underlay.count("frame_held_too_long")
+        for held in list(self._held):
+            self._ask(held.network, held.packet, now)
+
+    def forget(self, network_id: int) -> None:
+        """The network was left."""
+        for held in [held for held in self._held if held.network == network_id]:
+            self._held.remove(held)
+
+    def _due(self, held: _Held) -> int:
+        asked_at = self._asked_at.get((held.network, held.packet.source), 0)
+        return min(held.until, asked_at + ASK_PERIOD_MS)
+
+    def _ask(self, network_id: int, packet: PacketReceived, now: int) -> None:
+        key = (network_id, packet.source)
+        asked_at = self._asked_at.get(key)
+        if asked_at is not None and now - asked_at < ASK_PERIOD_MS:
+            return
+        self._asked_at[key] = now
+        self._asked_at.move_to_end(key)
+        while len(self._asked_at) > ASKED_LIMIT:
+            self._asked_at.popitem(last=False)
+        self._station.underlay.reply_error(
+            packet, ErrorCode.NEED_MEMBERSHIP_CERTIFICATE, network_id.to_bytes(8, "big"), now
+        )
+
+    def _release(self, network: Network, record: Membership, now: int) -> None:
+        """A member was admitted: what it sent too early is delivered now."""
+        ripe = [
+            held
+            for held in self._held
+            if held.network == network.id and held.packet.source == record.address
+        ]
+        for held in ripe:
+            self._held.remove(held)
+            if held.until > now:
+                self._station.emit(DeliverPacket(held.packet))

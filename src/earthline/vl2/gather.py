@@ -1,0 +1,124 @@
+"""Asking who listens to a group, and answering: MULTICAST_GATHER (03, 8.4 and 8.6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from earthline.effects import PacketReceived
+from earthline.vl2.groups import GroupKey
+from earthline.wire.messages.multicast import MulticastGather
+from earthline.wire.messages.ok import Gathered, Ok, OkMulticastFrame, OkMulticastGather
+from earthline.wire.multicast import MulticastGroup
+from earthline.wire.packet import DEFAULT_MTU, HEADER_LENGTH, Verb
+
+if TYPE_CHECKING:
+    from earthline.effects import GatherRequested
+    from earthline.vl2.announce import Announcer
+    from earthline.vl2.credentials import CredentialExchange
+    from earthline.vl2.groups import GroupTable
+    from earthline.vl2.network import Network
+    from earthline.vl2.underlay import Station
+
+ASKED_LIMIT = 16
+"""Nodes asked in one explicit gather."""
+
+_RESULT_LIMIT = 1_960
+"""Addresses in one answer: what a packet of 7 pieces holds."""
+
+_REPLY_CAPACITY = DEFAULT_MTU - HEADER_LENGTH
+"""A reply goes back in one datagram; a longer answer is sent by address, which cuts it (02, 5.4)."""
+
+
+class Gathering:
+    """Both directions of MULTICAST_GATHER, and of the gathering that rides on MULTICAST_FRAME."""
+
+    def __init__(
+        self,
+        station: Station,
+        announcer: Announcer,
+        table: GroupTable,
+        credentials: CredentialExchange,
+    ) -> None:
+        self._station = station
+        self._announcer = announcer
+        self._table = table
+        self._credentials = credentials
+        underlay = station.underlay
+        underlay.register(Verb.MULTICAST_GATHER, self.on_gather)
+        underlay.register_ok(Verb.MULTICAST_GATHER, self.on_gathered)
+        underlay.register_ok(Verb.MULTICAST_FRAME, self.on_gathered_by_frame)
+
+    def ask(self, network: Network, group: MulticastGroup, limit: int, now: int) -> None:
+        """Ask the best root, the controller, and the contacts for members of a group."""
+        underlay = self._station.underlay
+        wanted = (
+            underlay.best_upstream(now),
+            network.controller,
+            *self._station.sample(list(network.contacts), ASKED_LIMIT),
+        )
+        asked = [a for a in dict.fromkeys(wanted) if a not in (None, self._station.address)]
+        payload = MulticastGather(network.id, group, limit, network.com).emit()
+        for address in asked[:ASKED_LIMIT]:
+            if address is not None:
+                underlay.send(address, Verb.MULTICAST_GATHER, payload, now)
+
+    def on_gather(self, packet: PacketReceived, now: int) -> None:
+        """Answer an explicit gather, if the asker may ask."""
+        message = MulticastGather.parse(packet.payload)
+        if message.certificate is not None:
+            self._credentials.file(message.certificate, packet, now)
+        if message.limit == 0 or not self._announcer.may_speak(message.network, packet.source, now):
+            self._station.underlay.count("multicast_gather_not_permitted")
+            return
+        key = GroupKey(message.network, message.group)
+        gathered = self._gathered(key, packet.source, message.limit)
+        if gathered.members:
+            answer = OkMulticastGather(message.network, message.group, gathered)
+            self._answer(packet, answer.emit(), now)
+
+    def on_requested(self, event: GatherRequested, now: int) -> None:
+        """Answer a gather that rode on an admitted MULTICAST_FRAME."""
+        group = MulticastGroup(event.mac, event.adi)
+        gathered = self._gathered(GroupKey(event.network, group), event.source, event.limit)
+        if gathered.members:
+            request = PacketReceived(
+                event.path, event.source, event.packet_id, 0, 0, Verb.MULTICAST_FRAME, b""
+            )
+            answer = OkMulticastFrame(event.network, group, gathered=gathered)
+            self._answer(request, answer.emit(), now)
+
+    def on_gathered(self, _packet: PacketReceived, ok: Ok, now: int) -> None:
+        """Members came back from an explicit gather."""
+        answer = OkMulticastGather.parse(ok.payload)
+        self._learn(GroupKey(answer.network, answer.group), answer.gathered, now)
+
+    def on_gathered_by_frame(self, packet: PacketReceived, ok: Ok, now: int) -> None:
+        """Members came back from the recipient of a MULTICAST_FRAME."""
+        answer = OkMulticastFrame.parse(ok.payload)
+        if answer.certificate is not None:
+            self._credentials.file(answer.certificate, packet, now)
+        if answer.gathered is not None:
+            self._learn(GroupKey(answer.network, answer.group), answer.gathered, now)
+
+    def _learn(self, key: GroupKey, gathered: Gathered, now: int) -> None:
+        if key.network in self._station.networks:
+            for member in gathered.members:
+                self._announcer.learn(key, member, now)
+
+    def _gathered(self, key: GroupKey, asker: int, limit: int) -> Gathered:
+        """Ourselves first if we listen, then others at random, never the asker."""
+        network = self._station.networks.get(key.network)
+        listening = network is not None and key.group in network.own_groups()
+        own = [self._station.address] if listening else []
+        recorded = self._table.members(key)
+        wanted = min(limit, _RESULT_LIMIT)
+        others = [member for member in recorded if member != asker]
+        members = own + self._station.sample(others, wanted - len(own))
+        return Gathered(len(recorded) + len(own), tuple(members))
+
+    def _answer(self, request: PacketReceived, payload: bytes, now: int) -> None:
+        ok = Ok(request.verb, request.packet_id, payload).emit()
+        if len(ok) <= _REPLY_CAPACITY:
+            self._station.underlay.reply_ok(request, payload, now)
+        else:
+            self._station.underlay.send(request.source, Verb.OK, ok, now)

@@ -1,0 +1,110 @@
+"""Membership records of the joined networks, and what the switch is told of them (03, 4.9 and 5.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from earthline.effects import InstallMember, RemoveMember
+from earthline.vl2.membership import Membership
+from earthline.vl2.network import MEMBER_LIMIT, Network
+
+if TYPE_CHECKING:
+    from earthline.vl2.underlay import Station
+    from earthline.wire.network_config import NetworkConfig
+
+PUSH_PERIOD_MS = 500_000
+"""Credentials are pushed again after this, without any change (03, 4.8)."""
+
+NEVER = (1 << 62) - 1
+"""A due time for members to whom nothing needs to be pushed."""
+
+Admitted = Callable[[Network, Membership, int], None]
+
+
+class Roster:
+    """Keeps the records, says who passes the gate, and installs both in the switch."""
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+        self.on_admitted: list[Admitted] = []
+        """Called after the switch was told that a member passes our gate now, and did not before."""
+
+    def admits(self, network: Network, address: int) -> bool:
+        """The gate (03, 5.1)."""
+        config = network.config
+        if config is None:
+            return False
+        if config.public:
+            return True
+        record = network.members.get(address)
+        identity = self._station.underlay.identity_of(address)
+        return record is not None and identity is not None and record.agrees(config.com, identity)
+
+    def record(self, network: Network, address: int) -> Membership | None:
+        """The record of a peer, made if there is none; None for ourselves, or where there is no room."""
+        record = network.members.get(address)
+        if record is None and address != self._station.address:
+            record = Membership(address)
+            return record if self.keep(network, record) else None
+        return record
+
+    def keep(self, network: Network, record: Membership) -> bool:
+        """Enter a record; False if the network has as many as we keep."""
+        if record.address in network.members:
+            return True
+        if len(network.members) >= MEMBER_LIMIT:
+            self._station.underlay.count("member_table_full")
+            return False
+        network.members[record.address] = record
+        return True
+
+    def install(self, network: Network, record: Membership, now: int) -> None:
+        """Tell the switch what a record amounts to, if that changed."""
+        if network.config is None or record.address == self._station.address:
+            return
+        entry = self._entry(network, network.config, record)
+        previous = record.installed
+        if entry == previous:
+            return
+        record.installed = entry
+        self._station.emit(entry)
+        if entry.admitted and not (previous is not None and previous.admitted):
+            for admitted in self.on_admitted:
+                admitted(network, record, now)
+
+    def reassess(self, network: Network, now: int) -> None:
+        """Our configuration changed, and with it who agrees with us and who holds old credentials."""
+        for record in list(network.members.values()):
+            self.install(network, record, now)
+
+    def purge(self, network: Network, now: int) -> None:
+        """Drop records that neither admit, nor revoke, nor remember a recent push."""
+        for record in list(network.members.values()):
+            if self._is_worthless(network, record, now):
+                del network.members[record.address]
+                network.announced.pop(record.address, None)
+                if record.installed is not None:
+                    self._station.emit(RemoveMember(network.id, record.address))
+
+    def _entry(self, network: Network, config: NetworkConfig, record: Membership) -> InstallMember:
+        ready, push_due_at = True, NEVER
+        if config.has_credentials:
+            ready = record.pushed_at > 0
+            current = record.pushed_revision == network.revision
+            push_due_at = record.pushed_at + PUSH_PERIOD_MS if current else 0
+        return InstallMember(
+            network.id, record.address, self.admits(network, record.address), ready, push_due_at
+        )
+
+    def _is_worthless(self, network: Network, record: Membership, now: int) -> bool:
+        if now - record.pushed_at < 2 * PUSH_PERIOD_MS:
+            return False
+        config = network.config
+        if config is None:
+            return False
+        # A revoked certificate stays refused for as long as it could still agree with ours.
+        horizon = config.timestamp - config.credential_max_delta
+        if max([record.com_threshold, *record.thresholds.values()]) > horizon:
+            return False
+        return record.com is None or not self.admits(network, record.address)

@@ -1,0 +1,53 @@
+"""A stock ZeroTier One daemon, where ``$ZEROTIER_ONE`` names its binary."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from earthline.lab import Host
+from earthline.lab.service import Service
+
+BINARY = os.environ.get("ZEROTIER_ONE", "")
+
+
+class StockService(Service):
+    """The stock daemon, and the other programs that its one binary is."""
+
+    def __init__(self, host: Host, home: Path | None = None) -> None:
+        super().__init__(host, program=[BINARY], home=home)
+
+    def client(self, *words: str) -> str:
+        """Run ``zerotier-cli`` on this home."""
+        return self.host.run([BINARY, "-q", f"-D{self.home}", *words])
+
+    def create_network(self, number: int, **settings: Any) -> str:
+        """Make a network on this node's controller; its ID."""
+        network = f"{self.address}{number:06x}"
+        self.request("POST", f"/controller/network/{network}", settings)
+        return network
+
+    def authorize(self, network: str, member: str) -> None:
+        path = f"/controller/network/{network}/member/{member}"
+        self.request("POST", path, {"authorized": True})
+
+
+def make_planet(home: Path, endpoint: str) -> bytes:
+    """A planet with one root: the identity of ``home``, made now, at ``ip/port``."""
+    _identity_tool(home, "generate", "identity.secret", "identity.public")
+    public = (home / "identity.public").read_text().strip()
+    world = json.loads(_identity_tool(home, "initmoon", "identity.public"))
+    world |= {"worldType": "planet", "id": "0e00000000000001"}
+    world["roots"] = [{"identity": public, "stableEndpoints": [endpoint]}]
+    (home / "planet.json").write_text(json.dumps(world))
+    _identity_tool(home, "genmoon", "planet.json")
+    return (home / "0e00000000000001.moon").read_bytes()
+
+
+def _identity_tool(home: Path, *words: str) -> str:
+    argv = [shutil.which(BINARY) or BINARY, "-i", *words]
+    return subprocess.run(argv, cwd=home, check=True, capture_output=True, text=True).stdout

@@ -1,0 +1,38 @@
+"""Scenarios: whole nodes in virtual time. A failed one leaves its seed, a pcap and a flow diagram."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from earthline.sim.simulation import Simulation
+
+SimulationMaker = Callable[..., Simulation]
+_outcomes = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report = yield
+    if call.when == "call":
+        item.stash[_outcomes] = report.failed
+    return report
+
+
+@pytest.fixture
+def simulate(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SimulationMaker]:
+    """Makes simulations, and keeps the evidence of those that end badly."""
+    made: list[Simulation] = []
+
+    def make(*args: object, **kwargs: object) -> Simulation:
+        made.append(Simulation(*args, **kwargs))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    if request.node.stash.get(_outcomes, False):
+        for number, sim in enumerate(made):
+            pcap = tmp_path / f"simulation-{number}.pcap"
+            sim.capture.write_pcap(pcap)
+            print(f"\nseed {sim.seed}; packets in {pcap}\n{sim.capture.diagram()}")
