@@ -5,3 +5,6 @@ of its own; `runtime` gives it the real world, `sim` a virtual one.
 """
 
 __version__ = "0.1.0"
+
+STOCK_VERSION = "1.14.1"
+"""The release of ZeroTier One whose protocol, files, API and command lines this one keeps to."""

@@ -1,4 +1,4 @@
-"""A libzt node in a lab host: an official ZeroTier node with a TCP/IP stack of its own, from PyPI."""
+"""A libzt node in a lab host: an official ZeroTier node with its own TCP/IP stack."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from earthline.lab import Host
 from earthline.lab.service import wait_until
@@ -81,7 +81,7 @@ class LibztNode:
             text=True,
         )
 
-    def __enter__(self) -> LibztNode:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -104,17 +104,17 @@ class LibztNode:
     def leave(self, network: str) -> None:
         self._ask("leave", int(network, 16))
 
-    def status(self, network: str) -> int:
-        return int(self._ask("status", int(network, 16)))
+    def wait_refused(self, network: str) -> None:
+        """Wait until the controller's refusal has come."""
+        denied = 2
+        wait_until("libzt is refused", lambda: self._ask("status", int(network, 16)) == denied)
 
     def ip(self, network: str) -> str | None:
         answer: str | None = self._ask("ip", int(network, 16))
         return answer
 
     def wait_ip(self, network: str, timeout_s: float = 30) -> str:
-        return wait_until(
-            "libzt has an address", lambda: self.ip(network), timeout_s=timeout_s
-        )
+        return wait_until("libzt has an address", lambda: self.ip(network), timeout_s=timeout_s)
 
     def echo(self, port: int) -> None:
         """Serve TCP echo on its virtual address."""

@@ -6,8 +6,8 @@ import json
 import os
 import shutil
 import subprocess
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
 
 from earthline.lab import Host
 from earthline.lab.service import Service
@@ -25,11 +25,17 @@ class StockService(Service):
         """Run ``zerotier-cli`` on this home."""
         return self.host.run([BINARY, "-q", f"-D{self.home}", *words])
 
-    def create_network(self, number: int, **settings: Any) -> str:
-        """Make a network on this node's controller; its ID."""
-        network = f"{self.address}{number:06x}"
-        self.request("POST", f"/controller/network/{network}", settings)
-        return network
+    def create_network(self, cidr: str, *, private: bool) -> str:
+        addresses = list(ip_network(cidr).hosts())
+        pool = {"ipRangeStart": str(addresses[0]), "ipRangeEnd": str(addresses[-1])}
+        settings = {
+            "private": private,
+            "v4AssignMode": {"zt": True},
+            "routes": [{"target": cidr}],
+            "ipAssignmentPools": [pool],
+        }
+        made = self.request("POST", f"/controller/network/{self.address}______", settings)
+        return str(made["id"])
 
     def authorize(self, network: str, member: str) -> None:
         path = f"/controller/network/{network}/member/{member}"

@@ -10,7 +10,7 @@ use earthline_core::identity::{agree, generate, memory_hard_digest, sign, valida
 fn search(c: &mut Criterion) {
     let mut group = c.benchmark_group("generate");
     group.sample_size(10);
-    let mut seed = [0; 32];
+    let mut seed = [0_u8; 32];
     for threads in [1, 2] {
         group.bench_function(format!("{threads} threads"), |b| {
             b.iter(|| {
@@ -26,7 +26,9 @@ fn memory_hard(c: &mut Criterion) {
     let identity = generate(&[1; 32], 1);
     let mut group = c.benchmark_group("memory-hard");
     group.sample_size(20);
-    group.bench_function("digest", |b| b.iter(|| memory_hard_digest(black_box(&identity.public_key))));
+    group.bench_function("digest", |b| {
+        b.iter(|| memory_hard_digest(black_box(&identity.public_key)))
+    });
     group.bench_function("validate", |b| {
         b.iter(|| validate(identity.address, black_box(&identity.public_key)));
     });

@@ -33,7 +33,11 @@ fn ciphers(c: &mut Criterion) {
             let sealing = keys.seal(&mut sealed, suite);
             assert_eq!(sealing, Ok(()));
             group.bench_function(format!("open {size}"), |b| {
-                b.iter_batched_ref(|| sealed.clone(), |packet| keys.open(packet), BatchSize::SmallInput);
+                b.iter_batched_ref(
+                    || sealed.clone(),
+                    |packet| keys.open(packet),
+                    BatchSize::SmallInput,
+                );
             });
         }
     }

@@ -19,7 +19,9 @@ pub struct Malformed;
 /// is not a packet, and packets already compressed, as they are.
 pub fn compress(packet: &mut Vec<u8>) {
     let Some((header, payload)) = packet.split_first_chunk::<HEADER_LENGTH>() else { return };
-    if header[VERB] & VERB_COMPRESSED != 0 || !(THRESHOLD + 1..=MAX_PAYLOAD).contains(&payload.len()) {
+    if header[VERB] & VERB_COMPRESSED != 0
+        || !(THRESHOLD + 1..=MAX_PAYLOAD).contains(&payload.len())
+    {
         return;
     }
     let mut buffer = [0; get_maximum_output_size(MAX_PAYLOAD)];

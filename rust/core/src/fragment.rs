@@ -1,8 +1,8 @@
 //! Cutting an armoured packet into datagrams, and the bounded buffer that joins them (01, 4; 02, 4.2).
 
 use crate::packet::{
-    FRAGMENT_HEADER_LENGTH, FRAGMENT_INDICATOR, FRAGMENT_HOPS, Fragment, Head,
-    MAX_PACKET, MAX_PIECES, SOURCE,
+    FRAGMENT_HEADER_LENGTH, FRAGMENT_HOPS, FRAGMENT_INDICATOR, Fragment, Head, MAX_PACKET,
+    MAX_PIECES, SOURCE,
 };
 
 /// Slots of the reassembly buffer of a node.
@@ -29,7 +29,11 @@ pub fn pieces(length: usize, mtu: usize) -> Result<usize, TooManyPieces> {
 
 /// Cut an armoured packet, whose fragmented flag was set as needed, and hand each datagram to `emit` as
 /// (head, data): the packet's own first bytes with nothing, then fragment headers with their data.
-pub fn split(packet: &[u8], mtu: usize, mut emit: impl FnMut(&[u8], &[u8])) -> Result<(), TooManyPieces> {
+pub fn split(
+    packet: &[u8],
+    mtu: usize,
+    mut emit: impl FnMut(&[u8], &[u8]),
+) -> Result<(), TooManyPieces> {
     let total = pieces(packet.len(), mtu)?;
     let (head, rest) = packet.split_at(mtu.min(packet.len()));
     emit(head, &[]);
@@ -86,7 +90,11 @@ impl<T: Copy> Reassembler<T> {
     }
 
     /// Feed a fragment.
-    pub fn accept_fragment(&mut self, fragment: Fragment<'_>, now: u64) -> Option<Assembled<'_, T>> {
+    pub fn accept_fragment(
+        &mut self,
+        fragment: Fragment<'_>,
+        now: u64,
+    ) -> Option<Assembled<'_, T>> {
         let (number, total) = (fragment.number(), fragment.total());
         if number == 0 || number >= total || total > MAX_PIECES {
             return None;
@@ -99,10 +107,17 @@ impl<T: Copy> Reassembler<T> {
         self.finish(index)
     }
 
+    /// Bytes of pieces that are held now: at most [`MAX_PACKET`] for each slot.
+    pub fn bytes(&self) -> usize {
+        self.slots.iter().map(|slot| slot.bytes.len()).sum()
+    }
+
     /// The slot of this packet ID, or the next of the ring made ready for it.
     fn slot_of(&mut self, packet_id: u64, now: u64) -> usize {
         let is_it = |slot: &Slot<T>| {
-            slot.used && slot.packet_id == packet_id && now.saturating_sub(slot.since) <= LIFETIME_MS
+            slot.used
+                && slot.packet_id == packet_id
+                && now.saturating_sub(slot.since) <= LIFETIME_MS
         };
         if let Some(index) = self.slots.iter().position(is_it) {
             return index;

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
 use hmac::{Hmac, KeyInit, Mac};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -107,10 +107,8 @@ pub fn verify(public_key: &[u8; 64], message: &[u8], signature: &[u8]) -> bool {
     }
     let (_, key) = halves(public_key);
     // Cofactorless, as the reference checks; S must be canonical.
-    VerifyingKey::from_bytes(&key).is_ok_and(|key| {
-        use ed25519_dalek::Verifier;
-        key.verify(&hash, &Signature::from_bytes(ed25519)).is_ok()
-    })
+    VerifyingKey::from_bytes(&key)
+        .is_ok_and(|key| key.verify(&hash, &Signature::from_bytes(ed25519)).is_ok())
 }
 
 /// Fill `output` with the agreement of a private key and another's public key: SHA-512 of the X25519
@@ -157,7 +155,11 @@ fn stream(seed: &[u8; 32], number: u64) -> ChaCha20Rng {
 }
 
 /// Try keys until one is accepted, or until another thread has found one in fewer attempts.
-fn search(mut keys: ChaCha20Rng, signing: &[u8; 32], found_at: &AtomicU64) -> Option<(u64, Generated)> {
+fn search(
+    mut keys: ChaCha20Rng,
+    signing: &[u8; 32],
+    found_at: &AtomicU64,
+) -> Option<(u64, Generated)> {
     let mut hash = MemoryHard::default();
     let verifying = SigningKey::from_bytes(signing).verifying_key();
     let mut scalar = [0; 32];
@@ -170,7 +172,10 @@ fn search(mut keys: ChaCha20Rng, signing: &[u8; 32], found_at: &AtomicU64) -> Op
         let public_key = joined(agreement.as_bytes(), verifying.as_bytes());
         if let Some(address) = accepted_address(&hash.digest(&public_key)) {
             found_at.fetch_min(attempt, Ordering::Relaxed);
-            return Some((attempt, Generated { address, public_key, private_key: joined(&scalar, signing) }));
+            return Some((
+                attempt,
+                Generated { address, public_key, private_key: joined(&scalar, signing) },
+            ));
         }
     }
     None
@@ -209,8 +214,9 @@ impl MemoryHard {
     fn digest(&mut self, public_key: &[u8; 64]) -> [u8; 64] {
         let mut digest: [u8; 64] = Sha512::digest(public_key).into();
         let (key, rest) = halves(&digest);
-        let [nonce @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = rest;
-        let stream = Salsa::<20>::new(&key, &nonce);
+        let [nonce @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] =
+            rest;
+        let stream = Salsa::<20>::new(&key, nonce);
         self.fill(&stream);
         self.mix(&stream, &mut digest);
         digest
@@ -242,7 +248,9 @@ impl MemoryHard {
 
     #[inline]
     fn exchange(&mut self, word: usize, digest: &mut [u8; 64]) {
-        let [Some(i1), Some(i2)] = [self.memory.get(word), self.memory.get(word + 1)] else { return };
+        let [Some(i1), Some(i2)] = [self.memory.get(word), self.memory.get(word + 1)] else {
+            return;
+        };
         let i1 = u64::from_be_bytes(*i1) as usize % WORDS;
         let i2 = u64::from_be_bytes(*i2) as usize % (MEMORY / 8);
         let words = digest.as_chunks_mut::<8>().0;

@@ -4,7 +4,9 @@
 //! nothing and read nothing but the packet.
 
 use aes::Aes256;
-use aes::cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, InnerIvInit, KeyInit, StreamCipherCore};
+use aes::cipher::{
+    Array, BlockCipherDecrypt, BlockCipherEncrypt, InnerIvInit, KeyInit, StreamCipherCore,
+};
 use ctr::{CtrCore, flavors::Ctr32BE};
 use ghash::{GHash, universal_hash::UniversalHash};
 use poly1305::Poly1305;
@@ -95,7 +97,7 @@ impl SessionKeys {
     /// Encrypt or decrypt the tail of the HELLO with this packet ID (01, 3.8).
     pub fn mask_hello_tail(&self, packet_id: u64, tail: &mut [u8]) {
         let nonce = (packet_id & !0x07).to_be_bytes();
-        Salsa::<12>::new(&self.salsa_key, &nonce).apply(0, tail);
+        Salsa::<12>::new(&self.salsa_key, nonce).apply(0, tail);
     }
 
     fn seal_clear(&self, header: &mut Header, body: &[u8], length: usize) {
@@ -134,7 +136,7 @@ impl SessionKeys {
         key[19] ^= length as u8;
         key[20] ^= (length >> 8) as u8;
         let nonce = packet_id(header);
-        let stream = Salsa::new(&key, &nonce);
+        let stream = Salsa::new(&key, nonce);
         key.zeroize();
         stream
     }

@@ -228,7 +228,12 @@ impl<'a> Fragment<'a> {
 }
 
 /// The header of a plain packet: suite 0, no hops, MAC zero.
-pub const fn header(packet_id: u64, destination: u64, source: u64, verb: u8) -> [u8; HEADER_LENGTH] {
+pub const fn header(
+    packet_id: u64,
+    destination: u64,
+    source: u64,
+    verb: u8,
+) -> [u8; HEADER_LENGTH] {
     let [a, b, c, d, e, f, g, h] = packet_id.to_be_bytes();
     let [i, j, k, l, m] = address_bytes(destination);
     let [n, o, p, q, r] = address_bytes(source);

@@ -20,8 +20,8 @@ pub(crate) struct Salsa<const ROUNDS: usize> {
 }
 
 impl<const ROUNDS: usize> Salsa<ROUNDS> {
-    pub(crate) fn new(key: &[u8; 32], nonce: &[u8; 8]) -> Self {
-        Self { key: words(key), nonce: words(nonce) }
+    pub(crate) fn new(key: &[u8; 32], nonce: [u8; 8]) -> Self {
+        Self { key: words(key), nonce: words(&nonce) }
     }
 
     /// The keystream of the four blocks from `counter` on.
@@ -127,13 +127,13 @@ mod tests {
     fn twenty_rounds_agree_with_the_estream_vector() {
         let mut key = [0; 32];
         key[0] = 0x80;
-        let blocks = Salsa::<20>::new(&key, &[0; 8]).blocks(0);
+        let blocks = Salsa::<20>::new(&key, [0; 8]).blocks(0);
         assert_eq!(blocks[0][..8], [0xe3, 0xbe, 0x8f, 0xdd, 0x8b, 0xec, 0xa2, 0xe3]);
     }
 
     #[test]
     fn any_split_of_the_stream_is_the_same_stream() {
-        let salsa = Salsa::<12>::new(&[7; 32], &[9; 8]);
+        let salsa = Salsa::<12>::new(&[7; 32], [9; 8]);
         let mut whole = vec![0; 1000];
         salsa.apply(u64::from(u32::MAX) - 1, &mut whole);
         for (index, expected) in whole.chunks(64).enumerate() {

@@ -1,1 +1,22 @@
-//! Batched UDP and TAP input and output on Linux.
+//! Batched UDP and TAP input and output on Linux: a [`Driver`] bolts a switch to sockets and TAP devices.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`driver`] | the ports, the I/O thread, and what Python asks of them |
+//! | [`worker`] | one thread's loop: wait, read a batch, switch it, send a batch |
+//! | [`udp`] | a bound UDP socket, and batches of datagrams in and out |
+//! | [`tap`] | a TAP device, and batches of frames |
+//! | [`punts`] | the bounded queue of punts |
+//! | [`sys`] | system calls without a safe wrapper: all the unsafe code there is |
+
+#![deny(unsafe_code)]
+
+mod counters;
+mod driver;
+mod punts;
+mod sys;
+mod tap;
+mod udp;
+mod worker;
+
+pub use driver::Driver;

@@ -1,5 +1,6 @@
 //! Python bindings: the module `earthline._native`. No logic lives here.
 
+mod driver;
 mod identity;
 mod packet;
 mod switch;
@@ -18,5 +19,6 @@ fn exactly<const N: usize>(name: &str, bytes: &[u8]) -> PyResult<[u8; N]> {
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     identity::register(module)?;
     packet::register(module)?;
-    switch::register(module)
+    switch::register(module)?;
+    driver::register(module)
 }

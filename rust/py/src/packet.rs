@@ -35,7 +35,12 @@ impl SessionKey {
         PyBytes::new(py, &kbkdf(&self.key, LABEL_K1, 0, 0)[..32])
     }
 
-    fn seal<'py>(&self, py: Python<'py>, packet: &[u8], suite: u8) -> PyResult<Bound<'py, PyBytes>> {
+    fn seal<'py>(
+        &self,
+        py: Python<'py>,
+        packet: &[u8],
+        suite: u8,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         if packet.len() > MAX_PACKET {
             return Err(PyValueError::new_err("a packet has at most 10024 bytes"));
         }
@@ -84,7 +89,8 @@ fn decompress<'py>(py: Python<'py>, packet: &[u8]) -> Option<Bound<'py, PyBytes>
 
 #[pyfunction(name = "fragment")]
 fn cut<'py>(py: Python<'py>, packet: &[u8], mtu: usize) -> PyResult<Bound<'py, PyList>> {
-    let too_many = |_| PyValueError::new_err("the packet does not fit into 15 datagrams of this MTU");
+    let too_many =
+        |_| PyValueError::new_err("the packet does not fit into 15 datagrams of this MTU");
     let mut datagrams = Vec::with_capacity(pieces(packet.len(), mtu).map_err(too_many)?);
     split(packet, mtu, |header, data| datagrams.push([header, data].concat())).map_err(too_many)?;
     PyList::new(py, datagrams.iter().map(|datagram| PyBytes::new(py, datagram)))
@@ -107,7 +113,12 @@ impl Reassembler {
         Ok(Self { buffer: fragment::Reassembler::new(slots) })
     }
 
-    fn accept<'py>(&mut self, py: Python<'py>, datagram: &[u8], now: u64) -> Option<Bound<'py, PyBytes>> {
+    fn accept<'py>(
+        &mut self,
+        py: Python<'py>,
+        datagram: &[u8],
+        now: u64,
+    ) -> Option<Bound<'py, PyBytes>> {
         let assembled = match Datagram::classify(datagram) {
             Datagram::Head(_) => self.buffer.accept_head(datagram, (), now),
             Datagram::Fragment(fragment) => self.buffer.accept_fragment(fragment, now),

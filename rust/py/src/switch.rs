@@ -12,24 +12,39 @@ use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::exactly;
 
-/// (socket, ip, port) as it comes from Python.
-pub(crate) type PathArgument = (i32, PyBackedBytes, u16);
 /// (socket, ip, port) as it goes to Python.
 type PathTuple<'py> = (i32, Bound<'py, PyBytes>, u16);
 /// (address, received, frame received, relayed received, trusted, sent), times in ms.
 type SessionTuple = (u64, u64, u64, u64, u64, u64);
 
-/// The IP in 4 or 16 bytes, or a `ValueError`.
-pub(crate) fn ip_from(bytes: &[u8]) -> PyResult<IpAddr> {
-    if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
-        return Ok(v4.into());
+/// An IP of 4 or 16 bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Ip(pub(crate) IpAddr);
+
+impl FromPyObject<'_, '_> for Ip {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        let bytes: PyBackedBytes = object.extract()?;
+        if let Ok(v4) = <[u8; 4]>::try_from(&*bytes) {
+            return Ok(Self(v4.into()));
+        }
+        let v6 = <[u8; 16]>::try_from(&*bytes);
+        v6.map(|v6| Self(v6.into())).map_err(|_| PyValueError::new_err("an IP has 4 or 16 bytes"))
     }
-    let v6 = <[u8; 16]>::try_from(bytes);
-    v6.map(IpAddr::from).map_err(|_| PyValueError::new_err("an IP has 4 or 16 bytes"))
 }
 
-pub(crate) fn path_from((socket, ip, port): &PathArgument) -> PyResult<core::Path> {
-    Ok(core::Path { socket: *socket, ip: ip_from(ip)?, port: *port })
+/// (socket, ip, port) as it comes from Python.
+#[derive(Clone, Copy)]
+struct Path(core::Path);
+
+impl FromPyObject<'_, '_> for Path {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        let (socket, Ip(ip), port) = object.extract()?;
+        Ok(Self(core::Path { socket, ip, port }))
+    }
 }
 
 fn ip_bytes(py: Python<'_>, ip: IpAddr) -> Bound<'_, PyBytes> {
@@ -184,30 +199,25 @@ impl Switch {
     fn ingest_datagrams(
         &self,
         py: Python<'_>,
-        batch: Vec<(i32, PyBackedBytes, u16, PyBackedBytes)>,
+        batch: Vec<(i32, Ip, u16, PyBackedBytes)>,
         now: u64,
-    ) -> PyResult<Output> {
-        let mut datagrams = Vec::with_capacity(batch.len());
-        for (socket, ip, port, datagram) in batch {
-            datagrams.push((core::Path { socket, ip: ip_from(&ip)?, port }, datagram.to_vec()));
-        }
-        Ok(self.output(py, |switch, out| {
-            for (path, datagram) in &mut datagrams {
-                switch.ingest_datagram(*path, datagram, now, out);
+    ) -> Output {
+        self.output(py, |switch, out| {
+            for (socket, Ip(ip), port, datagram) in batch {
+                let path = core::Path { socket, ip, port };
+                switch.ingest_datagram(path, &mut datagram.to_vec(), now, out);
             }
-        }))
+        })
     }
 
-    fn ingest_packet(&self, py: Python<'_>, path: PathArgument, packet: &[u8], now: u64) -> PyResult<Output> {
-        let path = path_from(&path)?;
-        let mut packet = packet.to_vec();
-        Ok(self.output(py, |switch, out| switch.ingest_packet(path, &mut packet, now, out)))
+    fn ingest_packet(&self, py: Python<'_>, path: Path, packet: &[u8], now: u64) -> Output {
+        self.output(py, |switch, out| switch.ingest_packet(path.0, &mut packet.to_vec(), now, out))
     }
 
     fn ingest_frames(&self, py: Python<'_>, batch: Vec<(u64, PyBackedBytes)>, now: u64) -> Output {
         self.output(py, |switch, out| {
-            for (network, frame) in &batch {
-                switch.ingest_frame(*network, frame, now, out);
+            for (network, frame) in batch {
+                switch.ingest_frame(network, &frame, now, out);
             }
         })
     }
@@ -217,16 +227,16 @@ impl Switch {
         &self,
         py: Python<'_>,
         source: u64,
-        path: PathArgument,
+        path: Path,
         hops: u8,
         packet_id: u64,
         verb: u8,
         payload: &[u8],
         now: u64,
-    ) -> PyResult<Output> {
-        let path = path_from(&path)?;
+    ) -> Output {
+        let Path(path) = path;
         let packet = core::Opened { path, source, packet_id, hops, suite: 0, verb, payload };
-        Ok(self.output(py, |switch, out| switch.deliver(&packet, now, out)))
+        self.output(py, |switch, out| switch.deliver(&packet, now, out))
     }
 
     fn set_session(&self, py: Python<'_>, address: u64, key: &[u8], suite: u8) -> PyResult<()> {
@@ -246,7 +256,7 @@ impl Switch {
         &self,
         py: Python<'_>,
         address: u64,
-        path: Option<PathArgument>,
+        path: Option<Path>,
         direct: bool,
         mtu: usize,
         trusted_path_id: u64,
@@ -254,39 +264,31 @@ impl Switch {
         if mtu < HEADER_LENGTH {
             return Err(PyValueError::new_err("mtu must be at least 28"));
         }
-        let path = path.as_ref().map(path_from).transpose()?;
-        let route = path.map(|path| core::Route { path, direct, mtu, trusted_path_id });
+        let route = path.map(|Path(path)| core::Route { path, direct, mtu, trusted_path_id });
         let address = node(address)?;
         self.with(py, |switch| switch.set_route(address, route));
         Ok(())
     }
 
-    fn set_known_paths(&self, py: Python<'_>, address: u64, paths: Vec<PathArgument>) -> PyResult<()> {
-        let paths: Vec<_> = paths.iter().map(path_from).collect::<PyResult<_>>()?;
+    fn set_known_paths(&self, py: Python<'_>, address: u64, paths: Vec<Path>) -> PyResult<()> {
+        let paths: Vec<_> = paths.into_iter().map(|path| path.0).collect();
         let address = node(address)?;
         self.with(py, |switch| switch.set_known_paths(address, &paths));
         Ok(())
     }
 
-    fn set_relay(&self, py: Python<'_>, open: bool, upstream: u64, path: Option<PathArgument>) -> PyResult<()> {
-        let path = path.as_ref().map(path_from).transpose()?;
-        self.with(py, |switch| switch.set_relay(open, upstream, path));
-        Ok(())
+    fn set_relay(&self, py: Python<'_>, open: bool, upstream: u64, path: Option<Path>) {
+        self.with(py, |switch| switch.set_relay(open, upstream, path.map(|path| path.0)));
     }
 
-    fn trust_path(&self, py: Python<'_>, path: PathArgument, now: u64) -> PyResult<()> {
-        let path = path_from(&path)?;
-        self.with(py, |switch| switch.trust_path(path, now));
-        Ok(())
+    fn trust_path(&self, py: Python<'_>, path: Path, now: u64) {
+        self.with(py, |switch| switch.trust_path(path.0, now));
     }
 
-    fn set_trusted_networks(&self, py: Python<'_>, networks: Vec<(PyBackedBytes, u32, u64)>) -> PyResult<()> {
-        let mut trusted = Vec::with_capacity(networks.len());
-        for (ip, prefix, id) in networks {
-            trusted.push(core::TrustedNetwork { ip: ip_from(&ip)?, prefix, id });
-        }
-        self.with(py, |switch| switch.set_trusted_networks(trusted));
-        Ok(())
+    fn set_trusted_networks(&self, py: Python<'_>, networks: Vec<(Ip, u32, u64)>) {
+        let trusted = |(Ip(ip), prefix, id)| core::TrustedNetwork { ip, prefix, id };
+        let networks = networks.into_iter().map(trusted).collect();
+        self.with(py, |switch| switch.set_trusted_networks(networks));
     }
 
     fn set_network(&self, py: Python<'_>, entry: &Bound<'_, PyAny>) -> PyResult<()> {

@@ -27,7 +27,7 @@ app.add_typer(network.member_app, name="member")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 HomeOption = Annotated[
     Path | None,
-    typer.Option(help="Home folder of the service [default: $ZEROTIER_HOME or the stock one]."),
+    typer.Option(help="Home folder of the service (default: $ZEROTIER_HOME, else the stock one)."),
 ]
 
 

@@ -55,10 +55,10 @@ def _pool(text: str) -> dict[str, str]:
     first, _, last = text.partition("-")
     try:
         start, end = ipaddress.ip_address(first.strip()), ipaddress.ip_address(last.strip())
-        if start.version != end.version or int(start) > int(end):
-            raise ValueError
     except ValueError:
         fail(f"{text!r} is not a pool: write it as 10.7.0.10-10.7.0.250")
+    if start.version != end.version or int(start) > int(end):
+        fail(f"{text!r} is not a pool: its first address comes after its last")
     return {"ipRangeStart": str(start), "ipRangeEnd": str(end)}
 
 
@@ -73,7 +73,7 @@ def _route(text: str) -> dict[str, str | None]:
 
 
 def _demand_covered(pools: list[dict[str, str]], routes: list[dict[str, str | None]]) -> None:
-    """Without a direct route over a pool its addresses would have no prefix, so none is handed out."""
+    """Without a direct route over it a pool's addresses have no prefix, and none is handed out."""
     direct = [ipaddress.ip_network(str(r["target"])) for r in routes if r["via"] is None]
     for pool in pools:
         ends = [ipaddress.ip_address(pool[key]) for key in ("ipRangeStart", "ipRangeEnd")]
@@ -84,12 +84,16 @@ def _demand_covered(pools: list[dict[str, str]], routes: list[dict[str, str | No
 @network_app.command("list")
 def list_networks(as_json: AsJson = False) -> None:
     """The networks of this node's controller."""
-    found = [call("GET", f"/controller/network/{nwid}") for nwid in call("GET", "/controller/network")]
+    found = [
+        call("GET", f"/controller/network/{nwid}") for nwid in call("GET", "/controller/network")
+    ]
     if as_json:
         show_json(found)
         return
     rows = ((item["id"], item["name"] or "-", _kind(item), item["revision"]) for item in found)
-    show_table(("network", "name", "type", "revision"), rows, "no networks: `earthline network create`")
+    show_table(
+        ("network", "name", "type", "revision"), rows, "no networks: `earthline network create`"
+    )
 
 
 def _kind(network: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""``earthline-cli``: the stock client's arguments, output and exit statuses, to the letter (05, 6)."""
+"""``earthline-cli``: the stock client's arguments, output and exit statuses (05, section 6)."""
 
 from __future__ import annotations
 
@@ -367,9 +367,7 @@ def get_property(client: Client, arguments: Arguments) -> str:
     networks = ask(client, arguments, "/network")
     network = next((found for found in networks if found["id"] == arguments.first), None)
     if network is None:
-        raise Finish(
-            0, err="unknown network ID, check that you are a member of the network\n"
-        )
+        raise Finish(0, err="unknown network ID, check that you are a member of the network\n")
     if arguments.last in ADDRESS_PROPERTIES:
         addresses = [text.partition("/")[0] for text in network["assignedAddresses"]]
         return ADDRESS_PROPERTIES[arguments.last](addresses) + "\n"

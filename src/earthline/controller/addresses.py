@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from earthline.wire.address import address_bytes
+from earthline.wire.computed_ip import rfc4193, six_plane
 from earthline.wire.inet import InetAddress
 from earthline.wire.network_config import MAX_STATIC_IPS
 
@@ -73,19 +73,6 @@ def give_addresses(
         _give_pick(search.pick_ipv4, given)
     del given.static_ips[MAX_STATIC_IPS:]
     return given
-
-
-def rfc4193(network: int, member: int) -> InetAddress:
-    """The /88 address computed from network and member (9.10)."""
-    ip = b"\xfd" + network.to_bytes(8, "big") + b"\x99\x93" + address_bytes(member)
-    return InetAddress(ip, 88)
-
-
-def six_plane(network: int, member: int) -> InetAddress:
-    """The /40 address computed from network and member (9.10)."""
-    folded = (network ^ network >> 32) & _U32
-    ip = b"\xfc" + folded.to_bytes(4, "big") + address_bytes(member) + bytes(5) + b"\x01"
-    return InetAddress(ip, 40)
 
 
 def _give_computed(policy: AddressPolicy, network: int, member: int, given: Addresses) -> None:
@@ -198,11 +185,7 @@ class _Search:
         return low + int.from_bytes(self._entropy(8), "big") % (high - low)
 
     def _on_link_ipv6(self) -> list[InetAddress]:
-        return [
-            target
-            for target, via in self._policy.routes
-            if via is None and not target.is_ipv4
-        ]
+        return [target for target, via in self._policy.routes if via is None and not target.is_ipv4]
 
 
 def _number(address: InetAddress) -> int:

@@ -23,6 +23,7 @@ from earthline.wire.network_config import (
     FLAG_BROADCAST,
     FLAG_EMULATE_NEIGHBOURS,
     MAX_CAPABILITIES,
+    MAX_ROUTES,
     MAX_TAGS,
     ROLE_ACTIVE_BRIDGE,
     Dns,
@@ -87,7 +88,7 @@ def build_config(
         tags=_issue_tags(issue, member),
         ownerships=_issue_ownership(issue, addresses.static_ips),
         specialists=tuple(ROLE_ACTIVE_BRIDGE | bridge for bridge in bridges),
-        routes=tuple(Route(target, via) for target, via in terms.addresses.routes),
+        routes=tuple(Route(target, via) for target, via in terms.addresses.routes[:MAX_ROUTES]),
         static_ips=tuple(addresses.static_ips),
         rules=emit_rules(terms.rules) if issue.knows_rules else ACCEPT_ALL,
         dns=Dns(terms.dns_domain, terms.dns_servers),
@@ -97,7 +98,7 @@ def build_config(
 
 
 def _add_defaults(issue: Issue, member: JsonObject) -> None:
-    """Default capabilities for a new member, default tags for those it has no value of (9.5, 9.6)."""
+    """Default capabilities for a new member, and the default tags it has no value of (9.5, 9.6)."""
     if issue.new_member:
         held = as_array(member.get("capabilities")) or []
         missing = [number for number in issue.terms.default_capabilities if number not in held]

@@ -25,7 +25,7 @@ _HEX = re.compile(r"[0-9a-fA-F]*")
 _MAX_DEPTH = 64
 
 
-class UnfitObject(ValueError):  # noqa: N818  (what was posted is unfit; nothing went wrong here)
+class UnfitObject(ValueError):
     """A posted text that is no JSON, or a value that no conversion covers. One line of text."""
 
 

@@ -1,8 +1,8 @@
 """The time a network's credentials are issued at, which never runs backwards (03, 3.7 item 2).
 
-Members compare the timestamps of certificates with one another and with revocations, so a host clock
-that is set back must not reach them, nor a restart after it was. The store is told at most once a
-minute, and of every revocation.
+Members compare the timestamps of certificates with one another and with revocations, so a host
+clock that is set back must not reach them, nor a restart after it was. The store is told at most
+once a minute, and of every revocation.
 """
 
 from __future__ import annotations

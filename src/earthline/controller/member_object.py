@@ -41,7 +41,7 @@ def complete(member: JsonObject, network_id: int, address: int, now: int) -> Jso
 
 
 def apply_post(member: JsonObject, body: JsonObject, now: int) -> None:
-    """Change a complete member as posted (5.3). Raises `UnfitObject`, the member then half changed."""
+    """Change a complete member as posted (5.3). `UnfitObject` leaves it half changed."""
     for key in ("activeBridge", "noAutoAssignIps"):
         if key in body:
             member[key] = as_bool(body[key], False)
@@ -66,6 +66,7 @@ def admit(member: JsonObject, credential_type: str, credential: str | None, now:
 
 
 def is_authorised(member: JsonObject) -> bool:
+    """Whether the controller lets the member in."""
     return as_bool(member.get("authorized"), False)
 
 

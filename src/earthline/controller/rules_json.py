@@ -8,6 +8,7 @@ encoded from the stored form (03, 6.1).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +32,7 @@ FIRST_MATCH = 16
 _U32 = 0xFFFFFFFF
 _U64 = 0xFFFFFFFFFFFFFFFF
 _ADDRESS = 0xFFFFFFFFFF
-_MAC_DIGITS = 12
+_OCTETS = re.compile(r"(?:[0-9a-f]{2}){0,6}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def _numbers(number: RuleType, **widths: int) -> _Kind:
         }
 
     def value(entry: JsonObject) -> bytes:
-        return b"".join(entry[key].to_bytes(width) for key, width in widths.items())
+        return b"".join(int(entry[key]).to_bytes(width) for key, width in widths.items())
 
     return _Kind(number, normal, value)
 
@@ -108,7 +109,7 @@ def _range(number: RuleType) -> _Kind:
         return {"start": start, "end": as_int(entry.get("end"), start) & 0xFFFF}
 
     return _Kind(
-        number, normal, lambda entry: entry["start"].to_bytes(2) + entry["end"].to_bytes(2)
+        number, normal, lambda entry: b"".join(entry[key].to_bytes(2) for key in ("start", "end"))
     )
 
 
@@ -124,8 +125,8 @@ def _copy(number: RuleType, *, with_length: bool) -> _Kind:
         return keys | length
 
     def value(entry: JsonObject) -> bytes:
-        address = int(entry["address"], 16).to_bytes(8)
-        return address + entry["flags"].to_bytes(4) + entry.get("length", 0).to_bytes(2)
+        address, flags, length = int(entry["address"], 16), entry["flags"], entry.get("length", 0)
+        return b"".join((address.to_bytes(8), flags.to_bytes(4), length.to_bytes(2)))
 
     return _Kind(number, normal, value)
 
@@ -140,9 +141,10 @@ def _member(number: RuleType) -> _Kind:
 
 def _mac(number: RuleType) -> _Kind:
     def normal(entry: JsonObject) -> JsonObject:
-        text = as_text(entry.get("mac"), "0").replace(":", "").replace("-", "")
-        digits = f"{_leading_hex(text):0<{_MAC_DIGITS}}"
-        return {"mac": ":".join(digits[i : i + 2] for i in range(0, _MAC_DIGITS, 2))}
+        text = as_text(entry.get("mac"), "").replace(":", "").replace("-", "").lower()
+        whole = _OCTETS.match(text)
+        octets = bytes.fromhex(whole.group() if whole else "")
+        return {"mac": octets.ljust(6, b"\x00").hex(":")}
 
     return _Kind(number, normal, lambda entry: bytes.fromhex(entry["mac"].replace(":", "")))
 
@@ -212,24 +214,15 @@ def _integer_range(number: RuleType) -> _Kind:
         }
 
     def value(entry: JsonObject) -> bytes:
-        form = (entry["bits"] - 1) | (0x80 if entry["little"] else 0)
         ends = bytes.fromhex(entry["start"] + entry["end"])
-        return ends + entry["idx"].to_bytes(2) + bytes((form,))
+        form = (entry["bits"] - 1) | (0x80 if entry["little"] else 0)
+        return b"".join((ends, entry["idx"].to_bytes(2), form.to_bytes(1)))
 
     return _Kind(number, normal, value)
 
 
 def _hex_address(value: Any) -> str:
     return f"{as_hex(value, 0) & _ADDRESS:010x}"
-
-
-def _leading_hex(text: str) -> str:
-    digits = ""
-    for letter in text.lower()[:_MAC_DIGITS]:
-        if letter not in "0123456789abcdef":
-            break
-        digits += letter
-    return digits
 
 
 def _tag(number: RuleType) -> _Kind:

@@ -31,7 +31,7 @@ from earthline.controller.network_object import (
 from earthline.controller.rules_json import read_rules
 from earthline.wire.credentials.capability import MAX_RULES as MAX_CAPABILITY_RULES
 from earthline.wire.inet import InetAddress
-from earthline.wire.network_config import DEFAULT_MTU, DNS_SERVERS, MAX_ROUTES
+from earthline.wire.network_config import DEFAULT_MTU, DNS_SERVERS
 from earthline.wire.rules import MAX_RULES, Rule
 
 MAX_NAME = 127
@@ -146,7 +146,7 @@ def _read_policy(network: JsonObject) -> AddressPolicy:
     pools = (_read_pool(pool) for pool in _objects(network, "ipAssignmentPools"))
     v4, v6 = (_object(network.get(key)) for key in ("v4AssignMode", "v6AssignMode"))
     return AddressPolicy(
-        routes=tuple(_read_routes(network)[:MAX_ROUTES]),
+        routes=tuple(_read_routes(network)),
         pools=tuple(pool for pool in pools if pool is not None),
         pick_ipv4=as_bool(v4.get("zt"), False),
         pick_ipv6=as_bool(v6.get("zt"), False),

@@ -52,9 +52,7 @@ def up() -> None:
 def _playground(hosts: list[tuple[str, Host]]) -> Table:
     table = Table("network", "address", "a shell inside")
     for network, host in hosts:
-        table.add_row(
-            network, host.address, f"sudo ip netns exec {host.namespace.name} bash"
-        )
+        table.add_row(network, host.address, f"sudo ip netns exec {host.namespace.name} bash")
     return table
 
 
@@ -76,9 +74,7 @@ def nat_check() -> None:
             seen = measure(lab, kind)
             right = seen == EXPECTED[kind]
             wrong += not right
-            table.add_row(
-                kind, seen.mapping, seen.filtering, _word(seen.hairpin), _word(right)
-            )
+            table.add_row(kind, seen.mapping, seen.filtering, _word(seen.hairpin), _word(right))
     _console.print(table)
     if wrong:
         raise typer.Exit(1)

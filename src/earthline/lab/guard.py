@@ -1,7 +1,7 @@
 """What tears a lab down when its own process cannot: a small process that outlives it.
 
-The lab holds the other end of the guard's standard input. However the lab ends, ``kill -9`` too, the
-kernel closes that pipe; the guard reads the end of file and removes what is left.
+The lab holds the other end of the guard's standard input. However the lab ends, ``kill -9`` too,
+the kernel closes that pipe; the guard reads the end of file and removes what is left.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 from earthline.lab.namespace import RunName, sweep
-
 
 _PROGRAM = "from earthline.lab.guard import main; main()"
 

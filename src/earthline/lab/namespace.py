@@ -1,8 +1,8 @@
 """One Linux network namespace: made, entered, run in, and removed with everything inside it.
 
-The name of a namespace says which run of the lab it belongs to, ``earthline.<pid>.<start>.<n>.<name>``
-(process, its start time in clock ticks, which lab of that process), so that what a dead run left
-behind can be told from what a living one uses.
+The name of a namespace, ``earthline.<pid>.<start>.<n>.<name>``, says which run of the lab it
+belongs to (process, its start time in clock ticks, which lab of that process), so that what a dead
+run left behind can be told from what a living one uses.
 """
 
 from __future__ import annotations
@@ -80,10 +80,13 @@ def namespaces() -> dict[str, RunName]:
 
 
 def call(argv: Sequence[str], *, text: str | None = None, timeout_s: float = 60) -> str:
-    """Run a command to its end; its standard output, or `LabError` with what it complained about."""
-    done = subprocess.run(
-        argv, input=text, capture_output=True, text=True, timeout=timeout_s, check=False
-    )
+    """Run a command to its end; its standard output, or `LabError` with its complaint."""
+    try:
+        done = subprocess.run(
+            argv, input=text, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired as late:
+        raise LabError(f"{' '.join(argv)}: not done after {timeout_s:g} s") from late
     if done.returncode != 0:
         complaint = (done.stderr or done.stdout).strip()
         raise LabError(f"{' '.join(argv)}: exit {done.returncode}: {complaint}")

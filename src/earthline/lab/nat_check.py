@@ -1,7 +1,7 @@
 """Measure what a router's NAT really does to UDP, in the words of RFC 4787.
 
-Every socket is opened in its own namespace by this process. That a packet was filtered is proved by a
-later one that was not: on these links nothing overtakes.
+Every socket is opened in its own namespace by this process. That a packet was filtered is proved by
+a later one that was not: on these links nothing overtakes.
 """
 
 from __future__ import annotations
@@ -38,9 +38,7 @@ class Behaviour:
 
 EXPECTED = {
     NatKind.OPEN: Behaviour(Dependence.NONE, Dependence.INDEPENDENT, hairpin=True),
-    NatKind.FULL_CONE: Behaviour(
-        Dependence.INDEPENDENT, Dependence.INDEPENDENT, hairpin=False
-    ),
+    NatKind.FULL_CONE: Behaviour(Dependence.INDEPENDENT, Dependence.INDEPENDENT, hairpin=False),
     NatKind.PORT_RESTRICTED: Behaviour(
         Dependence.INDEPENDENT, Dependence.ADDRESS_AND_PORT, hairpin=False
     ),

@@ -15,7 +15,11 @@ class LabProcess:
     """A running program. Killed by its own process ID, never by name."""
 
     def __init__(
-        self, name: str, argv: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+        self,
+        name: str,
+        argv: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self.log = log

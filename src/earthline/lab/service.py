@@ -9,6 +9,8 @@ import socket
 import sysconfig
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,6 +38,16 @@ def wait_until(what: str, probe: Callable[[], _T | None], *, timeout_s: float = 
 def script(name: str) -> str:
     """The path of a console script of this installation, such as ``earthline-one``."""
     return str(Path(sysconfig.get_path("scripts")) / name)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPlanet:
+    """A planet that was made in a lab."""
+
+    world_id: str
+    earth: str
+    """The network ID of its Earth."""
+    data: bytes
 
 
 class Service:
@@ -72,7 +84,11 @@ class Service:
             (self.home / "planet").write_bytes(planet)
         self._process = self.host.start(self.argv)
         if wait:
-            wait_until(f"the API of {self.host.name} answers", self._answers)
+            self.wait_ready()
+
+    def wait_ready(self) -> None:
+        """Wait until its API answers; `LabError` with its output if it ended instead."""
+        wait_until(f"the API of {self.host.name} answers", self._answers)
 
     def stop(self) -> int:
         """Stop it with SIGTERM; its exit status."""
@@ -93,6 +109,8 @@ class Service:
             connection.request(method, path, text, {"X-ZT1-Auth": token})
             response = connection.getresponse()
             answer = response.read()
+        except http.client.HTTPException as error:
+            raise LabError(f"{method} {path}: {error!r}") from error
         finally:
             connection.close()
         if response.status != http.HTTPStatus.OK:
@@ -146,9 +164,35 @@ class Service:
         return str(assigned[0]).partition("/")[0]
 
     def direct_path(self, peer: str) -> str | None:
-        """The preferred physical path to a peer, ``ip/port``; None while it is relayed or unknown."""
+        """The preferred path to a peer, ``ip/port``; None while it is relayed or unknown."""
         paths = self.peers().get(peer, {}).get("paths", ())
         return next((str(path["address"]) for path in paths if path["preferred"]), None)
+
+    def found_planet(self) -> FoundPlanet:
+        """Make this node the one root, at its host's address, and controller of a new planet."""
+        endpoint = f"{self.host.address}/{self.port}"
+        made = json.loads(self.command("planet", "make", "--endpoint", endpoint, "--json"))
+        file = self.host.directory / "made-planet"
+        self.command("planet", "show", "--out", str(file))
+        return FoundPlanet(str(made["worldId"]), str(made["earth"]), file.read_bytes())
+
+    def create_network(self, cidr: str, *, private: bool) -> str:
+        """Make a network of this node's controller that hands out a range's addresses; its ID."""
+        hosts = list(ip_network(cidr).hosts())
+        pool = f"{hosts[0]}-{hosts[-1]}"
+        kind = "--private" if private else "--public"
+        return self.command("network", "create", kind, "--pool", pool, "--route", cidr).strip()
+
+    def authorize(self, network: str, member: str) -> None:
+        self.command("member", "authorize", network, member)
+
+    def device(self, network: str) -> str:
+        """The interface of a joined network."""
+        return str(self.network(network)["portDeviceName"])
+
+    def counter(self, name: str) -> int:
+        """One of the counters of `/status` that stock has not."""
+        return int(self.status()["earthline"]["counters"].get(name, 0))
 
     def command(self, *words: str, timeout_s: float = 60) -> str:
         """Run the ``earthline`` command inside, on this home; its standard output."""
@@ -160,7 +204,7 @@ class Service:
             raise LabError(f"{self.process.name} ended: {self.process.output.strip()[-2000:]}")
         try:
             return bool(self.status())
-        except (OSError, LabError, http.client.HTTPException, ValueError):
+        except (OSError, LabError):
             return False
 
     def _connect(self) -> socket.socket:

@@ -23,6 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
 from types import FrameType, TracebackType
+from typing import Self
 
 from earthline.lab.guard import Guard
 from earthline.lab.namespace import LabError, Namespace, RunName, call
@@ -164,7 +165,7 @@ class Lab:
         self._processes: list[LabProcess] = []
         self._numbers = iter(range(1, 10_000))
 
-    def __enter__(self) -> Lab:
+    def __enter__(self) -> Self:
         self._exits.enter_context(_terminable())
         self._exits.callback(self.close)
         try:

@@ -1,1 +1,1 @@
-"""What makes a world: planets and moons, their signing keys, and a planet's Earth (01, 7; 06, 6.1)."""
+"""Making worlds: planets and moons, their signing keys, and a planet's Earth (01, 7; 06, 6.1)."""

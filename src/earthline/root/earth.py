@@ -48,7 +48,8 @@ def _read_range(text: str) -> InetAddress:
     except ValueError:
         raise ValueError(f"Earth's range {text!r} is not an IPv4 network") from None
     if not network.is_ipv4 or not _WIDEST <= network.port <= _NARROWEST:
-        raise ValueError(f"Earth's range {text!r} is not an IPv4 network of /{_WIDEST} to /{_NARROWEST}")
+        sizes = f"/{_WIDEST} to /{_NARROWEST}"
+        raise ValueError(f"Earth's range {text!r} is not an IPv4 network of {sizes}")
     if network.network != network:
         raise ValueError(f"Earth's range {text!r} has host bits set; {network.network} has none")
     return network

@@ -33,7 +33,7 @@ _KINDS = {"planet": WorldKind.PLANET, "moon": WorldKind.MOON}
 _MAX_WORLD_ID = 0xFFFFFFFFFFFFFFFF
 
 
-class DefinitionFault(ValueError):  # noqa: N818  (a fault of what was written down)
+class DefinitionFault(ValueError):
     """A definition that makes no world. One line: the file and its fault."""
 
 
@@ -92,10 +92,7 @@ class WorldDefinition:
     def parse(cls, text: str, name: str) -> WorldDefinition:
         """Read a definition; ``name`` is the file's. Raises `DefinitionFault`."""
         try:
-            written = json.loads(text)
-            if not isinstance(written, dict):
-                raise TypeError("it is not a JSON object")
-            definition = _read(written)
+            definition = _read(json.loads(text))
         except KeyError as missing:
             raise DefinitionFault(f"{name}: {missing.args[0]} is missing") from None
         except (ValueError, TypeError, RecursionError) as fault:
@@ -119,7 +116,9 @@ def world_file(world: World | WorldDefinition) -> str:
     return f"{world.world_id:016x}.moon"
 
 
-def _read(written: dict[str, Any]) -> WorldDefinition:
+def _read(written: object) -> WorldDefinition:
+    if not isinstance(written, dict):
+        raise TypeError("it is not a JSON object")
     kind = _KINDS.get(_text(written, "worldType"))
     if kind is None:
         raise ValueError("worldType is neither planet nor moon")
@@ -201,7 +200,7 @@ def _fault(definition: WorldDefinition) -> str | None:
 def _sorted(roots: Iterable[Root]) -> tuple[Root, ...]:
     """Endpoints, then roots, in the order in which the stock tools put and sign them."""
     ordered = (Root(root.identity, tuple(sorted(root.endpoints, key=_rank))) for root in roots)
-    return tuple(sorted(ordered, key=lambda root: (root.identity.address, root.identity.public_key)))
+    return tuple(sorted(ordered, key=lambda root: root.identity.emit()))
 
 
 def _rank(endpoint: InetAddress) -> tuple[bool, int, bytes]:

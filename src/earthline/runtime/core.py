@@ -1,10 +1,10 @@
 """The pump between the sans-I/O `Node`, the switch, and the native driver.
 
     punt_fd ──▶ take_punts ──▶ Node.receive ──▶ Node.poll ──▶ switch tables
-    timers  ──▶ Activity, Node.handle_timeout ─┘     └──────▶ Transmit, WriteFrame, the service's own
+    timers  ──▶ Activity, Node.handle_timeout ─┘     └──────▶ Transmit, WriteFrame, the others
 
-Everything here runs on the event loop's thread. Commands are carried out in order; what they make the
-switch punt comes back as events before the loop goes on.
+Everything here runs on the event loop's thread. Commands are carried out in order; what they make
+the switch punt comes back as events before the loop goes on.
 """
 
 from __future__ import annotations

@@ -59,9 +59,11 @@ class Home:
     def pid_file(self) -> Path:
         return self.path / "zerotier-one.pid"
 
-    @property
-    def controller_database(self) -> Path:
-        return self.path / "controller.d" / "controller.sqlite3"
+    def make_controller_folder(self) -> Path:
+        """The controller's database, in a folder that is nobody else's business."""
+        folder = self.path / "controller.d"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder / "controller.sqlite3"
 
     # --- one instance -----------------------------------------------------------------------------
 
@@ -75,7 +77,9 @@ class Home:
             self.path.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.path / "earthline.lock", os.O_RDWR | os.O_CREAT, PUBLIC)
         except OSError as error:
-            raise StartFault(f"{self.path}: cannot use this home folder: {error.strerror}") from error
+            raise StartFault(
+                f"{self.path}: cannot use this home folder: {error.strerror}"
+            ) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -88,10 +92,10 @@ class Home:
 
     def write_pid(self) -> None:
         """Tell the world, and a second instance, who runs here."""
-        assert self._lock is not None
         pid = str(os.getpid()).encode()
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, pid, 0)
+        if self._lock is not None:
+            os.ftruncate(self._lock, 0)
+            os.pwrite(self._lock, pid, 0)
         write_atomic(self.pid_file, pid)
 
     def release(self) -> None:

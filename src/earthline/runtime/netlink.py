@@ -8,9 +8,9 @@ import os
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
-from pyroute2 import AsyncIPRoute
+from pyroute2.iproute.linux import AsyncIPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.rtnl import (
     RTMGRP_IPV4_IFADDR,
@@ -55,10 +55,11 @@ class Netlink:
     """One socket for questions and one for news, both of this network namespace."""
 
     def __init__(self) -> None:
-        self._requests = AsyncIPRoute()
-        self._news = AsyncIPRoute()
+        connect: Any = AsyncIPRoute  # the library is not typed
+        self._requests = connect()
+        self._news = connect()
 
-    async def __aenter__(self) -> Netlink:
+    async def __aenter__(self) -> Self:
         await self._requests.__aenter__()
         await self._news.__aenter__()
         await self._news.bind(groups=RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR)

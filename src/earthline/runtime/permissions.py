@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from earthline.runtime.files import read_if_there, write_atomic
@@ -38,21 +39,24 @@ class Permissions:
     def _listed(self, item: InetAddress) -> bool:
         return any(entry.port <= item.port and entry.contains(item) for entry in self.whitelist)
 
-    def changed(self, changes: dict[str, object]) -> Permissions:
+    def changed(self, changes: Mapping[str, object]) -> Permissions:
         """With the booleans of an API request taken over; all else in it is ignored (05, 7.7)."""
-        names = {
-            "allowManaged": "managed",
-            "allowGlobal": "global_",
-            "allowDefault": "default",
-            "allowDNS": "dns",
-        }
-        taken = {
-            field: changes[key] for key, field in names.items() if isinstance(changes.get(key), bool)
-        }
-        return replace(self, **taken) if taken else self
+        return Permissions(
+            managed=_choice(changes, "allowManaged", self.managed),
+            whitelist=self.whitelist,
+            global_=_choice(changes, "allowGlobal", self.global_),
+            default=_choice(changes, "allowDefault", self.default),
+            dns=_choice(changes, "allowDNS", self.dns),
+        )
+
+
+def _choice(changes: Mapping[str, object], key: str, before: bool) -> bool:
+    value = changes.get(key)
+    return value if isinstance(value, bool) else before
 
 
 def permissions_file(home: Path, network: int) -> Path:
+    """Where the permissions of a network are kept."""
     return home / "networks.d" / f"{network:016x}.local.conf"
 
 

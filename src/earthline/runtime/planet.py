@@ -1,21 +1,25 @@
-"""A planet of our own: its definition in the home folder, its revisions, and files from elsewhere."""
+"""A planet of our own: its definition in the home folder, its revisions; and files from others."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from earthline.root.earth import earth_network
+from earthline.controller.authority import Authority
+from earthline.effects import TakeWorld
+from earthline.node import Node
+from earthline.root.earth import earth_definition, earth_network
 from earthline.root.planet import (
     DefinitionFault,
     SigningKey,
     WorldDefinition,
     define_planet,
 )
+from earthline.runtime.clock import now_ms
 from earthline.runtime.files import PRIVATE, read_if_there, write_atomic
-from earthline.runtime.home import Home, parse_planet
+from earthline.runtime.home import Home, StartFault, parse_planet
 from earthline.wire.identity import Identity
 from earthline.wire.inet import InetAddress
 from earthline.wire.world import Root, World
@@ -128,3 +132,51 @@ def _load_definition(home: Home) -> WorldDefinition | None:
 
 def _store_definition(home: Home, definition: WorldDefinition) -> None:
     write_atomic(home.planet_key_file, definition.emit().encode(), PRIVATE)
+
+
+class Planets:
+    """What a running service does with planets."""
+
+    def __init__(self, home: Home, identity: Identity, node: Node, authority: Authority) -> None:
+        self._home = home
+        self._identity = identity
+        self._node = node
+        self._authority = authority
+
+    def make(
+        self, endpoints: Sequence[InetAddress], earth_range: str, send: Callable[..., None]
+    ) -> World:
+        """Become root and controller of a planet of our own, and create its Earth (06, 6.1)."""
+        try:
+            earth = earth_definition(earth_range)
+        except ValueError as fault:
+            raise PlanetRefused(str(fault)) from None
+        now = now_ms()
+        held = self._node.peers.worlds.planet
+        planet = make_planet(self._home, self._identity, endpoints, held, now)
+        if planet.earth is not None and self._authority.get_network(planet.earth) is None:
+            _, commands = self._authority.post_network(planet.earth, earth, now)
+            send(*commands)
+        return self._take(planet, send)
+
+    def reissue(self, endpoints: Sequence[InetAddress], send: Callable[..., None]) -> World:
+        """A newer revision of our own planet; it spreads by itself."""
+        held = self._node.peers.worlds.planet
+        planet = reissue_planet(self._home, self._identity, endpoints, held, now_ms())
+        return self._take(planet, send)
+
+    def install(self, data: bytes, send: Callable[..., None]) -> World:
+        """Take a planet from a file of the user."""
+        try:
+            planet = parse_planet(data, "the file")
+        except StartFault as fault:
+            raise PlanetRefused(str(fault)) from None
+        check_installable(planet, self._node.peers.worlds.planet)
+        return self._take(planet, send)
+
+    def _take(self, planet: World, send: Callable[..., None]) -> World:
+        send(TakeWorld(planet.emit()))
+        held = self._node.peers.worlds.planet
+        if held is None or held.timestamp < planet.timestamp:
+            raise PlanetRefused("the node refuses this planet")
+        return held

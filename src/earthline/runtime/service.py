@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import os
 import secrets
-import socket
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import structlog
 
@@ -27,6 +27,7 @@ from earthline.runtime.files import write_atomic
 from earthline.runtime.home import Home, StartFault
 from earthline.runtime.netlink import Netlink
 from earthline.runtime.physical import path_allowed, physical_networks
+from earthline.runtime.planet import Planets
 from earthline.runtime.settings import SettingsFile
 from earthline.runtime.sockets import WILDCARDS, Place, Ports, Sockets, random_port, wanted_places
 from earthline.runtime.state import StateFiles
@@ -35,6 +36,7 @@ from earthline.runtime.taps import Taps
 from earthline.runtime.watch import Watch
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.inet import InetAddress
+from earthline.wire.world import World
 
 log = structlog.get_logger()
 
@@ -52,16 +54,13 @@ ASLEEP_MS = 10_000
 class Options:
     """What the command line says."""
 
-    port: int = 9993
     join_earth: bool = True
 
 
 class Service:
     """Everything behind the API. Use as an asynchronous context: inside, it runs."""
 
-    def __init__(
-        self, home: Home, settings: SettingsFile, ports: Ports, options: Options
-    ) -> None:
+    def __init__(self, home: Home, settings: SettingsFile, ports: Ports, options: Options) -> None:
         """For a claimed home, read settings and free ports."""
         self.home = home
         self.settings = settings
@@ -83,7 +82,7 @@ class Service:
 
     # --- life -------------------------------------------------------------------------------------
 
-    async def __aenter__(self) -> Service:
+    async def __aenter__(self) -> Self:
         try:
             await self._start()
         except BaseException:
@@ -130,20 +129,21 @@ class Service:
         self.switch = Switch(self.identity.address, secrets.token_bytes(32))
         self.driver = Driver(self.switch)
         self._exits.callback(self.driver.close)
-        self.node = Node(self.identity, secrets.token_bytes)
-        store = SqliteStore(self.home.controller_database)
+        self.node = Node(self.identity, secrets.token_bytes, now_ms())
+        store = SqliteStore(str(self.home.make_controller_folder()))
         self._exits.callback(store.close)
         self.authority = Authority(self.identity, store, secrets.token_bytes)
         self.core = Core(
             self.node, SwitchHost(self.switch), self.driver, self._sockets_of, self._commands()
         )
         self.sockets = Sockets(self.driver, self.core.receive, self._ports)
+        self.planets = Planets(self.home, self.identity.public, self.node, self.authority)
         self._apply_physical()
 
     def _commands(self) -> Mapping[type, Any]:
         """Who carries out the commands that are neither the switch's nor the driver's."""
         return {
-            effects.ConfigureTap: lambda command: self.taps.configure(command),
+            effects.ConfigureTap: self._configure_tap,
             effects.RemoveTap: self._remove_tap,
             effects.Store: self._store,
             effects.RequestConfig: self._answer_request,
@@ -179,7 +179,7 @@ class Service:
 
     def _stop_core(self) -> None:
         """The node says goodbye: what it wants to remember is written."""
-        self.node.shut_down(now_ms())
+        self.node.peers.save()
         self.core.stop()
         log.info("stopped")
 
@@ -190,6 +190,9 @@ class Service:
 
     def _port_changed(self, event: effects.PortFailed) -> None:
         self.core.receive(event)
+
+    def _configure_tap(self, command: effects.ConfigureTap) -> None:
+        self.taps.configure(command)
 
     def _remove_tap(self, command: effects.RemoveTap) -> None:
         self._groups.pop(command.network, None)
@@ -214,7 +217,7 @@ class Service:
 
     async def _refresh_sockets(self) -> None:
         self._change_secondary()
-        own = self.taps.by_device if hasattr(self, "taps") else ()
+        own = self.taps.by_device
         try:
             interfaces = await self.netlink.interfaces()
         except OSError:
@@ -248,7 +251,8 @@ class Service:
         if now - self._passed_at > ASLEEP_MS:
             self._rebind.wake()
         self._passed_at = now
-        if now >= self.authority.next_timeout():
+        due_at = self.authority.next_timeout()
+        if due_at is not None and now >= due_at:
             self.core.send(*self.authority.handle_timeout(now))
         online = self.node.online
         self.taps.set_online(online)
@@ -264,16 +268,19 @@ class Service:
             if not self.settings.reload_if_changed():
                 return
         except StartFault as fault:
-            log.error("settings_ignored", fault=str(fault))
+            log.warning("settings_ignored", fault=str(fault))
             return
+        self._take_over_settings()
+
+    def _take_over_settings(self) -> None:
         self._apply_physical()
         self._rebind.wake()
 
     def _apply_physical(self) -> None:
         settings = self.settings.parsed
         self.switch.set_trusted_networks(settings.trusted_networks())
-        self.node.set_physical(physical_networks(settings))
-        self.node.set_path_check(lambda peer, end: path_allowed(settings, peer, end))
+        self.node.peers.physical.configure(physical_networks(settings))
+        self.node.peers.local.path_allowed = lambda peer, end: path_allowed(settings, peer, end)
 
     # --- Earth ------------------------------------------------------------------------------------
 
@@ -283,10 +290,8 @@ class Service:
         return self.options.join_earth and self.settings.parsed.settings.join_earth
 
     def _consider_earth(self) -> None:
-        planet = self.node.planet
-        earth = earth_to_join(
-            planet, self.node.joined, self._considered_earth, wanted=self.earth_wanted
-        )
+        planet = self.planet
+        earth = earth_to_join(planet, self.joined, self._considered_earth, wanted=self.earth_wanted)
         if planet is not None:
             self._considered_earth = planet.earth
         if earth is not None:
@@ -295,22 +300,51 @@ class Service:
 
     # --- what the API asks for --------------------------------------------------------------------
 
+    @property
+    def management_networks(self) -> list[str]:
+        """Where others than this machine may manage this node from."""
+        return self.settings.parsed.settings.allow_management_from
+
+    @property
+    def planet(self) -> World | None:
+        """The planet this node holds."""
+        return self.node.peers.worlds.planet
+
+    @property
+    def joined(self) -> set[int]:
+        """The networks this node has joined."""
+        return {network.network for network in self.node.networks()}
+
+    def change_settings(self, changes: dict[str, Any]) -> None:
+        """Rewrite ``local.conf`` and take over what can be."""
+        self.settings.change(changes)
+        self._take_over_settings()
+
     def join(self, network: int, changes: Mapping[str, object]) -> None:
         """Join if need be, and take over local permissions (05, 7.7)."""
-        if network not in self.node.joined:
+        if network not in self.joined:
             self.core.send(effects.Join(network))
         permissions = self.taps.permissions(network)
         self.taps.permit(network, permissions.changed(dict(changes)))
 
     def leave(self, network: int) -> bool:
         """Leave; False if it was not joined. Leaving Earth is remembered as a wish."""
-        if network not in self.node.joined:
+        if network not in self.joined:
             return False
         self.core.send(effects.Leave(network))
-        planet = self.node.planet
+        planet = self.planet
         if planet is not None and planet.earth == network and self.earth_wanted:
             self.settings.change({"joinEarth": False})
         return True
+
+    def counters(self) -> Counter[str]:
+        """Everything that is counted, by name; ``punts`` is there from the start."""
+        counted = Counter({"punts": 0})
+        for source in (self.switch.counters(), self.driver.counters(), self.node.counters):
+            counted.update(source)
+        counted.update(self.authority.counters)
+        counted.update(self.core.counters)
+        return counted
 
     @property
     def ports(self) -> Ports:
@@ -324,11 +358,3 @@ class Service:
     def write_port_file(self) -> None:
         """From now on the API answers."""
         write_atomic(self.home.port_file, str(self._ports.primary).encode())
-
-
-def fatal_line(program: str, error: Exception) -> str:
-    """How a program says why the service did not start (05, 4)."""
-    return f"{program}: fatal error: {error}"
-
-
-__all__ = ["Options", "Service", "fatal_line", "socket"]

@@ -55,8 +55,8 @@ class _Section(BaseModel):
 class ServiceSettings(_Section):
     """The object ``settings`` (05, 3.1)."""
 
-    primary_port: PortNumber | None = Field(None, alias="primaryPort")
-    secondary_port: PortNumber = Field(0, alias="secondaryPort")
+    primary_port: PortNumber | None = Field(default=None, alias="primaryPort")
+    secondary_port: PortNumber = Field(default=0, alias="secondaryPort")
     allow_secondary_port: bool = Field(default=True, alias="allowSecondaryPort")
     port_mapping_enabled: bool = Field(default=True, alias="portMappingEnabled")
     interface_prefix_blacklist: list[str] = Field(
@@ -73,7 +73,9 @@ class PhysicalNetwork(_Section):
     """What holds for remote and local addresses in an IP network (05, 3.2)."""
 
     blacklist: bool = False
-    trusted_path_id: Annotated[int, Field(ge=0, lt=1 << 64)] = Field(0, alias="trustedPathId")
+    trusted_path_id: Annotated[int, Field(ge=0, lt=1 << 64)] = Field(
+        default=0, alias="trustedPathId"
+    )
     mtu: Annotated[int, Field(ge=0)] = 0
 
 
@@ -84,11 +86,17 @@ class VirtualPeer(_Section):
     blacklist: list[IpNetworkText] = Field(default_factory=list)
 
 
+MAX_PHYSICAL = 32
+"""The engine's limit (02, 9)."""
+
+
 class Settings(_Section):
     """All of ``local.conf``."""
 
-    settings: ServiceSettings = Field(default_factory=ServiceSettings)
-    physical: dict[IpNetworkText, PhysicalNetwork] = Field(default_factory=dict)
+    settings: ServiceSettings = ServiceSettings()
+    physical: Annotated[dict[IpNetworkText, PhysicalNetwork], Field(max_length=MAX_PHYSICAL)] = (
+        Field(default_factory=dict)
+    )
     virtual: dict[AddressText, VirtualPeer] = Field(default_factory=dict)
 
     def blacklisted(self, ip: bytes) -> bool:
@@ -117,10 +125,18 @@ class SettingsFile:
         self.path = path
         self.raw: dict[str, Any] = {}
         self.parsed = Settings()
+        self._read: bytes | None = None
+
+    def reload_if_changed(self) -> bool:
+        """Read the file again if its content is new; `StartFault`, once, if it cannot be used."""
+        if read_if_there(self.path) == self._read:
+            return False
+        self.load()
+        return True
 
     def load(self) -> None:
         """Read the file; `StartFault` with one line if it cannot be used."""
-        data = read_if_there(self.path)
+        data = self._read = read_if_there(self.path)
         raw = parse_settings_text(data, str(self.path)) if data and data.strip() else {}
         self.parsed = understand(raw, str(self.path))
         self.raw = raw
@@ -135,7 +151,8 @@ class SettingsFile:
         raw = {**self.raw, "settings": merged}
         self.parsed = understand(raw, str(self.path))
         self.raw = raw
-        write_atomic(self.path, json.dumps(raw, indent=4, sort_keys=True).encode() + b"\n")
+        self._read = json.dumps(raw, indent=4, sort_keys=True).encode() + b"\n"
+        write_atomic(self.path, self._read)
 
 
 def parse_settings_text(data: bytes, name: str) -> dict[str, Any]:

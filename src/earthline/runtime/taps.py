@@ -69,7 +69,7 @@ class Taps:
         report: Callable[[PortFailed], None],
         applied: Callable[[], Awaitable[None]],
     ) -> None:
-        """``report`` takes a device's failure, or its end; ``applied`` is awaited after each change."""
+        """``report`` takes a device's failure, or its end; ``applied`` runs after each change."""
         self._driver = driver
         self._netlink = netlink
         self._home = home

@@ -166,7 +166,7 @@ class Simulation:
         """Whether ``source`` sends to ``destination`` without a relay."""
         return any(
             peer.address == destination.address and any(path.preferred for path in peer.paths)
-            for peer in source.node.peer_states()
+            for peer in source.node.peer_states(self.clock.now)
         )
 
     def joined(self, network: int, *hosts: SimHost) -> bool:

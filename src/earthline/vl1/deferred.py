@@ -97,6 +97,6 @@ class Deferred:
         while self._sealed and now - self._sealed[0].at >= LIFETIME_MS:
             self._sealed.popleft()
             self._local.count("deferred_timeout")
-        fresh = deque(kept for kept in self._opened if now - kept.at < LIFETIME_MS)
-        self._local.counters["deferred_timeout"] += len(self._opened) - len(fresh)
-        self._opened = fresh
+        for kept in [kept for kept in self._opened if now - kept.at >= LIFETIME_MS]:
+            self._opened.remove(kept)
+            self._local.count("deferred_timeout")

@@ -12,7 +12,7 @@ _HASH_MASK = (1 << _HASH_BITS) - 1
 
 
 class Interval(Generic[K]):
-    """At most one pass per key and interval. At most ``limit`` keys are remembered: then none pass."""
+    """At most one pass per key and interval. ``limit`` keys are remembered; beyond, none pass."""
 
     def __init__(self, interval_ms: int, limit: int = 4_096) -> None:
         self._interval_ms = interval_ms
@@ -42,25 +42,18 @@ class Interval(Generic[K]):
         }
 
 
-class IdentityGate:
-    """Limits the validation of new identities per source prefix: a token bucket for each (4.10).
+class Buckets(Generic[K]):
+    """A token bucket per key: ``burst`` passes at once, then one per ``refill_ms``."""
 
-    Stock nodes let one per prefix pass every 2 s. The bucket keeps that cost over time, give or take,
-    but lets the honest hosts behind one prefix come together.
-    """
+    def __init__(self, burst: int, refill_ms: int) -> None:
+        self._depth_ms = burst * refill_ms
+        self._refill_ms = refill_ms
+        self._full_at: dict[K, int] = {}
 
-    BURST = 16
-    REFILL_MS = 500
-    """One more per prefix and this time: about 1 % of a core."""
-
-    def __init__(self) -> None:
-        self._full_at: dict[int, int] = {}
-
-    def passes(self, ip: bytes, now: int) -> bool:
-        """Whether one more identity from this source may be checked now."""
-        key = prefix_key(ip)
-        full_at = max(self._full_at.get(key, now), now) + self.REFILL_MS
-        if full_at - now > self.BURST * self.REFILL_MS:
+    def passes(self, key: K, now: int) -> bool:
+        """Take a token, if one is left."""
+        full_at = max(self._full_at.get(key, now), now) + self._refill_ms
+        if full_at - now > self._depth_ms:
             return False
         self._full_at[key] = full_at
         return True
@@ -68,6 +61,26 @@ class IdentityGate:
     def expire(self, now: int) -> None:
         """Forget buckets that are full again."""
         self._full_at = {key: at for key, at in self._full_at.items() if at > now}
+
+
+class IdentityGate:
+    """Limits the validation of new identities, per source prefix and altogether (4.10).
+
+    Stock nodes let one per prefix pass every 2 s. A bucket, too, bounds the cost over time, but
+    lets the honest hosts behind one prefix come together. A validation costs some 10 ms.
+    """
+
+    def __init__(self) -> None:
+        self._per_prefix: Buckets[int] = Buckets(burst=16, refill_ms=500)
+        self._all: Buckets[None] = Buckets(burst=256, refill_ms=25)
+
+    def passes(self, ip: bytes, now: int) -> bool:
+        """Whether one more identity from this source may be checked now."""
+        return self._per_prefix.passes(prefix_key(ip), now) and self._all.passes(None, now)
+
+    def expire(self, now: int) -> None:
+        """Forget prefixes that may come in full strength again."""
+        self._per_prefix.expire(now)
 
 
 def prefix_key(ip: bytes) -> int:

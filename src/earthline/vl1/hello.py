@@ -1,4 +1,4 @@
-"""HELLO and OK(HELLO) as received: authentication, collisions, versions, worlds (02, 3.6 and 3.7)."""
+"""HELLO and its answer as received: authentication, collisions, versions, worlds (02, 3.6, 3.7)."""
 
 from __future__ import annotations
 
@@ -41,8 +41,9 @@ class HelloReception:
         outbound: Outbound,
         reception: Reception,
         reports: SurfaceReports,
+        *,
         worlds_changed: Callable[[int], None],
-        versions_changed: Callable[[Peer, int], None],
+        version_learned: Callable[[Peer, int], None],
     ) -> None:
         self._local = local
         self._topology = topology
@@ -50,7 +51,7 @@ class HelloReception:
         self._reception = reception
         self._reports = reports
         self._worlds_changed = worlds_changed
-        self._versions_changed = versions_changed
+        self._version_learned = version_learned
         self.gate = IdentityGate()
 
     # HELLO
@@ -142,7 +143,7 @@ class HelloReception:
         request = Request(packet.path, Verb.HELLO, packet.packet_id)
         self._outbound.ok(peer, request, answer.emit(), now)
 
-    # OK(HELLO)
+    # Its answer
 
     def receive_ok(self, peer: Peer, packet: PacketReceived, ok: Ok, now: int) -> None:
         """An expected answer to our HELLO (3.7)."""
@@ -172,7 +173,7 @@ class HelloReception:
         if (peer.protocol, peer.version) == (protocol, version):
             return
         peer.protocol, peer.version = protocol, Version(*version)
-        self._versions_changed(peer, now)
+        self._version_learned(peer, now)
 
 
 def _as_packet(path: Path, header: Header, payload: bytes) -> PacketReceived:

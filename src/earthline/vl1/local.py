@@ -1,4 +1,4 @@
-"""This node itself: its identity, its entropy, its sockets, the way out to the host, and the counters."""
+"""The node itself: its identity, entropy and sockets, the way out to the host, and the counters."""
 
 from __future__ import annotations
 

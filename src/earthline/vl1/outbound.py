@@ -1,4 +1,4 @@
-"""From a verb and its payload to datagrams: compress, mark, seal, cut, transmit (02, 5.3; 01, 3 and 4)."""
+"""From a verb and its payload to datagrams: compress, seal, cut, transmit (02, 5.3; 01, 4)."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Outbound:
         compress: bool = False,
         trusted_path_id: int = 0,
     ) -> int | None:
-        """Seal for the peer and send by the path; the wire ID, or None if it is too large to deliver."""
+        """Seal for the peer and send by the path; the wire ID, or None if too large to deliver."""
         packet = build(self._local.packet_id(), peer.address, self._local.address, verb, payload)
         if compress:
             packet = _native.compress(packet)

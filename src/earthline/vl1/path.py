@@ -1,4 +1,4 @@
-"""Physical paths: what is known of each (socket, remote IP, port), whichever peers use it (02, 6)."""
+"""Physical paths: what is known of each (socket, remote IP, port), whoever uses it (02, 6)."""
 
 from __future__ import annotations
 
@@ -42,6 +42,11 @@ class PathState:
     @property
     def socket(self) -> int:
         return self.key[0]
+
+    @property
+    def reported_latency(self) -> int:
+        """Milliseconds; -1 while unknown."""
+        return -1 if self.latency >= UNKNOWN_LATENCY else self.latency
 
     def alive(self, now: int) -> bool:
         return now - self.last_in < ALIVE_MS

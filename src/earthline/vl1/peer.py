@@ -1,4 +1,4 @@
-"""What is remembered of one other node (02, 3.1), its path slots, and which of them is best (02, 6.4)."""
+"""What is remembered of another node (02, 3.1), and which of its paths is best (02, 6.4)."""
 
 from __future__ import annotations
 

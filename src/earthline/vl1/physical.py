@@ -14,7 +14,7 @@ MAX_NETWORKS = 32
 
 
 class PhysicalNetwork(NamedTuple):
-    """One entry: a network (prefix length as port), UDP payload MTU (0: default), trusted path ID."""
+    """A network (prefix length as port), its UDP payload MTU (0: default), its trusted path ID."""
 
     network: InetAddress
     mtu: int = 0

@@ -1,4 +1,4 @@
-"""PUSH_DIRECT_PATHS: telling trusted peers where we are, and trying where they say they are (02, 7.2, 7.3)."""
+"""PUSH_DIRECT_PATHS: telling peers where we are, trying where they are (02, 7.2 and 7.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeping the switch's tables true whenever paths, peers or upstreams change, and what follows from it."""
+"""Keeping the switch's tables true whenever paths, peers or upstreams change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Introductions: as a root between two peers, and as a peer told where another is (02, 4.4 and 7.4)."""
+"""Introductions: made as a root, and followed as a peer (02, 4.4 and 7.4)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OPENER_TTL = 2
 
 
 class Introduction:
-    """Introduces pairs whose packets we relay. Only an upstream is believed, so only one does it."""
+    """Introduces pairs whose packets we relay, if we are an upstream: nobody else is believed."""
 
     def __init__(self, local: Local, topology: Topology, outbound: Outbound) -> None:
         self._local = local

@@ -40,6 +40,7 @@ class SendQueue:
         routes: Routes,
         outbound: Outbound,
         seek: Seek,
+        *,
         whois: Callable[[int, int], None],
     ) -> None:
         self._local = local
@@ -105,4 +106,3 @@ class SendQueue:
                 self._queue.append(packet)
                 if peer is None:
                     self._whois(packet.destination, now)
-

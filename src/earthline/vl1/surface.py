@@ -1,4 +1,4 @@
-"""How the outside sees us: the addresses that peers report, and what a change of them means (02, 7.1)."""
+"""How the outside sees us: what peers report, and what a change of it means (02, 7.1)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Surface:
     ) -> bool:
         """Note a direct report; whether an upstream thereby says that our IP has changed.
 
-        If so, what others reported in this scope is forgotten, and paths in the scope must be tried anew.
+        If so, what others reported in the scope is forgotten, and its paths must be tried anew.
         """
         scope = surface.scope
         if scope is not path.scope or scope in _UNINFORMATIVE:

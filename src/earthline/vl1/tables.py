@@ -18,6 +18,7 @@ from earthline.vl1.physical import PhysicalNetworks
 from earthline.vl1.routes import Route, Routes
 from earthline.vl1.topology import Topology
 from earthline.wire.address import format_address
+from earthline.wire.inet import InetAddress
 
 
 @dataclass(slots=True)
@@ -87,9 +88,7 @@ class SwitchTables:
         """Say when a peer becomes direct, or falls back to its relay or to nothing."""
         address = format_address(after.address)
         if after.direct and not before.direct:
-            assert after.path is not None
-            path = self._topology.paths.get(after.path)
-            self._local.report("peer_direct", address=address, path=str(path.address))
+            self._local.report("peer_direct", address=address, path=_text(after.path))
         elif after.path is not None and not after.direct and (before.direct or not before.path):
             self._local.report("peer_relayed", address=address)
         elif after.path is None:
@@ -115,3 +114,7 @@ class SwitchTables:
         """The installed route of a peer, if it leads anywhere."""
         entry = self._installed.get(address)
         return None if entry is None or entry.route.path is None else entry.route
+
+
+def _text(path: Path | None) -> str:
+    return "" if path is None else str(InetAddress(path[1], path[2]))

@@ -10,7 +10,7 @@ class Timer(Enum):
     """What is done from time to time."""
 
     CHECK = "check"
-    """Always, and at once when worlds or sockets changed: keep-alive, upstreams, online state (1.5)."""
+    """Always, and at once for new worlds or sockets: keep-alive, upstreams, online state (1.5)."""
     HOUSEKEEPING = "housekeeping"
     """Always: expiry of peers, paths, surface records; saving of changed peers (3.3, 6.1, 7.1)."""
     QUEUE = "queue"

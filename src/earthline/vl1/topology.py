@@ -1,4 +1,4 @@
-"""The peers in memory, which of them are upstreams, and which addresses may be paths (02, 2 and 3)."""
+"""The peers in memory, which are upstreams, and which addresses may be paths (02, 2 and 3)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Topology:
         return None if peer is None else peer.identity
 
     def add(self, identity: Identity, now: int, key: bytes | None = None) -> Peer | None:
-        """The peer of an identity that is to be believed; an existing record is never replaced (3.2).
+        """The peer of an identity to be believed; an existing record is never replaced (3.2).
 
         ``key`` saves an agreement made already. None for addresses that no peer has.
         """
@@ -113,7 +113,8 @@ class Topology:
             return _WORST_QUALITY
         best = peer.best(now)
         latency = best.path.latency if best is not None else UNKNOWN_LATENCY
-        return (latency or UNKNOWN_LATENCY) * (max(idle, 0) // _QUALITY_STEP_MS + 1)
+        # Stock nodes take 0 ms for unknown; to us a root on the same LAN is the best there is.
+        return max(latency, 1) * (max(idle, 0) // _QUALITY_STEP_MS + 1)
 
     def ranked_upstreams(self, now: int) -> list[Peer]:
         """Upstreams, best first; of equals the one of the highest address first (2.8)."""

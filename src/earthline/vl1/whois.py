@@ -37,7 +37,7 @@ class Asked:
 
 
 class Whois:
-    """Asks the best upstream first, and at each repeat the next one, so that a dead root does not block."""
+    """Asks the best upstream, and at each repeat the next: a dead root must not block."""
 
     def __init__(
         self, local: Local, topology: Topology, routes: Routes, outbound: Outbound
@@ -102,7 +102,7 @@ class Whois:
         return True
 
     def receive(self, peer: Peer, packet: PacketReceived, now: int) -> None:
-        """Answer with the identities known; look the others up, so that a repeat finds them (3.5)."""
+        """Answer with the identities known; look the others up for a later repeat (3.5)."""
         wanted = Question.parse(packet.payload).addresses[:MAX_ANSWERED]
         known = [self._topology.identity_of(address) for address in wanted]
         found = tuple(identity for identity in known if identity is not None)

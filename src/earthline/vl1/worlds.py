@@ -73,7 +73,7 @@ class Worlds:
             self._local.emit(Store("moon", world.world_id, data))
 
     def orbit(self, world_id: int, seed: int) -> None:
-        """Want a moon, to be got from its seed; nothing changes if it is held or there is no seed."""
+        """Want a moon, to be got from its seed; nothing happens if it is held, or without seed."""
         if seed and world_id not in self.moons:
             self.wanted[world_id] = seed
 
@@ -151,11 +151,15 @@ class Worlds:
         return bytes(updates)
 
     def _newer_than(self, hello: Hello) -> Iterable[World]:
-        planet = self.planet
-        if planet and hello.planet_id and planet.world_id == hello.planet_id:
-            if planet.timestamp > hello.planet_timestamp:
-                yield planet
+        if self.planet is not None and _outdated(self.planet, hello):
+            yield self.planet
         for world_id, timestamp in dict(hello.moons).items():
             moon = self.moons.get(world_id)
             if moon is not None and moon.timestamp > timestamp:
                 yield moon
+
+
+def _outdated(planet: World, hello: Hello) -> bool:
+    """Whether the sender of a HELLO holds an older revision of the planet; ID 0 names none."""
+    same = hello.planet_id != 0 and hello.planet_id == planet.world_id
+    return same and hello.planet_timestamp < planet.timestamp

@@ -1,5 +1,7 @@
 """Ad-hoc networks: configurations a member makes up from the network ID alone (03, 1.3).
 
+The ID has one of two shapes, in hex:
+
     ff SSSS EEEE 000000        IPv6 by computed addresses, TCP to ports SSSS to EEEE
     ff NN aaaaaaaaaa 01        IPv4 in NN.0.0.0/8 from the node address; aa... a hub, or zero
 """
@@ -8,8 +10,8 @@ from __future__ import annotations
 
 from enum import Enum
 
-from earthline.vl2.neighbour import six_plane_prefix
 from earthline.wire.address import address_bytes
+from earthline.wire.computed_ip import six_plane
 from earthline.wire.inet import InetAddress
 from earthline.wire.network_config import FLAG_EMULATE_NEIGHBOURS, NetworkConfig
 from earthline.wire.rules import ACCEPT_ALL, Rule, RuleType, emit_rules
@@ -60,7 +62,7 @@ def _port_range(network: int, address: int, now: int) -> NetworkConfig | NoConfi
         flags=FLAG_EMULATE_NEIGHBOURS,
         public=True,
         name=f"adhoc-{first:04x}-{last:04x}",
-        static_ips=(_six_plane(network, address),),
+        static_ips=(six_plane(network, address),),
         rules=_port_range_rules(first, last),
     )
 
@@ -80,14 +82,9 @@ def _flat_ipv4(network: int, address: int, now: int) -> NetworkConfig:
         name=f"adhoc-{octet}.0.0.0",
         # Without role bits the hub has no effect, at stock nodes as here.
         specialists=(hub,) if hub else (),
-        static_ips=(_six_plane(network, address), ip),
+        static_ips=(six_plane(network, address), ip),
         rules=ACCEPT_ALL,
     )
-
-
-def _six_plane(network: int, address: int) -> InetAddress:
-    interface = bytes(5) + b"\x01"
-    return InetAddress(six_plane_prefix(network) + address_bytes(address) + interface, 40)
 
 
 def _port_range_rules(first: int, last: int) -> bytes:

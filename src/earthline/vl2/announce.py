@@ -27,6 +27,7 @@ REPEAT_MS = 5_000
 _GROUPS_PER_PACKET = 540
 """18 bytes each, below the packet limit with room for the header."""
 
+
 class Announcer:
     """Both directions of MULTICAST_LIKE."""
 
@@ -73,9 +74,7 @@ class Announcer:
             record.announced_at = now
             self._announce(network, record.address, network.groups(), now)
 
-    def announce_new(
-        self, network: Network, groups: Iterable[MulticastGroup], now: int
-    ) -> None:
+    def announce_new(self, network: Network, groups: Iterable[MulticastGroup], now: int) -> None:
         """Newly subscribed groups are announced at once, alone, to everybody."""
         fresh = sorted(groups)
         if network.config is None or not fresh:
@@ -87,7 +86,7 @@ class Announcer:
             self._announce(network, record.address, fresh, now)
 
     def upstream_set(self, network: Network) -> list[int]:
-        """Who keeps membership of groups for others: contacts, the controller, the roots (03, 8.3)."""
+        """Who keeps groups for others: contacts, the controller, the roots (03, 8.3)."""
         controller = network.controller
         wanted = (
             *network.contacts,

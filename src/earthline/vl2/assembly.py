@@ -1,7 +1,7 @@
 """Putting a configuration together from its signed chunks (03, 3.2).
 
-Chunks may come in any order, from anybody: the controller's signature speaks for them. Nothing is kept
-of a chunk before its signature is checked, so only the controller can fill the slots.
+Chunks may come in any order, from anybody: the controller's signature speaks for them. Nothing is
+kept of a chunk before its signature is checked, so only the controller can fill the slots.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ class Configuration:
         status: NetworkStatus,
         authentication: Authentication | None = None,
     ) -> None:
-        """The controller answered with an error. The configuration held stays in force (03, 2.5)."""
+        """The controller answered with an error. The configuration held stays (03, 2.5)."""
         before = network.status
         network.refusal = status
         network.authentication = authentication
@@ -106,7 +106,7 @@ class Configuration:
         self._report(network, before)
 
     def _cached(self, network_id: int, cached: bytes | None) -> NetworkConfig | None:
-        """A cached configuration, if it is one and for us; its signatures are not checked (03, 2.7)."""
+        """A cached configuration, if it is one and for us; signatures are not checked (03, 2.7)."""
         if cached is None or not cached.strip():
             return None
         try:
@@ -122,7 +122,8 @@ class Configuration:
         network.config = config
         network.refusal = None
         network.revision += 1
-        self._station.emit(_switch_entry(network.id, config))
+        network.switch_entry = _switch_entry(network.id, config)
+        self._station.emit(network.switch_entry)
         self._configure_tap(network)
         self._roster.reassess(network, now)
         for applied in self.on_applied:

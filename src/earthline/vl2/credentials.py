@@ -1,8 +1,7 @@
-"""The exchange of credentials: pushing ours, filing theirs, passing revocations on (03, 4.7 to 4.11)."""
+"""Exchanging credentials: pushing ours, filing theirs, passing revocations on (03, 4.7-4.11)."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from earthline.vl2.membership import Acceptance, Membership
@@ -26,42 +25,8 @@ if TYPE_CHECKING:
     from earthline.wire.messages.error import Error
     from earthline.wire.network_config import NetworkConfig
 
-RECEIVE_PERIOD_MS = 1_000
-"""One credentials packet per peer and this time is taken (03, 4.7)."""
-
 ASKED_PERIOD_MS = 1_000
 """A peer that asks for our credentials gets them once per this time (03, 4.8)."""
-
-_GATE_LIMIT = 4_096
-_DEFERRED_LIMIT = 64
-
-
-class ReceiveGate:
-    """The limit on credentials packets. A packet held for a WHOIS passes it once, not at each retry."""
-
-    def __init__(self) -> None:
-        self._taken_at: OrderedDict[int, int] = OrderedDict()
-        self._deferred: OrderedDict[tuple[int, int], None] = OrderedDict()
-
-    def admits(self, source: int, packet_id: int, now: int) -> bool:
-        """Whether the packet may be looked at; if so, the next one has to wait."""
-        if (source, packet_id) in self._deferred:
-            del self._deferred[source, packet_id]
-            return True
-        taken_at = self._taken_at.get(source)
-        if taken_at is not None and now - taken_at < RECEIVE_PERIOD_MS:
-            return False
-        self._taken_at[source] = now
-        self._taken_at.move_to_end(source)
-        while len(self._taken_at) > _GATE_LIMIT:
-            self._taken_at.popitem(last=False)
-        return True
-
-    def deferred(self, source: int, packet_id: int) -> None:
-        """The packet will be dispatched again."""
-        self._deferred[source, packet_id] = None
-        while len(self._deferred) > _DEFERRED_LIMIT:
-            self._deferred.popitem(last=False)
 
 
 class CredentialExchange:
@@ -70,7 +35,6 @@ class CredentialExchange:
     def __init__(self, station: Station, roster: Roster) -> None:
         self._station = station
         self._roster = roster
-        self._gate = ReceiveGate()
         self._pushes: dict[int, tuple[int, list[bytes]]] = {}
         station.underlay.register(Verb.NETWORK_CREDENTIALS, self.on_packet)
         station.underlay.register_error(
@@ -79,12 +43,17 @@ class CredentialExchange:
 
     # Ours to them
 
-    def make_ready(self, network: Network, address: int, now: int) -> None:
-        """Before frames go to a member: push if a push is due, and let the switch send (03, 4.8)."""
+    def make_ready(self, network: Network, address: int, now: int) -> bool:
+        """Before frames go to a member: push if a push is due, and let the switch send (03, 4.8).
+
+        False where it may not: to ourselves, or with more members than we keep records of.
+        """
         record = self._roster.record(network, address)
-        if record is not None:
-            self._push_if_older(network, record, PUSH_PERIOD_MS, now)
-            self._roster.install(network, record, now)
+        if record is None:
+            return False
+        self._push_if_older(network, record, PUSH_PERIOD_MS, now)
+        self._roster.install(network, record, now)
+        return True
 
     def on_need_certificate(self, packet: PacketReceived, error: Error, now: int) -> None:
         """A peer refused a frame of ours for want of our certificate."""
@@ -126,16 +95,14 @@ class CredentialExchange:
     # Theirs to us
 
     def on_packet(self, packet: PacketReceived, now: int) -> None:
-        """NETWORK_CREDENTIALS: file each item under the node it was issued to."""
-        underlay = self._station.underlay
-        if not self._gate.admits(packet.source, packet.packet_id, now):
-            underlay.count("credentials_too_often")
-            return
+        """NETWORK_CREDENTIALS: file each item under the node it was issued to.
+
+        The limit of one packet a second and peer is applied below, once (02, 4.10).
+        """
         message = NetworkCredentials.parse(packet.payload)
         outcomes = [self.file(credential, packet, now) for credential in _all_of(message)]
         if Acceptance.DEFERRED in outcomes:
-            self._gate.deferred(packet.source, packet.packet_id)
-            underlay.defer(packet, now)
+            self._station.underlay.defer(packet, now)
 
     def take_own(self, payload: bytes, now: int) -> None:
         """NETWORK_CREDENTIALS that our own controller has for ourselves."""
@@ -188,7 +155,7 @@ _FRAMING = 9
 
 
 def _packed(config: NetworkConfig) -> Iterator[NetworkCredentials]:
-    """Our credentials in as few packets as hold them; a peer takes one packet a second (03, 4.7)."""
+    """Our credentials in as few packets as hold them: a peer takes one a second (03, 4.7)."""
     pending: list[Credential] = [
         *(() if config.com is None else (config.com,)),
         *config.capabilities,

@@ -1,4 +1,4 @@
-"""Speaking for the controller that runs beside this node: requests to it, its answers to members (04, 8)."""
+"""Speaking for our own controller: requests to it, its answers to members (04, 8)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _STATUS_OF_ERROR = {
 
 
 class ControllerDelegate:
-    """The node's half of the controller: it has the keys and the wire, the authority has the say."""
+    """The node's half of the controller: the keys and the wire; the authority has the say."""
 
     def __init__(
         self,

@@ -3,22 +3,24 @@
 A frame reaches its recipients only through the switch, so that the network's rules see it, once and
 again per recipient. What is decided here is therefore installed before the frame is handed back:
 
-    frame punted ─▶ InstallMulticast(recipients) ─▶ IngestFrame ─▶ RemoveMulticast, or the settled entry
+    punt ─▶ InstallMulticast(recipients) ─▶ IngestFrame ─▶ RemoveMulticast, or the settled entry
 
-The entry is removed while a gather is outstanding, so that frames keep coming here and are queued for
-members learned late; those get them through an entry of their own. Once a gather had its time, the
-settled entry stays until the next gather is due, and the frames of the group stay in the switch. (A
-frame for late members passes the first set of rules again, so a TEE there sees it again.)
+The entry is removed while a gather is outstanding, so that frames keep coming here and are queued
+for members learned late; those get them through an entry of their own. Once a gather had its time,
+the settled entry stays until the next gather is due, and the frames of the group stay in the
+switch. (A frame for late members passes the first set of rules again, so a TEE there sees it
+again.)
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from earthline.effects import IngestFrame, InstallMulticast, RemoveMulticast
 from earthline.vl2.groups import GroupKey, GroupTable
+from earthline.vl2.neighbour import is_solicitation
 from earthline.vl2.network import BRIDGED_GROUP_LIMIT
 from earthline.vl2.roster import NEVER
 from earthline.vl2.underlay import HOLD_MS
@@ -71,6 +73,27 @@ def _is_arp_request(frame: bytes) -> bool:
         and frame[16:20] == b"\x08\x00\x06\x04"
         and frame[21] == 1
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shipment:
+    """A frame, whom it goes to, and how many more members it asks for on the way."""
+
+    key: GroupKey
+    frame: bytes
+    recipients: list[int]
+    gather_limit: int
+
+    def entry(self, refresh_at: int) -> InstallMulticast:
+        """What makes the switch send it so."""
+        return _entry(self.key, self.recipients, self.gather_limit, refresh_at)
+
+
+def _entry(
+    key: GroupKey, recipients: list[int], gather_limit: int, refresh_at: int
+) -> InstallMulticast:
+    network, (mac, adi) = key
+    return InstallMulticast(network, mac, adi, tuple(recipients), gather_limit, refresh_at)
 
 
 @dataclass(slots=True)
@@ -179,10 +202,8 @@ class Distribution:
         recipients = self._sample(config, key)
         lasts_ms = GATHER_PERIOD_MS if everybody else RESHUFFLE_MS
         sending = self._state(key)
-        sending.settled = InstallMulticast(
-            key.network, *key.group, tuple(recipients), 0, now + lasts_ms
-        )
-        self._deliver(network, key, frame, recipients, 1, now)
+        sending.settled = _entry(key, recipients, 0, now + lasts_ms)
+        self._deliver(network, _Shipment(key, frame, recipients, 1), now)
 
     def _send_to_all(
         self, network: Network, config: NetworkConfig, key: GroupKey, frame: bytes, now: int
@@ -198,7 +219,7 @@ class Distribution:
         sending.unreached.update(set(recipients) - reached)
         sending.settled = self._settled(key, sending, recipients, now)
         if recipients:
-            self._deliver(network, key, frame, recipients, wanted, now)
+            self._deliver(network, _Shipment(key, frame, recipients, wanted), now)
         elif sending.settled is not None:
             self._station.emit(sending.settled)
 
@@ -225,7 +246,7 @@ class Distribution:
             return None
         else:
             refresh_at = asked_at + GATHER_PERIOD_MS
-        return InstallMulticast(key.network, *key.group, tuple(recipients), 0, refresh_at)
+        return _entry(key, recipients, 0, refresh_at)
 
     def _sample(self, config: NetworkConfig, key: GroupKey) -> list[int]:
         bridges = self._bridges(config)
@@ -242,29 +263,27 @@ class Distribution:
 
     # Through the switch
 
-    def _deliver(
-        self,
-        network: Network,
-        key: GroupKey,
-        frame: bytes,
-        recipients: list[int],
-        gather_limit: int,
-        now: int,
-    ) -> None:
-        """Send a frame to these, then leave what is settled."""
-        for address in recipients:
+    def _deliver(self, network: Network, shipment: _Shipment, now: int) -> None:
+        """Send a frame to its recipients, then leave what is settled."""
+        for address in shipment.recipients:
             self._credentials.make_ready(network, address, now)
             if not self._station.underlay.reachable(address, now):
                 self._station.underlay.whois(address, now)
-        self._emit_through(key, frame, tuple(recipients), gather_limit)
-        self._station.emit(self._lasting(key))
+        self._gathering.expect(shipment.key, shipment.recipients, now)
+        self._emit_through(network, shipment)
+        self._station.emit(self._lasting(shipment.key))
 
-    def _emit_through(
-        self, key: GroupKey, frame: bytes, recipients: tuple[int, ...], gather_limit: int
-    ) -> None:
-        entry = InstallMulticast(key.network, *key.group, recipients, gather_limit, NEVER)
-        self._station.emit(entry)
-        self._station.emit(IngestFrame(key.network, frame))
+    def _emit_through(self, network: Network, shipment: _Shipment) -> None:
+        emit = self._station.emit
+        emit(shipment.entry(NEVER))
+        ingest, entry = IngestFrame(network.id, shipment.frame), network.switch_entry
+        if entry is not None and entry.emulate_neighbours and is_solicitation(shipment.frame):
+            # It was not answered here, and must not be punted for that again.
+            emit(replace(entry, emulate_neighbours=False))
+            emit(ingest)
+            emit(entry)
+        else:
+            emit(ingest)
 
     def _lasting(self, key: GroupKey) -> InstallMulticast | RemoveMulticast:
         settled = self._state(key).settled
@@ -287,7 +306,7 @@ class Distribution:
         ]
         for queued in missed:
             queued.sent.add(member)
-            self._emit_through(key, queued.frame, (member,), 0)
+            self._emit_through(network, _Shipment(key, queued.frame, [member], 0))
         if missed:
             self._station.emit(self._lasting(key))
 
@@ -308,9 +327,7 @@ class Distribution:
             recipients = self._sample(config, key)
         else:
             recipients = self._everybody(config, key)
-        sending.settled = InstallMulticast(
-            key.network, *key.group, tuple(recipients), 0, settled.refresh_at
-        )
+        sending.settled = _entry(key, recipients, 0, settled.refresh_at)
         self._station.emit(sending.settled)
 
     # State

@@ -1,4 +1,4 @@
-"""Refused frames: asking for credentials, holding the frame, delivering it once they came (03, 5.2, 5.3)."""
+"""Refused frames: credentials are asked for, the frame is held meanwhile (03, 5.2 and 5.3)."""
 
 from __future__ import annotations
 

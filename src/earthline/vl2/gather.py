@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from earthline.effects import PacketReceived
@@ -22,11 +24,16 @@ if TYPE_CHECKING:
 ASKED_LIMIT = 16
 """Nodes asked in one explicit gather."""
 
+ANSWER_MS = 5_000
+"""How long an answer to a gather that rode on a frame is taken."""
+
+_EXPECTED_LIMIT = 8_192
+
 _RESULT_LIMIT = 1_960
 """Addresses in one answer: what a packet of 7 pieces holds."""
 
 _REPLY_CAPACITY = DEFAULT_MTU - HEADER_LENGTH
-"""A reply goes back in one datagram; a longer answer is sent by address, which cuts it (02, 5.4)."""
+"""A reply goes back in one datagram; a longer one is sent by address, which cuts it (02, 5.4)."""
 
 
 class Gathering:
@@ -43,10 +50,11 @@ class Gathering:
         self._announcer = announcer
         self._table = table
         self._credentials = credentials
+        self._asked_until: OrderedDict[tuple[GroupKey, int], int] = OrderedDict()
         underlay = station.underlay
         underlay.register(Verb.MULTICAST_GATHER, self.on_gather)
         underlay.register_ok(Verb.MULTICAST_GATHER, self.on_gathered)
-        underlay.register_ok(Verb.MULTICAST_FRAME, self.on_gathered_by_frame)
+        underlay.register_ok(Verb.MULTICAST_FRAME, self.on_gathered_by_frame, self._asked_by_frame)
 
     def ask(self, network: Network, group: MulticastGroup, limit: int, now: int) -> None:
         """Ask the best root, the controller, and the contacts for members of a group."""
@@ -61,6 +69,14 @@ class Gathering:
         for address in asked[:ASKED_LIMIT]:
             if address is not None:
                 underlay.send(address, Verb.MULTICAST_GATHER, payload, now)
+
+    def expect(self, key: GroupKey, recipients: Iterable[int], now: int) -> None:
+        """The switch is about to ask these for members of a group, in a frame."""
+        for address in recipients:
+            self._asked_until[key, address] = now + ANSWER_MS
+            self._asked_until.move_to_end((key, address))
+        while len(self._asked_until) > _EXPECTED_LIMIT:
+            self._asked_until.popitem(last=False)
 
     def on_gather(self, packet: PacketReceived, now: int) -> None:
         """Answer an explicit gather, if the asker may ask."""
@@ -99,6 +115,12 @@ class Gathering:
             self._credentials.file(answer.certificate, packet, now)
         if answer.gathered is not None:
             self._learn(GroupKey(answer.network, answer.group), answer.gathered, now)
+
+    def _asked_by_frame(self, sender: int, ok: Ok, now: int) -> bool:
+        """Whether the switch asked this node for this group lately (02, 4.7)."""
+        answer = OkMulticastFrame.parse(ok.payload)
+        key = GroupKey(answer.network, answer.group)
+        return now < self._asked_until.get((key, sender), 0)
 
     def _learn(self, key: GroupKey, gathered: Gathered, now: int) -> None:
         if key.network in self._station.networks:

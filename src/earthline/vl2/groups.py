@@ -38,7 +38,7 @@ class GroupTable:
         return self._total
 
     def record(self, key: GroupKey, member: int, now: int) -> bool:
-        """Note that ``member`` listens now. True if that was not known; False too if there is no room."""
+        """Note that ``member`` listens now. True if that is new, and there was room for it."""
         members = self._groups.get(key)
         if members is not None and members.pop(member, None) is not None:
             members[member] = now

@@ -1,8 +1,8 @@
 """What is known of one other member of a network: its credentials and what was revoked (03, 4.9).
 
-Credentials are filed under the node they were issued to, whoever delivered them. A credential is taken
-only if its controller's signature holds, if it is not older than the one held, and if no revocation
-covers it.
+Credentials are filed under the node they were issued to, whoever delivered them. A credential is
+taken only if its controller's signature holds, if it is not older than the one held, and if no
+revocation covers it.
 """
 
 from __future__ import annotations
@@ -86,10 +86,14 @@ class Membership:
             return self._add_com(credential, find_identity)
         if isinstance(credential, Revocation):
             return self._add_revocation(credential, find_identity)
-        return self._add_numbered(credential, find_identity)
+        if isinstance(credential, Tag):
+            return self._add_numbered(self.tags, credential, find_identity)
+        if isinstance(credential, Capability):
+            return self._add_numbered(self.capabilities, credential, find_identity)
+        return self._add_numbered(self.ownerships, credential, find_identity)
 
     def agrees(self, own: CertificateOfMembership | None, identity: Identity) -> bool:
-        """Whether its unrevoked certificate and our own agree that we share the network (03, 5.1)."""
+        """Whether its unrevoked certificate agrees with our own (03, 5.1)."""
         if own is None or self.com is None or self.com.timestamp <= self.com_threshold:
             return False
         return own.agrees_with(self.com, identity)
@@ -112,9 +116,10 @@ class Membership:
             self.com = com
         return acceptance
 
-    def _add_numbered(self, credential: _N, find_identity: FindIdentity) -> Acceptance:
+    def _add_numbered(
+        self, held: dict[int, _N], credential: _N, find_identity: FindIdentity
+    ) -> Acceptance:
         kind, number = _kind_and_number(credential)
-        held: dict[int, _N] = self._held(credential)
         previous = held.get(number)
         if previous is not None and previous.timestamp > credential.timestamp:
             return Acceptance.REJECTED
@@ -128,13 +133,6 @@ class Membership:
         if acceptance is Acceptance.ACCEPTED_NEW:
             held[number] = credential
         return acceptance
-
-    def _held(self, credential: _N) -> dict[int, _N]:
-        if isinstance(credential, Tag):
-            return self.tags
-        if isinstance(credential, Capability):
-            return self.capabilities
-        return self.ownerships
 
     def _add_revocation(self, revocation: Revocation, find_identity: FindIdentity) -> Acceptance:
         acceptance = _ACCEPTANCE[revocation.verify(find_identity)]
@@ -150,7 +148,7 @@ class Membership:
         if key not in self.thresholds and len(self.thresholds) >= THRESHOLD_LIMIT:
             return Acceptance.REJECTED
         self.thresholds[key] = revocation.threshold
-        # Stock nodes set the certificate's threshold too, and members must agree on who is admitted.
+        # Stock nodes set the certificate's threshold too, and members must agree on admission.
         self.com_threshold = revocation.threshold
         return Acceptance.ACCEPTED_NEW
 

@@ -1,4 +1,6 @@
-"""Emulated neighbour discovery: solicitations for computed IPv6 addresses answered locally (03, 8.8).
+"""Neighbour emulation: solicitations for computed IPv6 addresses answered locally (03, 8.8).
+
+The answer is an advertisement in an IPv6 packet of 72 bytes:
 
     0   IPv6 header: 60 00 00 00, length 0020, next header 3a, hop limit ff
     8   source: the target
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from earthline.wire.computed_ip import six_plane_prefix
 from earthline.wire.mac import BROADCAST, is_multicast, mac_bytes, mac_of
 
 if TYPE_CHECKING:
@@ -32,10 +35,9 @@ _SOLICITED_OVERRIDE = bytes.fromhex("60000000")
 _TARGET_LINK_LAYER = bytes.fromhex("0201")
 
 
-def six_plane_prefix(network: int) -> bytes:
-    """The first 5 bytes of every 6PLANE address of a network (03, 9.1)."""
-    folded = (network ^ (network >> 32)) & 0xFFFFFFFF
-    return b"\xfc" + folded.to_bytes(4, "big")
+def is_solicitation(frame: bytes) -> bool:
+    """Whether an Ethernet frame is a multicast neighbour solicitation."""
+    return _solicited(frame) is not None
 
 
 def emulate(

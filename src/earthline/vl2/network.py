@@ -12,7 +12,7 @@ from earthline.wire.mac import mac_of
 from earthline.wire.multicast import BROADCAST_GROUP, MulticastGroup
 
 if TYPE_CHECKING:
-    from earthline.effects import ConfigureTap
+    from earthline.effects import ConfigureTap, InstallNetwork
     from earthline.vl2.membership import Membership
     from earthline.wire.credentials.com import CertificateOfMembership
     from earthline.wire.network_config import NetworkConfig
@@ -54,7 +54,7 @@ class Authentication:
 
 @dataclass(slots=True)
 class Network:
-    """The state of one joined network. Its parts are changed by the modules that own their rules."""
+    """The state of one joined network, changed by the modules that own the rules."""
 
     id: int
     own_address: int
@@ -73,6 +73,8 @@ class Network:
     """Groups seen behind our bridge, and when last."""
     members: dict[int, Membership] = field(default_factory=dict)
     assembly: Assembly = field(default_factory=Assembly)
+    switch_entry: InstallNetwork | None = None
+    """What the switch was last told of the configuration."""
     tap: ConfigureTap | None = None
     """What the host was last told of the TAP."""
     announced: dict[int, int] = field(default_factory=dict)
@@ -124,5 +126,5 @@ class Network:
         return sorted(groups)
 
     def own_groups(self) -> set[MulticastGroup]:
-        """Groups subscribed here or seen behind our bridge, without the implicit broadcast group."""
+        """Groups subscribed here or seen behind our bridge, without implicit broadcast."""
         return set(self.subscriptions) | set(self.bridged)

@@ -35,9 +35,7 @@ OWN_REQUEST = 0xFFFFFFFFFFFFFFFF
 class Requests:
     """Keeps the configurations of the joined networks fresh."""
 
-    def __init__(
-        self, station: Station, configuration: Configuration, metadata: bytes
-    ) -> None:
+    def __init__(self, station: Station, configuration: Configuration, metadata: bytes) -> None:
         """``metadata``: the dictionary of 03, 2.3 that goes with every request."""
         self._station = station
         self._configuration = configuration
@@ -149,9 +147,7 @@ class Requests:
         if network is not None:
             self._configuration.refuse(network, NetworkStatus.ACCESS_DENIED)
 
-    def on_authentication_required(
-        self, packet: PacketReceived, error: Error, _now: int
-    ) -> None:
+    def on_authentication_required(self, packet: PacketReceived, error: Error, _now: int) -> None:
         """The user has to log in first."""
         network = self._from_controller(packet, error)
         if network is not None:
@@ -166,9 +162,7 @@ class Requests:
         except Malformed:
             self._station.underlay.count("authentication_malformed")
             return
-        self._configuration.refuse(
-            network, NetworkStatus.AUTHENTICATION_REQUIRED, authentication
-        )
+        self._configuration.refuse(network, NetworkStatus.AUTHENTICATION_REQUIRED, authentication)
 
     def _from_controller(self, packet: PacketReceived, error: Error) -> Network | None:
         network = self._station.networks.get(error.network())
@@ -179,7 +173,7 @@ class Requests:
 
 
 def _authentication(dictionary: bytes) -> Authentication:
-    """Read the data of an "authentication required" error; `Malformed` if it says nothing usable."""
+    """Read the data of an "authentication required" error; `Malformed` if it is no use."""
     if not dictionary:
         return Authentication(0)
     entries = Dictionary.parse(dictionary)

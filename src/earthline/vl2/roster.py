@@ -1,4 +1,4 @@
-"""Membership records of the joined networks, and what the switch is told of them (03, 4.9 and 5.1)."""
+"""Membership records of joined networks, and what the switch is told of them (03, 4.9, 5.1)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Roster:
     def __init__(self, station: Station) -> None:
         self._station = station
         self.on_admitted: list[Admitted] = []
-        """Called after the switch was told that a member passes our gate now, and did not before."""
+        """Called after the switch was told that a member passes our gate, and did not before."""
 
     def admits(self, network: Network, address: int) -> bool:
         """The gate (03, 5.1)."""
@@ -42,7 +42,7 @@ class Roster:
         return record is not None and identity is not None and record.agrees(config.com, identity)
 
     def record(self, network: Network, address: int) -> Membership | None:
-        """The record of a peer, made if there is none; None for ourselves, or where there is no room."""
+        """The record of a peer, made if need be; None for ourselves, or without room for it."""
         record = network.members.get(address)
         if record is None and address != self._station.address:
             record = Membership(address)
@@ -74,7 +74,7 @@ class Roster:
                 admitted(network, record, now)
 
     def reassess(self, network: Network, now: int) -> None:
-        """Our configuration changed, and with it who agrees with us and who holds old credentials."""
+        """Our configuration changed, hence who agrees with us, and who holds old credentials."""
         for record in list(network.members.values()):
             self.install(network, record, now)
 

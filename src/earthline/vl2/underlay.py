@@ -55,9 +55,15 @@ class Underlay(Protocol):
         """Have packets of a verb handled."""
 
     def register_ok(
-        self, in_re_verb: Verb, handler: Callable[[PacketReceived, Ok, int], None]
+        self,
+        in_re_verb: Verb,
+        handler: Callable[[PacketReceived, Ok, int], None],
+        asked: Callable[[int, Ok, int], bool] | None = None,
     ) -> None:
-        """Have OKs to what we sent with a verb handled."""
+        """Have OKs to what we sent with a verb handled.
+
+        ``asked`` (sender, OK, now) says so of those that answer the switch.
+        """
 
     def register_error(
         self, code: ErrorCode, handler: Callable[[PacketReceived, Error, int], None]
@@ -85,7 +91,7 @@ class Underlay(Protocol):
 
 @dataclass(slots=True)
 class Station:
-    """What every part of the Ethernet engine works with: who we are, what is below, what is joined."""
+    """What all parts of the Ethernet engine share: who we are, what is below, what is joined."""
 
     identity: SecretIdentity
     underlay: Underlay

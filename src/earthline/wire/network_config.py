@@ -92,7 +92,7 @@ class Dns(NamedTuple):
         reader = Reader(value)
         domain = reader.take(_DNS_DOMAIN_LENGTH)[:-1].partition(b"\x00")[0]
         servers = [read_inet(reader) for _ in range(DNS_SERVERS)]
-        return cls(domain.decode("utf-8", "replace"), tuple(s for s in servers if s is not None))
+        return cls(domain.decode("utf-8", "ignore"), tuple(s for s in servers if s is not None))
 
     def emit(self) -> bytes:
         domain = self.domain.encode()[: _DNS_DOMAIN_LENGTH - 1]
@@ -158,7 +158,7 @@ class NetworkConfig:
             flags=entries.get_int("f"),
             multicast_limit=entries.get_int("ml"),
             public=entries.get_int("t") == 1,
-            name=(entries.get("n") or b"")[:_MAX_NAME].decode("utf-8", "replace"),
+            name=(entries.get("n") or b"")[:_MAX_NAME].decode("utf-8", "ignore"),
             mtu=min(max(entries.get_int("mtu", DEFAULT_MTU), MIN_MTU), MAX_MTU),
             com=_read_com(entries.get("C")),
             capabilities=_read_capabilities(entries.get("CAP")),

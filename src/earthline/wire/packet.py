@@ -206,7 +206,13 @@ def increment_hops(flags: int) -> int:
     return flags & ~_HOPS_MASK & 0xFF | (flags + 1) & _HOPS_MASK
 
 
+def with_suite(flags: int, suite: int) -> int:
+    """The flags byte with another cipher suite and the legacy flag that goes with it (01, 3.2)."""
+    legacy = FLAG_LEGACY_ENCRYPTED if suite == Suite.SALSA20_POLY1305 else 0
+    return flags & (FLAG_FRAGMENTED | _HOPS_MASK) | suite << _SUITE_SHIFT | legacy
+
+
 def seal_trusted(packet: bytes, trusted_path_id: int) -> bytes:
     """Mark a plain packet as suite 2: its ID goes where the MAC would be (01, 3.7)."""
-    flags = packet[18] & FLAG_FRAGMENTED | Suite.TRUSTED_PATH << _SUITE_SHIFT
+    flags = with_suite(packet[18], Suite.TRUSTED_PATH)
     return packet[:18] + bytes([flags]) + trusted_path_id.to_bytes(8, "big") + packet[27:]

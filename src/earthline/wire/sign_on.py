@@ -96,4 +96,4 @@ class SignOn:
 
 def _read_text(dictionary: Dictionary, key: str, limit: int, default: str = "") -> str:
     value = dictionary.get(key)
-    return default if value is None else value[:limit].decode("utf-8", "replace")
+    return default if value is None else value[:limit].decode("utf-8", "ignore")

@@ -26,8 +26,6 @@ from earthline.wire.reader import Malformed, Reader
 
 MAX_ROOTS = 4
 MAX_ENDPOINTS = 32
-MAX_WORLD = 8480
-"""Bytes of a serialized world."""
 
 _SIGNED_HEAD = b"\x7f" * 8
 _SIGNED_TAIL = b"\xf7" * 8

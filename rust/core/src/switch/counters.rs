@@ -4,7 +4,7 @@ macro_rules! counters {
     ($($variant:ident $name:literal $meaning:literal,)*) => {
         /// Something that is counted.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Counter { $(#[doc = $meaning] $variant,)* }
+        pub(super) enum Counter { $(#[doc = $meaning] $variant,)* }
 
         const NAMES: &[&str] = &[$($name),*];
     };

@@ -39,8 +39,8 @@ impl Switch {
             return Ok(());
         }
         match ethernet::address_of(header.destination, id) {
-            Some(address) => egress.to_member(tables, address),
-            None => egress.to_bridge(tables),
+            Some(address) => egress.unicast(tables, address),
+            None => egress.beyond_bridge(tables),
         }
     }
 }
@@ -60,7 +60,7 @@ pub(super) struct Egress<'a> {
 
 impl Egress<'_> {
     /// To a node by its own MAC.
-    fn to_member(&mut self, tables: &mut NetworkTables, address: u64) -> Result<(), Counter> {
+    fn unicast(&mut self, tables: &mut NetworkTables, address: u64) -> Result<(), Counter> {
         let NetworkTables { installed: Some(network), members, .. } = tables else {
             return Err(Counter::DropNetwork);
         };
@@ -83,7 +83,7 @@ impl Egress<'_> {
     }
 
     /// To a MAC behind a bridge that we saw it behind, if that is still one.
-    fn to_bridge(&mut self, tables: &NetworkTables) -> Result<(), Counter> {
+    fn beyond_bridge(&mut self, tables: &NetworkTables) -> Result<(), Counter> {
         let NetworkTables { installed: Some(network), bridged, .. } = tables else {
             return Err(Counter::DropNetwork);
         };
@@ -137,7 +137,7 @@ impl Egress<'_> {
 
     /// Say that a member needs our credentials.
     pub(super) fn punt_push_due(&mut self, network: u64, destination: u64) {
-        let punt = Punt { network, destination, ..Punt::new(PuntKind::PushDue) };
+        let punt = Punt { destination, network, ..Punt::new(PuntKind::PushDue) };
         self.vl1.punt(punt, self.out);
     }
 }

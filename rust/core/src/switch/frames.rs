@@ -18,11 +18,11 @@ pub(super) const MULTICAST_FRAME: u8 = 0x0e;
 
 /// Flag: a certificate of membership is attached.
 const FLAG_CERTIFICATE: u8 = 0x01;
-/// Flag of EXT_FRAME: acknowledge it.
+/// Flag of `EXT_FRAME`: acknowledge it.
 const FLAG_ACKNOWLEDGE: u8 = 0x10;
-/// Flag of MULTICAST_FRAME: a gather limit is given.
+/// Flag of `MULTICAST_FRAME`: a gather limit is given.
 const FLAG_GATHER: u8 = 0x02;
-/// Flag of MULTICAST_FRAME: the source MAC is given.
+/// Flag of `MULTICAST_FRAME`: the source MAC is given.
 const FLAG_SOURCE: u8 = 0x04;
 
 /// Most qualifiers of a certificate of membership (03, 4.2).
@@ -31,7 +31,7 @@ const MAX_QUALIFIERS: usize = 8;
 /// Reads from the front; `None` where the packet ends too early.
 struct Reader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl Reader<'_> {
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
@@ -103,7 +103,7 @@ pub(super) fn frame_fields(network: u64, ethertype: u16) -> [u8; 10] {
     fields
 }
 
-/// An EXT_FRAME after its network ID.
+/// An `EXT_FRAME` after its network ID.
 pub(super) struct ExtFrame<'a> {
     pub(super) acknowledge: bool,
     pub(super) header: Header,
@@ -124,7 +124,7 @@ impl<'a> ExtFrame<'a> {
     }
 }
 
-/// The fields of an EXT_FRAME before its data.
+/// The fields of an `EXT_FRAME` before its data.
 pub(super) fn ext_frame_fields(network: u64, header: Header) -> [u8; 23] {
     let mut fields = [0; 23];
     fields[..8].copy_from_slice(&network.to_be_bytes());
@@ -132,7 +132,7 @@ pub(super) fn ext_frame_fields(network: u64, header: Header) -> [u8; 23] {
     fields
 }
 
-/// A MULTICAST_FRAME after its network ID.
+/// A `MULTICAST_FRAME` after its network ID.
 pub(super) struct MulticastFrame<'a> {
     /// 0: nothing is asked for.
     pub(super) gather_limit: u32,

@@ -14,9 +14,9 @@ use crate::packet::{self, HEADER_LENGTH, VERB};
 const ARP_IPV4: [u8; 4] = [0x08, 0x00, 0x06, 0x04];
 /// ARP operation: request (its low byte).
 const ARP_REQUEST: u8 = 0x01;
-/// IPv6 next header: ICMPv6.
+/// IPv6 next header: ICMP for IPv6.
 const ICMPV6: u8 = 0x3a;
-/// ICMPv6 type: neighbour solicitation.
+/// ICMP type: neighbour solicitation.
 const SOLICITATION: u8 = 0x87;
 
 impl Egress<'_> {

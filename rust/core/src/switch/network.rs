@@ -12,6 +12,7 @@ const PUSH_DUE_MS: u64 = 1000;
 
 /// What the switch needs of a network's configuration (03, 3).
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of the wire")]
 pub struct NetworkConfig {
     /// Longest frame payload.
     pub mtu: usize,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
-class StoreFault(Exception):  # noqa: N818  (a fault of the store)
+class StoreFault(Exception):
     """The store cannot be used. One line that names it and what is wrong."""
 
 
@@ -37,21 +37,24 @@ class NetworkSummary:
     authorised: int
 
 
-class AddressTaken(Exception):  # noqa: N818  (not an error: the caller picks another address)
+class AddressTaken(Exception):
     """A picked address was given to another member in the meantime; nothing was written."""
 
 
 class Store(Protocol):
-    """Networks and members. Every method is one transaction; a change is durable when it returns."""
+    """Networks and members. Each method is one transaction; a change is durable on return."""
 
     def network_ids(self) -> list[int]:
         """Ascending."""
+
     def read_network(self, network: int) -> str | None: ...
     def write_network(self, network: int, text: str) -> None: ...
     def delete_network(self, network: int) -> None:
         """The network with its members and their addresses."""
+
     def summaries(self) -> Iterator[NetworkSummary]:
         """Every network in order of ID."""
+
     def read_member(self, network: int, address: int) -> str | None: ...
     def write_member(
         self, network: int, member: MemberRecord, picked: Collection[bytes] = ()
@@ -61,19 +64,26 @@ class Store(Protocol):
         ``picked``: those of its IPs that were picked from a pool just now. Raises `AddressTaken`
         if another member of the network has one of them.
         """
+
     def delete_member(self, network: int, address: int) -> None: ...
     def revisions(self, network: int) -> dict[int, int]:
         """Address to revision of every member, in order of address."""
+
     def member_page(self, network: int, after: int, limit: int) -> list[tuple[int, str]]:
-        """Address and object of at most ``limit`` members with addresses above ``after``, in order of address."""
+        """Address and object of at most ``limit`` members above ``after``, in order of address."""
+
     def count_waiting(self, network: int, limit: int) -> int:
         """Members that are not authorised; ``limit`` stands for "as many or more"."""
+
     def active_bridges(self, network: int, limit: int) -> list[int]:
         """Ascending."""
+
     def taken(self, network: int, ips: Sequence[bytes], other_than: int) -> set[bytes]:
         """Which of these IPs are assigned to members other than this one."""
+
     def issued_at(self, network: int) -> int:
         """The latest time noted by `note_issued`, or 0. It outlives the network's deletion."""
+
     def note_issued(self, network: int, at: int) -> None: ...
     def close(self) -> None: ...
 

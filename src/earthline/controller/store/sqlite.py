@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, create_engine, delete, event, func, select
+from sqlalchemy import Connection, Engine, Select, create_engine, delete, event, func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
@@ -34,14 +35,14 @@ class SqliteStore:
 
     def __init__(self, path: str) -> None:
         """Open or create the file (mode 0600). Raises `StoreFault`, and changes nothing then."""
+        self._path = path
+        self._engine = _open(path)
         try:
-            self._engine = _open(path)
             with self._write() as connection:
                 _prepare(connection, path)
-        except SQLAlchemyError as fault:
-            raise StoreFault(f"{path}: {_one_line(fault)}") from None
-        except OSError as fault:
-            raise StoreFault(f"{path}: {fault.strerror}") from None
+        except StoreFault:
+            self.close()
+            raise
 
     def close(self) -> None:
         self._engine.dispose()
@@ -49,13 +50,14 @@ class SqliteStore:
     # --- networks ---------------------------------------------------------------------------------
 
     def network_ids(self) -> list[int]:
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             ids = connection.execute(select(NETWORK.c.id).order_by(NETWORK.c.id)).scalars()
             return [int(name, 16) for name in ids]
 
     def read_network(self, network: int) -> str | None:
         wanted = select(NETWORK.c.object).where(NETWORK.c.id == format_network(network))
-        return self._one(wanted)
+        text: str | None = self._one(wanted)
+        return text
 
     def write_network(self, network: int, text: str) -> None:
         row = {"id": format_network(network), "object": text}
@@ -78,7 +80,7 @@ class SqliteStore:
                 yield NetworkSummary(row.object, row.members, row.authorised)
             after = rows[-1].id
 
-    def _summaries_after(self, after: str) -> Sequence[Row[Any]]:
+    def _summaries_after(self, after: str) -> Sequence[Any]:
         members = select(func.count()).where(MEMBER.c.network == NETWORK.c.id)
         query = (
             select(
@@ -91,13 +93,14 @@ class SqliteStore:
             .order_by(NETWORK.c.id)
             .limit(_SUMMARIES_AT_ONCE)
         )
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return connection.execute(query).all()
 
     # --- members ----------------------------------------------------------------------------------
 
     def read_member(self, network: int, address: int) -> str | None:
-        return self._one(select(MEMBER.c.object).where(*_is_member(network, address)))
+        text: str | None = self._one(select(MEMBER.c.object).where(*_is_member(network, address)))
+        return text
 
     def write_member(
         self, network: int, member: MemberRecord, picked: Collection[bytes] = ()
@@ -128,7 +131,7 @@ class SqliteStore:
             .where(MEMBER.c.network == format_network(network))
             .order_by(MEMBER.c.address)
         )
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return {row.address: row.revision for row in connection.execute(query)}
 
     def member_page(self, network: int, after: int, limit: int) -> list[tuple[int, str]]:
@@ -139,7 +142,7 @@ class SqliteStore:
             .order_by(MEMBER.c.address)
             .limit(limit)
         )
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return [(row.address, row.object) for row in connection.execute(query)]
 
     def count_waiting(self, network: int, limit: int) -> int:
@@ -148,8 +151,9 @@ class SqliteStore:
             .where(MEMBER.c.network == format_network(network), MEMBER.c.authorised.is_(False))
             .limit(limit)
         )
-        with self._engine.connect() as connection:
-            return connection.execute(select(func.count()).select_from(waiting.subquery())).scalar_one()
+        with self._read() as connection:
+            count = select(func.count()).select_from(waiting.subquery())
+            return connection.execute(count).scalar_one()
 
     def active_bridges(self, network: int, limit: int) -> list[int]:
         query = (
@@ -158,11 +162,11 @@ class SqliteStore:
             .order_by(MEMBER.c.address)
             .limit(limit)
         )
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return list(connection.execute(query).scalars())
 
     def taken(self, network: int, ips: Sequence[bytes], other_than: int) -> set[bytes]:
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return _taken(connection, network, ips, other_than)
 
     # --- the clock of issue -----------------------------------------------------------------------
@@ -181,19 +185,39 @@ class SqliteStore:
 
     # --- transactions -----------------------------------------------------------------------------
 
-    def _one(self, query: Any) -> Any:
-        with self._engine.connect() as connection:
+    def _one(self, query: Select[Any]) -> Any:
+        with self._read() as connection:
             return connection.execute(query).scalar_one_or_none()
 
-    def _write(self) -> Any:
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with _faults_named(self._path), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
         # Immediate: a writer waits for another one at once, not half way through.
-        return self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}).begin()
+        engine = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        with _faults_named(self._path), engine.begin() as connection:
+            yield connection
+
+
+@contextmanager
+def _faults_named(path: str) -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as fault:
+        what = str(getattr(fault, "orig", None) or fault).splitlines()[0]
+        raise StoreFault(f"{path}: {what}") from None
 
 
 def _open(path: str) -> Engine:
     if path != IN_MEMORY:
         # Join tokens are in it, so it is made readable for its owner only.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as fault:
+            raise StoreFault(f"{path}: {fault.strerror}") from None
     engine = create_engine(
         f"sqlite:///{path}", poolclass=StaticPool, connect_args={"check_same_thread": False}
     )
@@ -261,7 +285,3 @@ def _assign(
     ]
     if rows:
         connection.execute(insert(ASSIGNMENT), rows)
-
-
-def _one_line(fault: SQLAlchemyError) -> str:
-    return str(getattr(fault, "orig", None) or fault).splitlines()[0]

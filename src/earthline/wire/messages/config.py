@@ -68,8 +68,8 @@ class ConfigChunk:
         signature type u8 (1), u16 length (96), signature
 
     The signature covers all before its type. The oldest controllers end the packet after the data:
-    then     ``signature`` is None and the data is a whole configuration (`whole`), to be taken from the
-    controller itself only.
+    then ``signature`` is None and the data is a whole configuration (`whole`), to be taken from
+    the controller itself only.
     """
 
     network: int

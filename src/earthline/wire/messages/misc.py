@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from earthline.wire.reader import Malformed, Reader
 
 _MAX_TRACE = 10000
-_MIN_MEASUREMENT = 9
 _MAX_MEASUREMENT = 1400
 _RECORD = struct.Struct("<QH")
 _UTILITY = struct.Struct(">h")
@@ -55,7 +54,7 @@ class QosMeasurement:
 
     @classmethod
     def parse(cls, payload: bytes) -> QosMeasurement:
-        if not _MIN_MEASUREMENT <= len(payload) <= _MAX_MEASUREMENT:
+        if not _RECORD.size <= len(payload) <= _MAX_MEASUREMENT:
             raise Malformed(f"measurement of {len(payload)} bytes")
         whole = len(payload) - len(payload) % _RECORD.size
         return cls(tuple(_RECORD.iter_unpack(payload[:whole])))

@@ -1,0 +1,54 @@
+//! What the I/O counts, by name.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Something that is counted.
+#[derive(Clone, Copy)]
+pub(crate) enum Counter {
+    /// Datagrams received.
+    UdpRx,
+    /// Datagrams sent.
+    UdpTx,
+    /// Frames read from TAP devices.
+    TapRx,
+    /// Frames written to TAP devices.
+    TapTx,
+    /// Datagrams longer than any packet.
+    DropTruncated,
+    /// Datagrams the kernel refused.
+    DropUdpSend,
+    /// Datagrams for a socket that is not there.
+    DropSocket,
+    /// Frames the kernel refused, as it does while a device is down.
+    DropTapWrite,
+    /// Punts that found the queue full.
+    DropPuntQueue,
+}
+
+const NAMES: [&str; 9] = [
+    "udp_rx",
+    "udp_tx",
+    "tap_rx",
+    "tap_tx",
+    "drop_truncated",
+    "drop_udp_send",
+    "drop_socket",
+    "drop_tap_write",
+    "drop_punt_queue",
+];
+
+#[derive(Default)]
+pub(crate) struct Counters([AtomicU64; NAMES.len()]);
+
+impl Counters {
+    pub(crate) fn add(&self, counter: Counter, number: usize) {
+        if number != 0 {
+            self.0[counter as usize].fetch_add(number as u64, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn read(&self) -> Vec<(&'static str, u64)> {
+        let values = self.0.iter().map(|value| value.load(Ordering::Relaxed));
+        NAMES.into_iter().zip(values).collect()
+    }
+}

@@ -1,0 +1,189 @@
+//! One I/O thread: wait, read a batch, lock the switch once for it, send what came out.
+//!
+//! A batch is what waits already; nothing ever waits for a batch to fill. All that a thread works with is
+//! its own, so that there may be one for each queue.
+
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use earthline_core::switch::{Output, Path};
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll;
+
+use crate::counters::Counter;
+use crate::driver::{Port, Ports, Shared, WAKE};
+use crate::tap::{ReadBatch, Tap};
+use crate::udp::{ReceiveBatch, SendBatch, UdpSocket};
+
+/// Events taken from the kernel at once.
+const EVENTS: usize = 64;
+
+/// The working memory of one thread.
+pub(crate) struct Worker {
+    shared: Arc<Shared>,
+    received: ReceiveBatch,
+    read: ReadBatch,
+    out: Output,
+    sender: Sender,
+}
+
+impl Worker {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            received: ReceiveBatch::new(),
+            read: ReadBatch::new(),
+            out: Output::new(),
+            sender: Sender::new(),
+        }
+    }
+
+    /// Serve the ports until woken.
+    pub(crate) fn run(mut self) {
+        let mut events = Vec::with_capacity(EVENTS);
+        loop {
+            events.clear();
+            match epoll::wait(&self.shared.epoll, spare_capacity(&mut events), None) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return,
+            }
+            for event in &events {
+                let token = event.data.u64();
+                if token == WAKE {
+                    return;
+                }
+                if let Some(port) = self.shared.port(token) {
+                    self.serve(&port);
+                }
+            }
+        }
+    }
+
+    fn serve(&mut self, port: &Port) {
+        self.out.clear();
+        match port {
+            Port::Udp(number, socket) => self.take_datagrams(*number, socket),
+            Port::Tap(network, tap) => self.take_frames(*network, tap),
+        }
+        self.sender.send(&self.shared, &self.out);
+        self.shared.punt(self.out.take_punts());
+    }
+
+    fn take_datagrams(&mut self, number: i32, socket: &UdpSocket) {
+        // An ICMP error of some earlier datagram, or nothing at all.
+        let Ok(received) = self.received.receive(socket) else { return };
+        self.shared.counters.add(Counter::UdpRx, received);
+        let now = now_ms();
+        let mut switch = self.shared.switch();
+        for datagram in self.received.datagrams() {
+            let Some((from, bytes)) = datagram else {
+                self.shared.counters.add(Counter::DropTruncated, 1);
+                continue;
+            };
+            let path = Path { socket: number, ip: from.ip(), port: from.port() };
+            switch.ingest_datagram(path, bytes, now, &mut self.out);
+        }
+    }
+
+    fn take_frames(&mut self, network: u64, tap: &Tap) {
+        if self.read.read(tap).is_err() {
+            // The device is gone and would be reported for ever.
+            let _ = epoll::delete(&self.shared.epoll, tap.as_fd());
+            return;
+        }
+        self.shared.counters.add(Counter::TapRx, self.read.frames().len());
+        let now = now_ms();
+        let mut switch = self.shared.switch();
+        for frame in self.read.frames() {
+            switch.ingest_frame(network, frame, now, &mut self.out);
+        }
+    }
+}
+
+/// Sends outputs: runs of datagrams for the same socket go together.
+pub(crate) struct Sender {
+    batch: SendBatch,
+    to: Vec<SocketAddr>,
+}
+
+impl Sender {
+    pub(crate) fn new() -> Self {
+        Self { batch: SendBatch::new(), to: Vec::new() }
+    }
+
+    /// Everything but the punts.
+    pub(crate) fn send(&mut self, shared: &Shared, out: &Output) {
+        let ports = shared.ports();
+        let (mut run, mut socket) = (Vec::with_capacity(out.datagrams().len()), None);
+        self.to.clear();
+        for (path, datagram) in out.datagrams() {
+            if socket.is_some_and(|socket| socket != path.socket) {
+                self.flush(shared, &ports, socket, &mut run);
+            }
+            socket = Some(path.socket);
+            self.to.push(SocketAddr::new(path.ip, path.port));
+            run.push(datagram);
+        }
+        self.flush(shared, &ports, socket, &mut run);
+        for (network, frame) in out.frames() {
+            write_frame(shared, &ports, network, frame);
+        }
+    }
+
+    fn flush(&mut self, shared: &Shared, ports: &Ports, socket: Option<i32>, run: &mut Vec<&[u8]>) {
+        match socket {
+            Some(-1) => {
+                for (datagram, to) in run.iter().zip(&self.to) {
+                    send_by_all(shared, ports, datagram, *to, 0);
+                }
+            }
+            Some(number) => match ports.udp(number) {
+                Some(socket) => {
+                    let refused = self.batch.send(socket, run, &self.to);
+                    shared.counters.add(Counter::DropUdpSend, refused);
+                    shared.counters.add(Counter::UdpTx, run.len() - refused);
+                }
+                None => shared.counters.add(Counter::DropSocket, run.len()),
+            },
+            None => {}
+        }
+        run.clear();
+        self.to.clear();
+    }
+}
+
+/// Send one datagram by every socket of the IP's family; whether any took it.
+pub(crate) fn send_by_all(shared: &Shared, ports: &Ports, datagram: &[u8], to: SocketAddr, ttl: u8) -> bool {
+    let mut taken = false;
+    for socket in ports.all_udp().filter(|socket| socket.carries(to.ip())) {
+        taken |= send_one(shared, socket, datagram, to, ttl);
+    }
+    taken
+}
+
+/// Send one datagram; whether the kernel took it.
+pub(crate) fn send_one(
+    shared: &Shared,
+    socket: &UdpSocket,
+    datagram: &[u8],
+    to: SocketAddr,
+    ttl: u8,
+) -> bool {
+    let taken = socket.send(datagram, to, ttl).is_ok();
+    shared.counters.add(if taken { Counter::UdpTx } else { Counter::DropUdpSend }, 1);
+    taken
+}
+
+/// Write one frame to the TAP of its network; whether the kernel took it.
+pub(crate) fn write_frame(shared: &Shared, ports: &Ports, network: u64, frame: &[u8]) -> bool {
+    let taken = ports.tap(network).is_some_and(|tap| tap.write(frame).is_ok());
+    shared.counters.add(if taken { Counter::TapTx } else { Counter::DropTapWrite }, 1);
+    taken
+}
+
+/// Milliseconds since the Unix epoch.
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}

@@ -1,0 +1,100 @@
+//! The I/O driver.
+
+use std::io;
+
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::switch::{Ip, Output, Punt, Switch};
+
+/// Most bytes of a UDP datagram.
+const MAX_DATAGRAM: usize = 65_507;
+
+/// An `OSError` with its errno, and hence of its own class.
+fn os_error(error: &io::Error) -> PyErr {
+    PyOSError::new_err((error.raw_os_error(), error.to_string()))
+}
+
+/// Threads that bolt a switch to UDP sockets and TAP devices.
+#[pyclass(frozen, module = "earthline._native")]
+struct Driver(earthline_io::Driver);
+
+#[pymethods]
+impl Driver {
+    #[new]
+    fn new(switch: &Switch) -> PyResult<Self> {
+        earthline_io::Driver::new(switch.0.clone()).map(Self).map_err(|error| os_error(&error))
+    }
+
+    #[pyo3(signature = (socket, ip, port, device))]
+    fn add_udp(&self, py: Python<'_>, socket: i32, ip: Ip, port: u16, device: Option<&str>) -> PyResult<u16> {
+        py.detach(|| self.0.add_udp(socket, ip.0, port, device)).map_err(|error| os_error(&error))
+    }
+
+    fn remove_udp(&self, py: Python<'_>, socket: i32) {
+        py.detach(|| self.0.remove_udp(socket));
+    }
+
+    fn add_tap(&self, py: Python<'_>, network: u64, name: &str, mac: u64, mtu: u32) -> PyResult<String> {
+        py.detach(|| self.0.add_tap(network, name, mac, mtu)).map_err(|error| os_error(&error))
+    }
+
+    fn remove_tap(&self, py: Python<'_>, network: u64) {
+        py.detach(|| self.0.remove_tap(network));
+    }
+
+    fn set_tap_mtu(&self, py: Python<'_>, network: u64, mtu: u32) -> PyResult<()> {
+        py.detach(|| self.0.set_tap_mtu(network, mtu)).map_err(|error| os_error(&error))
+    }
+
+    fn transmit(
+        &self,
+        py: Python<'_>,
+        socket: i32,
+        ip: Ip,
+        port: u16,
+        datagram: &[u8],
+        ttl: u8,
+    ) -> PyResult<bool> {
+        let path = earthline_core::switch::Path { socket, ip: ip.0, port };
+        if datagram.len() > MAX_DATAGRAM {
+            return Err(PyValueError::new_err("a datagram has at most 65507 bytes"));
+        }
+        Ok(py.detach(|| self.0.transmit(path, datagram, ttl)))
+    }
+
+    fn write_frame(&self, py: Python<'_>, network: u64, frame: &[u8]) -> bool {
+        py.detach(|| self.0.write_frame(network, frame))
+    }
+
+    fn apply(&self, py: Python<'_>, output: &Output) {
+        py.detach(|| self.0.apply(&output.0));
+    }
+
+    fn punt_fd(&self) -> i32 {
+        self.0.punt_fd()
+    }
+
+    fn take_punts(&self, py: Python<'_>, limit: usize) -> PyResult<Vec<Py<Punt>>> {
+        let punts = py.detach(|| self.0.take_punts(limit));
+        punts.into_iter().map(|punt| Py::new(py, Punt(punt))).collect()
+    }
+
+    fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        for (name, value) in self.0.counters() {
+            dict.set_item(name, value)?;
+        }
+        Ok(dict)
+    }
+
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| self.0.close());
+    }
+}
+
+/// Add this class to the module.
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Driver>()
+}

@@ -1,0 +1,47 @@
+"""Answers as the stock API gives them (05, 7.1 and 7.3), and how request bodies are read."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from fastapi import Path as PathParameter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+NetworkId = Annotated[str, PathParameter(pattern="^[0-9a-fA-F]{16}$")]
+Address = Annotated[str, PathParameter(pattern="^[0-9a-fA-F]{10}$")]
+
+
+class StockJson(JSONResponse):
+    """Compact, keys in byte order."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(
+            content, separators=(",", ":"), sort_keys=True, ensure_ascii=False
+        ).encode()
+
+
+def empty(status: int) -> Response:
+    """A status alone: no body, no content type."""
+    return Response(status_code=status)
+
+
+def failure(status: int, description: str) -> Response:
+    """``{"error": 500, "description": "<text>"}``, blanks and all."""
+    body = json.dumps({"error": status, "description": description}, ensure_ascii=False)
+    return Response(body, status, media_type="application/json")
+
+
+async def read_json(request: Request) -> Any:
+    """The body, whatever its content type says; ValueError if it is no JSON."""
+    return json.loads(await request.body())
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """The body if it is a JSON object, else an empty one."""
+    try:
+        body = await read_json(request)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}

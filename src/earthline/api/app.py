@@ -1,0 +1,69 @@
+"""The application: routes of this package and the controller's, behind the gate."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from earthline import __version__
+from earthline.api.answers import StockJson, empty, failure
+from earthline.api.config import config_router
+from earthline.api.controller import controller_router
+from earthline.api.dress import Dress
+from earthline.api.gate import Gate
+from earthline.api.metrics import metrics_router
+from earthline.api.moon import moon_router
+from earthline.api.network import network_router
+from earthline.api.node import node_router
+from earthline.api.planet import planet_router
+from earthline.controller.store import StoreFault
+from earthline.runtime.home import StartFault
+from earthline.runtime.planet import PlanetRefused
+from earthline.runtime.service import Service
+
+
+def create_app(service: Service) -> ASGIApp:
+    """The whole API of one service. Its schema is at ``/earthline/openapi.json``."""
+    app = FastAPI(
+        title="Earthline",
+        version=__version__,
+        openapi_url="/earthline/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        default_response_class=StockJson,
+    )
+    routers = (
+        node_router(service),
+        network_router(service),
+        moon_router(service),
+        config_router(service),
+        metrics_router(service),
+        planet_router(service),
+        controller_router(service.authority, service.core.send),
+    )
+    for router in routers:
+        app.include_router(router)
+    app.add_exception_handler(HTTPException, _no_route)
+    app.add_exception_handler(RequestValidationError, _no_route)
+    app.add_exception_handler(ValueError, _failed)
+    app.add_exception_handler(StoreFault, _failed)
+    app.add_exception_handler(PlanetRefused, _refused)
+    app.add_exception_handler(StartFault, _refused)
+    return Gate(Dress(app), service)
+
+
+async def _no_route(_request: Request, _error: Exception) -> Response:
+    """Unknown paths, unknown methods and IDs of the wrong length are all the same (05, 7.1)."""
+    return empty(404)
+
+
+async def _failed(_request: Request, error: Exception) -> Response:
+    return failure(500, str(error))
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    return failure(400, str(error))

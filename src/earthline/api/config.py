@@ -1,0 +1,28 @@
+"""``/config``: the settings file (05, 7.6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from earthline.api.answers import read_json
+from earthline.runtime.service import Service
+
+
+def config_router(service: Service) -> APIRouter:
+    """Routes below ``/config``."""
+    router = APIRouter()
+
+    @router.get("/config")
+    async def show() -> dict[str, Any]:
+        return service.settings.raw
+
+    @router.post("/config/settings")
+    async def change(request: Request) -> dict[str, Any]:
+        body = await read_json(request)
+        if isinstance(body, dict):
+            service.change_settings(body)
+        return {}
+
+    return router

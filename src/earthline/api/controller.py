@@ -1,0 +1,123 @@
+"""The controller's HTTP interface in its stock shape (04, section 7).
+
+What does not exist, and every path or method that is not listed, is 404 with an empty body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from earthline.api.answers import Address, NetworkId, StockJson, empty
+from earthline.controller.authority import Authority, NoFreeNetwork
+from earthline.controller.coercion import parse_object
+from earthline.runtime.clock import now_ms
+from earthline.wire.address import format_address, format_network, parse_address, parse_network
+
+CarryOut = Callable[..., None]
+"""Takes the authority's commands, one argument each, to the node."""
+
+_API_VERSION = 4
+
+
+def controller_router(authority: Authority, carry_out: CarryOut) -> APIRouter:
+    """Routes below ``/controller`` and ``/unstable/controller``."""
+    router = APIRouter(tags=["controller"])
+    router.add_api_route("/controller", status)
+    _add_networks(router, authority, carry_out)
+    _add_members(router, authority, carry_out)
+    return router
+
+
+async def status() -> Response:
+    """That this node is a controller, in the one layout scripts know (7.1)."""
+    lines = (
+        '\t"controller": true',
+        f'\t"apiVersion": {_API_VERSION}',
+        f'\t"clock": {now_ms()}',
+        '\t"databaseReady": true',
+    )
+    return Response("{\n" + ",\n".join(lines) + "\n}\n", media_type="application/json")
+
+
+def _add_networks(router: APIRouter, authority: Authority, carry_out: CarryOut) -> None:
+    async def post(network: int | None, request: Request) -> Response:
+        try:
+            body = parse_object(await request.body())
+            posted, commands = authority.post_network(network, body, now_ms())
+        except NoFreeNetwork:
+            return empty(503)
+        carry_out(*commands)
+        return _answer(posted)
+
+    @router.get("/controller/network")
+    async def list_networks() -> Response:
+        return _answer([format_network(network) for network in authority.list_networks()])
+
+    @router.get("/unstable/controller/network")
+    async def list_networks_whole() -> Response:
+        return _answer(authority.network_listing())
+
+    @router.post("/controller/network")
+    async def create_network(request: Request) -> Response:
+        return await post(None, request)
+
+    @router.post("/controller/network/{controller}______")
+    async def create_network_of(controller: Address, request: Request) -> Response:
+        if controller.lower() != format_address(authority.address):
+            return empty(400)
+        return await post(None, request)
+
+    @router.post("/controller/network/{network}")
+    async def post_network(network: NetworkId, request: Request) -> Response:
+        return await post(parse_network(network), request)
+
+    @router.get("/controller/network/{network}")
+    async def get_network(network: NetworkId) -> Response:
+        return _answer(authority.get_network(parse_network(network)))
+
+    @router.delete("/controller/network/{network}")
+    async def delete_network(network: NetworkId) -> Response:
+        found, commands = authority.delete_network(parse_network(network), now_ms())
+        carry_out(*commands)
+        return _answer(found)
+
+
+def _add_members(router: APIRouter, authority: Authority, carry_out: CarryOut) -> None:
+    @router.get("/controller/network/{network}/member")
+    async def list_members(network: NetworkId) -> Response:
+        revisions = authority.members(parse_network(network))
+        if revisions is None:
+            return empty(404)
+        return _answer({format_address(member): revisions[member] for member in revisions})
+
+    @router.get("/unstable/controller/network/{network}/member")
+    async def list_members_whole(network: NetworkId) -> Response:
+        return _answer(authority.member_listing(parse_network(network)))
+
+    @router.get("/controller/network/{network}/member/{member}")
+    async def get_member(network: NetworkId, member: Address) -> Response:
+        return _answer(authority.get_member(parse_network(network), parse_address(member)))
+
+    @router.post("/controller/network/{network}/member/{member}")
+    async def post_member(network: NetworkId, member: Address, request: Request) -> Response:
+        ids = parse_network(network), parse_address(member)
+        body = parse_object(await request.body())
+        found, commands = authority.post_member(*ids, body, now_ms())
+        carry_out(*commands)
+        return _answer(found)
+
+    @router.delete("/controller/network/{network}/member/{member}")
+    async def delete_member(network: NetworkId, member: Address) -> Response:
+        ids = parse_network(network), parse_address(member)
+        found, commands = authority.delete_member(*ids, now_ms())
+        carry_out(*commands)
+        return _answer(found)
+
+
+def _answer(value: Any) -> Response:
+    """The value as JSON; None is what was not found."""
+    return empty(404) if value is None else StockJson(value)

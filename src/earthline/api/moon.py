@@ -1,0 +1,87 @@
+"""``/moon``: the moons this node orbits (05, 7.10). IDs have 10 digits in paths, 16 in answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from earthline.api.answers import Address, StockJson, read_object
+from earthline.effects import Deorbit, Orbit
+from earthline.runtime.service import Service
+from earthline.wire.address import parse_address
+from earthline.wire.world import World
+
+
+def moon_object(moon: World) -> dict[str, Any]:
+    """A moon that is held."""
+    return {
+        "id": f"{moon.world_id:016x}",
+        "roots": [
+            {
+                "identity": str(root.identity),
+                "stableEndpoints": [str(endpoint) for endpoint in root.endpoints],
+            }
+            for root in moon.roots
+        ],
+        "signature": moon.signature.hex(),
+        "timestamp": moon.timestamp,
+        "updatesMustBeSignedBy": moon.update_key.hex(),
+        "waiting": False,
+    }
+
+
+def waiting_object(world_id: int) -> dict[str, Any]:
+    """A moon that was asked for and has not come yet."""
+    return {
+        "id": f"{world_id:016x}",
+        "roots": [],
+        "signature": None,
+        "timestamp": 0,
+        "updatesMustBeSignedBy": None,
+        "waiting": True,
+    }
+
+
+def _seed(body: dict[str, Any]) -> int:
+    """The seed's address; 0 if there is none."""
+    try:
+        return parse_address(str(body.get("seed", "")))
+    except ValueError:
+        return 0
+
+
+def moon_router(service: Service) -> APIRouter:
+    """Routes below ``/moon``."""
+    router = APIRouter(prefix="/moon", tags=["moon"])
+
+    def held(world_id: int) -> World | None:
+        return service.node.peers.worlds.moons.get(world_id)
+
+    @router.get("")
+    async def moons() -> list[dict[str, Any]]:
+        return [moon_object(moon) for _, moon in sorted(service.node.peers.worlds.moons.items())]
+
+    @router.get("/{world}")
+    async def moon(world: Address) -> dict[str, Any]:
+        found = held(int(world, 16))
+        return {} if found is None else moon_object(found)
+
+    @router.post("/{world}")
+    async def orbit(world: Address, request: Request) -> dict[str, Any]:
+        world_id, seed = int(world, 16), _seed(await read_object(request))
+        found = held(world_id)
+        if found is not None:
+            return moon_object(found)
+        if seed == 0:
+            return {}
+        service.core.send(Orbit(world_id, seed))
+        return waiting_object(world_id)
+
+    @router.delete("/{world}")
+    async def deorbit(world: Address) -> Response:
+        service.core.send(Deorbit(int(world, 16)))
+        return StockJson({"result": True})
+
+    return router

@@ -1,0 +1,103 @@
+"""``/network``: the networks this node has joined (05, 7.7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from earthline.api.answers import NetworkId, StockJson, read_object
+from earthline.runtime.service import Service
+from earthline.vl2.status import NetworkState
+from earthline.wire.mac import format_mac
+from earthline.wire.network_config import Route
+
+
+def network_object(service: Service, state: NetworkState) -> dict[str, Any]:
+    """A joined network: what its controller gave, and what became of it here."""
+    permissions = service.taps.permissions(state.network)
+    tap = service.taps.tap(state.network)
+    found = {
+        "allowDNS": permissions.dns,
+        "allowDefault": permissions.default,
+        "allowGlobal": permissions.global_,
+        "allowManaged": permissions.managed,
+        "assignedAddresses": [str(address) for address in state.addresses],
+        "bridge": state.is_bridge,
+        "broadcastEnabled": state.broadcast,
+        "dhcp": False,
+        "dns": {
+            "domain": state.dns.domain,
+            "servers": [server.ip_text for server in state.dns.servers],
+        },
+        "id": f"{state.network:016x}",
+        "mac": format_mac(state.mac),
+        "mtu": state.mtu,
+        "multicastSubscriptions": [
+            {"adi": group.adi, "mac": format_mac(group.mac)} for group in state.subscriptions
+        ],
+        "name": state.name,
+        "netconfRevision": state.revision,
+        "nwid": f"{state.network:016x}",
+        "portDeviceName": "" if tap is None else tap.name,
+        "portError": -1 if state.port_error else 0,
+        "routes": [_route_object(route) for route in state.routes],
+        "status": state.status.name,
+        "type": "PUBLIC" if state.public else "PRIVATE",
+    }
+    return found | _login_object(state)
+
+
+def _route_object(route: Route) -> dict[str, Any]:
+    return {
+        "flags": route.flags,
+        "metric": route.metric,
+        "target": str(route.target),
+        "via": None if route.via is None else route.via.ip_text,
+    }
+
+
+def _login_object(state: NetworkState) -> dict[str, Any]:
+    """Only networks with a login have these."""
+    if not state.sign_on.enabled and state.authentication is None:
+        return {}
+    url = state.sign_on.authentication_url
+    if state.authentication is not None:
+        url = state.authentication.url
+    return {
+        "authenticationExpiryTime": state.sign_on.authentication_expires_at,
+        "authenticationURL": url,
+        "ssoEnabled": True,
+    }
+
+
+def network_router(service: Service) -> APIRouter:
+    """Routes below ``/network``."""
+    router = APIRouter(prefix="/network", tags=["network"])
+
+    def find(nwid: str) -> dict[str, Any] | None:
+        wanted = int(nwid, 16)
+        found = (state for state in service.node.networks() if state.network == wanted)
+        return next((network_object(service, state) for state in found), None)
+
+    @router.get("")
+    async def networks() -> list[dict[str, Any]]:
+        states = sorted(service.node.networks(), key=lambda state: state.network)
+        return [network_object(service, state) for state in states]
+
+    @router.get("/{nwid}")
+    async def network(nwid: NetworkId) -> Response:
+        found = find(nwid)
+        return StockJson({}, 404) if found is None else StockJson(found)
+
+    @router.post("/{nwid}")
+    async def join(nwid: NetworkId, request: Request) -> Response:
+        service.join(int(nwid, 16), await read_object(request))
+        return StockJson(find(nwid) or {})
+
+    @router.delete("/{nwid}")
+    async def leave(nwid: NetworkId) -> Response:
+        return StockJson({"result": True} if service.leave(int(nwid, 16)) else {})
+
+    return router

@@ -1,0 +1,140 @@
+"""``/status``, ``/health``, ``/peer`` and ``/bond`` (05, 7.4, 7.5, 7.8 and 7.9)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from earthline import STOCK_VERSION, __version__
+from earthline.api.answers import Address, StockJson
+from earthline.runtime.clock import now_ms
+from earthline.runtime.service import Service
+from earthline.vl1.status import PathReport, PeerState
+
+UNKNOWN_VERSION = (-1, -1, -1)
+
+
+def version_object() -> dict[str, Any]:
+    """The release we are compatible with, as the stock API gives it."""
+    major, minor, revision = (int(part) for part in STOCK_VERSION.split("."))
+    return {
+        "version": STOCK_VERSION,
+        "versionBuild": 0,
+        "versionMajor": major,
+        "versionMinor": minor,
+        "versionRev": revision,
+    }
+
+
+def status_object(service: Service) -> dict[str, Any]:
+    """The node itself; ``earthline`` holds what the stock API does not have."""
+    now = now_ms()
+    status = service.node.status(now)
+    planet = status.planet
+    earth = None if planet is None else planet.earth
+    return version_object() | {
+        "address": f"{status.address:010x}",
+        "clock": now,
+        "config": service.settings.raw | {"settings": _settings_object(service)},
+        "online": status.online,
+        "planetWorldId": 0 if planet is None else planet.world_id,
+        "planetWorldTimestamp": 0 if planet is None else planet.timestamp,
+        "publicIdentity": str(status.identity),
+        "tcpFallbackActive": False,
+        "earthline": {
+            "version": __version__,
+            "root": status.acting_as_upstream,
+            "upstreams": [f"{address:010x}" for address in status.upstreams],
+            "earth": None if earth is None else f"{earth:016x}",
+            "uptime": now - service.started_at,
+            "counters": dict(sorted(service.counters().items())),
+        },
+    }
+
+
+def _settings_object(service: Service) -> dict[str, Any]:
+    """The stored settings, completed; what is in effect is always computed."""
+    stored = service.settings.raw.get("settings")
+    surfaces = service.node.status(now_ms()).surfaces
+    effective = {
+        "allowTcpFallbackRelay": False,
+        "forceTcpRelay": False,
+        "portMappingEnabled": True,
+        "primaryPort": service.ports.primary,
+        "secondaryPort": service.ports.secondary,
+        "softwareUpdate": "disable",
+        "softwareUpdateChannel": "release",
+        "tertiaryPort": 0,
+    }
+    computed = {
+        "homeDir": str(service.home.path),
+        "listeningOn": [str(address) for address in service.listening_on],
+        "surfaceAddresses": [str(address) for address in surfaces],
+    }
+    return effective | (stored if isinstance(stored, dict) else {}) | computed
+
+
+def peer_object(peer: PeerState) -> dict[str, Any]:
+    """A peer and its path slots."""
+    major, minor, revision = peer.version or UNKNOWN_VERSION
+    return {
+        "address": f"{peer.address:010x}",
+        "isBonded": False,
+        "latency": peer.latency,
+        "paths": [_path_object(path) for path in peer.paths if not path.expired],
+        "role": peer.role.value,
+        "tunneled": False,
+        "version": f"{major}.{minor}.{revision}",
+        "versionMajor": major,
+        "versionMinor": minor,
+        "versionRev": revision,
+    }
+
+
+def _path_object(path: PathReport) -> dict[str, Any]:
+    return {
+        "active": True,
+        "address": str(path.address),
+        "expired": False,
+        "lastReceive": path.last_receive,
+        "lastSend": path.last_send,
+        "localPort": 0,
+        "localSocket": path.socket,
+        "preferred": path.preferred,
+        "trustedPathId": path.trusted_path_id,
+    }
+
+
+def node_router(service: Service) -> APIRouter:
+    """Routes about the node and its peers."""
+    router = APIRouter(tags=["node"])
+
+    @router.get("/status")
+    async def status() -> dict[str, Any]:
+        return status_object(service)
+
+    @router.get("/health")
+    async def health() -> dict[str, Any]:
+        return version_object() | {"clock": now_ms(), "online": service.node.online}
+
+    @router.get("/peer")
+    async def peers() -> list[dict[str, Any]]:
+        return [peer_object(peer) for peer in service.node.peer_states(now_ms())]
+
+    @router.get("/peer/{address}")
+    async def peer(address: Address) -> dict[str, Any]:
+        wanted = int(address, 16)
+        found = (p for p in service.node.peer_states(now_ms()) if p.address == wanted)
+        return next((peer_object(peer) for peer in found), {})
+
+    @router.get("/bond/show/{address}")
+    async def bond(address: Address) -> Response:  # noqa: ARG001 - no peer is bonded
+        return StockJson({}, 400)
+
+    @router.post("/bond/rotate/{address}")
+    async def rotate(address: Address) -> Response:  # noqa: ARG001
+        return StockJson({}, 400)
+
+    return router

@@ -1,0 +1,48 @@
+"""The whole service in one call: the loop, the node, the API, and the signals that end it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+
+from earthline.api.server import bind_api, serve_api
+from earthline.controller.store import StoreFault
+from earthline.runtime.home import Home, StartFault
+from earthline.runtime.logs import configure_logs
+from earthline.runtime.service import Options, Service
+from earthline.runtime.settings import SettingsFile
+from earthline.runtime.sockets import choose_ports
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+IGNORED_SIGNALS = (signal.SIGHUP, signal.SIGPIPE, signal.SIGIO, signal.SIGUSR1, signal.SIGUSR2)
+
+
+def run(home: Home, port: int, *, join_earth: bool) -> None:
+    """Run on a claimed home until a signal ends it. `StartFault` if it cannot start."""
+    configure_logs()
+    settings = SettingsFile(home.settings_file)
+    settings.load()
+    home.load_planet()
+    home.fix_modes()
+    ports = choose_ports(settings.parsed, port)
+    listeners = bind_api(settings.parsed, ports.primary)
+    try:
+        home.write_pid()
+        service = Service(home, settings, ports, Options(join_earth=join_earth))
+        asyncio.run(_serve(service, listeners))
+    except StoreFault as fault:
+        raise StartFault(str(fault)) from None
+    finally:
+        for listener in listeners:
+            listener.close()
+
+
+async def _serve(service: Service, listeners: list[socket.socket]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, service.stopping.set)
+    for number in IGNORED_SIGNALS:
+        loop.add_signal_handler(number, lambda: None)
+    async with service:
+        await serve_api(service, listeners)

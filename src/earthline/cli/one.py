@@ -1,0 +1,165 @@
+"""``earthline-one``: the daemon, with the stock daemon's options (05, section 4)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from earthline import STOCK_VERSION
+from earthline.cli.client import default_home
+
+USAGE = """\
+Earthline, compatible with ZeroTier One {version}
+Usage: {program} [-switches] [home folder]
+
+Available switches:
+  -h                - Display this help
+  -v                - Show version
+  -U                - Skip the check for root
+  -p<port>          - Port for UDP and the local API (default: 9993, 0 to randomize)
+  -d                - Fork and run as a daemon
+  --no-earth        - Never join the planet's Earth
+  -i ...            - Identity tool with the remaining arguments
+  -q ...            - Command line client with the remaining arguments
+"""
+DEFAULT_PORT = 9993
+
+
+class Finish(Exception):
+    """End the program: exit status, and what to print on standard output."""
+
+    def __init__(self, status: int, out: str = "") -> None:
+        super().__init__(status)
+        self.status = status
+        self.out = out
+
+
+@dataclass(slots=True)
+class Arguments:
+    """The command line, parsed."""
+
+    program: str
+    home: Path = field(default_factory=default_home)
+    port: int = DEFAULT_PORT
+    fork: bool = False
+    skip_root_check: bool = False
+    join_earth: bool = True
+
+    @property
+    def usage(self) -> str:
+        return USAGE.format(program=self.program, version=STOCK_VERSION)
+
+
+def parse_arguments(argv: list[str]) -> Arguments:
+    """Raises `Finish` where there is nothing to run. A port may be glued to -p, or follow it."""
+    arguments = Arguments(Path(argv[0]).name)
+    homes: list[str] = []
+    rest = argv[1:]
+    while rest:
+        argument = rest.pop(0)
+        if argument == "--no-earth":
+            arguments.join_earth = False
+        elif not argument.startswith("-"):
+            homes.append(argument)
+        elif argument.startswith("-p"):
+            value = argument[2:]
+            if not value and rest and rest[0].isdigit():
+                value = rest.pop(0)
+            arguments.port = _port(arguments, value)
+        else:
+            _switch(arguments, argument)
+    if len(homes) > 1:
+        raise Finish(0, arguments.usage)
+    if homes:
+        arguments.home = Path(homes[0])
+    return arguments
+
+
+def _port(arguments: Arguments, value: str) -> int:
+    """A number, where anything else counts as 0."""
+    port = int(value) if value.isascii() and value.isdigit() else 0
+    if port > 0xFFFF:
+        raise Finish(1, arguments.usage)
+    return port
+
+
+def _switch(arguments: Arguments, argument: str) -> None:
+    match argument:
+        case "-U":
+            arguments.skip_root_check = True
+        case "-d":
+            arguments.fork = True
+        case "-v":
+            raise Finish(0, f"{STOCK_VERSION}\n")
+        case _:
+            raise Finish(0, arguments.usage)
+
+
+def serve(
+    program: str,
+    home: Path,
+    port: int,
+    *,
+    join_earth: bool = True,
+    fork: Callable[[], None] = lambda: None,
+) -> int:
+    """Run the service on a home folder until it is told to stop; the exit status.
+
+    ``fork`` is called once the home is ours and before anything runs.
+    """
+    from earthline.api.run import run  # noqa: PLC0415 - heavy, and no part of help or version
+    from earthline.runtime.home import Home, StartFault  # noqa: PLC0415
+
+    held = Home(home.absolute())
+    try:
+        held.claim()
+        fork()
+        run(held, port, join_earth=join_earth)
+    except StartFault as fault:
+        print(f"{program}: fatal error: {fault}", file=sys.stderr)
+        return 1
+    finally:
+        held.release()
+    return 0
+
+
+def _fork() -> None:
+    """The parent ends well; the child goes on."""
+    if os.fork() > 0:
+        os._exit(0)
+
+
+def main() -> None:
+    """Console script ``earthline-one``."""
+    if len(sys.argv) > 1 and sys.argv[1] in {"-i", "-q"}:
+        _other_program()
+        return
+    try:
+        arguments = parse_arguments(sys.argv)
+    except Finish as outcome:
+        sys.stdout.write(outcome.out)
+        sys.exit(outcome.status)
+    if os.geteuid() != 0 and not arguments.skip_root_check:
+        print(f"{arguments.program}: must be run as root (uid 0)", file=sys.stderr)
+        sys.exit(1)
+    sys.exit(
+        serve(
+            arguments.program,
+            arguments.home,
+            arguments.port,
+            join_earth=arguments.join_earth,
+            fork=_fork if arguments.fork else lambda: None,
+        )
+    )
+
+
+def _other_program() -> None:
+    """``-i`` and ``-q``: the remaining arguments belong to one of the other programs."""
+    from earthline.cli.idtool import main as idtool  # noqa: PLC0415
+    from earthline.cli.stock import main as client  # noqa: PLC0415
+
+    letter = sys.argv.pop(1)
+    (idtool if letter == "-i" else client)()

@@ -1,0 +1,238 @@
+"""The controller's facade: requests of members in, commands for the node out (04).
+
+It does no I/O of its own: time and entropy are handed in, records go through a `Store`. Every
+change returns the commands that tell the members concerned; the host gives them to the node.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable
+
+from earthline.controller import member_object, network_object
+from earthline.controller.activity import Activity
+from earthline.controller.coercion import JsonObject, as_int
+from earthline.controller.issue_clock import IssueClock
+from earthline.controller.records import Records
+from earthline.controller.request import Command, Requests
+from earthline.controller.revocation import MAX_REVOKED_AT_ONCE, revocation_payload
+from earthline.controller.store import Store, StoreFault
+from earthline.effects import RequestConfig, SendConfigError, SendCredentials
+from earthline.wire.address import controller_of
+from earthline.wire.identity import SecretIdentity
+from earthline.wire.packet import ErrorCode
+
+PUSHES_AT_ONCE = 32
+"""Configurations built in one go; the rest follow by `Authority.handle_timeout`, at once again."""
+
+_NUMBER_MASK = 0xFFFFFF
+_MAX_DRAWS = 100_000
+
+
+class NoFreeNetwork(Exception):
+    """Every network ID drawn was in use."""
+
+
+class Authority:
+    """Networks and members of one controller, and what it tells them.
+
+    Objects are JSON objects in the stock shape (04, 4 and 5). What does not exist is None. Posting
+    raises `coercion.UnfitObject` for what cannot be converted, anything `store.StoreFault` for a
+    store that fails, except `handle_request` and `handle_timeout`, which never raise.
+    """
+
+    def __init__(
+        self, identity: SecretIdentity, store: Store, entropy: Callable[[int], bytes]
+    ) -> None:
+        """``entropy``: so many random bytes."""
+        self._identity = identity
+        self._store = store
+        self._entropy = entropy
+        self._records = Records(store)
+        self._clock = IssueClock(store)
+        self._activity = Activity()
+        self._requests = Requests(identity, store, self._clock, self._activity, entropy)
+        self._due: OrderedDict[tuple[int, int], None] = OrderedDict()
+        self._due_at = 0
+
+    @property
+    def address(self) -> int:
+        """The controller's own: the upper 40 bits of the networks it serves."""
+        return self._identity.address
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What became of requests, by name."""
+        return dict(self._requests.counters)
+
+    # --- what the node asks -----------------------------------------------------------------------
+
+    def handle_request(self, request: RequestConfig, now: int) -> list[Command]:
+        """Answer a member, or drop its request."""
+        try:
+            return self._requests.answer(request, now)
+        except (StoreFault, ValueError):  # it fails, or it holds what is not ours
+            self._requests.counters["store_faults"] += 1
+            code = ErrorCode.OBJECT_NOT_FOUND
+            return [SendConfigError(request.network, request.member, request.packet_id, code)]
+
+    def next_timeout(self) -> int | None:
+        """When `handle_timeout` wants to be called (ms), if at all."""
+        if self._due:
+            return self._due_at
+        return self._requests.expiry.next_check()
+
+    def handle_timeout(self, now: int) -> list[Command]:
+        """Go on pushing what is due; revoke members whose sign-on has expired."""
+        try:
+            return self._push_some(now) + self._revoke_expired(now)
+        except (StoreFault, ValueError):
+            self._requests.counters["store_faults"] += 1
+            return []
+
+    # --- networks ---------------------------------------------------------------------------------
+
+    def list_networks(self) -> list[int]:
+        """IDs, ascending."""
+        return self._store.network_ids()
+
+    def get_network(self, network: int) -> JsonObject | None:
+        return self._records.network(network)
+
+    def network_listing(self) -> JsonObject:
+        """Every network with its member counts, in the unstable shape (7.4)."""
+        data = []
+        for summary in self._store.summaries():
+            meta = {
+                "authorizedMemberCount": summary.authorised,
+                "totalMemberCount": summary.members,
+            }
+            data.append({**json.loads(summary.text), "meta": meta})
+        return {"data": data, "meta": {"networkCount": len(data)}}
+
+    def post_network(
+        self, network: int | None, body: JsonObject, now: int
+    ) -> tuple[JsonObject, list[Command]]:
+        """Create or change a network; None draws a free ID (raises `NoFreeNetwork`)."""
+        if network is None:
+            network = self._draw_network()
+        stored = self._records.network(network)
+        changed = network_object.complete(stored or {}, network, now)
+        network_object.apply_post(changed, body)
+        if not self._records.save_network(network, changed, stored):
+            return changed, []
+        for member in self._activity.online(network, now):
+            self._due[network, member] = None
+        return changed, self._push_some(now)
+
+    def delete_network(self, network: int, now: int) -> tuple[JsonObject | None, list[Command]]:
+        """Delete a network with its members, and revoke those that are online (7.5).
+
+        The certificates of the others run out of agreement by themselves.
+        """
+        found = self._records.network(network)
+        if found is None:
+            return None, []
+        targets = self._online_members(network, now)
+        self._store.delete_network(network)
+        return found, self._revoke(network, targets, now)
+
+    # --- members ----------------------------------------------------------------------------------
+
+    def members(self, network: int) -> dict[int, int] | None:
+        """Address to revision, in order of address."""
+        if self._store.read_network(network) is None:
+            return None
+        return self._store.revisions(network)
+
+    def get_member(self, network: int, address: int) -> JsonObject | None:
+        return self._records.member(network, address)
+
+    def member_listing(self, network: int) -> JsonObject | None:
+        """Every member of a network, in the unstable shape (7.4)."""
+        if self._store.read_network(network) is None:
+            return None
+        data = self._records.members(network)
+        authorised = sum(map(member_object.is_authorised, data))
+        return {"data": data, "meta": {"authorizedCount": authorised, "totalCount": len(data)}}
+
+    def post_member(
+        self, network: int, address: int, body: JsonObject, now: int
+    ) -> tuple[JsonObject | None, list[Command]]:
+        """Create or change a member. One that asked lately is sent its configuration at once."""
+        if self._store.read_network(network) is None:
+            return None, []
+        stored = self._records.member(network, address)
+        changed = member_object.complete(stored or {}, network, address, now)
+        member_object.apply_post(changed, body, now)
+        if not self._records.save_member(network, address, changed, stored):
+            return changed, []
+        commands = self._revoke_if_put_out(network, address, stored, changed, now)
+        return changed, commands + self._requests.repeat(network, address, now)
+
+    def delete_member(
+        self, network: int, address: int, now: int
+    ) -> tuple[JsonObject | None, list[Command]]:
+        """Delete a member's record; it may ask again, and gets a fresh one then."""
+        found = self._records.member(network, address)
+        if found is None:
+            return None, []
+        self._store.delete_member(network, address)
+        return found, self._revoke_if_put_out(network, address, found, {}, now)
+
+    # --- pushes -----------------------------------------------------------------------------------
+
+    def _push_some(self, now: int) -> list[Command]:
+        commands: list[Command] = []
+        for _ in range(min(PUSHES_AT_ONCE, len(self._due))):
+            (network, member), _ = self._due.popitem(last=False)
+            commands += self._requests.repeat(network, member, now)
+        self._due_at = now
+        return commands
+
+    def _revoke_if_put_out(
+        self, network: int, address: int, before: JsonObject | None, after: JsonObject, now: int
+    ) -> list[Command]:
+        was_in = before is not None and member_object.is_authorised(before)
+        if not was_in or member_object.is_authorised(after):
+            return []
+        return self._revoke(network, [address], now)
+
+    def _online_members(self, network: int, now: int) -> list[int]:
+        """Authorised members that are online, as many as one packet can revoke."""
+        found: list[int] = []
+        for address in self._activity.online(network, now):
+            member = self._records.member(network, address)
+            if member is not None and member_object.is_authorised(member):
+                found.append(address)
+            if len(found) == MAX_REVOKED_AT_ONCE:
+                break
+        return found
+
+    def _revoke(self, network: int, targets: list[int], now: int) -> list[Command]:
+        """Tell every online member, the targets included (10.3)."""
+        online = self._activity.online(network, now)
+        if not targets or controller_of(network) != self._identity.address:
+            return []
+        threshold = self._clock.revoke(network, now)
+        if not online:
+            return []
+        payload = revocation_payload(self._identity, network, targets, threshold, self._entropy)
+        return [SendCredentials(member, payload) for member in online]
+
+    def _revoke_expired(self, now: int) -> list[Command]:
+        commands: list[Command] = []
+        for network, address in self._requests.expiry.expired(now):
+            member = self._records.member(network, address)
+            if member is not None and as_int(member.get("authenticationExpiryTime"), 0) <= now:
+                commands += self._revoke(network, [address], now)
+        return commands
+
+    def _draw_network(self) -> int:
+        for _ in range(_MAX_DRAWS):
+            number = int.from_bytes(self._entropy(3), "big") & _NUMBER_MASK or 0x000001
+            network = self._identity.address << 24 | number
+            if self._store.read_network(network) is None:
+                return network
+        raise NoFreeNetwork(f"no free network ID after {_MAX_DRAWS} draws")

@@ -1,0 +1,98 @@
+"""Reading and saving networks and members: revisions, and what is searched by (04, section 6)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+
+from earthline.controller.coercion import (
+    JsonObject,
+    as_array,
+    as_bool,
+    as_int,
+    read_address,
+    render,
+)
+from earthline.controller.member_object import is_authorised
+from earthline.controller.store import MemberRecord, Store
+
+_PAGE = 256
+
+
+class Records:
+    """The objects of a store, with their revisions kept."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def network(self, network: int) -> JsonObject | None:
+        """The stored object; a fresh copy every time."""
+        return _load(self._store.read_network(network))
+
+    def member(self, network: int, address: int) -> JsonObject | None:
+        """The stored object; a fresh copy every time."""
+        return _load(self._store.read_member(network, address))
+
+    def members(self, network: int) -> list[JsonObject]:
+        """All members, in order of address."""
+        found: list[JsonObject] = []
+        after = -1
+        while page := self._store.member_page(network, after, _PAGE):
+            found.extend(json.loads(text) for _, text in page)
+            after = page[-1][0]
+        return found
+
+    def save_network(self, network: int, changed: JsonObject, stored: JsonObject | None) -> bool:
+        """Save under the next revision, if anything but the revision changed; whether it did."""
+        if not _revise(changed, stored):
+            return False
+        self._store.write_network(network, render(changed))
+        return True
+
+    def save_member(
+        self,
+        network: int,
+        address: int,
+        changed: JsonObject,
+        stored: JsonObject | None,
+        picked: Collection[bytes] = (),
+    ) -> bool:
+        """The same for a member; ``picked`` are IPs it was given from a pool just now.
+
+        Raises `store.AddressTaken`.
+        """
+        if not _revise(changed, stored):
+            return False
+        self._store.write_member(network, _record(address, changed), picked)
+        return True
+
+
+def _load(text: str | None) -> JsonObject | None:
+    if text is None:
+        return None
+    found: JsonObject = json.loads(text)
+    return found
+
+
+def _revise(changed: JsonObject, stored: JsonObject | None) -> bool:
+    if stored is not None and _unrevised(changed) == _unrevised(stored):
+        changed["revision"] = stored["revision"]
+        return False
+    changed["revision"] = (as_int(stored.get("revision"), 0) if stored is not None else 0) + 1
+    return True
+
+
+def _unrevised(value: JsonObject) -> str:
+    return render({key: field for key, field in value.items() if key != "revision"})
+
+
+def _record(address: int, member: JsonObject) -> MemberRecord:
+    read = (read_address(text) for text in as_array(member.get("ipAssignments")) or ())
+    return MemberRecord(
+        address=address,
+        text=render(member),
+        revision=member["revision"],
+        authorised=is_authorised(member),
+        active_bridge=as_bool(member.get("activeBridge"), False),
+        assigned=tuple(ip.ip for ip in read if ip is not None),
+    )

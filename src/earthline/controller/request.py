@@ -1,0 +1,244 @@
+"""Answering configuration requests (04, section 8).
+
+A request goes through the steps of the specification in their order; numbers in comments are its
+items. Nothing is stored before the requester was identified, and what a stranger can make the
+controller store or remember is bounded.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from earthline.controller import member_object
+from earthline.controller.activity import Activity, Requester
+from earthline.controller.build_config import Issue, build_config
+from earthline.controller.coercion import JsonObject, as_bool, as_int
+from earthline.controller.expiry import ExpiryList
+from earthline.controller.issue_clock import IssueClock
+from earthline.controller.records import Records
+from earthline.controller.store import AddressTaken, Store
+from earthline.controller.terms import NetworkTerms, read_terms
+from earthline.effects import RequestConfig, SendConfig, SendConfigError, SendCredentials
+from earthline.wire.address import controller_of
+from earthline.wire.dictionary import Dictionary
+from earthline.wire.identity import Identity, SecretIdentity
+from earthline.wire.metadata import MAX_METADATA, RequestMetadata
+from earthline.wire.network_config import MAX_SPECIALISTS
+from earthline.wire.packet import ErrorCode
+from earthline.wire.reader import Malformed, Reader
+
+Command: TypeAlias = SendConfig | SendConfigError | SendCredentials
+"""What the controller has the node send."""
+
+PUSH = 0
+"""Packet ID of a request that the controller repeats by itself."""
+
+MAX_WAITING = 16_384
+"""Members of a network that wait to be authorised; further strangers are not recorded."""
+
+_MAX_STRANGERS = 4096
+"""Requests for networks that do not exist, remembered for the rate limit."""
+
+_TOKEN = "token:"  # noqa: S105  (how a join token is announced, not one)
+
+
+@dataclass(slots=True)
+class _Case:
+    """One request on its way through the steps."""
+
+    network: int
+    terms: NetworkTerms
+    identity: Identity
+    metadata: RequestMetadata
+    in_re: int
+    now: int
+    stored: JsonObject | None
+    member: JsonObject
+
+    @property
+    def address(self) -> int:
+        return self.identity.address
+
+
+class Requests:
+    """Decides on requests, builds what is granted, and keeps the record of who asked."""
+
+    def __init__(
+        self,
+        controller: SecretIdentity,
+        store: Store,
+        clock: IssueClock,
+        activity: Activity,
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self._controller = controller
+        self._store = store
+        self._records = Records(store)
+        self._clock = clock
+        self._activity = activity
+        self._strangers = Activity(_MAX_STRANGERS)
+        self._entropy = entropy
+        self.expiry = ExpiryList()
+        self.counters: Counter[str] = Counter()
+
+    def answer(self, request: RequestConfig, now: int) -> list[Command]:
+        """The answer to a member's request, if it gets one."""
+        if controller_of(request.network) != self._controller.address:  # 1
+            return self._dropped("foreign_network")
+        requester = _read_requester(request)
+        if requester is None:
+            return self._dropped("malformed_request")
+        key = (request.network, request.member)
+        if self._activity.too_soon(*key, now) or self._strangers.too_soon(*key, now):  # 2
+            return self._dropped("too_soon")
+        text = self._store.read_network(request.network)
+        seen = self._strangers if text is None else self._activity
+        seen.note(*key, requester, now)  # 3
+        return self._decide(request.network, text, requester, request.packet_id, now)
+
+    def repeat(self, network: int, member: int, now: int) -> list[Command]:
+        """Push its configuration to a member that is online (section 10)."""
+        requester = self._activity.requester(network, member, now)
+        if requester is None:
+            return []
+        return self._decide(network, self._store.read_network(network), requester, PUSH, now)
+
+    def _decide(
+        self, network: int, text: str | None, requester: Requester, in_re: int, now: int
+    ) -> list[Command]:
+        address = requester.identity.address
+        if text is None:  # 4
+            return self._refuse(network, address, in_re, ErrorCode.OBJECT_NOT_FOUND)
+        stored = self._records.member(network, address)
+        case = _Case(
+            network=network,
+            terms=read_terms(text),
+            identity=requester.identity,
+            metadata=RequestMetadata.parse(requester.metadata),
+            in_re=in_re,
+            now=now,
+            stored=stored,
+            member=member_object.complete(stored or {}, network, address, now),
+        )
+        if case.member.setdefault("identity", str(case.identity)) != str(case.identity):  # 5
+            self.counters["identity_mismatch"] += 1
+            return self._refuse(network, address, in_re, ErrorCode.NETWORK_ACCESS_DENIED)
+        return self._judge(case)
+
+    def _judge(self, case: _Case) -> list[Command]:
+        authorised = _authorise(case)  # 7
+        if _needs_sign_on(case):  # 8
+            self._save_waiting(case)
+            return self._refuse_unsigned(case)
+        if not authorised:  # 9
+            self._save_waiting(case)
+            return self._refuse(
+                case.network, case.address, case.in_re, ErrorCode.NETWORK_ACCESS_DENIED
+            )
+        if case.in_re != PUSH:  # 10
+            _note_version(case)
+            self._note_expiry(case)
+        return self._grant(case)
+
+    def _grant(self, case: _Case) -> list[Command]:
+        """Build, save, send (11 to 13); once more if a picked address was taken meanwhile."""
+        issue = Issue(
+            controller=self._controller,
+            network=case.network,
+            terms=case.terms,
+            to=case.identity,
+            at=self._clock.stamp(case.network, case.now),
+            knows_rules=case.metadata.rules_engine != 0,
+            new_member=case.stored is None,
+        )
+        while True:
+            member = dict(case.member)
+            config, picked = build_config(
+                issue,
+                member,
+                bridges=self._store.active_bridges(case.network, MAX_SPECIALISTS),
+                taken=lambda ips: self._store.taken(case.network, ips, case.address),
+                entropy=self._entropy,
+            )
+            try:
+                self._records.save_member(case.network, case.address, member, case.stored, picked)
+            except AddressTaken:
+                continue
+            self.counters["granted"] += 1
+            return [SendConfig(case.network, case.address, config.emit(), case.in_re)]
+
+    def _save_waiting(self, case: _Case) -> None:
+        if case.stored is None:
+            waiting = self._store.count_waiting(case.network, MAX_WAITING)
+            if waiting >= MAX_WAITING:
+                self.counters["too_many_waiting"] += 1
+                return
+        self._records.save_member(case.network, case.address, case.member, case.stored)
+
+    def _refuse(self, network: int, member: int, in_re: int, code: ErrorCode) -> list[Command]:
+        self.counters[f"refused_{code.name.lower()}"] += 1
+        return [] if in_re == PUSH else [SendConfigError(network, member, in_re, code)]
+
+    def _refuse_unsigned(self, case: _Case) -> list[Command]:
+        """Authentication required, with the data of flow version 0: nobody to sign on with (11)."""
+        code = ErrorCode.NETWORK_AUTHENTICATION_REQUIRED
+        refusals = self._refuse(case.network, case.address, case.in_re, code)
+        if not refusals:
+            return []
+        data = Dictionary()
+        data.set_int("aV", 0)
+        data.set_text("aU", "")
+        return [SendConfigError(case.network, case.address, case.in_re, code, data.emit())]
+
+    def _note_expiry(self, case: _Case) -> None:
+        expires_at = as_int(case.member.get("authenticationExpiryTime"), 0)
+        if case.terms.sso and expires_at > 0:
+            self.expiry.note(case.network, case.address, expires_at)
+
+    def _dropped(self, reason: str) -> list[Command]:
+        self.counters[f"dropped_{reason}"] += 1
+        return []
+
+
+def _read_requester(request: RequestConfig) -> Requester | None:
+    try:
+        identity = Identity.read(Reader(request.identity))
+    except Malformed:
+        return None
+    if identity.address != request.member:
+        return None
+    return Requester(identity, request.metadata[:MAX_METADATA])
+
+
+def _authorise(case: _Case) -> bool:
+    """Whether the member is in, and why; a first admission is written into its record."""
+    member = case.member
+    if member_object.is_authorised(member):
+        return True
+    if not case.terms.private:
+        member_object.admit(member, "public", None, case.now)
+        return True
+    token = case.metadata.token.removeprefix(_TOKEN)
+    if case.metadata.token.startswith(_TOKEN) and token in case.terms.tokens:
+        expires_at = case.terms.tokens[token]
+        if expires_at == 0 or expires_at > case.now:
+            member_object.admit(member, "token", token, case.now)
+            return True
+    return False
+
+
+def _needs_sign_on(case: _Case) -> bool:
+    if not case.terms.sso or as_bool(case.member.get("ssoExempt"), False):
+        return False
+    return as_int(case.member.get("authenticationExpiryTime"), 0) <= case.now
+
+
+def _note_version(case: _Case) -> None:
+    metadata = case.metadata
+    case.member["vMajor"] = metadata.major
+    case.member["vMinor"] = metadata.minor
+    case.member["vRev"] = metadata.revision
+    case.member["vProto"] = metadata.protocol

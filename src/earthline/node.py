@@ -1,0 +1,142 @@
+"""The node: peer engine and Ethernet engine behind five verbs.
+
+    receive(event, now)      what the switch punted, or the host learned
+    send(command, now)       what the host asks for
+    next_timeout()           when to be woken
+    handle_timeout(now)
+    poll()                   commands for the host, to be carried out in order
+
+The node holds no rule of the protocol itself. What a peer sent never raises out of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from earthline import effects
+from earthline.effects import Command, Event, HostCommand
+from earthline.vl1.contact import SOFTWARE_VERSION
+from earthline.vl1.engine import PeerEngine
+from earthline.vl1.status import NodeStatus, PeerState
+from earthline.vl2.configuration import STORED
+from earthline.vl2.ethernet import EthernetEngine
+from earthline.vl2.status import NetworkState
+from earthline.wire.identity import Identity, SecretIdentity
+from earthline.wire.metadata import RequestMetadata
+from earthline.wire.world import World
+
+_BELOW = (
+    effects.HelloReceived,
+    effects.UnknownSource,
+    effects.PacketReceived,
+    effects.PathSeen,
+    effects.PairRelayed,
+    effects.Activity,
+    effects.SocketsChanged,
+)
+"""Events of the peer engine; so are state objects, but for those of networks."""
+
+
+class Node:
+    """One node. ``entropy(n)`` gives n random bytes; controllers are told the ``platform``."""
+
+    def __init__(
+        self,
+        identity: SecretIdentity,
+        entropy: Callable[[int], bytes],
+        now: int,
+        *,
+        platform: str = "linux/x86_64",
+    ) -> None:
+        self._identity = identity
+        self._commands: list[Command] = []
+        metadata = RequestMetadata(*SOFTWARE_VERSION, platform).emit()
+        self.peers = PeerEngine(identity, entropy, self._emit)
+        self.ethernet = EthernetEngine(
+            identity, self.peers, self._emit, entropy, metadata=metadata, now=now
+        )
+        self.peers.extra_contacts = self.ethernet.contacts
+        self.peers.assigned_networks = self.ethernet.assigned
+
+    # The five verbs
+
+    def receive(self, event: Event, now: int) -> None:
+        """Take an event of the switch or of the host."""
+        if isinstance(event, _BELOW) or _is_peer_state(event):
+            self.peers.receive(event, now)
+        else:
+            self.ethernet.receive(event, now)
+        self.ethernet.settle(now)
+
+    def send(self, command: HostCommand, now: int) -> None:
+        """Take a command of the host; a malformed world raises ValueError."""
+        match command:
+            case effects.Orbit():
+                self.peers.orbit(command.world_id, command.seed, now)
+            case effects.Deorbit():
+                self.peers.deorbit(command.world_id, now)
+            case effects.TakeWorld():
+                self.peers.take_world(World.parse(command.world), now)
+            case _:
+                self.ethernet.send(command, now)
+        self.ethernet.settle(now)
+
+    def next_timeout(self) -> int:
+        """When `handle_timeout` wants to be called, ms; not later than this."""
+        return min(self.peers.next_timeout(), self.ethernet.next_timeout())
+
+    def handle_timeout(self, now: int) -> None:
+        """Do all that is due."""
+        self.peers.handle_timeout(now)
+        self.ethernet.handle_timeout(now)
+        self.ethernet.settle(now)
+
+    def poll(self) -> list[Command]:
+        """The commands since the last call."""
+        commands, self._commands = self._commands, []
+        return commands
+
+    # What the host shows
+
+    @property
+    def address(self) -> int:
+        return self._identity.address
+
+    @property
+    def identity(self) -> Identity:
+        """Our public identity."""
+        return self._identity.public
+
+    @property
+    def online(self) -> bool:
+        """Whether a root was heard lately, or we are one."""
+        return self.peers.online
+
+    @property
+    def counters(self) -> Counter[str]:
+        """Drops and events of the engines by reason; the switch has its own."""
+        return self.peers.counters
+
+    def networks(self) -> list[NetworkState]:
+        """The joined networks."""
+        return self.ethernet.networks()
+
+    def peer_states(self, now: int) -> tuple[PeerState, ...]:
+        """The known peers."""
+        return self.peers.peer_states(now)
+
+    def status(self, now: int) -> NodeStatus:
+        """The node itself: worlds, surface, online."""
+        return self.peers.status(now)
+
+    def save(self) -> None:
+        """Have every changed state object stored, as before a stop."""
+        self.peers.save()
+
+    def _emit(self, command: Command) -> None:
+        self._commands.append(command)
+
+
+def _is_peer_state(event: Event) -> bool:
+    return isinstance(event, effects.StateLoaded) and event.kind != STORED

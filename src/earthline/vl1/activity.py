@@ -1,0 +1,81 @@
+"""Traces of the packets that passed in the switch without coming up (02, 4.8 and 6.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from earthline.effects import Activity, Path, SessionActivity
+from earthline.vl1.path import PathTable
+from earthline.vl1.peer import Peer
+from earthline.vl1.push import PushSender
+from earthline.vl1.routes import Routes
+from earthline.vl1.topology import Topology
+
+
+class ActivityLog:
+    """Applies the switch's reports to peers, slots and paths, and pushes where that is due."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        paths: PathTable,
+        routes: Routes,
+        push: PushSender,
+        changed: Callable[[Peer, int], None],
+    ) -> None:
+        self._topology = topology
+        self._paths = paths
+        self._routes = routes
+        self._push = push
+        self._changed = changed
+
+    def apply(self, activity: Activity, now: int) -> None:
+        """Take one report."""
+        for path, in_at, out_at in activity.paths:
+            self._apply_path(path, in_at, out_at)
+        for address, path, received_at in activity.slots:
+            self._apply_slot(address, path, received_at, now)
+        for session in activity.sessions:
+            peer = self._topology.peer(session.address)
+            if peer is not None:
+                self._apply_session(peer, session, now)
+
+    def _apply_path(self, key: Path, in_at: int, out_at: int) -> None:
+        # Datagrams are counted before they are authenticated, so they make no path.
+        path = self._paths.find(key)
+        if path is not None:
+            path.last_in = max(path.last_in, in_at)
+            path.last_out = max(path.last_out, out_at)
+
+    def _apply_slot(self, address: int, path: Path, received_at: int, now: int) -> None:
+        peer = self._topology.peer(address)
+        slot = None if peer is None else peer.slot_of(path)
+        if peer is None or slot is None:
+            return
+        revived = slot.expired(now)
+        slot.refresh(received_at)
+        if revived and not slot.expired(now):
+            self._changed(peer, now)
+
+    def _apply_session(self, peer: Peer, session: SessionActivity, now: int) -> None:
+        relayed = session.relayed_received_at > peer.last_relayed_receive
+        direct = session.received_at > max(session.relayed_received_at, peer.last_receive)
+        peer.last_receive = max(peer.last_receive, session.received_at)
+        peer.last_relayed_receive = max(peer.last_relayed_receive, session.relayed_received_at)
+        peer.nontrivial_at = max(peer.nontrivial_at, session.frame_received_at)
+        peer.trusted_at = max(peer.trusted_at, session.trusted_at)
+        peer.last_sent = max(peer.last_sent, session.sent_at)
+        if relayed:
+            self._push_relayed(peer, now)
+        elif direct:
+            self._push_direct(peer, now)
+
+    def _push_relayed(self, peer: Peer, now: int) -> None:
+        relay = self._routes.live_relay(now)
+        if relay is not None:
+            self._push.when_due(peer, relay.key, now, direct=False)
+
+    def _push_direct(self, peer: Peer, now: int) -> None:
+        slot = peer.best(now)
+        if slot is not None:
+            self._push.when_due(peer, slot.path.key, now, direct=True)

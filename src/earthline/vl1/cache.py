@@ -1,0 +1,68 @@
+"""Peers remembered over restarts (02, 3.3; 05, 2.5).
+
+u8 2, identity 71, u16 protocol, u16 major, u16 minor, u16 revision,
+u16 count, count x inet
+"""
+
+from __future__ import annotations
+
+import struct
+
+from earthline.effects import Store
+from earthline.vl1.local import Local
+from earthline.vl1.peer import MAX_SLOTS, Peer, Version
+from earthline.vl1.topology import Topology
+from earthline.wire.identity import Identity
+from earthline.wire.inet import read_inet
+from earthline.wire.reader import Malformed, Reader
+
+_FORMAT = 2
+_VERSIONS = struct.Struct(">HHHHH")
+
+
+class PeerCache:
+    """Hands records to the host to store whenever they differ from what it has."""
+
+    def __init__(self, local: Local, topology: Topology) -> None:
+        self._local = local
+        self._topology = topology
+
+    def save(self, peer: Peer) -> None:
+        """Store a peer's record if it has changed."""
+        record = _record(peer)
+        if record != peer.stored:
+            peer.stored = record
+            self._local.emit(Store("peer", peer.address, record))
+
+    def save_all(self) -> None:
+        """Store every record that has changed."""
+        for peer in self._topology.peers.values():
+            self.save(peer)
+
+    def load(self, data: bytes, now: int) -> Peer | None:
+        """Know a peer again: versions are restored, addresses are only remembered to be tried.
+
+        None if the peer is known already; raises `Malformed`.
+        """
+        reader = Reader(data)
+        if (kind := reader.u8()) != _FORMAT:
+            raise Malformed(f"peer record of format {kind}")
+        identity = Identity.read(reader)
+        protocol, major, minor, revision, count = _VERSIONS.unpack(reader.take(_VERSIONS.size))
+        addresses = [read_inet(reader) for _ in range(min(count, MAX_SLOTS))]
+        if self._topology.peer(identity.address) is not None:
+            return None
+        peer = self._topology.add(identity, now)
+        if peer is not None:
+            peer.protocol, peer.version = protocol, Version(major, minor, revision)
+            peer.cached_addresses = tuple(a for a in addresses if a is not None)
+            peer.stored = data
+        return peer
+
+
+def _record(peer: Peer) -> bytes:
+    reached = dict.fromkeys(slot.path.address for slot in peer.slots)
+    addresses = tuple(reached) or peer.cached_addresses
+    versions = _VERSIONS.pack(peer.protocol, *peer.version, len(addresses))
+    encoded = b"".join(address.emit() for address in addresses)
+    return bytes([_FORMAT]) + peer.identity.emit() + versions + encoded

@@ -1,0 +1,214 @@
+"""From an authenticated packet to its handler: who may send it, its gate, what follows (02, 4.5).
+
+    verb ──▶ Rule(handler, sender allowed?, gate) ──▶ handler ──▶ "received" (4.8)
+
+A packet that is malformed, refused, gated or deferred is not "received"; nor is an OK that answers
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from earthline.effects import PacketReceived
+from earthline.vl1.deferred import Deferred
+from earthline.vl1.local import Local
+from earthline.vl1.peer import Peer
+from earthline.vl1.reception import Reception
+from earthline.vl1.replies import ExpectedReplies
+from earthline.vl1.topology import Topology
+from earthline.wire.address import format_address
+from earthline.wire.messages.error import Error
+from earthline.wire.messages.misc import RemoteTrace, UserMessage
+from earthline.wire.messages.ok import Ok
+from earthline.wire.packet import ErrorCode, Verb
+from earthline.wire.reader import Malformed
+
+Handler: TypeAlias = Callable[[PacketReceived, int], None]
+OkHandler: TypeAlias = Callable[[PacketReceived, Ok, int], None]
+ErrorHandler: TypeAlias = Callable[[PacketReceived, Error, int], None]
+
+PeerHandler: TypeAlias = Callable[[Peer, PacketReceived, int], None]
+PeerOkHandler: TypeAlias = Callable[[Peer, PacketReceived, Ok, int], None]
+Gate: TypeAlias = Callable[[Peer, PacketReceived, int], bool]
+Asked: TypeAlias = Callable[[int, Ok, int], bool]
+"""(sender, OK, now): whether the switch sent what this OK answers, by an ID of its own."""
+
+CREDENTIALS_INTERVAL_MS = 1_000
+"""At most one NETWORK_CREDENTIALS per peer and this time (4.10)."""
+
+_BONDING_VERBS = frozenset((Verb.ACK, Verb.QOS_MEASUREMENT, Verb.PATH_NEGOTIATION_REQUEST))
+"""Without a bond these are dropped and do not even count as traffic (02, 10)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is done with a verb."""
+
+    handler: PeerHandler
+    upstream_only: bool = False
+    gate: Gate | None = None
+
+
+def _credentials_gate(peer: Peer, _packet: PacketReceived, now: int) -> bool:
+    if now - peer.credentials_received_at < CREDENTIALS_INTERVAL_MS:
+        return False
+    peer.credentials_received_at = now
+    return True
+
+
+GATES: dict[Verb, Gate] = {Verb.NETWORK_CREDENTIALS: _credentials_gate}
+"""Gates of verbs whose handlers come from above (4.10)."""
+
+
+class Dispatch:
+    """The tables of handlers, and the way through them."""
+
+    def __init__(
+        self,
+        local: Local,
+        topology: Topology,
+        reception: Reception,
+        replies: ExpectedReplies,
+    ) -> None:
+        self._local = local
+        self._topology = topology
+        self._reception = reception
+        self._replies = replies
+        self.deferred = Deferred(local, self.again)
+        self._rules: dict[int, Rule] = {
+            Verb.ERROR: Rule(self._error),
+            Verb.USER_MESSAGE: Rule(self._user_message),
+            Verb.REMOTE_TRACE: Rule(self._remote_trace),
+        }
+        self._ok_handlers: dict[int, PeerOkHandler] = {}
+        self._asked: dict[int, Asked] = {}
+        self._error_handlers: dict[int, ErrorHandler] = {
+            ErrorCode.IDENTITY_COLLISION: self._collision,
+        }
+
+    # Tables
+
+    def rule(self, verb: Verb, rule: Rule) -> None:
+        """Set what is done with a verb; a verb has one handler."""
+        if verb in self._rules or verb in (Verb.OK, Verb.NOP):
+            raise ValueError(f"{verb.name} has a handler")
+        self._rules[verb] = rule
+
+    def register(self, verb: Verb, handler: Handler) -> None:
+        """Have a verb handled from above; its gate is applied here."""
+
+        def handle(_peer: Peer, packet: PacketReceived, now: int) -> None:
+            handler(packet, now)
+
+        self.rule(verb, Rule(handle, gate=GATES.get(verb)))
+
+    def ok_rule(self, in_re_verb: Verb, handler: PeerOkHandler) -> None:
+        """Set what is done with expected OKs to a verb of ours."""
+        if in_re_verb in self._ok_handlers:
+            raise ValueError(f"OK({in_re_verb.name}) has a handler")
+        self._ok_handlers[in_re_verb] = handler
+
+    def register_ok(self, in_re_verb: Verb, handler: OkHandler, asked: Asked | None = None) -> None:
+        """Have expected OKs to a verb handled from above."""
+        if asked is not None:
+            self._asked[in_re_verb] = asked
+
+        def handle(_peer: Peer, packet: PacketReceived, ok: Ok, now: int) -> None:
+            handler(packet, ok, now)
+
+        self.ok_rule(in_re_verb, handle)
+
+    def register_error(self, code: ErrorCode, handler: ErrorHandler) -> None:
+        """Have ERRORs of a code handled from above."""
+        if code in self._error_handlers:
+            raise ValueError(f"ERROR({code.name}) has a handler")
+        self._error_handlers[code] = handler
+
+    # Packets
+
+    def packet(self, packet: PacketReceived, now: int) -> None:
+        """Handle a packet that just came."""
+        self._handle(packet, now, gated=True)
+
+    def again(self, packet: PacketReceived, now: int) -> None:
+        """Handle a deferred packet again; it passed its gate the first time."""
+        self._handle(packet, now, gated=False)
+
+    def _handle(self, packet: PacketReceived, now: int, *, gated: bool) -> None:
+        peer = self._topology.peer(packet.source)
+        if peer is None:
+            self._local.count("packet_without_peer")
+            return
+        if gated:
+            self._local.count(f"rx_{_verb_name(packet.verb)}")
+        try:
+            if packet.verb == Verb.OK:
+                self._ok(peer, packet, now)
+            else:
+                self._by_rule(peer, packet, now, gated=gated)
+        except Malformed:
+            self._local.count(f"malformed_{_verb_name(packet.verb)}")
+
+    def _by_rule(self, peer: Peer, packet: PacketReceived, now: int, *, gated: bool) -> None:
+        if packet.verb in _BONDING_VERBS:
+            return
+        rule = self._rules.get(packet.verb)
+        if rule is not None:
+            if rule.upstream_only and not self._topology.is_upstream(peer.address):
+                self._local.count(f"refused_{_verb_name(packet.verb)}")
+                return
+            if gated and rule.gate is not None and not rule.gate(peer, packet, now):
+                self._local.count(f"gated_{_verb_name(packet.verb)}")
+                return
+            rule.handler(peer, packet, now)
+        # HELLO notes its own reception, in between its answer and what that teaches.
+        if packet.verb != Verb.HELLO and not self.deferred.holds(packet):
+            self._reception.received(peer, packet.path, packet.hops, packet.verb, now)
+
+    def _ok(self, peer: Peer, packet: PacketReceived, now: int) -> None:
+        ok = Ok.parse(packet.payload)
+        matched = self._replies.matches(ok.in_re_packet_id, ok.in_re_verb, peer.address)
+        asked = self._asked.get(ok.in_re_verb)
+        if not matched and (asked is None or not asked(peer.address, ok, now)):
+            self._local.count("ok_unexpected")
+            return
+        handler = self._ok_handlers.get(ok.in_re_verb)
+        if handler is not None:
+            handler(peer, packet, ok, now)
+        # Only a matched ID proves that the peer hears us by this path.
+        self._reception.received(
+            peer, packet.path, packet.hops, packet.verb, now, confirmed=matched
+        )
+
+    def _error(self, _peer: Peer, packet: PacketReceived, now: int) -> None:
+        error = Error.parse(packet.payload)
+        handler = self._error_handlers.get(error.code)
+        if handler is not None:
+            handler(packet, error, now)
+
+    def _collision(self, packet: PacketReceived, _error: Error, _now: int) -> None:
+        """An upstream says that our address is somebody else's: fatal, for the host to handle."""
+        if self._topology.is_upstream(packet.source):
+            self._local.report("identity_collision", reporter=format_address(packet.source))
+
+    def _user_message(self, _peer: Peer, packet: PacketReceived, _now: int) -> None:
+        message = UserMessage.parse(packet.payload)
+        origin = format_address(packet.source)
+        self._local.report(
+            "user_message", origin=origin, type_id=message.type_id, data=message.data
+        )
+
+    def _remote_trace(self, _peer: Peer, packet: PacketReceived, _now: int) -> None:
+        origin = format_address(packet.source)
+        for dictionary in RemoteTrace.parse(packet.payload).dictionaries:
+            self._local.report("remote_trace", origin=origin, data=dictionary)
+
+
+_VERB_NAMES = {verb.value: verb.name.lower() for verb in Verb}
+
+
+def _verb_name(verb: int) -> str:
+    return _VERB_NAMES.get(verb, "unassigned")

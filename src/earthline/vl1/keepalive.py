@@ -1,0 +1,157 @@
+"""The check every 5 s: upstreams are contacted for ever, active peers kept alive (02, 1.5, 3.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+
+from earthline.vl1.contact import Contact, toward
+from earthline.vl1.local import Local
+from earthline.vl1.peer import Peer
+from earthline.vl1.routes import Routes
+from earthline.vl1.seek import Seek
+from earthline.vl1.topology import Topology
+from earthline.wire.inet import InetAddress
+
+FULL_HELLO_MS = 60_000
+LEAF_HELLO_MS = 28_000
+"""A contact that is no root and has no path gets a relayed HELLO this often (2.9)."""
+EAGER_TRIES = 6
+"""An upstream not reached since a start, or new sockets: tried so often at 500 ms, then at 5 s."""
+MAX_GREETED = 256
+"""Clients of an earlier run that a root greets per check."""
+
+
+def _none() -> Iterable[int]:
+    return ()
+
+
+class KeepAlive:
+    """Sends heartbeats and HELLOs. ``extra_contacts`` names nodes that joined networks rely on."""
+
+    def __init__(
+        self,
+        local: Local,
+        topology: Topology,
+        routes: Routes,
+        contact: Contact,
+        seek: Seek,
+        *,
+        whois: Callable[[int, int], None],
+        changed: Callable[[Peer, int], None],
+    ) -> None:
+        self._local = local
+        self._topology = topology
+        self._routes = routes
+        self._contact = contact
+        self._seek = seek
+        self._whois = whois
+        self._changed = changed
+        self._tries: dict[int, int] = {}
+        """HELLOs to each unreached upstream since the last start."""
+        self.extra_contacts: Callable[[], Iterable[int]] = _none
+
+    def check(self, now: int) -> None:
+        """One pass over the always-contact nodes and the active peers."""
+        contacts = {*self._topology.upstreams, *self._topology.worlds.seeds()}
+        contacts.update(self.extra_contacts())
+        contacts.discard(self._local.address)
+        for address in sorted(contacts):
+            peer = self._topology.peer(address)
+            if peer is None:
+                self._whois(address, now)
+            else:
+                self._contact_always(peer, now)
+        if self._topology.worlds.acting_as_upstream:
+            self._look_for_clients(now)
+        for peer in list(self._topology.peers.values()):
+            if peer.address not in contacts and peer.active(now):
+                self._keep(peer, now)
+                if peer.best(now) is None:
+                    self._seek.look_for(peer, now)
+
+    def _contact_always(self, peer: Peer, now: int) -> None:
+        full = self._keep(peer, now)
+        if self._topology.worlds.endpoints(peer.address):
+            self._try_endpoints(peer, now, full=full)
+        elif not peer.slots and now - peer.full_hello_at > LEAF_HELLO_MS:
+            self._hello_relayed(peer, now)
+
+    def _try_endpoints(self, peer: Peer, now: int, *, full: bool) -> None:
+        """HELLO to an endpoint of each family without path; at once if there is no path at all."""
+        if peer.slots and not full:
+            return
+        tries = self._tries[peer.address] = self._tries.get(peer.address, 0) + 1
+        reached = {slot.path.address.is_ipv4 for slot in peer.slots}
+        bound = {address.is_ipv4 for address in self._local.sockets.values()}
+        for is_ipv4 in bound - reached:
+            endpoints = self._endpoints(peer, is_ipv4=is_ipv4)
+            if endpoints:
+                peer.full_hello_at = now
+                endpoint = endpoints[tries % len(endpoints)]
+                self._contact.hello(peer, toward(endpoint), now)
+        if not peer.slots:
+            self._hello_relayed(peer, now)
+
+    def _endpoints(self, peer: Peer, *, is_ipv4: bool) -> list[InetAddress]:
+        endpoints = self._topology.worlds.endpoints(peer.address)
+        return [end for end in endpoints if end.is_ipv4 == is_ipv4]
+
+    def _hello_relayed(self, peer: Peer, now: int) -> None:
+        """HELLO by way of the best upstream, unless that is the peer itself."""
+        relay = self._routes.relay(now)
+        if relay.path is not None and relay.upstream != peer.address:
+            peer.full_hello_at = now
+            self._contact.hello(peer, relay.path.key, now)
+
+    def _keep(self, peer: Peer, now: int) -> bool:
+        """Keep a peer's slots alive and delete the expired; whether a full HELLO was due (3.9)."""
+        full = now - peer.full_hello_at >= FULL_HELLO_MS
+        top = max((slot.priority for slot in peer.slots), default=1)
+        live = [s for s in peer.slots if not s.expired(now) and s.priority == top]
+        if len(live) < len(peer.slots):
+            peer.slots = live
+            self._changed(peer, now)
+        if full and live:
+            self._hello_all(peer, now)
+            return True
+        for slot in live:
+            if slot.path.needs_heartbeat(now):
+                self._contact.probe(peer, slot.path.key, now)
+        return full
+
+    def _hello_all(self, peer: Peer, now: int) -> None:
+        """One HELLO to each remote address of its slots, by every socket."""
+        peer.full_hello_at = now
+        for endpoint in dict.fromkeys(slot.path.address for slot in peer.slots):
+            self._contact.hello(peer, toward(endpoint), now)
+        for slot in peer.slots:
+            slot.path.last_out = now
+
+    def _look_for_clients(self, now: int) -> None:
+        """A root that was restarted greets its clients where they were, some at a time."""
+        lost = (peer for peer in self._topology.peers.values() if peer.cached_addresses)
+        for peer in list(islice(lost, MAX_GREETED)):
+            self._seek.look_for(peer, now)
+
+    # Upstreams not reached yet
+
+    def start_over(self) -> None:
+        """Sockets or worlds are new: be eager again."""
+        self._tries.clear()
+
+    def eager(self) -> bool:
+        """Whether an upstream waits to be tried before the next check."""
+        return bool(self._local.sockets) and any(self._unreached())
+
+    def try_unreached(self, now: int) -> None:
+        """Try them."""
+        for peer in list(self._unreached()):
+            self._try_endpoints(peer, now, full=False)
+
+    def _unreached(self) -> Iterable[Peer]:
+        for address in self._topology.upstreams:
+            peer = self._topology.peer(address)
+            fresh = self._tries.get(address, 0) < EAGER_TRIES
+            if fresh and peer is not None and not peer.slots:
+                yield peer

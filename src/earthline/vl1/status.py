@@ -1,0 +1,140 @@
+"""The engine's state as plain values, for the API (05, 7.4 and 7.8; 02, 11.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from earthline.vl1.local import Local
+from earthline.vl1.peer import Peer, Version
+from earthline.vl1.physical import PhysicalNetworks
+from earthline.vl1.routes import Route, Routes
+from earthline.vl1.surface import Surface
+from earthline.vl1.topology import Topology
+from earthline.vl1.worlds import Role
+from earthline.wire.identity import Identity
+from earthline.wire.inet import InetAddress
+from earthline.wire.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """Ourselves."""
+
+    address: int
+    identity: Identity
+    online: bool
+    acting_as_upstream: bool
+    planet: World | None
+    moons: tuple[World, ...]
+    wanted_moons: tuple[tuple[int, int], ...]
+    """(world ID, seed) of moons not received yet."""
+    upstreams: tuple[int, ...]
+    best_upstream: int | None
+    listening: tuple[InetAddress, ...]
+    mapped: tuple[InetAddress, ...]
+    surfaces: tuple[InetAddress, ...]
+    """Our addresses as others report them."""
+
+
+@dataclass(frozen=True, slots=True)
+class PathReport:
+    """One path slot of a peer. Times are milliseconds, 0 is never."""
+
+    socket: int
+    address: InetAddress
+    last_send: int
+    last_receive: int
+    latency: int
+    """Milliseconds; -1 while unknown."""
+    preferred: bool
+    expired: bool
+    trusted_path_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeerState:
+    """One peer."""
+
+    address: int
+    identity: Identity
+    role: Role
+    protocol: int
+    """0 while unknown."""
+    version: Version | None
+    latency: int
+    """Milliseconds; -1 while unknown."""
+    reach: str
+    """``direct``, ``relayed``, or ``unreachable``: no path and no upstream either."""
+    last_receive: int
+    last_send: int
+    paths: tuple[PathReport, ...]
+
+
+def node_status(
+    local: Local, topology: Topology, surface: Surface, now: int, *, online: bool
+) -> NodeStatus:
+    """Ourselves as of now."""
+    worlds = topology.worlds
+    best = topology.best_upstream(now)
+    return NodeStatus(
+        address=local.address,
+        identity=local.identity.public,
+        online=online,
+        acting_as_upstream=worlds.acting_as_upstream,
+        planet=worlds.planet,
+        moons=tuple(moon for _, moon in sorted(worlds.moons.items())),
+        wanted_moons=tuple(sorted(worlds.wanted.items())),
+        upstreams=topology.upstreams,
+        best_upstream=None if best is None else best.address,
+        listening=tuple(local.sockets.values()),
+        mapped=local.mapped,
+        surfaces=surface.addresses(),
+    )
+
+
+def peer_states(
+    topology: Topology, routes: Routes, physical: PhysicalNetworks, now: int
+) -> tuple[PeerState, ...]:
+    """Every peer in memory, ascending by address."""
+    peers = [peer for _, peer in sorted(topology.peers.items())]
+    return tuple(_peer_state(peer, topology, routes.of(peer, now), physical, now) for peer in peers)
+
+
+def _peer_state(
+    peer: Peer, topology: Topology, route: Route | None, physical: PhysicalNetworks, now: int
+) -> PeerState:
+    return PeerState(
+        address=peer.address,
+        identity=peer.identity,
+        role=topology.worlds.role(peer.address),
+        protocol=peer.protocol,
+        version=peer.version if peer.version.known else None,
+        latency=peer.latency,
+        reach=_reach(route),
+        last_receive=peer.last_receive,
+        last_send=peer.last_sent,
+        paths=_path_reports(peer, physical, now),
+    )
+
+
+def _reach(route: Route | None) -> str:
+    if route is None:
+        return "unreachable"
+    return "direct" if route.direct else "relayed"
+
+
+def _path_reports(peer: Peer, physical: PhysicalNetworks, now: int) -> tuple[PathReport, ...]:
+    preferred = peer.best(now)
+    return tuple(
+        PathReport(
+            socket=slot.path.socket,
+            address=slot.path.address,
+            last_send=slot.path.last_out,
+            last_receive=slot.path.last_in,
+            latency=slot.path.reported_latency,
+            preferred=slot is preferred,
+            expired=slot.expired(now),
+            trusted_path_id=physical.trusted_path_id(slot.path.address),
+        )
+        for slot in peer.slots
+    )

@@ -1,0 +1,117 @@
+"""Frames of the TAP that the switch has no entry for (03, 7.3 and 8.5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from earthline.effects import IngestFrame, WriteFrame
+from earthline.vl2.neighbour import ETHERNET_HEADER, emulate
+from earthline.wire.mac import address_of
+from earthline.wire.messages.frame import ExtFrame
+from earthline.wire.packet import Verb
+
+if TYPE_CHECKING:
+    from earthline.effects import CredentialDue, FramePunted
+    from earthline.vl2.credentials import CredentialExchange
+    from earthline.vl2.distribution import Distribution
+    from earthline.vl2.network import Network
+    from earthline.vl2.underlay import Station
+    from earthline.vl2.waiting import WaitingFrames
+    from earthline.wire.network_config import NetworkConfig
+
+FLOOD_LIMIT = 32
+"""Bridges that get a frame for a MAC nobody has seen."""
+
+
+class PuntedFrames:
+    """One step per reason, so that the next frame of the flow stays in the switch."""
+
+    def __init__(
+        self,
+        station: Station,
+        credentials: CredentialExchange,
+        distribution: Distribution,
+        waiting: WaitingFrames,
+    ) -> None:
+        self._station = station
+        self._credentials = credentials
+        self._distribution = distribution
+        self._waiting = waiting
+        self._steps = {
+            "member": self._to_member,
+            "route": self._without_route,
+            "multicast": self._to_group,
+            "neighbour": self._solicitation,
+            "bridge": self._to_bridges,
+        }
+
+    def on_frame(self, event: FramePunted, now: int) -> None:
+        """Do what the frame lacks, and give it back."""
+        network = self._station.networks.get(event.network)
+        step = self._steps.get(event.reason)
+        if network is None or network.config is None or step is None:
+            self._station.underlay.count("frame_for_unknown_network")
+        elif len(event.frame) < ETHERNET_HEADER:
+            self._station.underlay.count("frame_too_short")
+        else:
+            step(_Frame(network, network.config, event.frame), now)
+
+    def on_credential_due(self, event: CredentialDue, now: int) -> None:
+        """Frames flow to a member whose copy of our credentials is old."""
+        network = self._station.networks.get(event.network)
+        if network is not None and network.config is not None:
+            self._credentials.make_ready(network, event.address, now)
+
+    def _to_member(self, frame: _Frame, now: int) -> None:
+        """Push our credentials, then send (03, 4.8)."""
+        network, address = frame.network, frame.destination_node
+        if address is not None and self._credentials.make_ready(network, address, now):
+            self._station.emit(IngestFrame(network.id, frame.data))
+        else:
+            self._station.underlay.count("frame_for_nobody")
+
+    def _without_route(self, frame: _Frame, now: int) -> None:
+        address = frame.destination_node
+        if address is not None:
+            self._waiting.hold(frame.network.id, frame.data, address, now)
+
+    def _to_group(self, frame: _Frame, now: int) -> None:
+        self._distribution.on_frame(frame.network, frame.data, now)
+
+    def _solicitation(self, frame: _Frame, now: int) -> None:
+        """Answer for the neighbour if its address tells who it is (03, 8.8)."""
+        own, network = self._station.address, frame.network.id
+        advertisement = emulate(frame.data, network, own, frame.config.static_ips)
+        if advertisement is None:
+            self._to_group(frame, now)
+        else:
+            self._station.emit(WriteFrame(network, advertisement))
+
+    def _to_bridges(self, frame: _Frame, now: int) -> None:
+        """For a MAC nobody has seen: to the active bridges. The switch asked the rules already."""
+        bridges = [a for a in frame.config.bridges if a != self._station.address]
+        data = frame.data
+        message = ExtFrame(
+            frame.network.id,
+            int.from_bytes(data[:6], "big"),
+            int.from_bytes(data[6:12], "big"),
+            int.from_bytes(data[12:14], "big"),
+            data[ETHERNET_HEADER:],
+        ).emit()
+        for address in self._station.sample(bridges, FLOOD_LIMIT):
+            self._station.underlay.send(address, Verb.EXT_FRAME, message, now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """A whole Ethernet frame and where it belongs."""
+
+    network: Network
+    config: NetworkConfig
+    data: bytes
+
+    @property
+    def destination_node(self) -> int | None:
+        """The node the destination MAC belongs to; None for one behind a bridge."""
+        return address_of(int.from_bytes(self.data[:6], "big"), self.network.id)

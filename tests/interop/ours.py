@@ -1,0 +1,24 @@
+"""A planet of ours with room for a stranger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from earthline.lab import Host
+from earthline.lab.service import FoundPlanet, Service
+
+
+@dataclass(frozen=True)
+class Ours:
+    """Our root and controller, our node behind a NAT, and a host behind another for a stranger."""
+
+    planet: FoundPlanet
+    root: Service
+    member: Service
+    stranger: Host
+
+    def join(self, network: str) -> str:
+        """Have our member on a network of our controller; its address there."""
+        self.member.join(network)
+        self.root.authorize(network, self.member.address)
+        return self.member.wait_ip(network)

@@ -1,0 +1,82 @@
+"""Local permissions: their file, and what they cover (05, 2.4 and 8.4)."""
+
+from __future__ import annotations
+
+import pytest
+
+from earthline.runtime.permissions import Permissions, load_permissions, store_permissions
+from earthline.wire.inet import InetAddress
+
+NETWORK = 0xB48062DE76000001
+at = InetAddress.parse
+
+
+def write(home, text):
+    folder = home / "networks.d"
+    folder.mkdir()
+    (folder / f"{NETWORK:016x}.local.conf").write_text(text)
+
+
+def test_defaults_without_a_file(tmp_path):
+    assert load_permissions(tmp_path, NETWORK) == Permissions()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("allowManaged=1\nallowGlobal=0\nallowDefault=0\nallowDNS=0\n", Permissions()),
+        ("allowManaged=0\n", Permissions(managed=False)),
+        ("allowManaged=\nallowGlobal=true\n", Permissions(global_=True)),
+        ("allowManaged=false\nallowDNS=T\n", Permissions(managed=False, dns=True)),
+        ("allowManaged=10.7.0.0/16,fd00::/8\n", Permissions(whitelist=(at("10.7.0.0/16"), at("fd00::/8")))),
+        ("junk\n=\nallowDefault=1", Permissions(default=True)),
+    ],
+)
+def test_file_is_read_as_stock_reads_it(tmp_path, text, expected):
+    write(tmp_path, text)
+    assert load_permissions(tmp_path, NETWORK) == expected
+
+
+def test_written_file_is_the_stock_one(tmp_path):
+    store_permissions(tmp_path, NETWORK, Permissions(dns=True))
+    text = (tmp_path / "networks.d" / f"{NETWORK:016x}.local.conf").read_text()
+    assert text == "allowManaged=1\nallowGlobal=0\nallowDefault=0\nallowDNS=1\n"
+
+
+def test_whitelist_survives_a_change(tmp_path):
+    listed = Permissions(whitelist=(at("10.7.0.0/16"),))
+    store_permissions(tmp_path, NETWORK, listed.changed({"allowGlobal": True}))
+    assert load_permissions(tmp_path, NETWORK) == Permissions(
+        whitelist=(at("10.7.0.0/16"),), global_=True
+    )
+
+
+def test_only_booleans_of_a_request_count():
+    changed = Permissions().changed({"allowGlobal": 1, "allowDNS": "true", "allowManaged": False})
+    assert changed == Permissions(managed=False)
+
+
+@pytest.mark.parametrize(
+    ("permissions", "item", "allowed"),
+    [
+        (Permissions(), "10.7.0.1/16", True),
+        (Permissions(), "28.1.2.3/7", True),
+        (Permissions(), "fd00::1/88", True),
+        (Permissions(), "8.8.8.8/32", False),
+        (Permissions(global_=True), "8.8.8.8/32", True),
+        (Permissions(global_=True), "127.0.0.1/8", False),
+        (Permissions(global_=True), "224.0.0.1/4", False),
+        (Permissions(global_=True), "169.254.1.1/16", False),
+        (Permissions(global_=True), "0.0.0.0/0", False),
+        (Permissions(default=True), "0.0.0.0/0", True),
+        (Permissions(default=True), "::/0", True),
+        (Permissions(default=True), "8.8.8.0/24", False),
+        (Permissions(managed=False), "10.7.0.1/16", False),
+        (Permissions(whitelist=(at("10.7.0.0/16"),)), "10.7.0.1/16", True),
+        (Permissions(whitelist=(at("10.7.0.0/16"),)), "10.7.0.1/24", True),
+        (Permissions(whitelist=(at("10.7.0.0/16"),)), "10.7.0.1/8", False),
+        (Permissions(whitelist=(at("10.7.0.0/16"),)), "10.8.0.1/16", False),
+    ],
+)
+def test_what_is_allowed(permissions, item, allowed):
+    assert permissions.allow(at(item)) is allowed
