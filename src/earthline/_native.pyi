@@ -9,8 +9,27 @@ Misuse (a key of the wrong length, a reserved address) raises ``ValueError``; wh
 from collections.abc import Sequence
 from typing import Any, TypeAlias, final
 
-Endpoint: TypeAlias = tuple[bytes, int]
-Path: TypeAlias = tuple[int, bytes, int]
+__all__ = [
+    "Driver",
+    "Output",
+    "Punt",
+    "Reassembler",
+    "SessionKey",
+    "Switch",
+    "agree",
+    "compress",
+    "decompress",
+    "fragment",
+    "generate_identity",
+    "kbkdf",
+    "memory_hard_digest",
+    "public_key_of",
+    "sign",
+    "validate_identity",
+    "verify",
+]
+
+_Path: TypeAlias = tuple[int, bytes, int]
 
 # --- identity (specification 01, section 2) -------------------------------------------------------
 
@@ -84,7 +103,7 @@ class Punt:
     """Something the switch has no entry for. ``kind`` says which of the fields are set (see `effects`)."""
 
     kind: str
-    path: Path | None
+    path: _Path | None
     source: int
     destination: int
     packet_id: int
@@ -115,24 +134,24 @@ class Switch:
     def __new__(cls, address: int, seed: bytes) -> Switch:
         """For the node ``address``; ``seed`` (32 bytes) feeds its packet IDs."""
     def ingest_datagrams(self, batch: Sequence[tuple[int, bytes, int, bytes]], now: int) -> Output: ...
-    def ingest_packet(self, path: Path, packet: bytes, now: int) -> Output:
+    def ingest_packet(self, path: _Path, packet: bytes, now: int) -> Output:
         """Give a whole packet again that was punted as ``unknown_source``; its pieces are joined already."""
     def ingest_frames(self, batch: Sequence[tuple[int, bytes]], now: int) -> Output: ...
     def deliver(
-        self, source: int, path: Path, hops: int, packet_id: int, verb: int, payload: bytes, now: int
+        self, source: int, path: _Path, hops: int, packet_id: int, verb: int, payload: bytes, now: int
     ) -> Output:
         """Process again an opened FRAME, EXT_FRAME or MULTICAST_FRAME that was punted as ``gate``."""
     # sessions and paths
     def set_session(self, address: int, key: bytes, suite: int) -> None:
         """Keys (48-byte K) and sending suite (1 or 3) for a peer; keeps its route and its paths."""
     def remove_session(self, address: int) -> None: ...
-    def set_route(self, address: int, path: Path | None, direct: bool, mtu: int, trusted_path_id: int) -> None:
+    def set_route(self, address: int, path: _Path | None, direct: bool, mtu: int, trusted_path_id: int) -> None:
         """Where frames for a peer leave: its own path, or (``direct`` False) its relay's; None: punt them."""
-    def set_known_paths(self, address: int, paths: Sequence[Path]) -> None:
+    def set_known_paths(self, address: int, paths: Sequence[_Path]) -> None:
         """The peer's learned paths. Direct packets by any other raise a ``new_path`` punt, one a second."""
-    def set_relay(self, open: bool, upstream: int, path: Path | None) -> None:
+    def set_relay(self, open: bool, upstream: int, path: _Path | None) -> None:
         """Relay for anybody (``open``), else for trusted arrival paths; what goes nowhere else goes upstream."""
-    def trust_path(self, path: Path, now: int) -> None:
+    def trust_path(self, path: _Path, now: int) -> None:
         """A packet by this path proved common membership (02, 4.8)."""
     def set_trusted_networks(self, networks: Sequence[tuple[bytes, int, int]]) -> None:
         """(ip, prefix length, trusted path ID): where suite 2 is accepted from (01, 3.7)."""
@@ -154,8 +173,8 @@ class Switch:
         self,
     ) -> tuple[
         list[tuple[int, int, int, int, int, int]],
-        list[tuple[int, Path, int]],
-        list[tuple[Path, int, int]],
+        list[tuple[int, _Path, int]],
+        list[tuple[_Path, int, int]],
     ]:
         """What changed since the last call: sessions as (address, received_at, frame_received_at,
         relayed_received_at, trusted_at, sent_at), slots as (address, path, direct valid receive at), and

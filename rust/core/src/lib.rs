@@ -7,8 +7,9 @@
 //! | [`keys`] | cipher suites: seal and open a packet in place (01, 3.4-3.8) |
 //! | [`compress`] | LZ4 payload compression (01, 3.11) |
 //! | [`ethernet`] | Ethernet headers and the MACs of members (03, 1.2, 7) |
-//! | [`switch`] | the passive per-packet engine that carries frames by installed tables |
 //! | [`fragment`] | cutting packets and the bounded reassembly buffer (01, 4) |
+//! | [`rules`] | what a network's rule tables decide about a frame (03, 6) |
+//! | [`switch`] | the passive per-packet engine that carries frames by installed tables |
 
 #![forbid(unsafe_code)]
 
@@ -18,5 +19,6 @@ pub mod fragment;
 pub mod identity;
 pub mod keys;
 pub mod packet;
+pub mod rules;
 mod salsa;
 pub mod switch;

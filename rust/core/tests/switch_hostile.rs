@@ -93,7 +93,11 @@ fn random_frames_of_the_tap_never_panic() {
         let mut frame = bytes(&mut random, 120);
         if round % 2 == 0 && frame.len() > 14 {
             frame[0] |= 0x01;
-            frame[12..14].copy_from_slice(if round % 4 == 0 { &[0x86, 0xdd] } else { &[0x08, 0x06] });
+            frame[12..14].copy_from_slice(if round % 4 == 0 {
+                &[0x86, 0xdd]
+            } else {
+                &[0x08, 0x06]
+            });
         }
         lan.alice.frame(&frame);
     }

@@ -50,7 +50,9 @@ fn pair_is_introduced_once_in_thirty_seconds_whichever_sends() {
     let (mut lan, mut carol) = relayed();
     carol.switch.set_relay(true, 0, None);
     let mut introduced = Vec::new();
-    for (now, from_alice) in [(0, true), (1, false), (29_999, true), (30_000, false), (30_001, true)] {
+    for (now, from_alice) in
+        [(0, true), (1, false), (29_999, true), (30_000, false), (30_001, true)]
+    {
         let (from, datagram) = if from_alice {
             (ALICE, lan.alice.sent(&to_bob(10)).remove(0))
         } else {

@@ -133,12 +133,19 @@ impl Driver {
     pub fn new(switch: Arc<Mutex<Switch>>) -> io::Result<Self> {
         let shared = Arc::new(Shared::new(switch)?);
         let worker = Worker::new(Arc::clone(&shared));
-        let thread = std::thread::Builder::new().name("earthline-io".into()).spawn(|| worker.run())?;
+        let thread =
+            std::thread::Builder::new().name("earthline-io".into()).spawn(|| worker.run())?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 
     /// Bind a UDP socket, to a device too if one is named, under the host's number; returns its port.
-    pub fn add_udp(&self, number: i32, ip: IpAddr, port: u16, device: Option<&str>) -> io::Result<u16> {
+    pub fn add_udp(
+        &self,
+        number: i32,
+        ip: IpAddr,
+        port: u16,
+        device: Option<&str>,
+    ) -> io::Result<u16> {
         let socket = Arc::new(UdpSocket::bind(SocketAddr::new(ip, port), device)?);
         let bound = socket.port()?;
         let mut ports = self.shared.change();

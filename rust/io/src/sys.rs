@@ -102,7 +102,8 @@ impl Headers {
     ) -> io::Result<usize> {
         self.clear();
         for buffer in buffers.iter_mut() {
-            self.vectors.push(iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() });
+            self.vectors
+                .push(iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() });
         }
         for (vector, name) in self.vectors.iter_mut().zip(names.iter_mut()) {
             name.length = size_of::<sockaddr_storage>() as u32;
@@ -112,7 +113,13 @@ impl Headers {
         // SAFETY: `pointer` holds `number` headers; their vectors, names and buffers are borrowed
         // mutably for the whole call and are of the lengths given.
         let received = unsafe {
-            libc::recvmmsg(socket.as_raw_fd(), pointer, number, libc::MSG_DONTWAIT, std::ptr::null_mut())
+            libc::recvmmsg(
+                socket.as_raw_fd(),
+                pointer,
+                number,
+                libc::MSG_DONTWAIT,
+                std::ptr::null_mut(),
+            )
         };
         let received = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
         for (index, message) in self.messages.iter().take(received).enumerate() {
@@ -140,7 +147,8 @@ impl Headers {
         let (pointer, number) = (self.messages.as_mut_ptr(), self.messages.len() as u32);
         // SAFETY: `pointer` holds `number` headers; their vectors, names and datagrams are borrowed for
         // the whole call and are of the lengths given. The kernel only reads the datagrams.
-        let sent = unsafe { libc::sendmmsg(socket.as_raw_fd(), pointer, number, libc::MSG_DONTWAIT) };
+        let sent =
+            unsafe { libc::sendmmsg(socket.as_raw_fd(), pointer, number, libc::MSG_DONTWAIT) };
         usize::try_from(sent).map_err(|_| io::Error::last_os_error())
     }
 
@@ -177,16 +185,14 @@ pub(crate) fn send_with_ttl(
     ttl: u8,
 ) -> io::Result<()> {
     let mut name = Name::of(address);
-    let mut vector = iovec { iov_base: datagram.as_ptr().cast_mut().cast(), iov_len: datagram.len() };
+    let mut vector =
+        iovec { iov_base: datagram.as_ptr().cast_mut().cast(), iov_len: datagram.len() };
     let (level, kind) = match address {
         SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_TTL),
         SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT),
     };
-    let header = cmsghdr {
-        cmsg_len: offset_of!(Control, padding),
-        cmsg_level: level,
-        cmsg_type: kind,
-    };
+    let header =
+        cmsghdr { cmsg_len: offset_of!(Control, padding), cmsg_level: level, cmsg_type: kind };
     let mut control = Control { header, value: c_int::from(ttl), padding: 0 };
     let mut message: msghdr = message(&raw mut name.storage, name.length, &mut vector).msg_hdr;
     message.msg_control = (&raw mut control).cast();
@@ -200,7 +206,12 @@ pub(crate) fn send_with_ttl(
 const _: () = assert!(size_of::<Control>() == size_of::<cmsghdr>() + 8);
 
 /// Set a socket option that is an integer.
-pub(crate) fn set_option(socket: impl AsFd, level: c_int, option: c_int, value: c_int) -> io::Result<()> {
+pub(crate) fn set_option(
+    socket: impl AsFd,
+    level: c_int,
+    option: c_int,
+    value: c_int,
+) -> io::Result<()> {
     let fd = socket.as_fd().as_raw_fd();
     let pointer = (&raw const value).cast::<c_void>();
     // SAFETY: `pointer` is to an integer of the length given, which lives throughout the call.

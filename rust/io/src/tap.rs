@@ -27,7 +27,8 @@ impl Tap {
     /// Make a device that must not exist yet, set its MAC and MTU, and put it up.
     pub(crate) fn open(name: &str, mac: u64, mtu: u32) -> io::Result<Self> {
         let flags = libc::O_NONBLOCK | libc::O_CLOEXEC;
-        let device = OpenOptions::new().read(true).write(true).custom_flags(flags).open("/dev/net/tun")?;
+        let device =
+            OpenOptions::new().read(true).write(true).custom_flags(flags).open("/dev/net/tun")?;
         let kind = (libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_TUN_EXCL) as u16;
         let mut request = InterfaceRequest::new(name)?.with(&kind.to_ne_bytes());
         request.ioctl(&device, libc::TUNSETIFF)?;

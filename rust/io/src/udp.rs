@@ -117,7 +117,8 @@ impl ReceiveBatch {
     /// The datagrams, each with its sender; `None` for one that was too long.
     pub(crate) fn datagrams(&mut self) -> impl Iterator<Item = Option<(SocketAddr, &mut [u8])>> {
         let received = self.lengths.iter().zip(&self.names).zip(&mut self.buffers);
-        received.map(|((length, name), buffer)| Some((name.address()?, buffer.get_mut(..(*length)?)?)))
+        received
+            .map(|((length, name), buffer)| Some((name.address()?, buffer.get_mut(..(*length)?)?)))
     }
 }
 
@@ -133,13 +134,22 @@ impl SendBatch {
     }
 
     /// Send in order; returns how many the kernel refused. One that it refuses does not hold up the next.
-    pub(crate) fn send(&mut self, socket: &UdpSocket, datagrams: &[&[u8]], to: &[SocketAddr]) -> usize {
+    pub(crate) fn send(
+        &mut self,
+        socket: &UdpSocket,
+        datagrams: &[&[u8]],
+        to: &[SocketAddr],
+    ) -> usize {
         self.names.clear();
         self.names.extend(to.iter().copied().map(Name::of));
         let (mut done, mut refused, mut waited) = (0, 0, false);
         while let Some(rest) = datagrams.get(done..).filter(|rest| !rest.is_empty()) {
             let number = rest.len().min(BATCH);
-            match self.headers.send(socket.as_fd(), &rest[..number], &mut self.names[done..done + number]) {
+            match self.headers.send(
+                socket.as_fd(),
+                &rest[..number],
+                &mut self.names[done..done + number],
+            ) {
                 Ok(sent) => done += sent,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

@@ -155,7 +155,13 @@ impl Sender {
 }
 
 /// Send one datagram by every socket of the IP's family; whether any took it.
-pub(crate) fn send_by_all(shared: &Shared, ports: &Ports, datagram: &[u8], to: SocketAddr, ttl: u8) -> bool {
+pub(crate) fn send_by_all(
+    shared: &Shared,
+    ports: &Ports,
+    datagram: &[u8],
+    to: SocketAddr,
+    ttl: u8,
+) -> bool {
     let mut taken = false;
     for socket in ports.all_udp().filter(|socket| socket.carries(to.ip())) {
         taken |= send_one(shared, socket, datagram, to, ttl);

@@ -28,7 +28,14 @@ impl Driver {
     }
 
     #[pyo3(signature = (socket, ip, port, device))]
-    fn add_udp(&self, py: Python<'_>, socket: i32, ip: Ip, port: u16, device: Option<&str>) -> PyResult<u16> {
+    fn add_udp(
+        &self,
+        py: Python<'_>,
+        socket: i32,
+        ip: Ip,
+        port: u16,
+        device: Option<&str>,
+    ) -> PyResult<u16> {
         py.detach(|| self.0.add_udp(socket, ip.0, port, device)).map_err(|error| os_error(&error))
     }
 
@@ -36,7 +43,14 @@ impl Driver {
         py.detach(|| self.0.remove_udp(socket));
     }
 
-    fn add_tap(&self, py: Python<'_>, network: u64, name: &str, mac: u64, mtu: u32) -> PyResult<String> {
+    fn add_tap(
+        &self,
+        py: Python<'_>,
+        network: u64,
+        name: &str,
+        mac: u64,
+        mtu: u32,
+    ) -> PyResult<String> {
         py.detach(|| self.0.add_tap(network, name, mac, mtu)).map_err(|error| os_error(&error))
     }
 

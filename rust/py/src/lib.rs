@@ -3,6 +3,7 @@
 mod driver;
 mod identity;
 mod packet;
+mod rules;
 mod switch;
 
 use pyo3::prelude::*;
@@ -19,6 +20,7 @@ fn exactly<const N: usize>(name: &str, bytes: &[u8]) -> PyResult<[u8; N]> {
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     identity::register(module)?;
     packet::register(module)?;
+    rules::register(module)?;
     switch::register(module)?;
     driver::register(module)
 }

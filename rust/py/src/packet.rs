@@ -105,7 +105,7 @@ struct Reassembler {
 #[pymethods]
 impl Reassembler {
     #[new]
-    #[pyo3(signature = (slots = fragment::DEFAULT_SLOTS))]
+    #[pyo3(signature = (slots = 32))]
     fn new(slots: usize) -> PyResult<Self> {
         if slots == 0 || slots > 4096 {
             return Err(PyValueError::new_err("slots must be 1 to 4096"));

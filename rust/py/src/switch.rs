@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use earthline_core::packet::{HEADER_LENGTH, SUITE_AES_GMAC_SIV, SUITE_SALSA_POLY1305, is_reserved};
+use earthline_core::packet::{
+    HEADER_LENGTH, SUITE_AES_GMAC_SIV, SUITE_SALSA_POLY1305, is_reserved,
+};
 use earthline_core::switch as core;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -179,7 +181,11 @@ impl Switch {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn output(&self, py: Python<'_>, act: impl FnOnce(&mut core::Switch, &mut core::Output) + Send) -> Output {
+    fn output(
+        &self,
+        py: Python<'_>,
+        act: impl FnOnce(&mut core::Switch, &mut core::Output) + Send,
+    ) -> Output {
         self.with(py, |switch| {
             let mut out = core::Output::new();
             act(switch, &mut out);
@@ -357,12 +363,27 @@ impl Switch {
         let activity = self.with(py, core::Switch::take_activity);
         let session = |peer: &core::PeerActivity| {
             let relayed = peer.relayed_received_at;
-            (peer.address, peer.received_at, peer.frame_received_at, relayed, peer.trusted_at, peer.sent_at)
+            (
+                peer.address,
+                peer.received_at,
+                peer.frame_received_at,
+                relayed,
+                peer.trusted_at,
+                peer.sent_at,
+            )
         };
         (
             activity.peers.iter().map(session).collect(),
-            activity.slots.iter().map(|(address, path, at)| (*address, path_tuple(py, *path), *at)).collect(),
-            activity.paths.iter().map(|path| (path_tuple(py, path.path), path.in_at, path.out_at)).collect(),
+            activity
+                .slots
+                .iter()
+                .map(|(address, path, at)| (*address, path_tuple(py, *path), *at))
+                .collect(),
+            activity
+                .paths
+                .iter()
+                .map(|path| (path_tuple(py, path.path), path.in_at, path.out_at))
+                .collect(),
         )
     }
 

@@ -53,7 +53,7 @@ def create_app(service: Service) -> ASGIApp:
     app.add_exception_handler(StoreFault, _failed)
     app.add_exception_handler(PlanetRefused, _refused)
     app.add_exception_handler(StartFault, _refused)
-    return Gate(Dress(app), service)
+    return Dress(Gate(app, service))
 
 
 async def _no_route(_request: Request, _error: Exception) -> Response:

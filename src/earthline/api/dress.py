@@ -23,7 +23,7 @@ class _TooLarge(Exception):
 
 
 class Dress:
-    """ASGI layer between the gate and the routes."""
+    """The outermost ASGI layer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -278,8 +278,10 @@ def _login_lines(network: dict[str, Any]) -> list[str]:
         return []
     if network["status"] == "AUTHENTICATION_REQUIRED":
         return [f"    AUTH EXPIRED, URL: {network['authenticationURL']}"]
+    if network["status"] != "OK" or not network["authenticationExpiryTime"]:
+        return []
     left = (network["authenticationExpiryTime"] - _now_ms()) // 1000
-    return [f"    AUTH OK, expires in: {left} seconds"] if network["status"] == "OK" else []
+    return [f"    AUTH OK, expires in: {left} seconds"]
 
 
 def listmoons(client: Client, arguments: Arguments) -> str:

@@ -15,8 +15,8 @@ from earthline.wire.inet import InetAddress
 from earthline.wire.network_config import MAX_STATIC_IPS
 
 _MAX_TRIALS = 1000
-_BATCH = 32
-"""Candidates looked up at once; nearly always the first one of the first batch is free."""
+_FIRST_BATCH = 8
+"""Candidates looked up at first, all others together then: nearly always the very first is free."""
 
 _U32 = 0xFFFFFFFF
 _U64 = 0xFFFFFFFFFFFFFFFF
@@ -134,7 +134,9 @@ class _Search:
         return None
 
     def _first_free(self, candidates: Iterator[InetAddress]) -> InetAddress | None:
-        while batch := list(islice(candidates, _BATCH)):
+        for limit in (_FIRST_BATCH, _MAX_TRIALS):
+            if not (batch := list(islice(candidates, limit))):
+                break
             taken = self._taken([candidate.ip for candidate in batch]) | self._held
             for candidate in batch:
                 if candidate.ip not in taken:

@@ -119,6 +119,7 @@ class Demo:
         self._wait_for_earth(sides, planet.earth)
         try:
             self._watch(sides)
+            self._demand_relay(root)
         finally:
             for side in sides:
                 if side.watch is not None:
@@ -157,6 +158,13 @@ class Demo:
         for side in sides:
             if side.ping is not None:
                 side.ping.stop()
+
+    def _demand_relay(self, root: Service) -> None:
+        """Before there was a direct path, the root must have carried packets between the two."""
+        relayed = root.counter("relayed")
+        if not relayed:
+            raise LabError("the root relayed nothing: the relayed phase did not happen")
+        self._view.tell("root", f"relayed {relayed} packets between them, all of them sealed")
 
     def _turned(self, name: str) -> Callable[[Turn], None]:
         return lambda turn: self._view.tell(name, f"is {turn.way}")

@@ -14,7 +14,7 @@ from earthline.lab.process import LabProcess
 from earthline.lab.service import Service
 from earthline.lab.topology import Host
 
-_POLL_S = 0.1
+_POLL_S = 0.03
 _REPLY = re.compile(r"^\[(\d+\.\d+)\] \d+ bytes from .* time=([\d.]+) ms$", re.MULTILINE)
 
 RELAYED = "relayed"
@@ -35,7 +35,7 @@ class Turn:
 
 
 class PathWatch:
-    """Notes every change of the way from one service to a peer, by asking it ten times a second."""
+    """Notes every change of the way from one service to a peer, by asking it over and over."""
 
     def __init__(self, service: Service, peer: str, changed: Callable[[Turn], None]) -> None:
         self.turns: list[Turn] = []

@@ -41,7 +41,7 @@ class Capture:
 def _line(flight: Flight, verdict: Verdict, start: int) -> str:
     arrow = "──▶" if verdict is Verdict.PASS else "─✗ "
     return (
-        f"{(flight.at - start) / 1000:9.3f} s  {flight.sender:>10} {arrow} {flight.receiver:<10}"
+        f"{(flight.at - start) / 1000:9.3f} s  {flight.sender:>10} {arrow} {flight.receiver:<12}"
         f" {len(flight.datagram):5} B  {_outside_view(flight.datagram)}"
     )
 

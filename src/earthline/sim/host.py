@@ -24,6 +24,8 @@ from earthline.wire.multicast import group_of_ip
 
 DEFAULT_PORT = 9993
 ALL_SOCKETS = -1
+ACTIVITY_MS = 500
+"""The node hears of the switch's activity at least this often, as in the service."""
 ALL_HOSTS_GROUP = (0x01005E000001, 0)
 
 
@@ -55,6 +57,7 @@ class SimHost:
         self._sockets: dict[int, int] = {1: DEFAULT_PORT}
         self._wake: Timer | None = None
         self._authority_wake: Timer | None = None
+        self._activity_at = 0
         self._work: deque[Callable[[], None]] = deque()
         self._working = False
         self.running = False
@@ -169,13 +172,16 @@ class SimHost:
     def _schedule(self) -> None:
         if self._wake is not None:
             self._wake.cancel()
-        self._wake = self._clock.at(self.node.next_timeout(), self._on_wake)
+        self._wake = self._clock.at(
+            min(self.node.next_timeout(), self._activity_at), self._on_wake
+        )
         if self.authority is not None and (when := self.authority.next_timeout()) is not None:
             if self._authority_wake is not None:
                 self._authority_wake.cancel()
             self._authority_wake = self._clock.at(when, self._on_authority_wake)
 
     def _on_wake(self) -> None:
+        self._activity_at = self._clock.now + ACTIVITY_MS
         self.tell(self.adapter.activity())
         self._do(lambda: self.node.handle_timeout(self._clock.now))
 

@@ -44,6 +44,8 @@ class Verdict(Enum):
 
     PASS = auto()
     DROP = auto()
+    UNDELIVERABLE = auto()
+    """No route, or a NAT let it not in; the flight's receiver is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +115,24 @@ class Internet:
     ) -> None:
         """Route one datagram of ``sender``; NAT state changes now, delivery comes later."""
         route = self._route(segment, source, destination, ttl or DEFAULT_TTL)
+        now = self.clock.now
         if isinstance(route, str):
             self.lost[route] += 1
+            flight = Flight(now, sender.name, route, source, destination, datagram)
+            self._show(flight, Verdict.UNDELIVERABLE)
             return
         receiver, seen_source, seen_destination = route
-        flight = Flight(
-            self.clock.now, sender.name, receiver.name, seen_source, seen_destination, datagram
-        )
+        flight = Flight(now, sender.name, receiver.name, seen_source, seen_destination, datagram)
         verdict = self._judge(flight)
-        for watch in self.watchers:
-            watch(flight, verdict)
+        self._show(flight, verdict)
         if verdict is Verdict.DROP:
             self.lost["fault"] += 1
             return
         self._fly(sender.link, receiver, seen_source, seen_destination, datagram)
+
+    def _show(self, flight: Flight, verdict: Verdict) -> None:
+        for watch in self.watchers:
+            watch(flight, verdict)
 
     def _judge(self, flight: Flight) -> Verdict:
         dropped = any(fault(flight) is Verdict.DROP for fault in self.faults)

@@ -68,7 +68,13 @@ class KeepAlive:
             if peer.address not in contacts and peer.active(now):
                 self._keep(peer, now)
                 if peer.best(now) is None:
-                    self._seek.look_for(peer, now)
+                    self._reach_relayed(peer, now)
+
+    def _reach_relayed(self, peer: Peer, now: int) -> None:
+        """An active peer without a path: look for it, and learn its version, to send it AES."""
+        self._seek.look_for(peer, now)
+        if not peer.protocol and now - peer.full_hello_at > LEAF_HELLO_MS:
+            self._hello_relayed(peer, now)
 
     def _contact_always(self, peer: Peer, now: int) -> None:
         full = self._keep(peer, now)

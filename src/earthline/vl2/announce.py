@@ -46,7 +46,7 @@ class Announcer:
         self.on_learned: list[Callable[[GroupKey, int, int], None]] = []
         """Called with each group, new member and time."""
         station.underlay.register(Verb.MULTICAST_LIKE, self.on_like)
-        roster.on_admitted.append(self.on_admitted)
+        roster.on_admitted.append(self._on_admitted)
 
     # Ours to them
 
@@ -65,11 +65,15 @@ class Announcer:
                 self._announce(network, address, network.groups(), now)
                 network.announced[address] = now + ANNOUNCE_PERIOD_MS
         for record in self._admitted(network, upstream):
-            if now - record.announced_at >= ANNOUNCE_PERIOD_MS:
-                self.on_admitted(network, record, now)
+            self._announce_to_member(network, record, now)
 
-    def on_admitted(self, network: Network, record: Membership, now: int) -> None:
-        """A member passed the gate: tell it our groups unless it knows them (03, 5.1)."""
+    def _on_admitted(self, network: Network, record: Membership, now: int) -> None:
+        """A member passes the gate: tell it our groups unless it knows them (03, 5.1)."""
+        # On a public network everybody passes; whom we only send to waits for the tick.
+        if network.config is not None and not network.config.public:
+            self._announce_to_member(network, record, now)
+
+    def _announce_to_member(self, network: Network, record: Membership, now: int) -> None:
         if now - record.announced_at >= ANNOUNCE_PERIOD_MS:
             record.announced_at = now
             self._announce(network, record.address, network.groups(), now)

@@ -43,10 +43,6 @@ class Reader:
         """Everything that is left."""
         return self.take(self.remaining)
 
-    def since(self, start: int) -> bytes:
-        """The bytes from offset ``start`` up to the cursor."""
-        return self._data[start : self.offset]
-
     def peek(self) -> int:
         """The next byte, without moving."""
         if self.done:

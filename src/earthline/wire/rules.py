@@ -26,7 +26,6 @@ MAX_RULES = 1024
 _NOT = 0x80
 _OR = 0x40
 _TYPE_MASK = 0x3F
-_FIRST_MATCH = 16
 _SPAN_MASK = 0xFFFFFFFF
 _U64_MASK = 0xFFFFFFFFFFFFFFFF
 
@@ -149,10 +148,6 @@ class Rule(NamedTuple):
     def fields(self) -> tuple[int | bytes, ...]:
         """The fields of the value: numbers, and bytes for addresses, MACs and IPs."""
         return _VALUES.get(self.type, _NOTHING).unpack(self.value)
-
-    @property
-    def is_action(self) -> bool:
-        return self.type < _FIRST_MATCH
 
     def emit(self) -> bytes:
         head = self.type | (_NOT if self.negated else 0) | (_OR if self.alternative else 0)

@@ -14,7 +14,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -125,11 +124,6 @@ class World:
         if self.kind is not WorldKind.PLANET or is_reserved(controller_of(self.world_id)):
             return None
         return self.world_id if self.world_id & _NETWORK_NUMBER_MASK == _EARTH_NUMBER else None
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the serialized world in hex, to compare by eye."""
-        return hashlib.sha256(self.emit()).hexdigest()
 
     def _parts(self) -> tuple[bytes, bytes]:
         """What comes before and after the signature."""

@@ -58,7 +58,9 @@ class Lab:
         self.now += 5_000
         return only_config(self.ask(member, **asked))  # type: ignore[arg-type]
 
-    def post_member(self, member: int = MEMBER, network: int = LAB, **fields: object) -> list[Command]:
+    def post_member(
+        self, member: int = MEMBER, network: int = LAB, **fields: object
+    ) -> list[Command]:
         self.now += 10
         _, commands = self.authority.post_member(network, member, fields, self.now)
         return commands

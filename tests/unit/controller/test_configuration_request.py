@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 from controller_lab import CONTROLLER, LAB, MEMBER, NOW, Lab, only_config, secret_identity
 
+from earthline.controller import authority as authority_module
 from earthline.controller import request as request_module
+from earthline.controller.authority import Authority, NoFreeNetwork
 from earthline.controller.coercion import render
+from earthline.controller.store.sqlite import SqliteStore
 from earthline.effects import RequestConfig, SendConfig, SendConfigError, SendCredentials
 from earthline.wire.credentials.common import Verification
 from earthline.wire.dictionary import Dictionary
@@ -45,12 +48,12 @@ def refusal(commands: list[object]) -> ErrorCode:
 
 def revocations(commands: list[object]) -> list[tuple[int, int, int]]:
     """(receiver, target, threshold) of every revocation sent."""
-    found = []
-    for command in commands:
-        if isinstance(command, SendCredentials):
-            for revocation in NetworkCredentials.parse(command.payload).revocations:
-                found.append((command.member, revocation.target, revocation.threshold))
-    return found
+    return [
+        (command.member, revocation.target, revocation.threshold)
+        for command in commands
+        if isinstance(command, SendCredentials)
+        for revocation in NetworkCredentials.parse(command.payload).revocations
+    ]
 
 
 def test_private_network_records_and_denies_a_stranger(lab: Lab) -> None:
@@ -355,3 +358,14 @@ def test_failing_store_is_answered_not_raised(lab: Lab) -> None:
     lab.store.write_network(LAB, "not json")
     assert refusal(lab.ask()) is ErrorCode.OBJECT_NOT_FOUND
     assert lab.authority.counters["store_faults"] == 1
+
+
+def test_every_network_number_in_use_is_said_so(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authority_module, "_MAX_DRAWS", 3)
+    authority = Authority(secret_identity(CONTROLLER), store, bytes)
+    first, _ = authority.post_network(None, {}, NOW)
+    assert first["id"] == "b48062de76000001"
+    with pytest.raises(NoFreeNetwork):
+        authority.post_network(None, {}, NOW)

@@ -1,4 +1,4 @@
-"""Replays exchanges recorded from a stock 1.14.1 controller (names 1xx and 2xx) against our routes."""
+"""Replays exchanges recorded from a stock 1.14.1 controller, 1xx and 2xx, against our routes."""
 
 from __future__ import annotations
 
@@ -79,6 +79,11 @@ def in_order() -> list[Path]:
     return sorted(found, key=lambda path: path.name.startswith(last))
 
 
+def load(path: Path) -> dict[str, Any]:
+    recorded: dict[str, Any] = json.loads(path.read_text())
+    return recorded
+
+
 def timeless(value: Any, *, revision: bool) -> Any:
     """The value with every clock that is not 0 replaced, and revisions where they are unknown."""
     if isinstance(value, dict):
@@ -88,7 +93,9 @@ def timeless(value: Any, *, revision: bool) -> Any:
             else timeless(field, revision=revision)
             for key, field in value.items()
         }
-    return [timeless(each, revision=revision) for each in value] if isinstance(value, list) else value
+    return (
+        [timeless(each, revision=revision) for each in value] if isinstance(value, list) else value
+    )
 
 
 @pytest.fixture
@@ -110,8 +117,7 @@ def client(store: SqliteStore) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(Dress(app)), base_url="http://localhost")
 
 
-async def replay(client: httpx.AsyncClient, path: Path) -> None:
-    recorded = json.loads(path.read_text())
+async def replay(client: httpx.AsyncClient, path: Path, recorded: dict[str, Any]) -> None:
     body = recorded["requestBody"]
     answer = await client.request(
         recorded["method"], recorded["path"], content=None if body is None else body.encode()
@@ -145,7 +151,7 @@ async def test_recorded_exchanges_are_answered_alike(client: httpx.AsyncClient) 
     files = in_order()
     assert len(files) == 81
     for path in files:
-        await replay(client, path)
+        await replay(client, path, load(path))
 
 
 async def test_status_has_the_recorded_layout(client: httpx.AsyncClient) -> None:

@@ -11,12 +11,12 @@ from earthline.runtime.files import write_atomic
 from earthline.runtime.home import Home, StartFault
 from earthline.wire.identity import SecretIdentity
 
-# A recorded stock identity.
+# A recorded identity.
 SECRET = (
-    "8e4df28b72:0:ac3d46abe0c21f3cfe7a6c8d6a85cfcffcb82fbd55af6a4d6350657c68200843"
-    "fa2e16f9418bbd9702cae365f2af5fb4c420908b803a681d4daef6114d78a2d7:"
-    "bd8dd6e4ce7022d2f812797a80c6ee8ad180dc4ebf301dec8b06d1be08832bdd"
-    "d29a2f1cfa7b2c504474c75bdc8898ba476ef92e8e2d0509f8441985171ff16e"
+    "5391a36d1a:0:649bbffe8ad3de6dff851a60337f9db759305a34d1e61d7c54f77b07c14a156"
+    "a4d36c7a2fad005a7ae3b21173279ef3922edf44f7c167637162340a208c892f5:5ac15f385f"
+    "9fbaaadc80ede8fa1284d0c6c98988783d60ad60885016891c1fd0a9a248bb15d812dd8b2e3d"
+    "c1518dd7435057e39d9bf77658f556cfc2e55b7c15"
 )
 
 

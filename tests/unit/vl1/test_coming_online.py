@@ -231,7 +231,9 @@ def test_hello_matches_the_reference_layout(trio):
     trio.ann.start(trio.planet)
     packet = hellos(trio.ann)[0].datagram
     assert len(packet) == 137
-    session = SessionKey(_native.agree(trio.root.identity.private_key, trio.ann.identity.public.public_key))
+    session = SessionKey(
+        _native.agree(trio.root.identity.private_key, trio.ann.identity.public.public_key)
+    )
     plain = session.open(packet)
     packet_id = int.from_bytes(packet[:8], "big")
     hello = Hello.parse(plain[28:], tail_mask(session, packet_id))

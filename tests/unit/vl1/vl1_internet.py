@@ -1,4 +1,4 @@
-"""A tiny internet of peer engines in virtual time. Each host opens and relays as the switch does."""
+"""A tiny internet of peer engines in virtual time. Hosts open and relay as the switch does."""
 
 from __future__ import annotations
 
@@ -50,7 +50,11 @@ def signer() -> SecretIdentity:
 def planet(*roots: Host, timestamp: int = 1, world_id: int = 7, **changes) -> World:
     listed = tuple(Root(h.identity.public, tuple(h.addresses.values())) for h in roots)
     world = World(
-        changes.get("kind", WorldKind.PLANET), world_id, timestamp, signer().public.public_key, listed
+        changes.get("kind", WorldKind.PLANET),
+        world_id,
+        timestamp,
+        signer().public.public_key,
+        listed,
     )
     return world.sign(signer().private_key)
 
@@ -81,7 +85,9 @@ class Host:
     suites: dict[int, int] = field(default_factory=dict)
     routes: dict[int, InstallRoute] = field(default_factory=dict)
     paths: dict[int, tuple] = field(default_factory=dict)
-    relay: InstallRelay = field(default_factory=lambda: InstallRelay(open=False, upstream=0, path=None))
+    relay: InstallRelay = field(
+        default_factory=lambda: InstallRelay(open=False, upstream=0, path=None)
+    )
     stored: dict[tuple[str, int], bytes | None] = field(default_factory=dict)
     reports: list[Report] = field(default_factory=list)
     sent: list[Transmit] = field(default_factory=list)
@@ -135,7 +141,7 @@ class Host:
             case InstallRelay():
                 self.relay = command
             case IngestDatagram():
-                self.net.soon(lambda: self.ingest(command.path, command.datagram))
+                self.net.soon(lambda: self.open(command.path, command.datagram))
             case Store():
                 self.stored[command.kind, command.key] = command.data
             case Report():

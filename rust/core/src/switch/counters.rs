@@ -30,15 +30,16 @@ counters! {
     DropNetwork "drop_network" "Frames of a network that is not installed.",
     DropGate "drop_gate" "Delivered packets whose sender is still not admitted.",
     DropRules "drop_rules" "Frames refused by the network's rules.",
-    DropRulesUnsupported "drop_rules_unsupported" "Frames of networks whose rules cannot be evaluated.",
+    DropRulesMalformed "drop_rules_malformed" "Frames of networks whose rules cannot be read.",
+    DropCopy "drop_copy" "Copies for observers that cannot be reached now.",
     DropMtu "drop_mtu" "Frames longer than the network's MTU.",
     DropFrame "drop_frame" "Frames of a TAP without a whole Ethernet header.",
     DropSourceMac "drop_source_mac" "Frames whose source MAC is impossible or not allowed.",
     DropBridge "drop_bridge" "Frames that only a bridge may send or take.",
     DropBroadcast "drop_broadcast" "Broadcasts where the network forbids them.",
     DropMulticast "drop_multicast" "Multicast where the network has none, or to no multicast MAC.",
-    DropMulticastRoute "drop_multicast_route" "Copies for group members that cannot be reached now.",
     DropDestination "drop_destination" "Frames to MACs that no node can have.",
+    DropRoute "drop_route" "Frames for peers that cannot be reached now.",
     DropTooLarge "drop_too_large" "Frames that fit into no packet of the route's datagrams.",
 }
 

@@ -1,15 +1,17 @@
 //! Frames of peers on their way to the TAP: the gate, the rules, the bridging checks (03, 5, 7.2, 8.6).
 
+use super::Switch;
 use super::bounded::Bounded;
+use super::copies::{INBOUND, Observed};
 use super::counters::Counter;
-use super::filter::{Candidate, Verdict};
+use super::filter::{Candidate, NodeCredentials, Passage};
 use super::frames::{self, EXT_FRAME, ExtFrame, FRAME, Frame, MULTICAST_FRAME, MulticastFrame};
-use super::network::Network;
+use super::network::{Member, Network, NetworkTables};
 use super::output::Output;
 use super::paths::Path;
 use super::punt::{Punt, PuntKind};
+use super::tables::Map;
 use super::vl1::Vl1;
-use super::Switch;
 use crate::ethernet::{self, Header};
 
 /// Longest data of a multicast frame (01, 6.18).
@@ -82,12 +84,15 @@ impl Switch {
         let id = frames::network_of(packet.payload).ok_or(Refused::Drop(Counter::DropMalformed))?;
         let tables = self.networks.get_mut(&id).ok_or(Refused::Drop(Counter::DropNetwork))?;
         let admitted = tables.is_admitted(packet.source);
-        let network = tables.installed.as_ref().ok_or(Refused::Drop(Counter::DropNetwork))?;
+        let NetworkTables { installed: Some(network), members, bridged, nobody, .. } = tables
+        else {
+            return Err(Refused::Drop(Counter::DropNetwork));
+        };
         if !admitted {
             return Err(Refused::Gate(id));
         }
-        let (vl1, bridged) = (&mut self.vl1, &mut tables.bridged);
-        let mut delivery = Delivery { vl1, network, bridged, packet, now, out };
+        let vl1 = &mut self.vl1;
+        let mut delivery = Delivery { vl1, network, members, nobody, bridged, packet, now, out };
         delivery.run().map_err(Refused::Drop)
     }
 }
@@ -112,6 +117,8 @@ impl Refused {
 struct Delivery<'a> {
     vl1: &'a mut Vl1,
     network: &'a Network,
+    members: &'a mut Map<u64, Member>,
+    nobody: &'a NodeCredentials,
     bridged: &'a mut Bounded<u64, u64>,
     packet: &'a Opened<'a>,
     now: u64,
@@ -135,10 +142,8 @@ impl Delivery<'_> {
         }
         let (destination, source) = (self.network.mac, self.sender_mac());
         let header = Header { destination, source, ethertype: frame.ethertype };
-        match self.verdict(header, frame.data) {
-            Verdict::Drop(counter) => Err(counter),
-            Verdict::Accept => self.write(header, frame.data),
-        }
+        let passage = self.judge(header, frame.data)?;
+        self.pass(&passage, header, frame.data)
     }
 
     fn ext_frame(&mut self) -> Result<(), Counter> {
@@ -160,16 +165,16 @@ impl Delivery<'_> {
         if header.source == 0 || header.source == self.network.mac {
             return Err(Counter::DropSourceMac);
         }
-        let outcome = match self.verdict(header, frame.data) {
-            Verdict::Drop(counter) => Err(counter),
-            Verdict::Accept => {
-                self.check_addresses(header)?;
-                self.write(header, frame.data)
+        let outcome = match self.judge(header, frame.data) {
+            Err(counter) => Err(counter),
+            Ok(passage) => {
+                if !passage.unchecked && passage.redirect.is_none() {
+                    self.check_addresses(header)?;
+                }
+                self.pass(&passage, header, frame.data)
             }
         };
-        if let Err(counter) = outcome {
-            self.vl1.counters.add(counter);
-        }
+        self.count_failure(outcome);
         Ok(())
     }
 
@@ -222,13 +227,10 @@ impl Delivery<'_> {
             self.learn_bridged(source)?;
         }
         let header = Header { destination: frame.mac, source, ethertype: frame.ethertype };
-        let outcome = match self.verdict(header, frame.data) {
-            Verdict::Drop(counter) => Err(counter),
-            Verdict::Accept => self.write(header, frame.data),
-        };
-        if let Err(counter) = outcome {
-            self.vl1.counters.add(counter);
-        }
+        let outcome = self
+            .judge(header, frame.data)
+            .and_then(|passage| self.pass(&passage, header, frame.data));
+        self.count_failure(outcome);
         Ok(())
     }
 
@@ -247,9 +249,25 @@ impl Delivery<'_> {
         Ok(())
     }
 
-    fn verdict(&self, header: Header, payload: &[u8]) -> Verdict {
-        let (source, destination) = (self.packet.source, self.vl1.address);
-        self.network.filter.inbound(&Candidate { source, destination, header, payload })
+    fn judge(&mut self, header: Header, payload: &[u8]) -> Result<Passage, Counter> {
+        let (own, source) = (self.vl1.address, self.packet.source);
+        let sender = self.members.get(&source).map_or(self.nobody, |member| &member.credentials);
+        let frame = Candidate { inbound: true, own, source, destination: own, header, payload };
+        self.network.judge(&frame, sender, || self.vl1.random())
+    }
+
+    /// Serve the observers; then the frame is for the TAP, unless it is redirected.
+    fn pass(&mut self, passage: &Passage, header: Header, payload: &[u8]) -> Result<(), Counter> {
+        let Self { vl1, network, members, now, out, .. } = self;
+        let mut observed = Observed { vl1, network, members, header, payload, now: *now, out };
+        if observed.send(passage, &INBOUND) { Ok(()) } else { self.write(header, payload) }
+    }
+
+    /// A frame that is not delivered, of a packet that counts all the same.
+    fn count_failure(&mut self, outcome: Result<(), Counter>) {
+        if let Err(counter) = outcome {
+            self.vl1.counters.add(counter);
+        }
     }
 
     fn write(&mut self, header: Header, payload: &[u8]) -> Result<(), Counter> {

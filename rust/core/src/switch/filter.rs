@@ -1,63 +1,106 @@
-//! Where a network's rules decide about each frame (03, 6).
+//! Where a network's rules decide about each frame (03, 6.7).
 
 use super::counters::Counter;
+use super::network::Network;
 use crate::ethernet::Header;
+use crate::rules::{self, Context, Copy, Credentials, Filtered, RuleTable};
 
-/// A rule table of one unconditional ACCEPT (03, 6.1).
-const ACCEPT_ALL: [u8; 2] = [0x01, 0x00];
+/// What the controller says of a node on a network, as far as it is valid now (03, 4.10).
+#[derive(Clone, Debug, Default)]
+pub struct NodeCredentials {
+    /// Its tags, and what it owns.
+    pub owned: Credentials,
+    /// The tables of its capabilities, by ascending ID.
+    pub capabilities: Vec<RuleTable>,
+}
 
-/// A frame as the rules see it.
-#[expect(dead_code, reason = "until tables are evaluated")]
+/// The base rules of a network, compiled.
+pub(super) enum Filter {
+    /// Most networks: nothing to look at.
+    AcceptAll,
+    Table(RuleTable),
+    /// A table that cannot be read refuses everything.
+    Malformed,
+}
+
+/// A frame that the rules let go on.
+pub(super) struct Passage {
+    /// Without the usual checks of its addresses.
+    pub(super) unchecked: bool,
+    /// Another node gets it instead.
+    pub(super) redirect: Option<u64>,
+    /// Copies for observers, in order.
+    pub(super) copies: [Option<Copy>; 2],
+}
+
+impl Passage {
+    const PLAIN: Self = Self { unchecked: false, redirect: None, copies: [None; 2] };
+}
+
+/// A frame on its way, and the nodes at its ends; destination 0: not chosen yet.
 pub(super) struct Candidate<'a> {
-    /// The node that sends it.
+    pub(super) inbound: bool,
+    pub(super) own: u64,
     pub(super) source: u64,
-    /// The node that gets it; 0 while it is not chosen yet.
     pub(super) destination: u64,
     pub(super) header: Header,
     pub(super) payload: &'a [u8],
 }
 
-/// What the rules say of a frame that came in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// Not delivered, and counted so.
-    Drop(Counter),
-    /// Delivered if the addresses are right.
-    Accept,
-}
-
-/// The rules of a network, compiled.
-pub(super) enum Filter {
-    AcceptAll,
-    DropAll,
-    /// Tables that cannot be evaluated refuse everything.
-    Unsupported,
-}
-
 impl Filter {
     pub(super) fn compile(rules: &[u8]) -> Self {
-        match rules {
-            [] => Self::DropAll,
-            rules if rules == ACCEPT_ALL => Self::AcceptAll,
-            _ => Self::Unsupported,
+        match RuleTable::parse(rules) {
+            Ok(table) if table.accepts_all() => Self::AcceptAll,
+            Ok(table) => Self::Table(table),
+            Err(rules::Malformed) => Self::Malformed,
         }
     }
+}
 
-    /// Whether a frame of ours may leave.
-    pub(super) fn outbound(&self, _frame: &Candidate<'_>) -> Verdict {
-        self.verdict()
+impl Network {
+    /// Judge a frame by the base rules, and where these say nothing by the capabilities of its sender.
+    /// `other` is the node at the other end. Fails with what to count.
+    pub(super) fn judge(
+        &self,
+        frame: &Candidate<'_>,
+        other: &NodeCredentials,
+        random: impl FnMut() -> u32,
+    ) -> Result<Passage, Counter> {
+        let table = match &self.filter {
+            Filter::AcceptAll => return Ok(Passage::PLAIN),
+            Filter::Malformed => return Err(Counter::DropRulesMalformed),
+            Filter::Table(table) => table,
+        };
+        let own = &self.config.credentials;
+        let context = Context {
+            own: &own.owned,
+            other: &other.owned,
+            unknown_match: self.config.unknown_match,
+            emulated: &self.config.emulated,
+        };
+        let sender = if frame.inbound { other } else { own };
+        match rules::filter(table, &sender.capabilities, &frame.rule_frame(), &context, random) {
+            Filtered::Dropped => Err(Counter::DropRules),
+            Filtered::Accepted { unchecked, redirect, copies } => {
+                Ok(Passage { unchecked, redirect, copies })
+            }
+        }
     }
+}
 
-    /// Whether a frame of a peer may reach the TAP.
-    pub(super) fn inbound(&self, _frame: &Candidate<'_>) -> Verdict {
-        self.verdict()
-    }
-
-    const fn verdict(&self) -> Verdict {
-        match self {
-            Self::AcceptAll => Verdict::Accept,
-            Self::DropAll => Verdict::Drop(Counter::DropRules),
-            Self::Unsupported => Verdict::Drop(Counter::DropRulesUnsupported),
+impl<'a> Candidate<'a> {
+    const fn rule_frame(&self) -> rules::Frame<'a> {
+        rules::Frame {
+            inbound: self.inbound,
+            own: self.own,
+            source: self.source,
+            destination: self.destination,
+            source_mac: self.header.source,
+            destination_mac: self.header.destination,
+            ethertype: self.header.ethertype,
+            // TAPs report no VLAN: a tagged frame is one of ethertype 0x8100.
+            vlan: 0,
+            payload: self.payload,
         }
     }
 }

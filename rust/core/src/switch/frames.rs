@@ -125,9 +125,10 @@ impl<'a> ExtFrame<'a> {
 }
 
 /// The fields of an `EXT_FRAME` before its data.
-pub(super) fn ext_frame_fields(network: u64, header: Header) -> [u8; 23] {
+pub(super) fn ext_frame_fields(network: u64, flags: u8, header: Header) -> [u8; 23] {
     let mut fields = [0; 23];
     fields[..8].copy_from_slice(&network.to_be_bytes());
+    fields[8] = flags;
     fields[9..].copy_from_slice(&header.bytes());
     fields
 }
@@ -161,7 +162,8 @@ impl<'a> MulticastFrame<'a> {
     /// Write it after a packet's header.
     pub(super) fn emit(&self, network: u64, packet: &mut Vec<u8>) {
         let flag = |given, flag| if given { flag } else { 0 };
-        let flags = flag(self.gather_limit > 0, FLAG_GATHER) | flag(self.source.is_some(), FLAG_SOURCE);
+        let flags =
+            flag(self.gather_limit > 0, FLAG_GATHER) | flag(self.source.is_some(), FLAG_SOURCE);
         packet.extend_from_slice(&network.to_be_bytes());
         packet.push(flags);
         if self.gather_limit > 0 {

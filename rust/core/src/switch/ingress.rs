@@ -67,7 +67,8 @@ impl Switch {
     /// A whole packet for us, its pieces joined: new, or one that was punted for its unknown source.
     pub fn ingest_packet(&mut self, path: Path, packet: &mut [u8], now: u64, out: &mut Output) {
         let Some(head) = Head::parse(packet) else { return self.count(Counter::DropNoise) };
-        let (source, packet_id, hops, suite) = (head.source(), head.packet_id(), head.hops(), head.suite());
+        let (source, packet_id, hops, suite) =
+            (head.source(), head.packet_id(), head.hops(), head.suite());
         if suite == SUITE_POLY1305 && head.verb() == HELLO {
             return self.punt_raw(PuntKind::Hello, path, source, packet, out);
         }
@@ -81,11 +82,19 @@ impl Switch {
         } else if session.keys.open(packet).is_err() {
             return self.count(Counter::DropUnauthentic);
         }
-        let Some((&mut [.., verb], payload)) = packet.split_first_chunk_mut::<HEADER_LENGTH>() else {
+        let Some((&mut [.., verb], payload)) = packet.split_first_chunk_mut::<HEADER_LENGTH>()
+        else {
             return self.count(Counter::DropNoise);
         };
-        let opened =
-            Opened { path, source, packet_id, hops, suite, verb: verb & VERB_MASK, payload: &*payload };
+        let opened = Opened {
+            path,
+            source,
+            packet_id,
+            hops,
+            suite,
+            verb: verb & VERB_MASK,
+            payload: &*payload,
+        };
         if verb & VERB_COMPRESSED == 0 {
             return self.dispatch(&opened, now, out);
         }
@@ -112,7 +121,14 @@ impl Switch {
         self.receive_frame(packet, now, out);
     }
 
-    fn punt_raw(&mut self, kind: PuntKind, path: Path, source: u64, packet: &[u8], out: &mut Output) {
+    fn punt_raw(
+        &mut self,
+        kind: PuntKind,
+        path: Path,
+        source: u64,
+        packet: &[u8],
+        out: &mut Output,
+    ) {
         let data = packet.to_vec();
         self.punt(Punt { path: Some(path), source, data, ..Punt::new(kind) }, out);
     }
@@ -125,7 +141,9 @@ fn is_trusted(networks: &[TrustedNetwork], ip: IpAddr, id: u64) -> bool {
 
 fn contains(network: &TrustedNetwork, ip: IpAddr) -> bool {
     let (net, host, width) = match (network.ip, ip) {
-        (IpAddr::V4(net), IpAddr::V4(host)) => (u128::from(net.to_bits()), u128::from(host.to_bits()), 32),
+        (IpAddr::V4(net), IpAddr::V4(host)) => {
+            (u128::from(net.to_bits()), u128::from(host.to_bits()), 32)
+        }
         (IpAddr::V6(net), IpAddr::V6(host)) => (net.to_bits(), host.to_bits(), 128),
         _ => return false,
     };

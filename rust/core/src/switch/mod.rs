@@ -11,9 +11,11 @@
 //! | [`egress`] | frames of the TAP on their way to peers (03, 7.3) |
 //! | [`multicast`] | frames of the TAP to groups (03, 8.5) |
 //! | [`vl1`], [`peers`], [`paths`] | sessions, routes, paths, and sealing |
-//! | [`network`], [`filter`] | networks, members, groups, rules |
+//! | [`network`] | networks, members, groups |
+//! | [`filter`], [`copies`] | what the rules decide, and whom they let watch (03, 6.7) |
 
 mod bounded;
+mod copies;
 mod counters;
 mod delivery;
 mod egress;
@@ -40,6 +42,7 @@ use tables::{Keyed, Map};
 use vl1::Vl1;
 
 pub use delivery::Opened;
+pub use filter::NodeCredentials;
 pub use network::NetworkConfig;
 pub use output::Output;
 pub use paths::{Path, PathActivity};
@@ -143,8 +146,25 @@ impl Switch {
     }
 
     /// What a member may do: see [`NetworkTables`].
-    pub fn set_member(&mut self, network: u64, address: u64, admitted: bool, ready: bool, push_due_at: u64) {
+    pub fn set_member(
+        &mut self,
+        network: u64,
+        address: u64,
+        admitted: bool,
+        ready: bool,
+        push_due_at: u64,
+    ) {
         self.tables(network).set_member(address, admitted, ready, push_due_at);
+    }
+
+    /// What its controller says of a member, for the rules to ask.
+    pub fn set_member_credentials(
+        &mut self,
+        network: u64,
+        address: u64,
+        credentials: NodeCredentials,
+    ) {
+        self.tables(network).members.entry(address).or_default().credentials = credentials;
     }
 
     /// Forget a member.

@@ -1,7 +1,8 @@
 //! Frames of the TAP to multicast groups (03, 8.5, 8.8).
 
 use super::counters::Counter;
-use super::egress::Egress;
+use super::egress::{Egress, Held};
+use super::filter::Passage;
 use super::frames::{MULTICAST_FRAME, MulticastFrame};
 use super::network::{Group, GroupId, Network, NetworkTables};
 use super::punt::FrameReason;
@@ -20,48 +21,54 @@ const ICMPV6: u8 = 0x3a;
 const SOLICITATION: u8 = 0x87;
 
 impl Egress<'_> {
-    pub(super) fn multicast(&mut self, tables: &mut NetworkTables) -> Result<(), Counter> {
-        let NetworkTables { installed: Some(network), groups, .. } = &*tables else {
-            return Err(Counter::DropNetwork);
+    pub(super) fn multicast(&mut self, tables: &mut NetworkTables) -> Result<(), Held> {
+        let NetworkTables { installed: Some(network), groups, members, nobody, .. } = &mut *tables
+        else {
+            return Err(Counter::DropNetwork.into());
         };
         let group = group_of(self.header, self.payload);
         if group == (BROADCAST, 0) && !network.config.broadcast {
-            return Err(Counter::DropBroadcast);
+            return Err(Counter::DropBroadcast.into());
         }
         if network.config.emulate_neighbours && self.may_be_emulated(network) {
-            self.punt(network.id, FrameReason::Neighbour);
-            return Ok(());
+            return Err(FrameReason::Neighbour.into());
         }
         if network.config.multicast_limit == 0 {
-            return Err(Counter::DropMulticast);
+            return Err(Counter::DropMulticast.into());
         }
-        self.check_rules(network, 0)?;
+        let passage = self.judge(network, nobody, 0)?;
         if groups.get(&group).is_none_or(|entry| self.now >= entry.refresh_at) {
-            self.punt(network.id, FrameReason::Multicast);
+            return Err(FrameReason::Multicast.into());
+        }
+        if self.observe(network, members, &passage) {
             return Ok(());
         }
         self.distribute(tables, group)
     }
 
     /// One sealed packet for each recipient of the group.
-    fn distribute(&mut self, tables: &mut NetworkTables, id: GroupId) -> Result<(), Counter> {
-        let NetworkTables { installed: Some(network), groups, members, .. } = tables else {
-            return Err(Counter::DropNetwork);
+    fn distribute(&mut self, tables: &mut NetworkTables, id: GroupId) -> Result<(), Held> {
+        let NetworkTables { installed: Some(network), groups, members, nobody, .. } = tables else {
+            return Err(Counter::DropNetwork.into());
         };
         let Some(group) = groups.get(&id) else { return Ok(()) };
         let plain = self.multicast_packet(network, id, group);
         let (verb, payload) = (plain[VERB], &plain[HEADER_LENGTH..]);
         let own = self.vl1.address;
         for address in group.recipients.iter().copied().filter(|address| *address != own) {
-            if let Err(counter) = self.check_rules(network, address) {
-                self.vl1.counters.add(counter);
-                continue;
-            }
-            match self.vl1.send(address, verb, [payload, &[]], self.now, self.out) {
-                Ok(()) => self.vl1.counters.add(Counter::FramesTx),
-                Err(Unsent::Route) => self.vl1.counters.add(Counter::DropMulticastRoute),
-                Err(Unsent::TooLarge) => return Err(Counter::DropTooLarge),
-            }
+            let other = members.get(&address).map_or(&*nobody, |member| &member.credentials);
+            let sent = match self.judge(network, other, address) {
+                Ok(Passage { redirect: None, .. }) => self
+                    .vl1
+                    .send(address, verb, [payload, &[]], self.now, self.out)
+                    .map_err(Unsent::counter),
+                Ok(passage) => {
+                    self.observe(network, members, &Passage { copies: [None; 2], ..passage });
+                    continue;
+                }
+                Err(counter) => Err(counter),
+            };
+            self.vl1.counters.add(sent.err().unwrap_or(Counter::FramesTx));
             if members.entry(address).or_default().is_push_due(self.now) {
                 self.punt_push_due(network.id, address);
             }
@@ -120,8 +127,12 @@ fn group_of(header: Header, payload: &[u8]) -> GroupId {
 fn embedded_address(target: &[u8], network: u64) -> Option<u64> {
     let folded = (network >> 32) as u32 ^ network as u32;
     let node = match target {
-        [0xfd, id @ .., 0x99, 0x93, a, b, c, d, e] if id == network.to_be_bytes() => [*a, *b, *c, *d, *e],
-        [0xfc, id @ .., a, b, c, d, e, _, _, _, _, _, _] if id == folded.to_be_bytes() => [*a, *b, *c, *d, *e],
+        [0xfd, id @ .., 0x99, 0x93, a, b, c, d, e] if id == network.to_be_bytes() => {
+            [*a, *b, *c, *d, *e]
+        }
+        [0xfc, id @ .., a, b, c, d, e, _, _, _, _, _, _] if id == folded.to_be_bytes() => {
+            [*a, *b, *c, *d, *e]
+        }
         _ => return None,
     };
     Some(packet::address_from(node))

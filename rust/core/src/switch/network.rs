@@ -1,7 +1,7 @@
 //! What the switch knows of each network: its settings, its members, its groups, and who is bridged.
 
 use super::bounded::Bounded;
-use super::filter::Filter;
+use super::filter::{Filter, NodeCredentials};
 use super::tables::{Keyed, Map};
 use crate::ethernet;
 
@@ -30,6 +30,12 @@ pub struct NetworkConfig {
     pub bridges: Vec<u64>,
     /// The base rules' table (03, 6.1).
     pub rules: Vec<u8>,
+    /// What a match gives that the rules engine does not know: flag 0x08.
+    pub unknown_match: bool,
+    /// First bytes of the addresses that neighbour emulation vouches for (03, 6.4).
+    pub emulated: Vec<Vec<u8>>,
+    /// Our own credentials.
+    pub credentials: NodeCredentials,
 }
 
 /// A network whose configuration is installed.
@@ -65,6 +71,8 @@ pub(super) struct Member {
     pub(super) ready: bool,
     /// From then on they are old.
     pub(super) push_due_at: u64,
+    /// What its controller says of it.
+    pub(super) credentials: NodeCredentials,
     reported_at: Option<u64>,
 }
 
@@ -99,6 +107,8 @@ pub(super) struct NetworkTables {
     pub(super) groups: Map<GroupId, Group>,
     /// The bridge each foreign MAC was last seen behind.
     pub(super) bridged: Bounded<u64, u64>,
+    /// The credentials of those we know nothing of.
+    pub(super) nobody: NodeCredentials,
 }
 
 impl NetworkTables {
@@ -108,10 +118,17 @@ impl NetworkTables {
             members: keyed.map(),
             groups: keyed.map(),
             bridged: Bounded::new(MAX_BRIDGED, keyed),
+            nobody: NodeCredentials::default(),
         }
     }
 
-    pub(super) fn set_member(&mut self, address: u64, admitted: bool, ready: bool, push_due_at: u64) {
+    pub(super) fn set_member(
+        &mut self,
+        address: u64,
+        admitted: bool,
+        ready: bool,
+        push_due_at: u64,
+    ) {
         let member = self.members.entry(address).or_default();
         (member.admitted, member.ready, member.push_due_at) = (admitted, ready, push_due_at);
     }

@@ -1,12 +1,12 @@
 //! Datagrams for others (01, 3.10, 4.4; 02, 4.3).
 
+use super::Switch;
 use super::bounded::Bounded;
 use super::counters::Counter;
 use super::output::Output;
 use super::paths::Path;
 use super::punt::{Punt, PuntKind};
 use super::tables::Keyed;
-use super::Switch;
 use crate::packet::{Datagram, MAX_HOPS, increment_hops};
 
 /// A pair is introduced this often, in ms (02, 4.10).

@@ -21,6 +21,15 @@ pub(super) enum Unsent {
     TooLarge,
 }
 
+impl Unsent {
+    pub(super) const fn counter(self) -> Counter {
+        match self {
+            Self::Route => Counter::DropRoute,
+            Self::TooLarge => Counter::DropTooLarge,
+        }
+    }
+}
+
 pub(super) struct Vl1 {
     /// Our own address.
     pub(super) address: u64,
@@ -42,6 +51,11 @@ impl Vl1 {
             ids: ChaCha12Rng::from_seed(*seed),
             scratch: Vec::with_capacity(MAX_PACKET),
         }
+    }
+
+    /// For rules that match at random.
+    pub(super) fn random(&mut self) -> u32 {
+        self.ids.next_u32()
     }
 
     /// Hand something to the engines.

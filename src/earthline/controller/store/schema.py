@@ -50,13 +50,7 @@ MEMBER = Table(
     Column("active_bridge", Boolean, nullable=False),
 )
 Index("member_authorised", MEMBER.c.network, MEMBER.c.authorised)
-Index(
-    "member_active_bridge",
-    MEMBER.c.network,
-    MEMBER.c.address,
-    sqlite_where=MEMBER.c.active_bridge,
-    postgresql_where=MEMBER.c.active_bridge,
-)
+Index("member_active_bridge", MEMBER.c.network, MEMBER.c.active_bridge, MEMBER.c.address)
 
 ASSIGNMENT = Table(
     "assignment",
@@ -66,7 +60,8 @@ ASSIGNMENT = Table(
     Column("address", BigInteger, primary_key=True, autoincrement=False),
     Column("picked", Boolean, nullable=False),
 )
-Index("assignment_of_member", ASSIGNMENT.c.network, ASSIGNMENT.c.address)
+# It covers the query, or SQLite would rather look through the whole network by the primary key.
+Index("assignment_of_member", ASSIGNMENT.c.network, ASSIGNMENT.c.address, ASSIGNMENT.c.ip)
 # A person may write one address to two members on purpose; a pool never gives it twice.
 Index(
     "assignment_picked_once",

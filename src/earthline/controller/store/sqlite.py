@@ -7,7 +7,17 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, create_engine, delete, event, func, select
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Select,
+    bindparam,
+    create_engine,
+    delete,
+    event,
+    func,
+    select,
+)
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
@@ -28,6 +38,24 @@ IN_MEMORY = ":memory:"
 
 _BEGIN = "earthline_begin"
 _SUMMARIES_AT_ONCE = 256
+
+# What every request asks, built once.
+_NETWORK_OBJECT = select(NETWORK.c.object).where(NETWORK.c.id == bindparam("network"))
+_MEMBER_OBJECT = select(MEMBER.c.object).where(
+    MEMBER.c.network == bindparam("network"), MEMBER.c.address == bindparam("address")
+)
+_ACTIVE_BRIDGES = (
+    select(MEMBER.c.address)
+    .where(MEMBER.c.network == bindparam("network"), MEMBER.c.active_bridge)
+    .order_by(MEMBER.c.address)
+    .limit(bindparam("limit"))
+)
+_TAKEN = select(ASSIGNMENT.c.ip).where(
+    ASSIGNMENT.c.network == bindparam("network"),
+    ASSIGNMENT.c.ip.in_(bindparam("ips", expanding=True)),
+    ASSIGNMENT.c.address != bindparam("address"),
+)
+_ISSUED_AT = select(ISSUE_CLOCK.c.at).where(ISSUE_CLOCK.c.network == bindparam("network"))
 
 
 class SqliteStore:
@@ -55,8 +83,7 @@ class SqliteStore:
             return [int(name, 16) for name in ids]
 
     def read_network(self, network: int) -> str | None:
-        wanted = select(NETWORK.c.object).where(NETWORK.c.id == format_network(network))
-        text: str | None = self._one(wanted)
+        text: str | None = self._one(_NETWORK_OBJECT, {"network": format_network(network)})
         return text
 
     def write_network(self, network: int, text: str) -> None:
@@ -99,7 +126,8 @@ class SqliteStore:
     # --- members ----------------------------------------------------------------------------------
 
     def read_member(self, network: int, address: int) -> str | None:
-        text: str | None = self._one(select(MEMBER.c.object).where(*_is_member(network, address)))
+        key = {"network": format_network(network), "address": address}
+        text: str | None = self._one(_MEMBER_OBJECT, key)
         return text
 
     def write_member(
@@ -156,14 +184,9 @@ class SqliteStore:
             return connection.execute(count).scalar_one()
 
     def active_bridges(self, network: int, limit: int) -> list[int]:
-        query = (
-            select(MEMBER.c.address)
-            .where(MEMBER.c.network == format_network(network), MEMBER.c.active_bridge)
-            .order_by(MEMBER.c.address)
-            .limit(limit)
-        )
+        key = {"network": format_network(network), "limit": limit}
         with self._read() as connection:
-            return list(connection.execute(query).scalars())
+            return list(connection.execute(_ACTIVE_BRIDGES, key).scalars())
 
     def taken(self, network: int, ips: Sequence[bytes], other_than: int) -> set[bytes]:
         with self._read() as connection:
@@ -172,9 +195,7 @@ class SqliteStore:
     # --- the clock of issue -----------------------------------------------------------------------
 
     def issued_at(self, network: int) -> int:
-        name = format_network(network)
-        at = self._one(select(ISSUE_CLOCK.c.at).where(ISSUE_CLOCK.c.network == name))
-        return at or 0
+        return self._one(_ISSUED_AT, {"network": format_network(network)}) or 0
 
     def note_issued(self, network: int, at: int) -> None:
         row = {"network": format_network(network), "at": at}
@@ -185,9 +206,9 @@ class SqliteStore:
 
     # --- transactions -----------------------------------------------------------------------------
 
-    def _one(self, query: Select[Any]) -> Any:
+    def _one(self, query: Select[Any], values: dict[str, Any]) -> Any:
         with self._read() as connection:
-            return connection.execute(query).scalar_one_or_none()
+            return connection.execute(query, values).scalar_one_or_none()
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
@@ -257,12 +278,8 @@ def _is_holder(network: int, address: int) -> tuple[Any, Any]:
 def _taken(
     connection: Connection, network: int, ips: Sequence[bytes], other_than: int
 ) -> set[bytes]:
-    query = select(ASSIGNMENT.c.ip).where(
-        ASSIGNMENT.c.network == format_network(network),
-        ASSIGNMENT.c.ip.in_(ips),
-        ASSIGNMENT.c.address != other_than,
-    )
-    return set(connection.execute(query).scalars())
+    values = {"network": format_network(network), "ips": ips, "address": other_than}
+    return set(connection.execute(_TAKEN, values).scalars())
 
 
 def _assign(

@@ -1,0 +1,8 @@
+"""Hypothesis without deadlines: nothing here is timed."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("earthline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("earthline")

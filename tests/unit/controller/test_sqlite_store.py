@@ -1,0 +1,173 @@
+"""The store in SQLite: durable, indexed, and careful with what it does not know."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from controller_lab import LAB, MEMBER, Lab
+from sqlalchemy import event
+
+from earthline.controller.store import AddressTaken, MemberRecord, StoreFault
+from earthline.controller.store.schema import VERSION
+from earthline.controller.store.sqlite import SqliteStore
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "controller.sqlite3"
+
+
+@pytest.fixture
+def on_disk(path: Path) -> Iterator[SqliteStore]:
+    store = SqliteStore(str(path))
+    yield store
+    store.close()
+
+
+def member(address: int, *ips: bytes) -> MemberRecord:
+    return MemberRecord(address, "{}", 1, True, False, ips)
+
+
+IP = bytes((10, 7, 0, 15))
+
+
+def test_everything_is_there_again_after_reopening(path: Path) -> None:
+    store = SqliteStore(str(path))
+    lab = Lab(store)
+    lab.create(private=False)
+    lab.config()
+    network, found = lab.authority.get_network(LAB), lab.member()
+    store.close()
+    store = SqliteStore(str(path))
+    again = Lab(store)
+    assert again.authority.list_networks() == [LAB]
+    assert again.authority.get_network(LAB) == network
+    assert again.member() == found
+    store.close()
+
+
+def test_what_was_committed_is_seen_by_another_connection_at_once(
+    on_disk: SqliteStore, path: Path
+) -> None:
+    on_disk.write_network(LAB, '{"id":"x"}')
+    other = sqlite3.connect(path)
+    assert other.execute("SELECT object FROM network").fetchall() == [('{"id":"x"}',)]
+    assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    other.close()
+
+
+def test_member_survives_kill_9_right_after_it_was_answered(path: Path) -> None:
+    script = (
+        "import os, signal, sys\n"
+        "from controller_lab import Lab\n"
+        "from earthline.controller.store.sqlite import SqliteStore\n"
+        "lab = Lab(SqliteStore(sys.argv[1]))\n"
+        "lab.create(private=False)\n"
+        "lab.config()\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path)], cwd=Path(__file__).parent, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    store = SqliteStore(str(path))
+    assert Lab(store).member()["authorized"] is True
+    store.close()
+
+
+def test_file_is_for_its_owner_only(on_disk: SqliteStore, path: Path) -> None:
+    on_disk.write_network(LAB, "{}")
+    for file in path.parent.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+
+
+def test_file_of_a_later_release_is_left_alone(path: Path) -> None:
+    SqliteStore(str(path)).close()
+    with sqlite3.connect(path) as later:
+        later.execute("UPDATE schema SET version = ?", (VERSION + 1,))
+    later.close()
+    with pytest.raises(StoreFault, match=f"{path}: schema version {VERSION + 1}"):
+        SqliteStore(str(path))
+
+
+def test_file_that_is_no_database_is_named_and_not_overwritten(path: Path) -> None:
+    path.write_text("precious " * 1000)
+    with pytest.raises(StoreFault) as refused:
+        SqliteStore(str(path))
+    assert str(refused.value).startswith(f"{path}: ")
+    assert "\n" not in str(refused.value)
+    assert path.read_text() == "precious " * 1000
+
+
+def test_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreFault, match="No such file or directory"):
+        SqliteStore(str(tmp_path / "no" / "store"))
+
+
+def test_one_address_is_not_picked_for_two_members(store: SqliteStore) -> None:
+    store.write_member(LAB, member(1, IP), picked=[IP])
+    with pytest.raises(AddressTaken):
+        store.write_member(LAB, member(2, IP), picked=[IP])
+    assert store.read_member(LAB, 2) is None
+    store.write_member(LAB + 1, member(2, IP), picked=[IP])
+
+
+def test_person_may_assign_one_address_twice(store: SqliteStore) -> None:
+    store.write_member(LAB, member(1, IP), picked=[IP])
+    store.write_member(LAB, member(2, IP))
+    store.write_member(LAB, member(1))
+    assert store.taken(LAB, [IP], other_than=1) == {IP}
+    assert store.taken(LAB, [IP], other_than=2) == set()
+
+
+def test_members_come_in_pages_in_order(store: SqliteStore) -> None:
+    for address in (9, 3, 7, 1):
+        store.write_member(LAB, member(address))
+    assert [address for address, _ in store.member_page(LAB, -1, 3)] == [1, 3, 7]
+    assert [address for address, _ in store.member_page(LAB, 7, 3)] == [9]
+
+
+def test_network_is_deleted_with_its_members_and_addresses_only(store: SqliteStore) -> None:
+    for network in (LAB, LAB + 1):
+        store.write_network(network, "{}")
+        store.write_member(network, member(1, IP), picked=[IP])
+    store.delete_network(LAB)
+    assert store.network_ids() == [LAB + 1]
+    assert store.revisions(LAB) == {}
+    assert store.taken(LAB, [IP], other_than=0) == set()
+    assert store.taken(LAB + 1, [IP], other_than=0) == {IP}
+
+
+def test_request_looks_at_no_other_members(lab: Lab) -> None:
+    """Every statement of a first request with a pick is answered from an index."""
+    lab.create(
+        private=False,
+        v4AssignMode="zt",
+        routes=[{"target": "10.0.0.0/8"}],
+        ipAssignmentPools=[{"ipRangeStart": "10.0.0.1", "ipRangeEnd": "10.255.255.254"}],
+    )
+    for address in range(1, 40):
+        lab.config(address)
+    engine = lab.store._engine
+    statements: list[tuple[str, object]] = []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def note(_c: object, _cursor: object, sql: str, values: object, *_: object) -> None:
+        statements.append((sql, values))
+
+    lab.config(MEMBER)
+    event.remove(engine, "before_cursor_execute", note)
+    assert 5 < len(statements) < 30
+    with engine.connect() as connection:
+        for sql, values in statements:
+            if sql.startswith(("SELECT", "DELETE")):
+                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)  # type: ignore[arg-type]
+                details = [row[3] for row in plan]
+                assert not any(d.startswith("SCAN") or d.endswith("(network=?)") for d in details)

@@ -1,0 +1,62 @@
+"""State objects on disk (05, 2.1)."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from earthline.effects import StateLoaded, Store
+from earthline.runtime.state import PEER_MAX_AGE_MS, StateFiles
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "name"),
+    [
+        ("planet", 0, "planet"),
+        ("moon", 0x0A1B2C3D4E, "moons.d/0000000a1b2c3d4e.moon"),
+        ("network", 0xB48062DE76000001, "networks.d/b48062de76000001.conf"),
+        ("peer", 0xA1B2C3D4E, "peers.d/0a1b2c3d4e.peer"),
+    ],
+)
+def test_object_is_written_and_deleted(tmp_path, kind, key, name):
+    files = StateFiles(tmp_path)
+    files.store(Store(kind, key, b"data"))
+    assert (tmp_path / name).read_bytes() == b"data"
+    files.store(Store(kind, key, None))
+    assert not (tmp_path / name).exists()
+    files.store(Store(kind, key, None))
+
+
+def test_leaving_a_network_deletes_its_permissions(tmp_path):
+    files = StateFiles(tmp_path)
+    files.store(Store("network", 1, b"\n"))
+    (tmp_path / "networks.d" / f"{1:016x}.local.conf").write_text("allowManaged=1\n")
+    files.store(Store("network", 1, None))
+    assert list((tmp_path / "networks.d").iterdir()) == []
+
+
+def test_networks_joined_by_an_empty_file_are_loaded(tmp_path):
+    folder = tmp_path / "networks.d"
+    folder.mkdir()
+    (folder / "B48062DE76000001.conf").write_bytes(b"")
+    (folder / "b48062de76000001.local.conf").write_bytes(b"allowManaged=1\n")
+    (folder / "notes.conf").write_bytes(b"")
+    loaded = list(StateFiles(tmp_path).load("network"))
+    assert loaded == [StateLoaded("network", 0xB48062DE76000001, b"")]
+
+
+def test_nothing_stored_is_nothing_loaded(tmp_path):
+    assert list(StateFiles(tmp_path).load("moon")) == []
+    assert list(StateFiles(tmp_path).load_peers(0)) == []
+
+
+def test_peers_of_more_than_thirty_days_are_deleted(tmp_path):
+    files = StateFiles(tmp_path)
+    now = 10 * PEER_MAX_AGE_MS
+    for address, age in ((1, 0), (2, PEER_MAX_AGE_MS - 1), (3, PEER_MAX_AGE_MS + 1)):
+        files.store(Store("peer", address, b"x"))
+        at = (now - age) * 1_000_000
+        os.utime(files.path_of("peer", address), ns=(at, at))
+    assert [event.key for event in files.load_peers(now)] == [1, 2]
+    assert not files.path_of("peer", 3).exists()

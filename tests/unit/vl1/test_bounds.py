@@ -1,0 +1,81 @@
+"""Tables that strangers could fill, and timers (02, 4.7, 4.10)."""
+
+from __future__ import annotations
+
+import pytest
+
+from earthline.vl1.gates import Interval, prefix_key
+from earthline.vl1.physical import PhysicalNetwork, PhysicalNetworks
+from earthline.vl1.replies import ExpectedReplies
+from earthline.vl1.timers import Timer, Timers
+from earthline.wire.inet import InetAddress
+from earthline.wire.packet import Verb
+
+
+def test_reply_must_match_id_verb_and_peer():
+    replies = ExpectedReplies()
+    replies.expect(0x1111111122222222, Verb.WHOIS, 5)
+    assert replies.matches(0x1111111122222222, Verb.WHOIS, 5)
+    assert replies.matches(0x1111111122222222, Verb.WHOIS, 5)
+    assert not replies.matches(0x1111111133333333, Verb.WHOIS, 5)
+    assert not replies.matches(0x1111111122222222, Verb.ECHO, 5)
+    assert not replies.matches(0x1111111122222222, Verb.WHOIS, 6)
+
+
+def test_pushed_configuration_may_be_acknowledged_as_an_echo():
+    replies = ExpectedReplies()
+    replies.expect(1, Verb.NETWORK_CONFIG, 5)
+    assert replies.matches(1, Verb.ECHO, 5)
+    assert replies.matches(1, Verb.NETWORK_CONFIG, 5)
+
+
+def test_oldest_expected_reply_goes_first():
+    replies = ExpectedReplies(size=3)
+    for packet_id in range(5):
+        replies.expect(packet_id, Verb.ECHO, 1)
+    assert len(replies) == 3
+    assert not replies.matches(1, Verb.ECHO, 1)
+    assert replies.matches(2, Verb.ECHO, 1)
+
+
+def test_interval_gate_is_bounded_and_opens_again():
+    gate = Interval(100, limit=2)
+    assert gate.passes("a", 0)
+    assert not gate.passes("a", 99)
+    assert gate.passes("b", 0)
+    assert not gate.passes("c", 50)
+    assert gate.passes("c", 150)
+
+
+def test_prefix_keys_group_ipv4_by_24_and_ipv6_by_48_bits():
+    assert prefix_key(bytes([10, 1, 2, 3])) == prefix_key(bytes([10, 1, 2, 200]))
+    assert prefix_key(bytes([10, 1, 2, 3])) != prefix_key(bytes([10, 1, 3, 3]))
+    net = bytes.fromhex("fd0001020304")
+    assert prefix_key(net + bytes(10)) == prefix_key(net + b"\xff" * 10) < 1 << 14
+    # One octet after the other, doubling: 0xfd * 32 + 1 * 8 + 2 * 4 + 3 * 2 + 4, octet 1 being 0.
+    assert prefix_key(net + bytes(10)) == 0xFD * 32 + 1 * 8 + 2 * 4 + 3 * 2 + 4
+
+
+def test_longest_physical_prefix_decides():
+    networks = PhysicalNetworks()
+    wide = PhysicalNetwork(InetAddress.parse("10.0.0.0/8"), 9_000, 1)
+    networks.configure([wide, PhysicalNetwork(InetAddress.parse("10.1.0.0/16"), 0, 2)])
+    assert networks.trusted_path_id(InetAddress.parse("10.1.2.3/9")) == 2
+    assert networks.mtu(InetAddress.parse("10.1.2.3/9")) == 1_432
+    assert networks.mtu(InetAddress.parse("10.2.2.3/9")) == 9_000
+    assert networks.trusted_path_id(InetAddress.parse("9.2.2.3/9")) == 0
+    with pytest.raises(ValueError, match="at most 32"):
+        networks.configure([wide] * 33)
+
+
+def test_timers_fire_in_order_and_can_be_hastened():
+    timers = Timers()
+    assert list(timers.take_due(1_000)) == [Timer.CHECK, Timer.HOUSEKEEPING]
+    assert timers.next() == 6_000
+    timers.hasten(Timer.CHECK, 9_000)
+    assert timers.next() == 6_000
+    timers.hasten(Timer.QUEUE, 1_500)
+    assert list(timers.take_due(1_500)) == [Timer.QUEUE]
+    assert timers.next() == 2_000
+    timers.stop(Timer.QUEUE)
+    assert timers.next() == 6_000

@@ -1,0 +1,70 @@
+"""What survives a restart (02, 3.3 and 13.5)."""
+
+from __future__ import annotations
+
+from vl1_internet import identity
+
+from earthline.effects import StateLoaded
+from earthline.wire.inet import InetAddress
+from earthline.wire.packet import Suite, Verb
+
+
+def test_peer_record_matches_the_layout(trio):
+    trio.start()
+    trio.root.engine.save()
+    record = trio.root.stored["peer", trio.ann.address]
+    identity_bytes = trio.ann.identity.public.emit()
+    assert record == (
+        b"\x02" + identity_bytes + bytes.fromhex("000c0001000e0001") + b"\x00\x01"
+        b"\x04\xc0\xa8\x02\x02\x27\x09"
+    )
+
+
+def test_restarted_root_knows_its_clients_and_finds_them_at_once(trio):
+    trio.start()
+    trio.root.engine.save()
+    trio.root.boot()
+    trio.root.start(trio.planet)
+    assert trio.root.suites[trio.ann.address] == Suite.AES_GMAC_SIV
+    trio.net.run(100)
+    assert trio.root.direct_to(trio.ann)
+    assert trio.root.direct_to(trio.bob)
+
+
+def test_flow_by_a_restarted_root_goes_on_without_waiting(trio):
+    trio.start()
+    got = []
+    trio.bob.engine.register(Verb.FRAME, lambda packet, _now: got.append(packet))
+    trio.root.engine.save()
+    trio.root.boot()
+    trio.root.start(trio.planet)
+    trio.net.run(50)
+    trio.ann.engine.send(trio.bob.address, Verb.FRAME, b"x", trio.net.now)
+    trio.net.run(100)
+    assert len(got) == 1
+
+
+def test_leaf_tries_cached_addresses_when_the_peer_is_wanted(trio):
+    record = b"\x02" + identity(9).public.emit() + bytes.fromhex("000c0001000e00010001")
+    record += InetAddress.parse("192.168.9.9/9").emit()
+    trio.start()
+    trio.ann.give(StateLoaded("peer", identity(9).address, record))
+    trio.net.run(10_000)
+    path = (-1, bytes([192, 168, 9, 9]), 9)
+    assert path not in [t.path for t in trio.ann.sent]
+    trio.ann.engine.send(identity(9).address, Verb.FRAME, b"", trio.net.now)
+    assert [t.path for t in trio.ann.sent].count(path) == 1
+    assert trio.ann.engine.peer(identity(9).address).protocol == 12
+
+
+def test_unchanged_peers_are_not_stored_again(trio):
+    trio.start()
+    trio.root.engine.save()
+    trio.root.stored.clear()
+    trio.net.run(120_000)
+    assert trio.root.stored == {}
+
+
+def test_peer_is_stored_as_soon_as_its_version_is_known(trio):
+    trio.start()
+    assert ("peer", trio.ann.address) in trio.root.stored
