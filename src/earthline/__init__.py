@@ -1,7 +1,7 @@
 """Earthline: flat virtual Ethernet networks over any IP network, in the ZeroTier protocol.
 
-The protocol core (`wire`, `vl1`, `vl2`, `node`, `controller`, `root`) has no clock, socket or entropy
-of its own; `runtime` gives it the real world, `sim` a virtual one.
+The protocol core (`wire`, `vl1`, `vl2`, `node`, `controller`, `root`) has no clock, socket or
+entropy of its own; `runtime` gives it the real world, `sim` a virtual one.
 """
 
 __version__ = "0.1.0"

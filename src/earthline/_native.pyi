@@ -19,6 +19,8 @@ __all__ = [
     "agree",
     "compress",
     "decompress",
+    "evaluate_rules",
+    "filter_frame",
     "fragment",
     "generate_identity",
     "kbkdf",
@@ -96,6 +98,32 @@ class Reassembler:
     def accept(self, datagram: bytes, now: int) -> bytes | None:
         """Feed a fragmented head or a fragment; the whole packet once its last piece is in."""
 
+# --- rules (specification 03, section 6) ----------------------------------------------------------
+
+def evaluate_rules(
+    rules: bytes, frame: Any, random: int
+) -> tuple[str, int, tuple[int, int, bool] | None]:
+    """Evaluate one rule table against a frame (6.3).
+
+    ``frame`` is any object with the attributes ``inbound``, ``own``, ``source``, ``destination``,
+    ``source_mac``, ``destination_mac``, ``ethertype``, ``vlan``, ``payload`` (after the Ethernet header),
+    ``own_credentials`` and ``other_credentials`` (each (tags as (ID, value), IPs as 4 or 16 bytes, MACs)),
+    ``unknown_match`` (flag 0x08) and ``emulated`` (first bytes of IPv6 addresses that neighbour emulation
+    vouches for, 6.4). ``random`` (32 bits) is what every random match draws.
+
+    Returns ``no_match``, ``drop``, ``redirect``, ``accept`` or ``super_accept``, the destination it then
+    has, and the copy asked for as (observer, bytes, acknowledge). ValueError: a malformed table.
+    """
+
+def filter_frame(
+    rules: bytes, capabilities: Sequence[bytes], frame: Any, random: int
+) -> tuple[int, int | None, list[tuple[int, int, bool]]]:
+    """Judge a frame by base rules, then by the sender's capabilities (6.7); ``frame`` as above.
+
+    Returns 0 (dropped), 1 (accepted) or 2 (accepted without address checks), the node it is redirected
+    to, and the copies to send as (observer, bytes, acknowledge).
+    """
+
 # --- the switch -----------------------------------------------------------------------------------
 
 @final
@@ -162,6 +190,17 @@ class Switch:
     def set_member(self, network: int, address: int, admitted: bool, ready: bool, push_due_at: int) -> None:
         """``admitted``: its frames pass our gate. ``ready``: it holds our credentials, so frames may flow;
         from ``push_due_at`` on a ``push_due`` punt is raised (one a second) while they go on flowing."""
+    def set_member_credentials(
+        self,
+        network: int,
+        address: int,
+        tags: Sequence[tuple[int, int]],
+        ips: Sequence[bytes],
+        macs: Sequence[int],
+        capabilities: Sequence[bytes],
+    ) -> None:
+        """What the rules may ask of a member: tags (ID, value), what it owns, its capabilities' rule tables
+        by ascending ID; only what is valid now (03, 4.10). `remove_member` forgets it too."""
     def remove_member(self, network: int, address: int) -> None: ...
     def set_multicast(
         self, network: int, mac: int, adi: int, recipients: Sequence[int], gather_limit: int, refresh_at: int

@@ -1,8 +1,8 @@
 """Events in and commands out: all that crosses the border of the sans-I/O `Node`.
 
-The host (the service, or the simulator) turns what the switch punts and what the user asks for into
-*events*, hands them to `Node.receive` or `Node.send`, and carries out the *commands* that `Node.poll`
-returns, in order. Times are milliseconds, addresses, MACs, network and packet IDs are integers.
+The host (the service, or the simulator) turns what the switch punts and what the user asks for
+into *events*, hands them to `Node.receive` or `Node.send`, and carries out the *commands* that
+`Node.poll` returns, in order. Times are milliseconds, addresses, MACs, network and packet IDs are integers.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class UnknownSource:
 
 @dataclass(frozen=True, slots=True)
 class PacketReceived:
-    """An authenticated, decompressed packet for the peer engine or the Ethernet engine (punt ``packet``)."""
+    """An authenticated, decrypted, decompressed packet for an engine (punt ``packet``)."""
 
     path: Path
     source: int
@@ -61,8 +61,8 @@ class GateRefused:
 class FramePunted:
     """A frame from the TAP that no entry covers (punt ``frame``).
 
-    ``reason``: ``member`` (not ready), ``route`` (no session or route), ``multicast`` (no recipients
-    installed, or stale), ``neighbour`` (a solicitation that may be answered locally), ``bridge``.
+    ``reason``: ``member`` (not ready), ``route`` (no session or route), ``multicast`` (no
+    recipients installed, or stale), ``neighbour`` (a solicitation that may be answered locally), ``bridge``.
     """
 
     network: int
@@ -145,7 +145,7 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class SocketsChanged:
-    """The bound UDP sockets, by number, and other addresses we can be reached at (port mappings)."""
+    """The bound UDP sockets by number, and other addresses that lead to us (port mappings)."""
 
     sockets: tuple[tuple[int, InetAddress], ...]
     mapped: tuple[InetAddress, ...] = ()
@@ -176,16 +176,20 @@ class StateLoaded:
     data: bytes
 
 
-# --- commands of the host to the node (Node.send) --------------------------------------------------
+# --- commands of the host to the node (Node.send) -------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Join:
+    """Become a member of a network."""
+
     network: int
 
 
 @dataclass(frozen=True, slots=True)
 class Leave:
+    """Leave a network and forget it."""
+
     network: int
 
 
@@ -199,6 +203,8 @@ class Orbit:
 
 @dataclass(frozen=True, slots=True)
 class Deorbit:
+    """Leave a moon."""
+
     world_id: int
 
 
@@ -211,7 +217,7 @@ class TakeWorld:
 
 @dataclass(frozen=True, slots=True)
 class SendConfig:
-    """Our controller's configuration for a member (04, section 8): cut, signed and sent by the node."""
+    """Our controller's configuration for a member (04, 8): the node cuts, signs and sends it."""
 
     network: int
     member: int
@@ -239,12 +245,12 @@ class SendCredentials:
     payload: bytes
 
 
-# --- commands of the node to the host (Node.poll) --------------------------------------------------
+# --- commands of the node to the host (Node.poll) -------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Transmit:
-    """Send one datagram. Socket number -1: by every bound socket of the IP's family. ttl 0: default."""
+    """Send one datagram. Socket -1: by every bound socket of the IP's family. ttl 0: default."""
 
     path: Path
     datagram: bytes
@@ -253,6 +259,8 @@ class Transmit:
 
 @dataclass(frozen=True, slots=True)
 class InstallSession:
+    """Keys and sending suite of a peer."""
+
     address: int
     key: bytes
     suite: int
@@ -260,11 +268,15 @@ class InstallSession:
 
 @dataclass(frozen=True, slots=True)
 class RemoveSession:
+    """Forget a peer."""
+
     address: int
 
 
 @dataclass(frozen=True, slots=True)
 class InstallRoute:
+    """Where frames for a peer leave; ``direct``: by a path of its own."""
+
     address: int
     path: Path | None
     direct: bool
@@ -282,6 +294,8 @@ class InstallPaths:
 
 @dataclass(frozen=True, slots=True)
 class InstallRelay:
+    """Whom we relay for, and where what has no route of its own goes."""
+
     open: bool
     upstream: int
     path: Path | None
@@ -289,6 +303,8 @@ class InstallRelay:
 
 @dataclass(frozen=True, slots=True)
 class TrustPath:
+    """A packet by this path proved common membership."""
+
     path: Path
 
 
@@ -310,15 +326,31 @@ class InstallNetwork:
     """Active bridges, which may include ourselves."""
     rules: bytes
     """The base rules' table (03, 6.1); one ACCEPT is ``01 00``."""
+    unknown_match: bool = False
+    """Flag 0x08: what a match gives that the rules engine does not know."""
+    emulated: tuple[bytes, ...] = ()
+    """First bytes of the addresses that neighbour emulation vouches for (03, 6.4)."""
+    tags: tuple[tuple[int, int], ...] = ()
+    """Our own tags, as (ID, value)."""
+    owned_ips: tuple[bytes, ...] = ()
+    """IPs of our own certificates of ownership."""
+    owned_macs: tuple[int, ...] = ()
+    """MACs of our own certificates of ownership."""
+    capabilities: tuple[bytes, ...] = ()
+    """Rule tables of our own capabilities, by ascending ID."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveNetwork:
+    """Forget a network."""
+
     network: int
 
 
 @dataclass(frozen=True, slots=True)
 class InstallMember:
+    """What a member may do; see `Switch.set_member`."""
+
     network: int
     address: int
     admitted: bool
@@ -327,13 +359,30 @@ class InstallMember:
 
 
 @dataclass(frozen=True, slots=True)
+class InstallMemberCredentials:
+    """What the rules may ask of a member: only what is valid now (03, 4.10)."""
+
+    network: int
+    address: int
+    tags: tuple[tuple[int, int], ...] = ()
+    ips: tuple[bytes, ...] = ()
+    macs: tuple[int, ...] = ()
+    capabilities: tuple[bytes, ...] = ()
+    """Rule tables, by ascending ID."""
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveMember:
+    """Forget a member."""
+
     network: int
     address: int
 
 
 @dataclass(frozen=True, slots=True)
 class InstallMulticast:
+    """To whom frames of a group go until ``refresh_at``."""
+
     network: int
     mac: int
     adi: int
@@ -344,6 +393,8 @@ class InstallMulticast:
 
 @dataclass(frozen=True, slots=True)
 class RemoveMulticast:
+    """Have frames of a group punted again."""
+
     network: int
     mac: int
     adi: int
@@ -405,6 +456,8 @@ class ConfigureTap:
 
 @dataclass(frozen=True, slots=True)
 class RemoveTap:
+    """Take the TAP of a network away."""
+
     network: int
 
 
@@ -436,7 +489,7 @@ class RequestConfig:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Something a user or an operator may want to know. ``event`` is snake case, ``fields`` are plain."""
+    """Something an operator may want to know. ``event`` is snake case, ``fields`` are plain."""
 
     event: str
     fields: dict[str, object] = field(default_factory=dict)

@@ -12,10 +12,16 @@ from earthline import effects
 from earthline._native import Output, Punt, Switch
 
 
+def _path(punt: Punt) -> effects.Path:
+    """The path of a punt whose kind always has one."""
+    if punt.path is None:
+        raise ValueError(f"punt {punt.kind} without path")
+    return punt.path
+
+
 def _packet(punt: Punt) -> effects.PacketReceived:
-    assert punt.path is not None
     return effects.PacketReceived(
-        path=punt.path,
+        path=_path(punt),
         source=punt.source,
         packet_id=punt.packet_id,
         hops=punt.hops,
@@ -26,13 +32,11 @@ def _packet(punt: Punt) -> effects.PacketReceived:
 
 
 def _hello(punt: Punt) -> effects.HelloReceived:
-    assert punt.path is not None
-    return effects.HelloReceived(punt.path, punt.data)
+    return effects.HelloReceived(_path(punt), punt.data)
 
 
 def _unknown_source(punt: Punt) -> effects.UnknownSource:
-    assert punt.path is not None
-    return effects.UnknownSource(punt.path, punt.source, punt.data)
+    return effects.UnknownSource(_path(punt), punt.source, punt.data)
 
 
 def _gate(punt: Punt) -> effects.GateRefused:
@@ -44,8 +48,7 @@ def _frame(punt: Punt) -> effects.FramePunted:
 
 
 def _new_path(punt: Punt) -> effects.PathSeen:
-    assert punt.path is not None
-    return effects.PathSeen(punt.source, punt.path)
+    return effects.PathSeen(punt.source, _path(punt))
 
 
 def _introduce(punt: Punt) -> effects.PairRelayed:
@@ -57,18 +60,16 @@ def _push_due(punt: Punt) -> effects.CredentialDue:
 
 
 def _gather(punt: Punt) -> effects.GatherRequested:
-    assert punt.path is not None
     return effects.GatherRequested(
-        punt.path, punt.source, punt.packet_id, punt.network, punt.mac, punt.adi, punt.limit
+        _path(punt), punt.source, punt.packet_id, punt.network, punt.mac, punt.adi, punt.limit
     )
 
 
 def _ack(punt: Punt) -> effects.AckRequested:
-    assert punt.path is not None
-    return effects.AckRequested(punt.path, punt.source, punt.packet_id, punt.network)
+    return effects.AckRequested(_path(punt), punt.source, punt.packet_id, punt.network)
 
 
-EVENT_OF_PUNT: dict[str, Callable[[Punt], Any]] = {
+EVENT_OF_PUNT: dict[str, Callable[[Punt], effects.Event]] = {
     "hello": _hello,
     "unknown_source": _unknown_source,
     "packet": _packet,
@@ -97,6 +98,7 @@ class SwitchHost:
             effects.InstallNetwork: self._install_network,
             effects.RemoveNetwork: self._remove_network,
             effects.InstallMember: self._install_member,
+            effects.InstallMemberCredentials: self._install_member_credentials,
             effects.RemoveMember: self._remove_member,
             effects.InstallMulticast: self._install_multicast,
             effects.RemoveMulticast: self._remove_multicast,
@@ -105,7 +107,7 @@ class SwitchHost:
             effects.IngestFrame: self._ingest_frame,
         }
 
-    def events(self, punts: Iterable[Punt]) -> Iterator[Any]:
+    def events(self, punts: Iterable[Punt]) -> Iterator[effects.Event]:
         """The event each punt stands for, in order."""
         for punt in punts:
             yield EVENT_OF_PUNT[punt.kind](punt)
@@ -162,6 +164,18 @@ class SwitchHost:
             command.admitted,
             command.ready,
             command.push_due_at,
+        )
+
+    def _install_member_credentials(
+        self, command: effects.InstallMemberCredentials, _now: int
+    ) -> None:
+        self.switch.set_member_credentials(
+            command.network,
+            command.address,
+            command.tags,
+            command.ips,
+            command.macs,
+            command.capabilities,
         )
 
     def _remove_member(self, command: effects.RemoveMember, _now: int) -> None:

@@ -104,11 +104,6 @@ class LibztNode:
     def leave(self, network: str) -> None:
         self._ask("leave", int(network, 16))
 
-    def wait_refused(self, network: str) -> None:
-        """Wait until the controller's refusal has come."""
-        denied = 2
-        wait_until("libzt is refused", lambda: self._ask("status", int(network, 16)) == denied)
-
     def ip(self, network: str) -> str | None:
         answer: str | None = self._ask("ip", int(network, 16))
         return answer

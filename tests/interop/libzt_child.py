@@ -26,16 +26,12 @@ CONNECT_MS = 20_000
 SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "zts_init_from_storage": (ctypes.c_int, [ctypes.c_char_p]),
     "zts_init_set_roots": (ctypes.c_int, [ctypes.c_char_p, ctypes.c_uint]),
-    "zts_init_set_port": (ctypes.c_int, [ctypes.c_ushort]),
     "zts_init_allow_port_mapping": (ctypes.c_int, [ctypes.c_uint]),
     "zts_node_start": (ctypes.c_int, []),
-    "zts_node_stop": (ctypes.c_int, []),
     "zts_node_is_online": (ctypes.c_int, []),
     "zts_node_get_id": (ctypes.c_uint64, []),
     "zts_net_join": (ctypes.c_int, [ctypes.c_uint64]),
     "zts_net_leave": (ctypes.c_int, [ctypes.c_uint64]),
-    "zts_net_get_status": (ctypes.c_int, [ctypes.c_uint64]),
-    "zts_net_transport_is_ready": (ctypes.c_int, [ctypes.c_uint64]),
     "zts_addr_is_assigned": (ctypes.c_int, [ctypes.c_uint64, ctypes.c_uint]),
     "zts_addr_get_str": (
         ctypes.c_int,
@@ -54,7 +50,6 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     ),
     "zts_read": (ctypes.c_ssize_t, [ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t]),
     "zts_write": (ctypes.c_ssize_t, [ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t]),
-    "zts_shutdown_wr": (ctypes.c_int, [ctypes.c_int]),
     "zts_close": (ctypes.c_int, [ctypes.c_int]),
 }
 
@@ -85,9 +80,6 @@ class Node:
 
     def leave(self, network: int) -> None:
         self._call("zts_net_leave", network)
-
-    def status(self, network: int) -> int:
-        return int(self._zts.zts_net_get_status(network))
 
     def ip(self, network: int) -> str | None:
         """The IPv4 address the controller assigned, once there is one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from earthline.lab import Host
-from earthline.lab.service import FoundPlanet, Service
+from earthline.lab.service import FoundPlanet, Service, wait_until
 
 
 @dataclass(frozen=True)
@@ -22,3 +22,9 @@ class Ours:
         self.member.join(network)
         self.root.authorize(network, self.member.address)
         return self.member.wait_ip(network)
+
+    def wait_request(self, network: str, address: str) -> None:
+        """Wait until a node has asked our controller for a network and was not let in."""
+        path = f"/controller/network/{network}/member"
+        wait_until("the request came", lambda: address in self.root.request("GET", path))
+        assert not self.root.request("GET", f"{path}/{address}")["authorized"]

@@ -47,11 +47,11 @@ def make_planet(home: Path, endpoint: str) -> bytes:
     _identity_tool(home, "generate", "identity.secret", "identity.public")
     public = (home / "identity.public").read_text().strip()
     world = json.loads(_identity_tool(home, "initmoon", "identity.public"))
-    world |= {"worldType": "planet", "id": "0e00000000000001"}
+    world |= {"worldType": "planet", "id": "0e0000000000abcd"}
     world["roots"] = [{"identity": public, "stableEndpoints": [endpoint]}]
     (home / "planet.json").write_text(json.dumps(world))
     _identity_tool(home, "genmoon", "planet.json")
-    return (home / "0e00000000000001.moon").read_bytes()
+    return (home / "0e0000000000abcd.moon").read_bytes()
 
 
 def _identity_tool(home: Path, *words: str) -> str:

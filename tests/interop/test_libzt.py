@@ -48,7 +48,7 @@ def test_libzt_gets_into_a_private_network_once_it_is_authorised(
     network = ours.root.create_network("10.8.0.0/24", private=True)
     member_ip = ours.join(network)
     libzt.join(network)
-    libzt.wait_refused(network)
+    ours.wait_request(network, libzt.address)
     assert libzt.ip(network) is None
     ours.root.authorize(network, libzt.address)
     libzt_ip = libzt.wait_ip(network)

@@ -1,7 +1,7 @@
 """What is thrown bytes at: every parser of the wire, with what must hold of whatever it returns.
 
-A target takes any bytes. It returns where they were a value or `Malformed`; it raises where the code
-is wrong. The property tests run every target for a moment, ``make fuzz`` for as long as is wanted.
+A target takes any bytes. It returns if they were a value or `Malformed`, and raises where the
+code is wrong. The property tests run every target for a moment, ``make fuzz`` as long as is wanted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Scenarios: whole nodes in virtual time. A failed one leaves its seed, a pcap and a flow diagram."""
+"""Whole nodes in virtual time. A failed scenario leaves its seed, a pcap and a flow diagram."""
 
 from __future__ import annotations
 

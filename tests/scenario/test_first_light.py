@@ -72,7 +72,8 @@ def test_established_flow_never_reaches_python(simulate):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_lan_comes_up_and_pings_under_20_percent_loss(simulate, seed):
-    sim = simulate(seed=seed, link=Link(delay_ms=15, jitter_ms=10, loss=0.1, duplicate=0.02, reorder=0.05))
+    link = Link(delay_ms=15, jitter_ms=10, loss=0.1, duplicate=0.02, reorder=0.05)
+    sim = simulate(seed=seed, link=link)
     _root, alice, bob, lan = lan_of_two(sim, PortRestricted(), PortRestricted())
 
     assert sim.run_until(lambda: sim.joined(lan, alice, bob), within_ms=120_000)

@@ -1,4 +1,4 @@
-"""The facade: routing of events, the timer, and that nothing a peer sent comes out as an exception."""
+"""The facade: where events go, the timer, and that nothing a peer sends raises."""
 
 from __future__ import annotations
 

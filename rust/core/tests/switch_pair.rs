@@ -12,7 +12,11 @@ fn frames_of_every_length_arrive_whole_in_both_suites() {
         let mut lan = Lan::new(suite);
         for length in [1, 13, 64, 1394, 1395, 2800, 5000, 9000, 9890] {
             let sent = frame(mac_of(BOB, NETWORK), mac_of(ALICE, NETWORK), length);
-            assert_eq!(lan.alice_to_bob(&sent), [sent.clone()], "length {length}, suite {suite}");
+            assert_eq!(
+                lan.alice_to_bob(&sent),
+                std::slice::from_ref(&sent),
+                "length {length}, suite {suite}"
+            );
         }
         let counters = lan.bob.counters();
         assert_eq!(counters["frames_rx"], 9);
@@ -33,7 +37,7 @@ fn ten_thousand_bytes_pass_where_datagrams_are_large() {
     let mut lan = Lan::new(3);
     lan.alice.route(BOB, path_to(BOB), 10_024);
     let longest = frame(mac_of(BOB, NETWORK), mac_of(ALICE, NETWORK), 9986);
-    assert_eq!(lan.alice_to_bob(&longest), [longest.clone()]);
+    assert_eq!(lan.alice_to_bob(&longest), std::slice::from_ref(&longest));
     let too_long = frame(mac_of(BOB, NETWORK), mac_of(ALICE, NETWORK), 9987);
     assert!(lan.alice_to_bob(&too_long).is_empty());
     assert_eq!(lan.alice.counters()["drop_too_large"], 1);
@@ -180,7 +184,7 @@ fn trusted_path_carries_frames_in_the_clear_between_configured_networks_only() {
     lan.bob.trust_network(78);
     assert!(lan.alice_to_bob(&sent).is_empty());
     lan.bob.trust_network(77);
-    assert_eq!(lan.alice_to_bob(&sent), [sent.clone()]);
+    assert_eq!(lan.alice_to_bob(&sent), std::slice::from_ref(&sent));
     assert_eq!(lan.alice.sent(&sent)[0][18], 0x50);
 }
 
@@ -200,7 +204,7 @@ fn frames_of_a_bridged_device_pass_and_its_answers_find_the_bridge() {
         station.configure(|config| config.bridges = vec![ALICE]);
     }
     let request = frame(mac_of(BOB, NETWORK), DEVICE, 100);
-    assert_eq!(lan.alice_to_bob(&request), [request.clone()]);
+    assert_eq!(lan.alice_to_bob(&request), std::slice::from_ref(&request));
     let answer = frame(DEVICE, mac_of(BOB, NETWORK), 100);
     let out = lan.bob.frame(&answer);
     assert!(out.punts().is_empty());
@@ -217,7 +221,7 @@ fn frame_to_our_own_mac_comes_back() {
 }
 
 #[test]
-fn rules_that_cannot_be_evaluated_let_nothing_through() {
+fn empty_rules_let_nothing_through() {
     let mut lan = Lan::new(3);
     let sent = frame(mac_of(BOB, NETWORK), mac_of(ALICE, NETWORK), 100);
     let datagram = lan.alice.sent(&sent).remove(0);

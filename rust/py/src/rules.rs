@@ -78,10 +78,11 @@ fn copy_tuple(copy: Copy) -> CopyTuple {
 #[pyfunction]
 fn evaluate_rules(
     rules: &[u8],
-    frame: RuleFrame,
+    frame: &Bound<'_, PyAny>,
     random: u32,
 ) -> PyResult<(&'static str, u64, Option<CopyTuple>)> {
     let table = table(rules)?;
+    let frame: RuleFrame = frame.extract()?;
     let evaluation = judge(&frame, |frame, context| evaluate(&table, frame, context, || random))?;
     let (verdict, destination) = match evaluation.verdict {
         Verdict::NoMatch => ("no_match", frame.destination),
@@ -96,11 +97,13 @@ fn evaluate_rules(
 #[pyfunction]
 fn filter_frame(
     rules: &[u8],
-    capabilities: Vec<Vec<u8>>,
-    frame: RuleFrame,
+    capabilities: &Bound<'_, PyAny>,
+    frame: &Bound<'_, PyAny>,
     random: u32,
 ) -> PyResult<(u8, Option<u64>, Vec<CopyTuple>)> {
     let base = table(rules)?;
+    let frame: RuleFrame = frame.extract()?;
+    let capabilities: Vec<Vec<u8>> = capabilities.extract()?;
     let tables = capabilities.iter().map(|blob| table(blob)).collect::<PyResult<Vec<_>>>()?;
     let filtered =
         judge(&frame, |frame, context| filter(&base, &tables, frame, context, || random))?;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use earthline_core::packet::{
     HEADER_LENGTH, SUITE_AES_GMAC_SIV, SUITE_SALSA_POLY1305, is_reserved,
 };
+use earthline_core::rules::{Credentials, RuleTable};
 use earthline_core::switch as core;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -308,6 +309,14 @@ impl Switch {
             multicast_limit: entry.getattr("multicast_limit")?.extract()?,
             bridges: entry.getattr("bridges")?.extract()?,
             rules: entry.getattr("rules")?.extract()?,
+            unknown_match: entry.getattr("unknown_match")?.extract()?,
+            emulated: entry.getattr("emulated")?.extract()?,
+            credentials: credentials(
+                entry.getattr("tags")?.extract()?,
+                entry.getattr("owned_ips")?.extract()?,
+                entry.getattr("owned_macs")?.extract()?,
+                &entry.getattr("capabilities")?.extract::<Vec<Vec<u8>>>()?,
+            ),
         };
         self.with(py, |switch| switch.set_network(network, config));
         Ok(())
@@ -328,6 +337,26 @@ impl Switch {
     ) -> PyResult<()> {
         let address = node(address)?;
         self.with(py, |switch| switch.set_member(network, address, admitted, ready, push_due_at));
+        Ok(())
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        clippy::needless_pass_by_value,
+        reason = "as Python gives them"
+    )]
+    fn set_member_credentials(
+        &self,
+        py: Python<'_>,
+        network: u64,
+        address: u64,
+        tags: Vec<(u32, u32)>,
+        ips: Vec<Ip>,
+        macs: Vec<u64>,
+        capabilities: Vec<Vec<u8>>,
+    ) -> PyResult<()> {
+        let (address, known) = (node(address)?, credentials(tags, ips, macs, &capabilities));
+        self.with(py, |switch| switch.set_member_credentials(network, address, known));
         Ok(())
     }
 
@@ -394,6 +423,23 @@ impl Switch {
             dict.set_item(name, value)?;
         }
         Ok(dict)
+    }
+}
+
+/// Capabilities whose rules cannot be read allow nothing.
+fn credentials(
+    tags: Vec<(u32, u32)>,
+    ips: Vec<Ip>,
+    macs: Vec<u64>,
+    capabilities: &[Vec<u8>],
+) -> core::NodeCredentials {
+    let ips = ips.into_iter().map(|ip| ip.0).collect();
+    core::NodeCredentials {
+        owned: Credentials::new(tags, ips, macs),
+        capabilities: capabilities
+            .iter()
+            .filter_map(|rules| RuleTable::parse(rules).ok())
+            .collect(),
     }
 }
 

@@ -137,4 +137,8 @@ def node_router(service: Service) -> APIRouter:
     async def rotate(address: Address) -> Response:  # noqa: ARG001
         return StockJson({}, 400)
 
+    @router.post("/bond/setmtu/{mtu}/{interface}/{ip}")
+    async def set_mtu(mtu: int, interface: str, ip: str) -> Response:  # noqa: ARG001
+        return Response("Bonding layer isn't active yet", 400, media_type="application/json")
+
     return router

@@ -7,12 +7,15 @@ import contextlib
 import socket
 from collections.abc import Iterator
 
+import structlog
 import uvicorn
 
 from earthline.api.app import create_app
 from earthline.runtime.home import StartFault
 from earthline.runtime.service import Service
 from earthline.runtime.settings import Settings
+
+log = structlog.get_logger()
 
 BACKLOG = 128
 KEEP_ALIVE_S = 5
@@ -79,6 +82,7 @@ async def serve_api(service: Service, listeners: list[socket.socket]) -> None:
     stopping = asyncio.create_task(service.stopping.wait())
     service.write_port_file()
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    log.info("stopping")
     server.should_exit = True
     stopping.cancel()
     await serving

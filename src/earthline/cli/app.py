@@ -55,9 +55,9 @@ def up(
     no_earth: Annotated[bool, typer.Option("--no-earth", help="Never join Earth.")] = False,
 ) -> None:
     """Run the service in the foreground."""
-    from earthline.cli.one import serve  # noqa: PLC0415 - the service is no part of a short command
+    from earthline.cli.one import end, serve  # noqa: PLC0415 - no part of a short command
 
-    raise SystemExit(serve("earthline", home or Session.home, port, join_earth=not no_earth))
+    end(serve("earthline", home or Session.home, port, join_earth=not no_earth))
 
 
 @app.command()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import ipaddress
 import os
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from pyroute2.iproute.linux import AsyncIPRoute
 from pyroute2.netlink.exceptions import NetlinkError
@@ -19,6 +20,8 @@ from pyroute2.netlink.rtnl import (
 )
 
 from earthline.wire.inet import InetAddress
+
+_T = TypeVar("_T")
 
 IFF_UP = 0x01
 IFA_F_TEMPORARY = 0x01
@@ -58,6 +61,7 @@ class Netlink:
         connect: Any = AsyncIPRoute  # the library is not typed
         self._requests = connect()
         self._news = connect()
+        self._one_at_a_time = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         await self._requests.__aenter__()
@@ -81,7 +85,11 @@ class Netlink:
                 yield int(message.get("index") or 0)
 
     async def interfaces(self) -> list[Interface]:
-        """All interfaces with their addresses, by index."""
+        """All interfaces with their addresses, by index. Raises ``OSError``."""
+        async with self._one_at_a_time:
+            return await _os_errors(self._dump())
+
+    async def _dump(self) -> list[Interface]:
         addresses: dict[int, list[InetAddress]] = {}
         async for message in await self._requests.get_addr():
             if (address := _usable_address(message)) is not None:
@@ -96,15 +104,6 @@ class Netlink:
             async for message in await self._requests.get_links()
         ]
 
-    async def index_of(self, name: str) -> int:
-        """The index of an interface; ``OSError`` if there is none."""
-        try:
-            async for message in await self._requests.get_links(ifname=name):
-                return int(message["index"])
-        except NetlinkError as error:
-            raise OSError(error.code, os.strerror(error.code), name) from None
-        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV), name)
-
     async def add_address(self, index: int, address: InetAddress) -> None:
         """Give an interface an address; one that is there with that prefix is fine.
 
@@ -115,11 +114,11 @@ class Netlink:
             arguments["flags"] = IFA_F_NODAD
         elif (broadcast := address.broadcast) is not None:
             arguments["broadcast"] = broadcast.ip_text
-        await _tolerant(self._requests.addr("add", **arguments), errno.EEXIST)
+        await self._tolerant(self._requests.addr("add", **arguments), errno.EEXIST)
 
     async def remove_address(self, index: int, address: InetAddress) -> None:
         """Take an address away; one that is gone is fine."""
-        await _tolerant(
+        await self._tolerant(
             self._requests.addr("del", **_address_arguments(index, address)),
             errno.EADDRNOTAVAIL,
             errno.ENODEV,
@@ -128,17 +127,26 @@ class Netlink:
     async def add_route(self, index: int, route: KernelRoute) -> None:
         """Install a route; one that is there already stays as it is, whoever made it."""
         arguments = _route_arguments(index, route)
-        await _tolerant(
+        await self._tolerant(
             self._requests.route("add", prefsrc=route.source.ip_text, **arguments), errno.EEXIST
         )
 
     async def remove_route(self, index: int, route: KernelRoute) -> None:
         """Take our route away; one that is gone is fine."""
-        await _tolerant(
+        await self._tolerant(
             self._requests.route("del", **_route_arguments(index, route)),
             errno.ESRCH,
             errno.ENODEV,
         )
+
+    async def _tolerant(self, request: Coroutine[Any, Any, Any], *harmless: int) -> None:
+        """Await a request when its turn has come; harmless errors are none."""
+        async with self._one_at_a_time:
+            try:
+                await _os_errors(request)
+            except OSError as error:
+                if error.errno not in harmless:
+                    raise
 
 
 def _usable_address(message: Any) -> InetAddress | None:
@@ -171,10 +179,9 @@ def _route_arguments(index: int, route: KernelRoute) -> dict[str, Any]:
     return arguments
 
 
-async def _tolerant(request: Coroutine[Any, Any, Any], *harmless: int) -> None:
-    """Await a request; its error becomes an ``OSError``, or nothing if it is harmless."""
+async def _os_errors(request: Coroutine[Any, Any, _T]) -> _T:
+    """Await a request; its error becomes an ``OSError``."""
     try:
-        await request
+        return await request
     except NetlinkError as error:
-        if error.code not in harmless:
-            raise OSError(error.code, os.strerror(error.code)) from None
+        raise OSError(error.code, os.strerror(error.code)) from None

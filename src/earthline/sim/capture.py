@@ -62,9 +62,7 @@ def _outside_view(datagram: bytes) -> str:
 
 
 def _pcap_record(flight: Flight) -> bytes:
-    udp = struct.pack(
-        ">HHHH", flight.source[1], flight.destination[1], 8 + len(flight.datagram), 0
-    )
+    udp = struct.pack(">HHHH", flight.source[1], flight.destination[1], 8 + len(flight.datagram), 0)
     length = 20 + len(udp) + len(flight.datagram)
     ip = struct.pack(">BBHHHBBH", 0x45, 0, length, 0, 0, 64, 17, 0)
     packet = ip + flight.source[0] + flight.destination[0] + udp + flight.datagram

@@ -1,4 +1,4 @@
-"""A simulated computer: the real `Node` on the real `Switch`, with virtual sockets, TAPs and disk."""
+"""A simulated computer: the real `Node` and `Switch`, with virtual sockets, TAPs and disk."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from earthline.sim.nat import Endpoint
 from earthline.sim.nic import Nic
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.inet import InetAddress
-from earthline.wire.multicast import group_of_ip
+from earthline.wire.multicast import MulticastGroup, group_of_ip
 
 DEFAULT_PORT = 9993
 ALL_SOCKETS = -1
 ACTIVITY_MS = 500
 """The node hears of the switch's activity at least this often, as in the service."""
-ALL_HOSTS_GROUP = (0x01005E000001, 0)
+ALL_HOSTS_GROUP = MulticastGroup(0x01005E000001, 0)
 
 
 class SimHost:
@@ -36,6 +36,7 @@ class SimHost:
         self,
         name: str,
         identity: SecretIdentity,
+        *,
         ip: bytes,
         segment: Segment,
         internet: Internet,
@@ -116,11 +117,11 @@ class SimHost:
         """Leave a network."""
         self.command(effects.Leave(network))
 
-    def command(self, command: object) -> None:
+    def command(self, command: effects.HostCommand) -> None:
         """Ask the node for something (`Node.send`)."""
         self._do(lambda: self.node.send(command, self._clock.now))
 
-    def obey(self, commands: Iterable[object]) -> None:
+    def obey(self, commands: Iterable[effects.HostCommand]) -> None:
         """Hand the controller's commands to the node."""
         for command in commands:
             self.command(command)
@@ -131,7 +132,7 @@ class SimHost:
 
     # The loop: one thing at a time, whatever calls whatever
 
-    def tell(self, event: object) -> None:
+    def tell(self, event: effects.Event) -> None:
         """Give the node an event (`Node.receive`)."""
         self._do(lambda: self.node.receive(event, self._clock.now))
 
@@ -172,9 +173,7 @@ class SimHost:
     def _schedule(self) -> None:
         if self._wake is not None:
             self._wake.cancel()
-        self._wake = self._clock.at(
-            min(self.node.next_timeout(), self._activity_at), self._on_wake
-        )
+        self._wake = self._clock.at(min(self.node.next_timeout(), self._activity_at), self._on_wake)
         if self.authority is not None and (when := self.authority.next_timeout()) is not None:
             if self._authority_wake is not None:
                 self._authority_wake.cancel()
@@ -226,7 +225,8 @@ class SimHost:
         for number in numbers:
             if number in self._sockets:
                 source = (self.ip, self._sockets[number])
-                self._internet.send(self, self.segment, source, (ip, port), datagram, ttl)
+                destination = (ip, port)
+                self._internet.send(self, self.segment, source, destination, datagram, ttl=ttl)
 
     def _configure_tap(self, command: effects.ConfigureTap) -> None:
         network = command.network
@@ -235,7 +235,7 @@ class SimHost:
                 command.mac, lambda frame: self._frame_out(network, frame), lambda: self._clock.now
             )
         self.nics[network].addresses = command.addresses
-        groups = {ALL_HOSTS_GROUP, *(tuple(group_of_ip(a.ip)) for a in command.addresses)}
+        groups = {ALL_HOSTS_GROUP, *(group_of_ip(address.ip) for address in command.addresses)}
         event = effects.SubscriptionsChanged(network, tuple(sorted(groups)))
         self._work.append(lambda: self.node.receive(event, self._clock.now))
 

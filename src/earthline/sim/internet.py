@@ -1,6 +1,6 @@
 """The virtual internet: segments of hosts, gateways with NATs between them, and faults.
 
-    host ── segment ── gateway(NAT) ── segment ── … ── the core, where public addresses live
+host ── segment ── gateway(NAT) ── segment ── … ── the core, where public addresses live
 """
 
 from __future__ import annotations
@@ -111,6 +111,7 @@ class Internet:
         source: Endpoint,
         destination: Endpoint,
         datagram: bytes,
+        *,
         ttl: int = 0,
     ) -> None:
         """Route one datagram of ``sender``; NAT state changes now, delivery comes later."""
@@ -154,9 +155,7 @@ class Internet:
         if not arrivals:
             self.lost["loss"] += 1
         for delay in arrivals:
-            self.clock.after(
-                delay, lambda: receiver.datagram_in(destination[1], source, datagram)
-            )
+            self.clock.after(delay, lambda: receiver.datagram_in(destination[1], source, datagram))
 
     def _route(
         self, segment: Segment, source: Endpoint, destination: Endpoint, ttl: int

@@ -3,8 +3,8 @@
 | kind                 | one mapping per                  | lets in                          |
 |----------------------|----------------------------------|----------------------------------|
 | `full-cone`          | inside endpoint                  | anybody                          |
-| `address-restricted` | inside endpoint                  | hosts that were sent something   |
-| `port-restricted`    | inside endpoint                  | endpoints that were sent something |
+| `address-restricted` | inside endpoint                  | hosts that were sent to          |
+| `port-restricted`    | inside endpoint                  | endpoints that were sent to      |
 | `symmetric`          | inside endpoint and destination  | that destination                 |
 """
 
@@ -32,7 +32,7 @@ class Mapping:
 
 
 class Nat:
-    """A gateway's translation table; subclasses say what a mapping belongs to and who may use it."""
+    """A translation table; subclasses say what a mapping belongs to and who may use it."""
 
     name: ClassVar[str] = ""
 

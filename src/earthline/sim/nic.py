@@ -1,6 +1,7 @@
 """What plugs into a simulated TAP: a minimal host stack that resolves, pings, and answers.
 
-Enough IPv4 to see a LAN work: ARP (RFC 826), ICMP echo (RFC 792), and raw Ethernet frames for the rest.
+Enough IPv4 to see a LAN work: ARP (RFC 826), ICMP echo (RFC 792), and raw Ethernet frames for the
+rest.
 """
 
 from __future__ import annotations
@@ -59,7 +60,9 @@ class Pong:
 class Nic:
     """The host's end of one network's TAP."""
 
-    def __init__(self, mac: int, transmit: Callable[[bytes], None], clock_now: Callable[[], int]) -> None:
+    def __init__(
+        self, mac: int, transmit: Callable[[bytes], None], clock_now: Callable[[], int]
+    ) -> None:
         self.mac = mac
         self.addresses: tuple[InetAddress, ...] = ()
         self.pongs: list[Pong] = []
@@ -149,7 +152,7 @@ class Nic:
 def _checksum(data: bytes) -> int:
     """The internet checksum (RFC 1071)."""
     padded = data + bytes(len(data) % 2)
-    total = sum(struct.unpack(f">{len(padded) // 2}H", padded))
+    total: int = sum(struct.unpack(f">{len(padded) // 2}H", padded))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

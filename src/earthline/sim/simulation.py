@@ -1,11 +1,11 @@
 """The front door of the simulator: hosts, their NATs and their LANs, in virtual time.
 
-    sim = Simulation(seed=7)
-    root = sim.root("root", "80.1.0.1")
-    alice = sim.host("alice", nat=PortRestricted())
-    network = sim.network(root, pool=("10.1.0.1", "10.1.0.254"), route="10.1.0.0/24")
-    alice.join(network)
-    assert sim.run_until(lambda: alice.nic(network).addresses, within_ms=10_000)
+sim = Simulation(seed=7)
+root = sim.root("root", "80.1.0.1")
+alice = sim.host("alice", nat=PortRestricted())
+network = sim.network(root, pool=("10.1.0.1", "10.1.0.254"), route="10.1.0.0/24")
+alice.join(network)
+assert sim.run_until(lambda: alice.nic(network).addresses, within_ms=10_000)
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import random
 from collections.abc import Callable, Iterator
 from importlib import resources
 
+from earthline.controller.authority import Authority
 from earthline.root.earth import earth_network
 from earthline.root.planet import SigningKey, define_planet
 from earthline.sim.capture import Capture
@@ -30,7 +31,7 @@ DEFAULT_LINK = Link(delay_ms=10)
 
 
 def throwaway_identities() -> Iterator[SecretIdentity]:
-    """Published identities that save a simulation the search for its own. Never use them elsewhere."""
+    """Published identities that save a simulation the search for its own. For nothing else."""
     text = resources.files("earthline.sim").joinpath("identities.txt").read_text("ascii")
     for line in text.split():
         yield SecretIdentity.parse(line)
@@ -58,7 +59,8 @@ class Simulation:
         All later hosts know it. The first root also becomes a controller and is returned.
         """
         pairs = list(zip(names_and_ips[::2], names_and_ips[1::2], strict=True))
-        roots = [self._place(name, ip_bytes(ip), self.internet.core, self.link) for name, ip in pairs]
+        core = self.internet.core
+        roots = [self._place(name, ip_bytes(ip), core, self.link) for name, ip in pairs]
         self.planet = self._make_planet(roots)
         for host in roots:
             self._boot(host)
@@ -90,28 +92,37 @@ class Simulation:
         self, controller: SimHost, pool: tuple[str, str], route: str, *, private: bool = False
     ) -> int:
         """A network of a controller that hands out addresses from a pool; its ID."""
-        assert controller.authority is not None, "not a controller"
+        authority = _authority(controller)
         body = {
             "private": private,
             "v4AssignMode": {"zt": True},
             "routes": [{"target": route}],
             "ipAssignmentPools": [{"ipRangeStart": pool[0], "ipRangeEnd": pool[1]}],
         }
-        network, commands = controller.authority.post_network(None, body, self.clock.now)
+        network, commands = authority.post_network(None, body, self.clock.now)
         controller.obey(commands)
         return int(network["id"], 16)
 
-    def authorize(self, controller: SimHost, network: int, member: SimHost, *, yes: bool = True) -> None:
+    def authorize(
+        self, controller: SimHost, network: int, member: SimHost, *, yes: bool = True
+    ) -> None:
         """Let a member into a private network, or put it out."""
-        assert controller.authority is not None, "not a controller"
-        _member, commands = controller.authority.post_member(
+        _member, commands = _authority(controller).post_member(
             network, member.address, {"authorized": yes}, self.clock.now
         )
         controller.obey(commands)
 
     def _place(self, name: str, ip: bytes, segment: Segment, link: Link) -> SimHost:
         identity = next(self._identities)
-        host = SimHost(name, identity, ip, segment, self.internet, self.seed, link)
+        host = SimHost(
+            name,
+            identity,
+            ip=ip,
+            segment=segment,
+            internet=self.internet,
+            seed=self.seed,
+            link=link,
+        )
         segment.hosts[ip] = host
         self.hosts[name] = host
         return host
@@ -152,7 +163,9 @@ class Simulation:
 
     # Looking
 
-    def ping(self, source: SimHost, destination: SimHost, network: int, within_ms: int = 10_000) -> bool:
+    def ping(
+        self, source: SimHost, destination: SimHost, network: int, within_ms: int = 10_000
+    ) -> bool:
         """Whether an echo request is answered in time; asks again every second, as ping does."""
         nic, target = source.nic(network), destination.nic(network).ipv4
         before = len(nic.pongs)
@@ -172,3 +185,9 @@ class Simulation:
     def joined(self, network: int, *hosts: SimHost) -> bool:
         """Whether all the hosts have an address on the network."""
         return all(network in host.nics and host.nics[network].addresses for host in hosts)
+
+
+def _authority(controller: SimHost) -> Authority:
+    if controller.authority is None:
+        raise ValueError(f"{controller.name} is no controller")
+    return controller.authority

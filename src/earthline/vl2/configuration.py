@@ -16,6 +16,7 @@ from earthline.effects import (
 )
 from earthline.vl2.adhoc import is_adhoc
 from earthline.vl2.network import Authentication, Network, NetworkStatus
+from earthline.wire.address import format_network
 from earthline.wire.network_config import DEFAULT_MTU, NetworkConfig
 from earthline.wire.reader import Malformed
 
@@ -112,7 +113,9 @@ class Configuration:
         try:
             config = NetworkConfig.parse(cached)
         except Malformed:
-            self._station.emit(Report("network_cache_malformed", {"network": network_id}))
+            self._station.emit(
+                Report("network_cache_malformed", {"network": format_network(network_id)})
+            )
             return None
         is_ours = config.issued_to == self._station.address and config.network == network_id
         return config if is_ours else None
@@ -142,7 +145,10 @@ class Configuration:
 
     def _report(self, network: Network, before: NetworkStatus) -> None:
         if network.status is not before:
-            fields: dict[str, object] = {"network": network.id, "status": network.status.name}
+            fields: dict[str, object] = {
+                "network": format_network(network.id),
+                "status": network.status.name,
+            }
             self._station.emit(Report("network_status", fields))
 
 

@@ -131,6 +131,8 @@ class Distribution:
         self._gathering = gathering
         self._credentials = credentials
         self._sending: OrderedDict[GroupKey, _Sending] = OrderedDict()
+        self._awaiting: set[GroupKey] = set()
+        """Groups with unreached recipients."""
         announcer.on_learned.append(self.on_learned)
 
     def on_frame(self, network: Network, frame: bytes, now: int) -> None:
@@ -170,14 +172,12 @@ class Distribution:
 
     def settle(self, now: int) -> None:
         """Deliver what is queued to recipients whose route has come up since."""
-        for key, sending in list(self._sending.items()):
-            if sending.unreached:
+        for key in sorted(self._awaiting):
+            sending = self._sending.get(key)
+            if sending is not None:
                 self._settle_one(key, sending, now)
-
-    @property
-    def waiting(self) -> bool:
-        """Whether a queued frame waits for a recipient's route."""
-        return any(sending.unreached for sending in self._sending.values())
+            if sending is None or not sending.unreached:
+                self._awaiting.discard(key)
 
     def unsettle(self, network_id: int) -> None:
         """The limits or bridges of a network changed, or it is left: forget what was installed."""
@@ -216,7 +216,7 @@ class Distribution:
         reached = {a for a in recipients if self._station.underlay.reachable(a, now)}
         self._expire_queue(sending, now)
         sending.queue.append(_Queued(frame, now + HOLD_MS, reached))
-        sending.unreached.update(set(recipients) - reached)
+        self._await(key, sending, set(recipients) - reached)
         sending.settled = self._settled(key, sending, recipients, now)
         if recipients:
             self._deliver(network, _Shipment(key, frame, recipients, wanted), now)
@@ -296,7 +296,7 @@ class Distribution:
         sending = self._state(key)
         if not self._station.underlay.reachable(member, now):
             self._station.underlay.whois(member, now)
-            sending.unreached.add(member)
+            self._await(key, sending, {member})
             return
         sending.unreached.discard(member)
         missed = [
@@ -309,6 +309,11 @@ class Distribution:
             self._emit_through(network, _Shipment(key, queued.frame, [member], 0))
         if missed:
             self._station.emit(self._lasting(key))
+
+    def _await(self, key: GroupKey, sending: _Sending, members: set[int]) -> None:
+        sending.unreached |= members
+        if sending.unreached:
+            self._awaiting.add(key)
 
     def _settle_one(self, key: GroupKey, sending: _Sending, now: int) -> None:
         network = self._station.networks.get(key.network)

@@ -83,7 +83,6 @@ class Roster:
         for record in list(network.members.values()):
             if self._is_worthless(network, record, now):
                 del network.members[record.address]
-                network.announced.pop(record.address, None)
                 if record.installed is not None:
                     self._station.emit(RemoveMember(network.id, record.address))
 

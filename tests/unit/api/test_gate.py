@@ -124,7 +124,9 @@ def test_metrics_have_no_source_check():
     assert call("/metrics", [("X-ZT1-Auth", METRICS)], source="10.0.0.1")[0] == 200
 
 
-@pytest.mark.parametrize(("method", "routed"), [("PUT", "POST"), ("HEAD", "GET"), ("DELETE", "DELETE")])
+@pytest.mark.parametrize(
+    ("method", "routed"), [("PUT", "POST"), ("HEAD", "GET"), ("DELETE", "DELETE")]
+)
 def test_put_is_post_and_head_is_get(method, routed):
     assert json.loads(call(headers=[GOOD], method=method)[2])["method"] == routed
 

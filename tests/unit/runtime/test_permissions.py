@@ -28,7 +28,10 @@ def test_defaults_without_a_file(tmp_path):
         ("allowManaged=0\n", Permissions(managed=False)),
         ("allowManaged=\nallowGlobal=true\n", Permissions(global_=True)),
         ("allowManaged=false\nallowDNS=T\n", Permissions(managed=False, dns=True)),
-        ("allowManaged=10.7.0.0/16,fd00::/8\n", Permissions(whitelist=(at("10.7.0.0/16"), at("fd00::/8")))),
+        (
+            "allowManaged=10.7.0.0/16,fd00::/8\n",
+            Permissions(whitelist=(at("10.7.0.0/16"), at("fd00::/8"))),
+        ),
         ("junk\n=\nallowDefault=1", Permissions(default=True)),
     ],
 )

@@ -35,9 +35,7 @@ def test_direct_route_not_implied_by_an_address_is_installed():
 
 
 def test_direct_routes_come_before_gateway_routes():
-    configured = command(
-        ["10.20.0.7/24"], ("10.41.0.0/24", "10.20.0.1"), ("10.30.0.0/24", None)
-    )
+    configured = command(["10.20.0.7/24"], ("10.41.0.0/24", "10.20.0.1"), ("10.30.0.0/24", None))
     assert [str(route.target) for route in routes(configured)] == ["10.30.0.0/24", "10.41.0.0/24"]
 
 

@@ -1,4 +1,4 @@
-"""Frames as recorded at a stock node: what it sends for a frame of its TAP, what it does with one."""
+"""Frames as recorded at a stock node: what it sends for one, and what it does with one."""
 
 from __future__ import annotations
 

@@ -57,18 +57,19 @@ impl Egress<'_> {
         let own = self.vl1.address;
         for address in group.recipients.iter().copied().filter(|address| *address != own) {
             let other = members.get(&address).map_or(&*nobody, |member| &member.credentials);
-            let sent = match self.judge(network, other, address) {
-                Ok(Passage { redirect: None, .. }) => self
-                    .vl1
-                    .send(address, verb, [payload, &[]], self.now, self.out)
-                    .map_err(Unsent::counter),
+            match self.judge(network, other, address) {
+                Ok(Passage { redirect: None, .. }) => {}
                 Ok(passage) => {
                     self.observe(network, members, &Passage { copies: [None; 2], ..passage });
                     continue;
                 }
-                Err(counter) => Err(counter),
-            };
-            self.vl1.counters.add(sent.err().unwrap_or(Counter::FramesTx));
+                Err(counter) => {
+                    self.vl1.counters.add(counter);
+                    continue;
+                }
+            }
+            let sent = self.vl1.send(address, verb, [payload, &[]], self.now, self.out);
+            self.vl1.counters.add(sent.map_or_else(Unsent::counter, |()| Counter::FramesTx));
             if members.entry(address).or_default().is_push_due(self.now) {
                 self.punt_push_due(network.id, address);
             }

@@ -1,0 +1,134 @@
+//! Rules at work: refused frames, copies for observers, redirects, capabilities (03, 6.7).
+
+mod switchboard;
+
+use earthline_core::ethernet::mac_of;
+use earthline_core::rules::RuleTable;
+use earthline_core::switch::{NodeCredentials, PuntKind};
+use switchboard::{ALICE, BOB, CAROL, Lan, NETWORK, Station, frame, path_to};
+
+const DROP_IPV4: [u8; 6] = [0x25, 0x02, 0x08, 0x00, 0x00, 0x00];
+const ACCEPT: [u8; 2] = [0x01, 0x00];
+const TEE: u8 = 0x02;
+const WATCH: u8 = 0x03;
+const REDIRECT: u8 = 0x04;
+
+/// An action that involves Carol, with at most so many bytes of the frame.
+fn involve_carol(action: u8, length: u16) -> Vec<u8> {
+    let mut rule = vec![action, 14];
+    rule.extend(CAROL.to_be_bytes());
+    rule.extend([0; 4]);
+    rule.extend(length.to_be_bytes());
+    rule
+}
+
+/// Alice, Bob and an observer, all with the same rules.
+fn observed(rules: &[u8]) -> (Lan, Station) {
+    let (mut lan, mut carol) = (Lan::new(3), Station::new(CAROL, 3));
+    carol.join(&[ALICE, BOB]);
+    for peer in [&mut lan.alice, &mut lan.bob] {
+        peer.join(&[CAROL]);
+        peer.meet(CAROL, 3);
+        carol.meet(peer.address, 3);
+    }
+    for station in [&mut lan.alice, &mut lan.bob, &mut carol] {
+        station.configure(|config| config.rules = rules.to_vec());
+    }
+    (lan, carol)
+}
+
+fn to_bob() -> Vec<u8> {
+    frame(mac_of(BOB, NETWORK), mac_of(ALICE, NETWORK), 300)
+}
+
+/// What leaves a station, as (endpoint, datagram).
+fn leaving(station: &mut Station, frame: &[u8]) -> Vec<(earthline_core::switch::Path, Vec<u8>)> {
+    station.frame(frame).datagrams().map(|(path, bytes)| (*path, bytes.to_vec())).collect()
+}
+
+#[test]
+fn refused_frame_neither_leaves_nor_arrives() {
+    let mut lan = Lan::new(3);
+    let datagram = lan.alice.sent(&to_bob()).remove(0);
+    for station in [&mut lan.alice, &mut lan.bob] {
+        station.configure(|config| config.rules = [&DROP_IPV4[..], &ACCEPT].concat());
+    }
+    assert!(lan.alice.frame(&to_bob()).datagrams().len() == 0);
+    assert!(lan.bob.datagram(ALICE, &datagram).is_empty());
+    assert_eq!([&lan.alice, &lan.bob].map(|station| station.counters()["drop_rules"]), [1, 1]);
+    let mut ipv6 = to_bob();
+    ipv6[12..14].copy_from_slice(&[0x86, 0xdd]);
+    assert_eq!(lan.alice_to_bob(&ipv6), [ipv6]);
+}
+
+#[test]
+fn rules_that_cannot_be_read_let_nothing_through() {
+    let mut lan = Lan::new(3);
+    lan.alice.configure(|config| config.rules = vec![0x25, 0x02, 0x08]);
+    assert!(lan.alice.frame(&to_bob()).punts().is_empty());
+    assert_eq!(lan.alice.counters()["drop_rules_malformed"], 1);
+}
+
+#[test]
+fn tee_gives_the_observer_a_cut_copy_with_the_original_macs() {
+    let rules = [involve_carol(TEE, 20), ACCEPT.to_vec()].concat();
+    let (mut lan, mut carol) = observed(&rules);
+    let sent = leaving(&mut lan.alice, &to_bob());
+    let [(first, copy), (second, whole)] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!([*first, *second], [path_to(CAROL), path_to(BOB)]);
+    assert_eq!(carol.datagram(ALICE, copy), [to_bob()[..34].to_vec()]);
+    let out = lan.bob.ingest(ALICE, whole);
+    assert_eq!(out.frames().len(), 1);
+    let (path, copy) = out.datagrams().next().unwrap();
+    assert_eq!(*path, path_to(CAROL), "the receiver sends one too");
+    assert_eq!(carol.datagram(BOB, copy), [to_bob()[..34].to_vec()]);
+}
+
+#[test]
+fn watch_asks_the_observer_to_acknowledge() {
+    let rules = [involve_carol(WATCH, 0), ACCEPT.to_vec()].concat();
+    let (mut lan, mut carol) = observed(&rules);
+    let (_, copy) = leaving(&mut lan.alice, &to_bob()).remove(0);
+    let out = carol.ingest(ALICE, &copy);
+    assert_eq!(out.frames().collect::<Vec<_>>(), [(NETWORK, to_bob().as_slice())]);
+    assert_eq!(out.punts()[0].kind, PuntKind::Ack);
+}
+
+#[test]
+fn redirected_frame_goes_to_the_other_node_alone() {
+    let rules = [involve_carol(REDIRECT, 0), ACCEPT.to_vec()].concat();
+    let (mut lan, mut carol) = observed(&rules);
+    let sent = leaving(&mut lan.alice, &to_bob());
+    let [(path, datagram)] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!(*path, path_to(CAROL));
+    assert_eq!(carol.datagram(ALICE, datagram), [to_bob()]);
+}
+
+#[test]
+fn observer_out_of_reach_is_looked_for_and_the_frame_flows_on() {
+    let rules = [involve_carol(TEE, 0), ACCEPT.to_vec()].concat();
+    let (mut lan, _) = observed(&rules);
+    lan.alice.switch.remove_session(CAROL);
+    lan.alice.switch.remove_member(NETWORK, CAROL);
+    let out = lan.alice.frame(&to_bob());
+    assert_eq!(out.datagrams().map(|(path, _)| *path).collect::<Vec<_>>(), [path_to(BOB)]);
+    assert_eq!((out.punts()[0].kind, out.punts()[0].destination), (PuntKind::PushDue, CAROL));
+    assert_eq!(lan.alice.counters()["drop_copy"], 1);
+}
+
+#[test]
+fn capability_of_the_sender_lets_pass_what_base_rules_leave_open() {
+    let mut lan = Lan::new(3);
+    let allowed = || NodeCredentials {
+        capabilities: vec![RuleTable::parse(&ACCEPT).unwrap()],
+        ..NodeCredentials::default()
+    };
+    for station in [&mut lan.alice, &mut lan.bob] {
+        station.configure(|config| config.rules = vec![]);
+    }
+    assert!(lan.alice.frame(&to_bob()).datagrams().len() == 0);
+    lan.alice.configure(|config| config.credentials = allowed());
+    assert!(lan.alice_to_bob(&to_bob()).is_empty(), "the receiver does not know of it");
+    lan.bob.switch.set_member_credentials(NETWORK, ALICE, allowed());
+    assert_eq!(lan.alice_to_bob(&to_bob()), [to_bob()]);
+}
