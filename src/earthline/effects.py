@@ -532,6 +532,7 @@ Command: TypeAlias = (
     | InstallNetwork
     | RemoveNetwork
     | InstallMember
+    | InstallMemberCredentials
     | RemoveMember
     | InstallMulticast
     | RemoveMulticast

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -11,7 +12,7 @@ import stock
 from ours import Ours
 from stock import StockService
 
-from earthline.lab import Host, Lab, NatKind
+from earthline.lab import Host, Lab, LabError, NatKind
 from earthline.lab.service import Service, wait_until
 from earthline.lab.transfer import random_file, send_file
 
@@ -49,6 +50,14 @@ class Member:
 
 
 def demand_ping(source: Member, target: Member) -> None:
+    """First one answer, since a stock node looks for new groups of its port every 5 s only."""
+
+    def answered() -> bool:
+        with contextlib.suppress(LabError):
+            return bool(source.host.run(["ping", "-c1", "-W1", target.ip]))
+        return False
+
+    wait_until(f"{target.host.name} answers a ping", answered)
     source.host.run(["ping", "-c3", "-i0.2", "-W5", target.ip])
     assert target.mac in source.host.run(["ip", "neighbour", "show", target.ip])
 

@@ -27,7 +27,7 @@ fn memory_hard(c: &mut Criterion) {
     let mut group = c.benchmark_group("memory-hard");
     group.sample_size(20);
     group.bench_function("digest", |b| {
-        b.iter(|| memory_hard_digest(black_box(&identity.public_key)))
+        b.iter(|| memory_hard_digest(black_box(&identity.public_key)));
     });
     group.bench_function("validate", |b| {
         b.iter(|| validate(identity.address, black_box(&identity.public_key)));

@@ -19,6 +19,9 @@ const IPV6: u16 = 0x86dd;
 const ACCEPT: [u8; 2] = [1, 0];
 const DROP: [u8; 2] = [0, 0];
 
+const NOT: u8 = 0x80;
+const OR: u8 = 0x40;
+
 /// Protocol and ports of an IPv4 packet from 10.0.0.1 to 10.0.0.2.
 fn ipv4(protocol: u8, source: u16, destination: u16, flags: u8) -> Vec<u8> {
     let mut packet = vec![0; 40];
@@ -31,7 +34,7 @@ fn ipv4(protocol: u8, source: u16, destination: u16, flags: u8) -> Vec<u8> {
     packet
 }
 
-/// An IPv6 packet from fc00:: without content.
+/// An IPv6 packet from `fc00::` without content.
 fn ipv6() -> Vec<u8> {
     let mut packet = vec![0; 40];
     (packet[0], packet[6], packet[8]) = (0x60, 59, 0xfc);
@@ -40,7 +43,7 @@ fn ipv6() -> Vec<u8> {
 
 fn frame(inbound: bool, ethertype: u16, payload: &[u8]) -> Frame<'_> {
     let (source, destination) = if inbound { (PEER, OWN) } else { (OWN, PEER) };
-    let (source_mac, destination_mac) = (0x02_0000_0000_01, 0x02_0000_0000_02);
+    let (source_mac, destination_mac) = (0x0200_0000_0001, 0x0200_0000_0002);
     let (own, vlan) = (OWN, 0);
     Frame {
         inbound,
@@ -88,7 +91,7 @@ fn an_empty_table_decides_nothing() {
 #[test]
 fn or_is_joined_from_left_to_right() {
     let rules: [&[u8]; 5] =
-        [&[36, 1, 17], &[0x40 | 36, 1, 6], &[40, 4, 0, 80, 0, 80], &ACCEPT, &DROP];
+        [&[36, 1, 17], &[OR + 36, 1, 6], &[40, 4, 0, 80, 0, 80], &ACCEPT, &DROP];
     for (protocol, port, expected) in [
         (6, 80, Verdict::Accept),
         (17, 80, Verdict::Accept),
@@ -97,13 +100,13 @@ fn or_is_joined_from_left_to_right() {
     ] {
         assert_eq!(verdict(&rules, &out4(&ipv4(protocol, 1, port, 0))), expected);
     }
-    let first: [&[u8]; 2] = [&[0x40 | 37, 2, 8, 6], &ACCEPT];
+    let first: [&[u8]; 2] = [&[OR + 37, 2, 8, 6], &ACCEPT];
     assert_eq!(verdict(&first, &out4(&ipv4(17, 1, 2, 0))), Verdict::Accept);
 }
 
 #[test]
 fn not_does_not_turn_what_says_nothing() {
-    let rules: [&[u8]; 3] = [&[0x80 | 31, 5, 10, 0, 0, 0, 8], &DROP, &ACCEPT];
+    let rules: [&[u8]; 3] = [&[NOT + 31, 5, 10, 0, 0, 0, 8], &DROP, &ACCEPT];
     let mut outside = ipv4(17, 1, 2, 0);
     outside[12] = 192;
     assert_eq!(verdict(&rules, &out4(&outside)), Verdict::Drop);
@@ -113,7 +116,7 @@ fn not_does_not_turn_what_says_nothing() {
 
 #[test]
 fn a_packet_without_ports_fails_a_port_match_plainly() {
-    let rules: [&[u8]; 3] = [&[0x80 | 40, 4, 0, 22, 0, 22], &DROP, &ACCEPT];
+    let rules: [&[u8]; 3] = [&[NOT + 40, 4, 0, 22, 0, 22], &DROP, &ACCEPT];
     assert_eq!(verdict(&rules, &out4(&ipv4(6, 1, 22, 0))), Verdict::Accept);
     assert_eq!(verdict(&rules, &out4(&ipv4(6, 1, 23, 0))), Verdict::Drop);
     assert_eq!(verdict(&rules, &out4(&ipv4(1, 0, 0, 0))), Verdict::Drop);
@@ -122,7 +125,7 @@ fn a_packet_without_ports_fails_a_port_match_plainly() {
 
 #[test]
 fn tcp_flags_are_characteristics() {
-    let rules: [&[u8]; 2] = [&[0x80 | 41, 8, 0, 0, 0, 0, 0, 0, 0, 0x02], &ACCEPT];
+    let rules: [&[u8]; 2] = [&[NOT + 41, 8, 0, 0, 0, 0, 0, 0, 0, 0x02], &ACCEPT];
     assert_eq!(verdict(&rules, &out4(&ipv4(17, 1, 2, 0x02))), Verdict::Accept);
     assert_eq!(verdict(&rules, &out4(&ipv4(6, 1, 2, 0x02))), Verdict::NoMatch);
     assert_eq!(verdict(&rules, &out4(&ipv4(6, 1, 2, 0x10))), Verdict::Accept);
@@ -143,7 +146,7 @@ fn senders_are_lenient_about_tags_they_do_not_know() {
         assert_eq!(verdict_tagged(&rules, frame, own, other), expected, "{own:?} {other:?}");
     }
     let mut negated = difference;
-    negated[0] |= 0x80;
+    negated[0] |= NOT;
     let rules: [&[u8]; 3] = [&negated, &DROP, &ACCEPT];
     for (frame, other, expected) in [
         (&outward, None, Verdict::Accept),
@@ -260,7 +263,7 @@ fn no_table_and_no_frame_panics() {
         let mut table = bytes(80);
         // Known types with honest lengths as often as anything.
         if round % 2 == 0 && !table.is_empty() {
-            table[0] = 16 + table[0] % 36 | table[0] & 0xc0;
+            table[0] = (16 + table[0] % 36) | (table[0] & 0xc0);
             table.resize(21, round as u8);
             table[1] = 19;
             table.extend(ACCEPT);

@@ -54,9 +54,8 @@ impl Ports {
     }
 
     /// A token for a new port, never used before.
-    fn new_token(&mut self, port: Port) -> u64 {
+    fn new_token(&mut self) -> u64 {
         self.last_token += 1;
-        self.by_token.insert(self.last_token, port);
         self.last_token
     }
 
@@ -153,8 +152,9 @@ impl Driver {
         if number < 0 || ports.udp.contains_key(&number) {
             return Err(io::Error::from_raw_os_error(libc::EEXIST));
         }
-        let token = ports.new_token(Port::Udp(number, Arc::clone(&socket)));
+        let token = ports.new_token();
         self.shared.watch(&*socket, token)?;
+        ports.by_token.insert(token, Port::Udp(number, Arc::clone(&socket)));
         ports.udp.insert(number, (token, socket));
         Ok(bound)
     }
@@ -170,32 +170,34 @@ impl Driver {
 
     /// Make the TAP device of a network, with its MAC and MTU, and put it up; returns its name.
     pub fn add_tap(&self, network: u64, name: &str, mac: u64, mtu: u32) -> io::Result<String> {
+        self.shared.ports().check_open()?;
+        let tap = Arc::new(Tap::open(name, mac, mtu)?);
         let mut ports = self.shared.change();
         ports.check_open()?;
         if ports.taps.contains_key(&network) {
             return Err(io::Error::from_raw_os_error(libc::EEXIST));
         }
-        let tap = Arc::new(Tap::open(name, mac, mtu)?);
-        let token = ports.new_token(Port::Tap(network, Arc::clone(&tap)));
+        let token = ports.new_token();
         self.shared.watch(&*tap, token)?;
-        let name = tap.name().to_owned();
-        ports.taps.insert(network, (token, tap));
-        Ok(name)
+        ports.by_token.insert(token, Port::Tap(network, Arc::clone(&tap)));
+        ports.taps.insert(network, (token, Arc::clone(&tap)));
+        Ok(tap.name().to_owned())
     }
 
     /// Remove the TAP device of a network, if it is there.
     pub fn remove_tap(&self, network: u64) {
         let mut ports = self.shared.change();
-        if let Some((token, tap)) = ports.taps.remove(&network) {
-            ports.by_token.remove(&token);
-            self.shared.unwatch(&*tap);
-        }
+        let Some((token, tap)) = ports.taps.remove(&network) else { return };
+        ports.by_token.remove(&token);
+        self.shared.unwatch(&*tap);
+        // The kernel takes its time to remove a device: let the other ports go on meanwhile.
+        drop(ports);
     }
 
     /// Change the MTU of a network's TAP device.
     pub fn set_tap_mtu(&self, network: u64, mtu: u32) -> io::Result<()> {
-        let ports = self.shared.ports();
-        ports.tap(network).ok_or_else(|| io::Error::from_raw_os_error(libc::ENODEV))?.set_mtu(mtu)
+        let tap = self.shared.ports().taps.get(&network).map(|(_, tap)| Arc::clone(tap));
+        tap.ok_or_else(|| io::Error::from_raw_os_error(libc::ENODEV))?.set_mtu(mtu)
     }
 
     /// Send one datagram by a path, by its own TTL unless that is 0; whether the kernel took it.

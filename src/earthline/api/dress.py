@@ -13,6 +13,7 @@ from earthline.api.answers import empty, failure
 log = structlog.get_logger()
 
 METHODS = {"PUT": "POST", "HEAD": "GET"}
+NOT_FOUND = 404
 BODY_LIMIT = 4 * 1024 * 1024
 """Bytes; the largest rule sets and imports are far below."""
 CALLBACK = re.compile(r"[A-Za-z_$][\w$.]*", re.ASCII)
@@ -93,7 +94,9 @@ class Answer:
         await self._send(message)
 
     async def _send_wrapped(self, start: Message) -> None:
-        body = f"{self._callback}(".encode() + (self._body or b"null") + b");"
+        # What was not found is an empty answer, and that is null inside a call.
+        found = self._body if start["status"] != NOT_FOUND else b"null"
+        body = f"{self._callback}(".encode() + found + b");"
         headers = [
             (b"content-type", b"application/javascript"),
             (b"content-length", str(len(body)).encode()),

@@ -13,6 +13,7 @@ from rich.table import Table
 from earthline.lab.namespace import LabError, sweep_dead
 from earthline.lab.nat import NatKind
 from earthline.lab.nat_check import EXPECTED, measure
+from earthline.lab.service import script
 from earthline.lab.topology import Host, Lab, missing
 
 app = typer.Typer(
@@ -22,9 +23,9 @@ _console = Console()
 
 
 @contextlib.contextmanager
-def _ready() -> Iterator[None]:
+def _ready(command: str) -> Iterator[None]:
     """Say in one line why a lab cannot be built or went wrong, and exit 1."""
-    reason = missing()
+    reason = missing(f"{script('earthline')} lab {command}")
     if reason is not None:
         typer.echo(f"earthline lab: {reason}", err=True)
         raise typer.Exit(1)
@@ -38,7 +39,7 @@ def _ready() -> Iterator[None]:
 @app.command()
 def up() -> None:
     """Build a playground: a public host, and a host behind each kind of NAT, until Ctrl-C."""
-    with _ready(), Lab() as lab:
+    with _ready("up"), Lab() as lab:
         hosts = [("public", lab.host("public"))]
         for index, kind in enumerate(NatKind):
             lan = "88.0.0.0/24" if kind is NatKind.OPEN else f"192.168.{index}.0/24"
@@ -59,7 +60,7 @@ def _playground(hosts: list[tuple[str, Host]]) -> Table:
 @app.command()
 def clean() -> None:
     """Remove the namespaces that dead runs left behind. Those of living ones are not touched."""
-    with _ready():
+    with _ready("clean"):
         removed = sweep_dead()
     typer.echo(f"{len(removed)} namespaces removed")
 
@@ -69,7 +70,7 @@ def nat_check() -> None:
     """Measure each kind of NAT and compare it with what its name promises."""
     table = Table("kind", "mapping", "filtering", "hairpin", "as promised")
     wrong = 0
-    with _ready(), Lab() as lab:
+    with _ready("nat-check"), Lab() as lab:
         for kind in NatKind:
             seen = measure(lab, kind)
             right = seen == EXPECTED[kind]

@@ -9,22 +9,23 @@ Everything runs for real, in network namespaces of this machine, by the same pro
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import typer
 
 from earthline.lab.demo_view import View
 from earthline.lab.namespace import LabError, namespaces
 from earthline.lab.nat import NatKind
-from earthline.lab.service import Service, wait_until
+from earthline.lab.service import Service, script, wait_until
 from earthline.lab.topology import Host, Lab, missing
 from earthline.lab.transfer import Transfer, random_file, send_file
-from earthline.lab.watch import PathWatch, Ping, Turn
+from earthline.lab.watch import RELAYED, PathWatch, Ping, Turn
 
 _FILE_SIZE = 32 << 20
-_SETTLED_REPLIES = 10
+_RELAYED_REPLIES = 5
+_DIRECT_REPLIES = 10
 _LOG_LINES = 15
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -33,22 +34,15 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def demo() -> None:
     """Build a small internet with NATs on this machine and run a LAN across it."""
-    reason = missing()
+    reason = missing(f"{script('earthline')} demo")
     if reason is not None:
-        typer.echo(f"demo: failed: {reason} {_again()}", err=True)
+        typer.echo(f"demo: failed: {reason}", err=True)
         raise typer.Exit(1)
     failure = _play(View())
     if failure is not None:
         typer.echo(f"demo: failed: {failure}")
         raise typer.Exit(1)
     typer.echo("demo: ok: two hosts behind two NATs shared a LAN, relayed, then directly")
-
-
-def _again() -> str:
-    """The command to use instead, where privileges are what is missing."""
-    return (
-        f"{Path.cwd() / '.venv/bin/earthline'} demo" if Path(".venv").exists() else "earthline demo"
-    )
 
 
 def _play(view: View) -> str | None:
@@ -102,6 +96,23 @@ class Side:
     def name(self) -> str:
         return self.service.host.name
 
+    @property
+    def way(self) -> str | None:
+        return None if self.watch is None else self.watch.way
+
+    @property
+    def direct(self) -> bool:
+        return self.watch is not None and self.watch.direct
+
+    @property
+    def replies(self) -> int:
+        return 0 if self.ping is None else len(self.ping.replies)
+
+    def wait_for_replies(self, how: str, number: int) -> None:
+        """Wait for so many more answered pings."""
+        goal = self.replies + number
+        wait_until(f"{self.name}'s pings are answered {how}", lambda: self.replies >= goal)
+
 
 class Demo:
     """The acts of the demo, in order. Any that does not happen raises `LabError`."""
@@ -109,31 +120,31 @@ class Demo:
     def __init__(self, lab: Lab, view: View) -> None:
         self._lab = lab
         self._view = view
+        self._root = Service(lab.host("root"))
+        self._home = lab.router("home", NatKind.PORT_RESTRICTED, "192.168.1.0/24")
+        self._office = lab.router("office", NatKind.FULL_CONE, "10.20.0.0/24")
 
     def run(self) -> None:
-        root = Service(self._lab.host("root"))
-        root.start()
-        planet = root.found_planet()
+        self._root.start()
+        planet = self._root.found_planet()
         self._view.tell("root", f"made planet {planet.world_id}, its Earth is {planet.earth}")
+        # Else the direct path would be there before anybody had seen the relayed one.
+        self._lab.part(self._home, self._office)
         sides = self._build_sides(planet.data)
         self._wait_for_earth(sides, planet.earth)
-        try:
-            self._watch(sides)
-            self._demand_relay(root)
-        finally:
-            for side in sides:
-                if side.watch is not None:
-                    side.watch.stop()
+        with contextlib.ExitStack() as exits:
+            for side, other in (sides, sides[::-1]):
+                self._connect(side, other, exits)
+            self._relayed_phase(sides)
+            self._direct_phase(sides)
         self._copy(*sides)
-        self._stop([root, *(side.service for side in sides)])
+        self._stop([self._root, *(side.service for side in sides)])
 
     def _build_sides(self, planet: bytes) -> tuple[Side, Side]:
-        home = self._lab.router("home", NatKind.PORT_RESTRICTED, "192.168.1.0/24")
-        office = self._lab.router("office", NatKind.FULL_CONE, "10.20.0.0/24")
-        services = [Service(home.host("alice")), Service(office.host("bob"))]
+        services = [Service(self._home.host("alice")), Service(self._office.host("bob"))]
         for service in services:
             service.start(planet, wait=False)
-        for service, router in zip(services, (home, office), strict=True):
+        for service, router in zip(services, (self._home, self._office), strict=True):
             service.wait_ready()
             service.wait_online()
             where = f"{service.host.address} behind a {router.kind} NAT, {router.public_address}"
@@ -147,39 +158,36 @@ class Demo:
             self._view.tell(side.name, f"joined Earth by itself, is {side.ip}")
             self._view.introduce(side.name, side.ip)
 
-    def _watch(self, sides: tuple[Side, Side]) -> None:
-        """Ping both ways while the way turns from relayed to direct."""
-        for side, other in (sides, sides[::-1]):
-            side.watch = PathWatch(side.service, other.address, self._turned(side.name))
-            side.ping = Ping(side.host, other.ip)
-            self._view.follow(side.name, side.ping, side.watch)
-        for side in sides:
-            self._wait_for_direct(side)
-        for side in sides:
-            if side.ping is not None:
-                side.ping.stop()
-
-    def _demand_relay(self, root: Service) -> None:
-        """Before there was a direct path, the root must have carried packets between the two."""
-        relayed = root.counter("relayed")
-        if not relayed:
-            raise LabError("the root relayed nothing: the relayed phase did not happen")
-        self._view.tell("root", f"relayed {relayed} packets between them, all of them sealed")
+    def _connect(self, side: Side, other: Side, exits: contextlib.ExitStack) -> None:
+        """Start to ping the other side, and to watch which way that goes."""
+        side.watch = PathWatch(side.service, other.address, self._turned(side.name))
+        exits.callback(side.watch.stop)
+        side.ping = Ping(side.host, other.ip)
+        exits.callback(side.ping.stop)
+        self._view.follow(side.name, side.ping, side.watch)
 
     def _turned(self, name: str) -> Callable[[Turn], None]:
-        return lambda turn: self._view.tell(name, f"is {turn.way}")
+        return lambda turn: self._view.tell(name, f"its way to the other is {turn.way}")
 
-    def _wait_for_direct(self, side: Side) -> None:
-        ping, watch = side.ping, side.watch
-        if ping is None or watch is None:
-            raise LabError("no ping runs")
-        wait_until(f"{side.name}'s first ping is answered", lambda: ping.replies)
-        wait_until(f"{side.name} reaches the other directly", lambda: watch.direct)
-        since = len(ping.replies)
-        wait_until(
-            f"{side.name}'s pings are answered directly",
-            lambda: len(ping.replies) >= since + _SETTLED_REPLIES,
-        )
+    def _relayed_phase(self, sides: tuple[Side, Side]) -> None:
+        """A firewall between the two NATs: what they send one another takes the way by the root."""
+        for side in sides:
+            side.wait_for_replies("by the root", _RELAYED_REPLIES)
+            if side.way != RELAYED:
+                raise LabError(f"{side.name} goes by {side.way} through a firewall")
+        relayed = self._root.counter("relayed")
+        if not relayed:
+            raise LabError("the root says that it relayed nothing")
+        self._view.tell("root", f"relayed {relayed} packets between them, all of them sealed")
+
+    def _direct_phase(self, sides: tuple[Side, Side]) -> None:
+        """The firewall falls; at their next attempt, 15 s after the first, they meet (02, 7.2)."""
+        self._lab.reunite()
+        self._view.tell("internet", "the firewall between the two NATs falls")
+        for side in sides:
+            wait_until(f"{side.name} reaches the other directly", lambda s=side: s.direct)
+        for side in sides:
+            side.wait_for_replies("directly", _DIRECT_REPLIES)
 
     def _copy(self, alice: Side, bob: Side) -> None:
         path = random_file(alice.host.directory / "file", _FILE_SIZE)

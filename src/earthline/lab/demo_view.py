@@ -71,7 +71,7 @@ class View:
             for word, direct in (("relayed", False), ("direct", True)):
                 middle = latency(ping.replies, watch.turns, direct=direct)
                 table.add_row(f"{name}: median round trip, {word}", _milliseconds(middle))
-            table.add_row(f"{name}: direct path", watch.turns[-1].way)
+            table.add_row(f"{name}: direct path", watch.way)
         if self._transfer is not None:
             done = self._transfer
             table.add_row(
@@ -96,7 +96,7 @@ class View:
         table = Table("from", "way", "last round trip", "answered")
         for name, (ping, watch) in list(self._followed.items()):
             replies = ping.replies
-            way = watch.turns[-1].way if watch.turns else "looking"
+            way = watch.way or "looking"
             last = _milliseconds(replies[-1].milliseconds if replies else None)
             table.add_row(name, way, last, str(len(replies)))
         return table

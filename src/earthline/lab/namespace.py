@@ -114,6 +114,10 @@ class Namespace:
         """Run ``ip`` on this namespace."""
         return call(["ip", "-n", self.name, *words])
 
+    def nft(self, rules: str) -> None:
+        """Load a ruleset in place of any loaded earlier."""
+        call(self.enter_argv(["nft", "-f", "-"]), text=f"flush ruleset\n{rules}")
+
     def enter_argv(self, argv: Sequence[str]) -> list[str]:
         """The command line that runs ``argv`` inside, in the same process."""
         return ["ip", "netns", "exec", self.name, *argv]

@@ -1,4 +1,4 @@
-"""The kinds of NAT a home or office router may be, each as one nftables ruleset.
+"""The kinds of NAT a home or office router may be, each as one nftables ruleset; and a firewall.
 
 The words are those of RFC 4787: *mapping* says which public port an inside socket gets for
 different destinations, *filtering* says who may send to that port. `nat_check` measures both on
@@ -73,6 +73,19 @@ table ip router {{
         meta l4proto icmp accept
     }}
 {_translation(kind)}
+}}
+"""
+
+
+def wall(one: str, other: str) -> str:
+    """The text for ``nft -f -``: a firewall on the internet between two public addresses."""
+    return f"""
+table ip wall {{
+    chain forwarded {{
+        type filter hook forward priority filter; policy accept;
+        ip saddr {one} ip daddr {other} drop
+        ip saddr {other} ip daddr {one} drop
+    }}
 }}
 """
 

@@ -27,19 +27,29 @@ from typing import Self
 
 from earthline.lab.guard import Guard
 from earthline.lab.namespace import LabError, Namespace, RunName, call
-from earthline.lab.nat import NatKind, ruleset
+from earthline.lab.nat import NatKind, ruleset, wall
 from earthline.lab.process import LabProcess
 
-_PROGRAMS = {"ip": "iproute2", "nft": "nftables", "ping": "iputils-ping"}
+_PROGRAMS = {"ip": "iproute2", "nft": "nftables", "ping": "iputils-ping", "unshare": "util-linux"}
+_TUN = Path("/dev/net/tun")
 
 
-def missing() -> str | None:
-    """Why no lab can be built here, in one line with what to do about it; None if one can."""
+def missing(command: str = "COMMAND") -> str | None:
+    """Why no lab can be built here, in one line with what to do about it; None if one can.
+
+    ``command`` is what the user would have to run with more privileges.
+    """
     if os.geteuid() != 0:
-        return "network namespaces need root privileges; use: sudo"
+        return f"network namespaces need root privileges; use: sudo {command}"
     for program, package in _PROGRAMS.items():
         if shutil.which(program) is None:
             return f"{program} is not installed; use: apt-get install {package}"
+    if not _TUN.exists():
+        return f"there is no {_TUN}; use: modprobe tun"
+    try:
+        call(["unshare", "--net", "--mount", "true"])
+    except LabError:
+        return "this container may not make namespaces; start it with: --privileged"
     return None
 
 
@@ -146,8 +156,7 @@ class Router(Machine):
 
     def translate(self, *, udp_blocked: bool = False) -> None:
         """Load the rules of the router's kind, in place of those loaded earlier."""
-        rules = ruleset(self.kind, udp_blocked=udp_blocked)
-        self.run(["nft", "-f", "-"], text="flush ruleset\n" + rules)
+        self.namespace.nft(ruleset(self.kind, udp_blocked=udp_blocked))
 
 
 class Lab:
@@ -217,6 +226,14 @@ class Lab:
         if not kind.translates:
             self._core.ip("route", "add", lan, "via", router.public_address)
         return router
+
+    def part(self, one: Router, other: Router) -> None:
+        """Let nothing pass directly between two sites any more; both reach everybody else."""
+        self._core.nft(wall(one.public_address, other.public_address))
+
+    def reunite(self) -> None:
+        """Undo `part`."""
+        self._core.nft("")
 
     def make_namespace(self, name: str) -> Namespace:
         namespace = Namespace(f"{self.run}.{name}")

@@ -14,7 +14,7 @@ from earthline.lab.process import LabProcess
 from earthline.lab.service import Service
 from earthline.lab.topology import Host
 
-_POLL_S = 0.03
+_POLL_S = 0.1
 _REPLY = re.compile(r"^\[(\d+\.\d+)\] \d+ bytes from .* time=([\d.]+) ms$", re.MULTILINE)
 
 RELAYED = "relayed"
@@ -47,8 +47,13 @@ class PathWatch:
         self._thread.start()
 
     @property
+    def way(self) -> str | None:
+        """The last way noted; None while the peer is not known."""
+        return self.turns[-1].way if self.turns else None
+
+    @property
     def direct(self) -> bool:
-        return bool(self.turns) and self.turns[-1].direct
+        return self.way not in {None, RELAYED}
 
     def stop(self) -> None:
         self._ended.set()

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from earthline.effects import (
     ConfigureTap,
-    InstallNetwork,
     RemoveNetwork,
     RemoveTap,
     Report,
@@ -16,6 +15,7 @@ from earthline.effects import (
 )
 from earthline.vl2.adhoc import is_adhoc
 from earthline.vl2.network import Authentication, Network, NetworkStatus
+from earthline.vl2.rule_inputs import network_entry
 from earthline.wire.address import format_network
 from earthline.wire.network_config import DEFAULT_MTU, NetworkConfig
 from earthline.wire.reader import Malformed
@@ -125,7 +125,7 @@ class Configuration:
         network.config = config
         network.refusal = None
         network.revision += 1
-        network.switch_entry = _switch_entry(network.id, config)
+        network.switch_entry = network_entry(network.id, config)
         self._station.emit(network.switch_entry)
         self._configure_tap(network)
         self._roster.reassess(network, now)
@@ -150,21 +150,6 @@ class Configuration:
                 "status": network.status.name,
             }
             self._station.emit(Report("network_status", fields))
-
-
-def _switch_entry(network_id: int, config: NetworkConfig) -> InstallNetwork:
-    return InstallNetwork(
-        network=network_id,
-        mtu=config.mtu,
-        public=config.public,
-        broadcast=config.broadcast,
-        emulate_neighbours=config.emulate_neighbours,
-        compress_multicast=config.compress_multicast,
-        # A limit beyond any packet means the same as no limit; the switch counts in 32 bits.
-        multicast_limit=min(config.multicast_limit, 0xFFFFFFFF),
-        bridges=config.bridges,
-        rules=config.rules,
-    )
 
 
 def _tap(network: Network, config: NetworkConfig | None) -> ConfigureTap:

@@ -49,12 +49,15 @@ class ControllerDelegate:
         self._configured_at: OrderedDict[tuple[int, int], int] = OrderedDict()
         station.underlay.register(Verb.NETWORK_CONFIG_REQUEST, self.on_request)
 
-    def on_request(self, packet: PacketReceived, _now: int) -> None:
-        """A member asks; about networks of other controllers we are silent, as stock nodes are."""
+    def on_request(self, packet: PacketReceived, now: int) -> None:
+        """A member asks; for networks of others we run no controller, and say so (03, 2.5)."""
         request = NetworkConfigRequest.parse(packet.payload)
         identity = self._station.underlay.identity_of(packet.source)
         if controller_of(request.network) != self._station.address or identity is None:
             self._station.underlay.count("config_request_not_ours")
+            network = request.network.to_bytes(8, "big")
+            unsupported = ErrorCode.UNSUPPORTED_OPERATION
+            self._station.underlay.reply_error(packet, unsupported, network, now)
             return
         self._station.emit(
             RequestConfig(

@@ -20,7 +20,7 @@ from earthline.wire.credentials.revocation import Revocation
 from earthline.wire.credentials.tag import Tag
 
 if TYPE_CHECKING:
-    from earthline.effects import InstallMember
+    from earthline.effects import InstallMember, InstallMemberCredentials
     from earthline.wire.identity import Identity
     from earthline.wire.network_config import NetworkConfig
 
@@ -79,6 +79,8 @@ class Membership:
     """When our multicast groups were last announced to it."""
     installed: InstallMember | None = None
     """What the switch was last told of it."""
+    installed_credentials: InstallMemberCredentials | None = None
+    """What the switch was last told of its credentials; nothing so far."""
 
     def add(self, credential: Credential, find_identity: FindIdentity) -> Acceptance:
         """File a credential of this member."""
@@ -103,6 +105,15 @@ class Membership:
         kind, number = _kind_and_number(credential)
         near = abs(credential.timestamp - config.timestamp) <= config.credential_max_delta
         return near and credential.timestamp > self.thresholds.get((kind, number), 0)
+
+    def holds_usable(self, config: NetworkConfig) -> bool:
+        """Whether any tag, capability or ownership held counts under our configuration."""
+        held: list[Numbered] = [
+            *self.tags.values(),
+            *self.capabilities.values(),
+            *self.ownerships.values(),
+        ]
+        return any(self.usable(credential, config) for credential in held)
 
     def _add_com(self, com: CertificateOfMembership, find_identity: FindIdentity) -> Acceptance:
         if com.timestamp <= self.com_threshold:

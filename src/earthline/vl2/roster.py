@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from earthline.effects import InstallMember, RemoveMember
+from earthline.effects import InstallMember, InstallMemberCredentials, RemoveMember
 from earthline.vl2.membership import Membership
 from earthline.vl2.network import MEMBER_LIMIT, Network
+from earthline.vl2.rule_inputs import member_entry
 
 if TYPE_CHECKING:
     from earthline.vl2.underlay import Station
@@ -63,6 +64,7 @@ class Roster:
         """Tell the switch what a record amounts to, if that changed."""
         if network.config is None or record.address == self._station.address:
             return
+        self._install_credentials(network, network.config, record)
         entry = self._entry(network, network.config, record)
         previous = record.installed
         if entry == previous:
@@ -79,12 +81,22 @@ class Roster:
             self.install(network, record, now)
 
     def purge(self, network: Network, now: int) -> None:
-        """Drop records that neither admit, nor revoke, nor remember a recent push."""
+        """Drop records without valid credentials, revocations or a recent push."""
         for record in list(network.members.values()):
             if self._is_worthless(network, record, now):
                 del network.members[record.address]
-                if record.installed is not None:
+                if record.installed or record.installed_credentials:
                     self._station.emit(RemoveMember(network.id, record.address))
+
+    def _install_credentials(
+        self, network: Network, config: NetworkConfig, record: Membership
+    ) -> None:
+        """What its controller says of a member, before its frames pass or are judged by it."""
+        nothing = InstallMemberCredentials(network.id, record.address)
+        entry = member_entry(network.id, config, record)
+        if entry != (record.installed_credentials or nothing):
+            record.installed_credentials = entry
+            self._station.emit(entry)
 
     def _entry(self, network: Network, config: NetworkConfig, record: Membership) -> InstallMember:
         ready, push_due_at = True, NEVER
@@ -106,4 +118,6 @@ class Roster:
         horizon = config.timestamp - config.credential_max_delta
         if max([record.com_threshold, *record.thresholds.values()]) > horizon:
             return False
-        return record.com is None or not self.admits(network, record.address)
+        identity = self._station.underlay.identity_of(record.address)
+        agrees = identity is not None and record.agrees(config.com, identity)
+        return not agrees and not record.holds_usable(config)

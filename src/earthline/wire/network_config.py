@@ -221,6 +221,11 @@ class NetworkConfig:
         return bool(self.flags & FLAG_EMULATE_NEIGHBOURS)
 
     @property
+    def unknown_matches(self) -> bool:
+        """Whether a rule's match of an unsupported type counts as a match."""
+        return bool(self.flags & FLAG_UNKNOWN_MATCHES)
+
+    @property
     def compress_multicast(self) -> bool:
         return not self.flags & FLAG_UNCOMPRESSED_MULTICAST
 

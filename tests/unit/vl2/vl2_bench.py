@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from earthline import effects
-from earthline._native import SessionKey, Switch, decompress
+from earthline._native import SessionKey, Switch, compress, decompress
 from earthline.host import SwitchHost
 from earthline.vl2.ethernet import EthernetEngine
 from earthline.wire.credentials.com import CertificateOfMembership
@@ -21,6 +21,8 @@ from earthline.wire.rules import ACCEPT_ALL
 
 NOW = 1_700_000_000_000
 WINDOW = 1_800_000
+COMPRESSED = 0x80
+"""The verb byte's flag."""
 PATH = (1, bytes([80, 1, 0, 1]), 9993)
 
 
@@ -40,6 +42,12 @@ class Sent(NamedTuple):
     to: int
     verb: int
     payload: bytes
+    compressed: bool = False
+
+
+def compressible(verb: int, payload: bytes) -> bool:
+    """Whether a packet gets shorter, and so is sent compressed where it may be."""
+    return bool(compress(build(1, 2, 3, verb, payload))[27] & COMPRESSED)
 
 
 @dataclass
@@ -66,7 +74,8 @@ class FakeUnderlay:
 
     def send(self, destination, verb, payload, now, *, compress=False):
         if destination != self.identity.address:
-            self.sent.append(Sent(destination, verb, payload))
+            shorter = compress and compressible(verb, payload)
+            self.sent.append(Sent(destination, verb, payload, shorter))
 
     def reply_ok(self, packet, payload, now):
         ok = Ok(packet.verb, packet.packet_id, payload).emit()
@@ -240,8 +249,11 @@ class Bench:
     def _opened(self, datagram: bytes) -> None:
         """Note a packet of the switch as if it had been sent by the peer engine."""
         header = Header.parse(datagram)
-        packet = decompress(self.keys[header.destination].open(datagram))
-        self.underlay.sent.append(Sent(header.destination, packet[27] & 0x1F, packet[28:]))
+        opened = self.keys[header.destination].open(datagram)
+        packet = decompress(opened)
+        compressed = bool(opened[27] & COMPRESSED)
+        sent = Sent(header.destination, packet[27] & 0x1F, packet[28:], compressed)
+        self.underlay.sent.append(sent)
 
     # Looking
 

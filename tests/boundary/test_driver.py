@@ -1,0 +1,281 @@
+"""The I/O driver against a real kernel, in a network namespace that a thread makes for itself."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import select
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from earthline._native import Driver, Switch
+from earthline.effects import InstallNetwork
+from earthline.wire.mac import mac_of
+
+T = TypeVar("T")
+
+CLONE_NEWNET = 0x40000000
+IP_RECVTTL = 12
+ALICE, BOB = 0xA11CE00001, 0xB0B0000002
+NETWORK = 0x8056C2E21C000001
+LOOPBACK = bytes([127, 0, 0, 1])
+KEY = bytes(range(48))
+WAIT_S = 20.0
+"""Longest wait for the kernel; a failure, never a measurement."""
+
+pytestmark = [
+    pytest.mark.namespaces,
+    pytest.mark.skipif(
+        os.geteuid() != 0 or not Path("/dev/net/tun").exists(),
+        reason="needs root and /dev/net/tun",
+    ),
+]
+
+
+def _enter_new_namespace() -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").write_text("1")
+    ip("link", "set", "lo", "up")
+
+
+def ip(*words: str) -> str:
+    done = subprocess.run(["ip", *words], check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+class Namespace:
+    """Runs functions on the thread that lives in the namespace."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, initializer=_enter_new_namespace)
+        self.drivers: list[Driver] = []
+
+    def run(self, act: Callable[[], T]) -> T:
+        return self._thread.submit(act).result()
+
+    def driver(self, switch: Switch) -> Driver:
+        driver = Driver(switch)
+        self.drivers.append(driver)
+        return driver
+
+    def close(self) -> None:
+        for driver in self.drivers:
+            driver.close()
+        self._thread.shutdown()
+
+
+@pytest.fixture
+def namespace() -> Iterator[Namespace]:
+    namespace = Namespace()
+    yield namespace
+    namespace.close()
+
+
+class Station:
+    """A switch with its driver, a socket on the loopback device, and a TAP."""
+
+    def __init__(self, namespace: Namespace, address: int, tap: str) -> None:
+        self.address, self.tap = address, tap
+        self.switch = Switch(address, bytes([address & 0xFF]) * 32)
+        self.driver = namespace.driver(self.switch)
+        self.port = self.driver.add_udp(1, LOOPBACK, 0, None)
+        self.driver.add_tap(NETWORK, tap, mac_of(address, NETWORK), 2800)
+        self.switch.set_network(
+            InstallNetwork(NETWORK, 2800, False, True, False, True, 32, (), b"\x01\x00")
+        )
+
+    def meet(self, other: Station) -> None:
+        path = (1, LOOPBACK, other.port)
+        self.switch.set_session(other.address, KEY, 3)
+        self.switch.set_known_paths(other.address, [path])
+        self.switch.set_route(other.address, path, True, 1432, 0)
+        self.switch.set_member(NETWORK, other.address, True, True, 2**63)
+
+
+def wire(interface: str) -> socket.socket:
+    """The host's side of a TAP."""
+    raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88B5))
+    raw.bind((interface, 0x88B5))
+    raw.settimeout(WAIT_S)
+    return raw
+
+
+def frame(destination: int, source: int, length: int) -> bytes:
+    macs = mac_of(destination, NETWORK).to_bytes(6, "big") + mac_of(source, NETWORK).to_bytes(
+        6, "big"
+    )
+    return macs + b"\x88\xb5" + bytes(index * 7 & 0xFF for index in range(length))
+
+
+def test_frames_cross_from_tap_to_tap_without_a_punt(namespace: Namespace) -> None:
+    def crossed() -> None:
+        alice, bob = Station(namespace, ALICE, "ela"), Station(namespace, BOB, "elb")
+        alice.meet(bob)
+        bob.meet(alice)
+        with wire("ela") as near, wire("elb") as far:
+            for length in (46, 1000, 2800):
+                sent = frame(BOB, ALICE, length)
+                near.send(sent)
+                assert far.recv(4096) == sent
+                answer = frame(ALICE, BOB, length)
+                far.send(answer)
+                assert near.recv(4096) == answer
+        assert bob.switch.counters()["frames_rx"] == 3
+        assert bob.driver.take_punts(10) == []
+
+    namespace.run(crossed)
+
+
+def test_interface_has_the_mac_and_mtu_asked_for_and_goes_with_the_driver(
+    namespace: Namespace,
+) -> None:
+    def checked() -> None:
+        station = Station(namespace, ALICE, "ela")
+        shown = ip("-o", "link", "show", "ela")
+        mac = mac_of(ALICE, NETWORK).to_bytes(6, "big").hex(":")
+        assert mac in shown
+        assert "mtu 2800" in shown
+        assert "UP" in shown.split(">")[0]
+        station.driver.set_tap_mtu(NETWORK, 1500)
+        assert "mtu 1500" in ip("-o", "link", "show", "ela")
+        station.driver.close()
+        station.driver.close()
+        assert "ela" not in ip("-o", "link", "show")
+
+    namespace.run(checked)
+
+
+def test_what_the_kernel_refuses_raises_with_its_errno(namespace: Namespace) -> None:
+    def refused() -> None:
+        station = Station(namespace, ALICE, "ela")
+        driver = namespace.driver(Switch(BOB, bytes(32)))
+        with pytest.raises(OSError, match="busy") as taken:
+            driver.add_tap(NETWORK, "ela", 2, 1500)
+        assert taken.value.errno == errno.EBUSY
+        with pytest.raises(OSError, match="use") as bound:
+            driver.add_udp(1, LOOPBACK, station.port, None)
+        assert bound.value.errno == errno.EADDRINUSE
+        with pytest.raises(FileExistsError):
+            station.driver.add_udp(1, LOOPBACK, 0, None)
+        with pytest.raises(OSError, match="device"):
+            driver.add_udp(2, LOOPBACK, 0, "nothing0")
+        with pytest.raises(OSError, match="argument"):
+            driver.add_tap(NETWORK, "a-name-that-is-too-long", 2, 1500)
+        driver.close()
+        with pytest.raises(OSError, match="shutdown"):
+            driver.add_udp(3, LOOPBACK, 0, None)
+
+    namespace.run(refused)
+
+
+def test_punts_wait_behind_a_readable_descriptor(namespace: Namespace) -> None:
+    def punted() -> None:
+        driver = namespace.driver(Switch(ALICE, bytes(32)))
+        port = driver.add_udp(7, LOOPBACK, 0, None)
+        hello = bytes(8) + ALICE.to_bytes(5, "big") + BOB.to_bytes(5, "big") + bytes(9) + b"\x01abc"
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.bind(("127.0.0.1", 0))
+            assert select.select([driver.punt_fd()], [], [], 0)[0] == []
+            peer.sendto(hello, ("127.0.0.1", port))
+            peer.sendto(hello, ("127.0.0.1", port))
+            punts = []
+            while len(punts) < 2:
+                assert select.select([driver.punt_fd()], [], [], WAIT_S)[0]
+                punts += driver.take_punts(1)
+            assert select.select([driver.punt_fd()], [], [], 0)[0] == []
+            path = (7, LOOPBACK, peer.getsockname()[1])
+        for punt in punts:
+            assert (punt.kind, punt.path, punt.source) == ("hello", path, BOB)
+            assert punt.data == hello
+
+    namespace.run(punted)
+
+
+def test_punts_nobody_takes_are_dropped_and_counted(namespace: Namespace) -> None:
+    def flooded() -> None:
+        driver = namespace.driver(Switch(ALICE, bytes(32)))
+        port = driver.add_udp(7, LOOPBACK, 0, None)
+        hello = bytes(8) + ALICE.to_bytes(5, "big") + BOB.to_bytes(5, "big") + bytes(9) + b"\x01"
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            while driver.counters()["drop_punt_queue"] == 0:
+                peer.sendto(hello, ("127.0.0.1", port))
+        assert len(driver.take_punts(100_000)) == 8192
+
+    namespace.run(flooded)
+
+
+def test_time_to_live_is_for_one_datagram_only(namespace: Namespace) -> None:
+    def sent() -> None:
+        driver = namespace.driver(Switch(ALICE, bytes(32)))
+        driver.add_udp(1, LOOPBACK, 0, None)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.bind(("127.0.0.1", 0))
+            peer.settimeout(WAIT_S)
+            peer.setsockopt(socket.IPPROTO_IP, IP_RECVTTL, 1)
+            for ttl, seen in ((3, 3), (0, 64), (5, 5)):
+                assert driver.transmit(1, LOOPBACK, peer.getsockname()[1], b"open", ttl)
+                _, [(_, _, value)], _, _ = peer.recvmsg(64, 64)
+                assert int.from_bytes(value, "little") == seen
+
+    namespace.run(sent)
+
+
+def test_socket_minus_one_sends_by_every_socket_of_the_family(namespace: Namespace) -> None:
+    def sent() -> None:
+        driver = namespace.driver(Switch(ALICE, bytes(32)))
+        ports = {driver.add_udp(number, LOOPBACK, 0, None) for number in (1, 2)}
+        driver.add_udp(3, bytes(15) + b"\x01", 0, None)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.bind(("127.0.0.1", 0))
+            peer.settimeout(WAIT_S)
+            port = peer.getsockname()[1]
+            assert driver.transmit(-1, LOOPBACK, port, b"here", 0)
+            assert {peer.recvfrom(64)[1][1] for _ in ports} == ports
+        driver.remove_udp(1)
+        driver.remove_udp(2)
+        assert not driver.transmit(-1, LOOPBACK, port, b"here", 0)
+        assert not driver.transmit(1, LOOPBACK, port, b"here", 0)
+        assert driver.counters()["drop_socket"] == 1
+
+    namespace.run(sent)
+
+
+def test_interface_that_somebody_deletes_can_be_made_again(namespace: Namespace) -> None:
+    def deleted() -> None:
+        alice, bob = Station(namespace, ALICE, "ela"), Station(namespace, BOB, "elb")
+        alice.meet(bob)
+        bob.meet(alice)
+        ip("link", "delete", "elb")
+        assert not bob.driver.write_frame(NETWORK, frame(BOB, ALICE, 46))
+        bob.driver.remove_tap(NETWORK)
+        assert bob.driver.add_tap(NETWORK, "elb", mac_of(BOB, NETWORK), 2800) == "elb"
+        with wire("ela") as near, wire("elb") as far:
+            sent = frame(BOB, ALICE, 100)
+            near.send(sent)
+            assert far.recv(4096) == sent
+
+    namespace.run(deleted)
+
+
+def test_output_of_a_call_from_python_is_carried_out(namespace: Namespace) -> None:
+    def applied() -> None:
+        alice, bob = Station(namespace, ALICE, "ela"), Station(namespace, BOB, "elb")
+        alice.meet(bob)
+        bob.meet(alice)
+        sent = frame(BOB, ALICE, 2000)
+        with wire("elb") as far:
+            output = alice.switch.ingest_frames([(NETWORK, sent)], 1_700_000_000_000)
+            assert len(output.datagrams) == 2
+            alice.driver.apply(output)
+            assert far.recv(4096) == sent
+
+    namespace.run(applied)

@@ -1,0 +1,116 @@
+"""frame_rx.json: what a stock node does with a packet of a peer (03, 7.2 and 8.6; 01, 6).
+
+A whole node on a switch knows the sender and the controller, and no root.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import pytest
+from frame_cases import NODES, OWN, certificate, config_of, ethernet
+from vl2_bench import NOW, entropy
+
+from earthline import effects
+from earthline._native import SessionKey, Switch, decompress
+from earthline.host import SwitchHost
+from earthline.node import Node
+from earthline.wire.identity import SecretIdentity
+from earthline.wire.mac import mac_bytes
+from earthline.wire.messages.credentials import NetworkCredentials
+from earthline.wire.packet import Verb, build
+
+PATH = (1, bytes([80, 1, 0, 1]), 9993)
+FLAGS, VERB = 18, 27
+BRIDGED = 0x0A1122334455
+"""The foreign MAC of the recordings."""
+
+
+class Lab:
+    """One node, and what a peer sees of it."""
+
+    def __init__(self, case):
+        self.sender = SecretIdentity.parse(case["sender_secret"])
+        self.controller = NODES[int(case["controller_identity"][:10], 16)]
+        self.network = int(case["network_id"], 16)
+        self.key = SessionKey(OWN.agree(self.sender.public))
+        self.frames, self.replies = [], []
+        self.switch = Switch(OWN.address, bytes(32))
+        self.host = SwitchHost(self.switch)
+        self.node = Node(OWN, entropy(), NOW)
+        for peer in (self.sender.public, self.controller):
+            record = b"\x02" + peer.emit() + bytes(10)
+            self.tell(effects.StateLoaded("peer", peer.address, record))
+        config = config_of(case, certificate(case["our_certificate"]))
+        self.tell(effects.StateLoaded("network", self.network, config.emit()))
+
+    def tell(self, event):
+        self.node.receive(event, NOW)
+        self._settle()
+
+    def packet(self, packet_id, verb, payload):
+        """From the sender, relayed once, with suite 1."""
+        sealed = bytearray(
+            self.key.seal(build(packet_id, OWN.address, self.sender.address, verb, payload), 1)
+        )
+        sealed[FLAGS] |= 1
+        self._outcome(self.switch.ingest_datagrams([(*PATH, bytes(sealed))], NOW))
+        self._settle()
+
+    def is_behind_sender(self, mac):
+        """Whether a frame to a MAC goes to the sender without the engines being asked."""
+        self.switch.set_route(self.sender.address, PATH, True, 1432, 0)
+        ours = mac_bytes(mac) + mac_bytes(self.mac) + b"\x08\x00"
+        output = self.switch.ingest_frames([(self.network, ours + bytes(20))], NOW)
+        opened = [self._opened(datagram) for *_, datagram in output.datagrams]
+        return [packet[VERB] for packet in opened] == [Verb.EXT_FRAME]
+
+    @property
+    def mac(self):
+        (state,) = self.node.networks()
+        return state.mac
+
+    def _settle(self):
+        queue = deque(self.node.poll())
+        while queue:
+            command = queue.popleft()
+            if self.host.handles(command):
+                output = self.host.apply(command, NOW)
+                if output is not None:
+                    self._outcome(output)
+            elif isinstance(command, effects.Transmit):
+                self._sent(command.path, command.datagram)
+            queue.extend(self.node.poll())
+
+    def _outcome(self, output):
+        self.frames += output.frames
+        for *path, datagram in output.datagrams:
+            self._sent(tuple(path), datagram)
+        for event in self.host.events(output.punts):
+            self.node.receive(event, NOW)
+
+    def _sent(self, path, datagram):
+        assert path == PATH
+        packet = self._opened(datagram)
+        self.replies.append((packet[VERB] & 0x1F, packet[28:].hex()))
+
+    def _opened(self, datagram):
+        return decompress(self.key.open(datagram))
+
+
+@pytest.mark.vectors("frame_rx")
+def test_frame_rx(case):
+    lab = Lab(case)
+    theirs = certificate(case["sender_certificate"])
+    if theirs is not None:
+        credentials = NetworkCredentials(certificates=(theirs,))
+        lab.packet(1, Verb.NETWORK_CREDENTIALS, credentials.emit())
+    lab.frames.clear()
+    lab.replies.clear()
+
+    lab.packet(int(case["packet_id"], 16), case["verb"], bytes.fromhex(case["payload"]))
+
+    assert lab.frames == [(lab.network, ethernet(frame)) for frame in case["frames_to_tap"]]
+    assert lab.replies == [(reply["verb"], reply["payload"]) for reply in case["replies"]]
+    learned = [route["mac"] for route in case["bridge_routes_learned"]]
+    assert lab.is_behind_sender(BRIDGED) == (f"{BRIDGED:012x}" in learned)
