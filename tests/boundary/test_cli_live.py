@@ -106,7 +106,9 @@ def test_no_service_is_said_with_what_to_do(node):
         node.command("status")
 
 
-@pytest.mark.parametrize("words", [["status"], ["peers"], ["networks"], ["network", "list"], ["planet", "show"]])
+@pytest.mark.parametrize(
+    "words", [["status"], ["peers"], ["networks"], ["network", "list"], ["planet", "show"]]
+)
 def test_people_get_tables_and_scripts_get_json(caller, words):
     assert caller.service.command(*words).strip()
     assert json.loads(caller.service.command(*words, "--json")) is not None

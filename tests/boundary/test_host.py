@@ -23,6 +23,10 @@ def routes(service: Service, device: str) -> set[tuple[str, str | None]]:
     return {(item["dst"], item.get("gateway")) for item in shown}
 
 
+def listening_on(service: Service) -> set[str]:
+    return set(service.status()["config"]["settings"]["listeningOn"])
+
+
 @pytest.fixture
 def member(node: Service) -> tuple[Service, str]:
     """A node that is member of a network of its own controller."""
@@ -91,7 +95,7 @@ def test_mtu_follows_the_controller(member):
     service, network = member
     device = service.device(network)
     change(service, network, {"mtu": 1400})
-    wait_until("MTU is set", lambda: f"mtu 1400" in service.host.run(["ip", "link", "show", device]))
+    wait_until("MTU is set", lambda: "mtu 1400" in service.host.run(["ip", "link", "show", device]))
 
 
 def test_multicast_groups_of_the_host_are_announced(member):
@@ -109,17 +113,17 @@ def test_multicast_groups_of_the_host_are_announced(member):
 
 def test_new_address_is_listened_on_within_3_seconds(node):
     node.start()
-    before = set(node.status()["config"]["settings"]["listeningOn"])
+    before = listening_on(node)
     node.host.run(["ip", "address", "add", "85.1.2.3/24", "dev", "eth0"])
     wait_until(
         "it listens",
-        lambda: "85.1.2.3/9993" in node.status()["config"]["settings"]["listeningOn"],
+        lambda: "85.1.2.3/9993" in listening_on(node),
         timeout_s=3,
     )
     node.host.run(["ip", "address", "del", "85.1.2.3/24", "dev", "eth0"])
     wait_until(
         "it does not listen",
-        lambda: set(node.status()["config"]["settings"]["listeningOn"]) == before,
+        lambda: listening_on(node) == before,
         timeout_s=3,
     )
 
@@ -130,9 +134,9 @@ def test_no_socket_is_bound_to_a_virtual_address(member):
     service.host.run(["ip", "address", "add", "85.1.2.3/24", "dev", "eth0"])
     wait_until(
         "sockets are bound anew",
-        lambda: "85.1.2.3/9993" in service.status()["config"]["settings"]["listeningOn"],
+        lambda: "85.1.2.3/9993" in listening_on(service),
     )
-    assert ip not in str(service.status()["config"]["settings"]["listeningOn"])
+    assert ip not in str(listening_on(service))
 
 
 def test_two_instances_run_side_by_side(node):
@@ -140,7 +144,7 @@ def test_two_instances_run_side_by_side(node):
     other = Service(node.host, home=node.host.directory / "other", port=9994)
     other.start()
     assert node.address != other.address
-    wait_until("both listen", lambda: other.status()["config"]["settings"]["listeningOn"])
+    wait_until("the other listens", lambda: other.status()["config"]["settings"]["listeningOn"])
     assert node.stop() == other.stop() == 0
 
 
@@ -265,5 +269,7 @@ def test_planet_key_is_for_the_owner_alone(node):
 
 
 def test_help_is_quick_and_needs_no_service(node):
-    found = subprocess.run([script("earthline"), "--help"], capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        [script("earthline"), "--help"], capture_output=True, text=True, check=True
+    )
     assert "planet" in found.stdout

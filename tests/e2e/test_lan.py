@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
 
+import pytest
 from lan import Lan
 
+from earthline.lab import LabError
 from earthline.lab.service import wait_until
 from earthline.lab.transfer import flow, random_file, send_file
 
@@ -65,3 +67,14 @@ def link_local_of(mac: str) -> str:
     octets = bytes.fromhex(mac.replace(":", ""))
     host = bytes([octets[0] ^ 2]) + octets[1:3] + b"\xff\xfe" + octets[3:]
     return str(ip_address(b"\xfe\x80" + bytes(6) + host))
+
+
+def test_unplugged_host_is_on_the_lan_again_when_plugged(lan: Lan) -> None:
+    alice, bob = lan.ip(lan.alice), lan.ip(lan.bob)
+    lan.alice.host.run(["ping", "-c1", "-W5", bob])
+    lan.bob.host.unplug()
+    with pytest.raises(LabError):
+        lan.alice.host.run(["ping", "-c1", "-W1", bob])
+    lan.bob.host.plug()
+    lan.alice.host.run(["ping", "-c1", "-W10", bob])
+    lan.bob.host.run(["ping", "-c1", "-W10", alice])

@@ -49,15 +49,15 @@ class Member:
         return str(ip_address(b"\xfe\x80" + bytes(6) + host))
 
 
+def answers(source: Member, target: Member) -> bool:
+    with contextlib.suppress(LabError):
+        return bool(source.host.run(["ping", "-c1", "-W1", target.ip]))
+    return False
+
+
 def demand_ping(source: Member, target: Member) -> None:
     """First one answer, since a stock node looks for new groups of its port every 5 s only."""
-
-    def answered() -> bool:
-        with contextlib.suppress(LabError):
-            return bool(source.host.run(["ping", "-c1", "-W1", target.ip]))
-        return False
-
-    wait_until(f"{target.host.name} answers a ping", answered)
+    wait_until(f"{target.host.name} answers a ping", lambda: answers(source, target))
     source.host.run(["ping", "-c3", "-i0.2", "-W5", target.ip])
     assert target.mac in source.host.run(["ip", "neighbour", "show", target.ip])
 
@@ -103,6 +103,7 @@ def test_stock_node_on_our_public_network_pings_copies_and_returns_after_unplugg
     demand_file(one, other, LARGE)
     demand_file(other, one, LARGE)
     ours.stranger.unplug()
+    assert not answers(one, other)
     ours.stranger.plug()
     demand_ping(one, other)
 

@@ -6,6 +6,7 @@ import ipaddress
 from types import SimpleNamespace
 
 import pytest
+from reference import rules as reference
 
 from earthline import _native
 
@@ -69,8 +70,14 @@ def rule_frame(case):
     )
 
 
+def engines(native, oracle):
+    """The engine that ships, and its readable twin."""
+    return pytest.mark.parametrize("judge", [native, oracle], ids=["rust", "reference"])
+
+
 @pytest.mark.vectors("rule_eval")
-def test_rule_eval(case):
+@engines(_native.evaluate_rules, reference.evaluate)
+def test_rule_eval(case, judge):
     expect = case["expect"]
     copy = expect["copy_to"] and (
         int(expect["copy_to"], 16),
@@ -78,7 +85,7 @@ def test_rule_eval(case):
         expect["copy_is_watch"],
     )
     rules = bytes.fromhex(case["rules_blob"])
-    verdict, destination, actual_copy = _native.evaluate_rules(rules, rule_frame(case), RANDOM)
+    verdict, destination, actual_copy = judge(rules, rule_frame(case), RANDOM)
     assert verdict == expect["result"]
     assert f"{destination:010x}" == expect["destination_after"]
     assert actual_copy == copy
@@ -102,12 +109,13 @@ def packets_sent(case, redirect, copies):
 
 
 @pytest.mark.vectors("network_filter")
-def test_network_filter(case):
+@engines(_native.filter_frame, reference.filter_frame)
+def test_network_filter(case, judge):
     expect = case["expect"]
     side = "remote" if case["direction"] == "inbound" else "local"
     capabilities = [bytes.fromhex(each["rules_blob"]) for each in case[f"{side}_capabilities"]]
     rules = bytes.fromhex(case["rules_blob"])
-    level, redirect, copies = _native.filter_frame(rules, capabilities, rule_frame(case), RANDOM)
+    level, redirect, copies = judge(rules, capabilities, rule_frame(case), RANDOM)
     goes_on = level if redirect is None else 0
     assert goes_on == expect.get("accept_level", goes_on)
     assert bool(goes_on) == expect.get("accepted", bool(goes_on))

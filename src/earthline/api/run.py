@@ -46,3 +46,5 @@ async def _serve(service: Service, listeners: list[socket.socket]) -> None:
         loop.add_signal_handler(number, lambda: None)
     async with service:
         await serve_api(service, listeners)
+    if service.broken:
+        raise StartFault(f"{service.home.path}: the service broke down, its log says why")

@@ -128,7 +128,7 @@ def serve(
 
 
 def end(status: int) -> NoReturn:
-    """Leave without taking the interpreter apart: all is closed, and on a busy machine that is slow."""
+    """Leave without taking the interpreter apart: all is closed, and that would be slow."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

@@ -25,7 +25,7 @@ from earthline.lab.watch import RELAYED, PathWatch, Ping, Turn
 
 _FILE_SIZE = 32 << 20
 _RELAYED_REPLIES = 5
-_DIRECT_REPLIES = 10
+_DIRECT_REPLIES = 5
 _LOG_LINES = 15
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -108,6 +108,9 @@ class Side:
     def replies(self) -> int:
         return 0 if self.ping is None else len(self.ping.replies)
 
+    def wait_for_direct(self) -> None:
+        wait_until(f"{self.name} reaches the other directly", lambda: self.direct)
+
     def wait_for_replies(self, how: str, number: int) -> None:
         """Wait for so many more answered pings."""
         goal = self.replies + number
@@ -185,7 +188,7 @@ class Demo:
         self._lab.reunite()
         self._view.tell("internet", "the firewall between the two NATs falls")
         for side in sides:
-            wait_until(f"{side.name} reaches the other directly", lambda s=side: s.direct)
+            side.wait_for_direct()
         for side in sides:
             side.wait_for_replies("directly", _DIRECT_REPLIES)
 

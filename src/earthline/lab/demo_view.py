@@ -8,7 +8,7 @@ from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.table import Table
+from rich.table import Column, Table
 
 from earthline.lab.transfer import Transfer
 from earthline.lab.watch import PathWatch, Ping, latency
@@ -63,7 +63,7 @@ class View:
 
     def summarise(self) -> None:
         """Print the one table that says what happened."""
-        table = Table("what", "result", title="Summary", min_width=_WIDTH)
+        table = Table("what", Column("result", overflow="fold"), title="Summary", min_width=_WIDTH)
         for name, ip in self._addresses.items():
             table.add_row(f"{name} on Earth", ip)
         for name, (ping, watch) in self._followed.items():

@@ -32,6 +32,10 @@ RTPROT_STATIC = 4
 RT_SCOPE_UNIVERSE = 0
 RT_SCOPE_LINK = 253
 GATEWAY_METRIC = 5000
+DUMP_DISTURBED = (-1, errno.EBUSY)
+"""What the library and the kernel say when something changed while the list was read."""
+DUMP_TRIALS = 20
+DUMP_PAUSE_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +83,28 @@ class Netlink:
         await self._requests.__aexit__(kind, error, trace)
 
     async def changes(self) -> AsyncIterator[int]:
-        """The index of each interface whose state or addresses changed, for ever."""
+        """The index of each interface whose state or addresses changed, for ever.
+
+        0 stands for any: so much changed at once that the kernel dropped some of the news.
+        """
         while True:
-            async for message in self._news.get():
-                yield int(message.get("index") or 0)
+            try:
+                async for message in self._news.get():
+                    yield int(message.get("index") or 0)
+            except (OSError, NetlinkError):
+                await asyncio.sleep(DUMP_PAUSE_S)
+                yield 0
 
     async def interfaces(self) -> list[Interface]:
         """All interfaces with their addresses, by index. Raises ``OSError``."""
         async with self._one_at_a_time:
+            for _ in range(DUMP_TRIALS):
+                try:
+                    return await _os_errors(self._dump())
+                except OSError as error:
+                    if error.errno not in DUMP_DISTURBED:
+                        raise
+                    await asyncio.sleep(DUMP_PAUSE_S)
             return await _os_errors(self._dump())
 
     async def _dump(self) -> list[Interface]:

@@ -67,6 +67,7 @@ class Service:
         self.options = options
         self.started_at = now_ms()
         self.stopping = asyncio.Event()
+        self.broken = False
         self.token = home.token("authtoken")
         self.metrics_token = home.token("metricstoken")
         self._ports = ports
@@ -104,7 +105,7 @@ class Service:
         self._build()
         self.netlink = await self._exits.enter_async_context(Netlink())
         self.taps = Taps(
-            self.driver, self.netlink, self.home.path, self._port_changed, self._scan_subscriptions
+            self.driver, self.netlink, self.home.path, self._port_changed, self._scan.wake
         )
         self._exits.callback(self.taps.close)
         await self._refresh_sockets()
@@ -170,7 +171,16 @@ class Service:
             "working": Watch("working", WORKING_S, self._work).run(),
         }
         self._tasks = [asyncio.create_task(job, name=name) for name, job in jobs.items()]
+        for task in self._tasks:
+            task.add_done_callback(self._task_ended)
         self._exits.push_async_callback(self._cancel_tasks)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        """None of them ever ends by itself: what is left is no service, so let it be restarted."""
+        if not task.cancelled():
+            log.error("task_ended", task=task.get_name(), exc_info=task.exception())
+            self.broken = True
+            self.stopping.set()
 
     async def _cancel_tasks(self) -> None:
         for task in self._tasks:
@@ -213,7 +223,10 @@ class Service:
 
     async def _watch_netlink(self) -> None:
         async for index in self.netlink.changes():
-            (self._scan if index in self.taps.indexes else self._rebind).wake()
+            if index == 0 or index not in self.taps.indexes:
+                self._rebind.wake()
+            if index == 0 or index in self.taps.indexes:
+                self._scan.wake()
 
     async def _refresh_sockets(self) -> None:
         self._change_secondary()
@@ -221,6 +234,8 @@ class Service:
         try:
             interfaces = await self.netlink.interfaces()
         except OSError:
+            if self.sockets.bound:
+                raise  # what is bound serves until the next pass
             places = [Place(ip, port, None) for ip in WILDCARDS for port in self.sockets.ports]
         else:
             places = wanted_places(interfaces, self.settings.parsed, self.sockets.ports, own)

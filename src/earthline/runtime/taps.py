@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -66,7 +66,7 @@ class Taps:
         netlink: AddressBook,
         home: Path,
         report: Callable[[PortFailed], None],
-        applied: Callable[[], Awaitable[None]],
+        applied: Callable[[], None],
     ) -> None:
         """``report`` takes a device's failure, or its end; ``applied`` runs after each change."""
         self._driver = driver
@@ -147,8 +147,7 @@ class Taps:
                 self._failed(network, tap, error)
             else:
                 self._works(network, tap)
-            if self._dirty.empty():
-                await self._applied()
+            self._applied()
 
     # --- one device -------------------------------------------------------------------------------
 

@@ -11,6 +11,8 @@ log = structlog.get_logger()
 
 DEBOUNCE_S = 0.03
 """News come in bursts: one pass for all of a burst."""
+RETRY_S = 1.0
+"""A failed pass is tried again so soon."""
 
 
 class Watch:
@@ -27,7 +29,7 @@ class Watch:
         self._woken.set()
 
     async def run(self) -> None:
-        """For ever. A failed pass is logged, and the next one tries again."""
+        """For ever. A failed pass is logged, and tried again."""
         while True:
             try:
                 await asyncio.wait_for(self._woken.wait(), self._interval_s)
@@ -39,3 +41,5 @@ class Watch:
                 await self._action()
             except Exception:
                 log.exception("watch_failed", watch=self._name)
+                await asyncio.sleep(RETRY_S)
+                self._woken.set()

@@ -10,6 +10,7 @@ from earthline.vl1.peer import Peer
 from earthline.vl1.push import PushSender
 from earthline.vl1.routes import Routes
 from earthline.vl1.topology import Topology
+from earthline.vl1.vigil import QUIET_MS, Vigil
 
 
 class ActivityLog:
@@ -21,12 +22,14 @@ class ActivityLog:
         paths: PathTable,
         routes: Routes,
         push: PushSender,
+        vigil: Vigil,
         changed: Callable[[Peer, int], None],
     ) -> None:
         self._topology = topology
         self._paths = paths
         self._routes = routes
         self._push = push
+        self._vigil = vigil
         self._changed = changed
 
     def apply(self, activity: Activity, now: int) -> None:
@@ -64,7 +67,9 @@ class ActivityLog:
         peer.last_relayed_receive = max(peer.last_relayed_receive, session.relayed_received_at)
         peer.nontrivial_at = max(peer.nontrivial_at, session.frame_received_at)
         peer.trusted_at = max(peer.trusted_at, session.trusted_at)
-        peer.last_sent = max(peer.last_sent, session.sent_at)
+        if session.sent_at > peer.flow_at:
+            peer.last_sent = max(peer.last_sent, session.sent_at)
+            self._vigil.flows(peer, session.sent_at)
         if relayed:
             self._push_relayed(peer, now)
         elif direct:
@@ -74,6 +79,9 @@ class ActivityLog:
         relay = self._routes.live_relay(now)
         if relay is not None:
             self._push.when_due(peer, relay.key, now, direct=False)
+        best = peer.best(now)
+        if best is not None and now - best.received_at >= QUIET_MS:
+            self._vigil.doubt(peer, now)
 
     def _push_direct(self, peer: Peer, now: int) -> None:
         slot = peer.best(now)

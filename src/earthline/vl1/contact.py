@@ -28,8 +28,10 @@ class Contact:
         self._worlds = worlds
         self._outbound = outbound
 
-    def hello(self, peer: Peer, path: Path, now: int) -> None:
-        """HELLO in suite 0, its tail masked (01, 6.5)."""
+    def hello(self, peer: Peer, path: Path, now: int, *, relayed: bool = False) -> None:
+        """HELLO in suite 0, its tail masked (01, 6.5); ``relayed``: by the path of a root."""
+        if not relayed:
+            peer.tried(path, now)
         packet_id = self._local.packet_id()
         hello = self._compose(InetAddress(path[1], path[2]), now)
         payload = hello.emit(tail_mask(peer.session, packet_id))
@@ -53,6 +55,7 @@ class Contact:
 
     def echo(self, peer: Peer, path: Path, now: int) -> None:
         """An empty ECHO; its OK confirms the path like that of a HELLO."""
+        peer.tried(path, now)
         self._outbound.write(peer, path, Verb.ECHO, b"", now)
 
     def probe(self, peer: Peer, path: Path, now: int) -> None:

@@ -8,6 +8,7 @@ from earthline.vl1.contact import Contact, toward
 from earthline.vl1.path import PathState
 from earthline.vl1.peer import MAX_SLOTS, Peer, Slot
 from earthline.vl1.topology import Topology
+from earthline.vl1.vigil import QUIET_MS, Vigil
 
 CONFIRM_MS = 1_000
 """An unknown path of a peer is answered with HELLO at most this often (4.10)."""
@@ -18,17 +19,22 @@ class Learning:
     """Keeps the slots of peers. ``changed`` is called when a peer's slots changed."""
 
     def __init__(
-        self, topology: Topology, contact: Contact, changed: Callable[[Peer, int], None]
+        self,
+        topology: Topology,
+        contact: Contact,
+        vigil: Vigil,
+        changed: Callable[[Peer, int], None],
     ) -> None:
         self._topology = topology
         self._contact = contact
+        self._vigil = vigil
         self._changed = changed
 
     def direct(self, peer: Peer, path: PathState, now: int, *, confirmed: bool) -> None:
         """A direct authenticated packet came by the path; ``confirmed``: it answers one of ours."""
         slot = peer.slot_of(path.key)
         if slot is not None:
-            self._refresh(peer, slot, now)
+            self._refresh(peer, slot, now, confirmed=confirmed)
             return
         if self._port_changed(peer, path, now):
             return
@@ -39,15 +45,26 @@ class Learning:
         else:
             self._confirm(peer, path, now)
 
-    def _refresh(self, peer: Peer, slot: Slot, now: int) -> None:
-        revived = slot.expired(now)
-        slot.refresh(now)
-        if revived:
+    def _refresh(self, peer: Peer, slot: Slot, now: int, *, confirmed: bool) -> None:
+        lapsed = slot.expired(now)
+        slot.refresh(now, confirmed=confirmed)
+        if slot.expired(now):
+            self._confirm(peer, slot.path, now)
+        elif lapsed:
             self._changed(peer, now)
 
     def _port_changed(self, peer: Peer, path: PathState, now: int) -> bool:
-        """Whether a live path of the same IP and socket makes this one superfluous (rule 2)."""
-        return any(_same_but_port(slot.path, path) and slot.path.alive(now) for slot in peer.slots)
+        """Whether a live path of the same IP and socket makes this one superfluous (rule 2).
+
+        One that has been quiet while this one is in use must prove itself: a NAT that lost its
+        state gives the peer another port.
+        """
+        known = [slot for slot in peer.slots if _same_but_port(slot.path, path)]
+        live = [slot for slot in known if slot.path.alive(now) and not slot.reset_at]
+        if live and all(now - slot.received_at >= QUIET_MS for slot in live):
+            self._vigil.doubt(peer, now)
+            return not self._vigil.doubted(peer)
+        return bool(live)
 
     def _learn(self, peer: Peer, path: PathState, now: int) -> None:
         slot = Slot(path, received_at=now)

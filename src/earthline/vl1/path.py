@@ -48,6 +48,11 @@ class PathState:
         """Milliseconds; -1 while unknown."""
         return -1 if self.latency >= UNKNOWN_LATENCY else self.latency
 
+    def clamp(self, now: int) -> None:
+        """The clock was set back: nothing happened later than now."""
+        self.last_in, self.last_out = min(self.last_in, now), min(self.last_out, now)
+        self.echo_answered_at = min(self.echo_answered_at, now)
+
     def alive(self, now: int) -> bool:
         return now - self.last_in < ALIVE_MS
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -19,6 +20,29 @@ ACTIVE_MS = 500_000
 """A peer that sent network traffic within this time is kept alive (1.5)."""
 TRUST_MS = 600_000
 """How long proof of common network membership lasts (4.8)."""
+
+MAX_PLACES = 16
+MAX_ATTEMPTS = 16
+
+_STAMPS = (
+    "created_at",
+    "last_receive",
+    "last_relayed_receive",
+    "last_sent",
+    "nontrivial_at",
+    "trusted_at",
+    "full_hello_at",
+    "push_sent_at",
+    "push_received_at",
+    "whois_answered_at",
+    "credentials_received_at",
+    "hint_tried_at",
+    "flow_at",
+    "silent_at",
+    "relay_until",
+    "relayed_since",
+    "punched_at",
+)
 
 AES_PROTOCOL = 12
 """From this protocol version on a peer understands suite 3 (01, 3.4)."""
@@ -49,19 +73,30 @@ class Slot:
     """Last valid direct packet of the peer by it; 0 puts it out of use until it answers."""
     priority: int = 1
     reset_at: int = 0
-    """When a changed surface put it out of use; traffic up to then proves nothing (7.1)."""
+    """When it was put out of use, until it answers: our address changed (7.1), or it is silent."""
 
     def expired(self, now: int) -> bool:
         return now - self.received_at >= EXPIRY_MS
 
-    def refresh(self, received_at: int) -> None:
-        """Note that the peer sent something valid by it."""
-        if received_at > self.reset_at:
-            self.received_at = max(self.received_at, received_at)
+    def refresh(self, received_at: int, *, confirmed: bool = False) -> None:
+        """Note that the peer sent something valid by it; one out of use needs an answer to us."""
+        if self.reset_at and not confirmed:
+            return
+        self.reset_at = 0
+        self.received_at = max(self.received_at, received_at)
 
     def reset(self, now: int) -> None:
         self.received_at = 0
         self.reset_at = now
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Where the peer was looked for: last when (ms), and how many times."""
+
+    address: InetAddress
+    at: int
+    times: int
 
 
 @dataclass(slots=True, eq=False)
@@ -95,6 +130,26 @@ class Peer:
     confirmations: dict[Path, int] = field(default_factory=dict)
     """When each unknown path was last answered with HELLO (6.3)."""
 
+    flow_at: int = 0
+    """When the last packet left for it that calls for an answer."""
+    proved: dict[Path, int] = field(default_factory=dict)
+    """When each way to it, relays included, last brought an answer."""
+    silent_at: int = 0
+    """Upstreams: when it was found not to answer while another one did; 0 once it is heard."""
+    relay: int = 0
+    """The upstream that was found to reach it when the best one did not..."""
+    relay_until: int = 0
+    """...and until when that is preferred."""
+    places: deque[InetAddress] = field(default_factory=lambda: deque(maxlen=MAX_PLACES))
+    """Where it may be: what it or a root said, where it was; newest last."""
+    hard_nat: bool = False
+    """It named more outside ports than it has sockets: every destination sees another one."""
+    relayed_since: int = 0
+    punches: int = 0
+    punched_at: int = 0
+    attempts: dict[InetAddress, Attempt] = field(default_factory=dict)
+    """Where it was looked for, other than by its slots; the oldest first."""
+
     def __post_init__(self) -> None:
         self.session = SessionKey(self.key)
 
@@ -123,6 +178,32 @@ class Peer:
 
     def trusted(self, now: int) -> bool:
         return self.trusted_at > 0 and now - self.trusted_at < TRUST_MS
+
+    def remember_place(self, endpoint: InetAddress) -> None:
+        """Note where it may be found; the newest is tried first."""
+        if endpoint in self.places:
+            self.places.remove(endpoint)
+        self.places.append(endpoint)
+
+    def tried(self, path: Path, now: int) -> None:
+        """Note that it was looked for at the path's address, unless that is a slot in use."""
+        if any(slot.path.key[1:] == path[1:] for slot in self.slots):
+            return
+        address = InetAddress(path[1], path[2])
+        before = self.attempts.pop(address, None)
+        self.attempts[address] = Attempt(address, now, 1 if before is None else before.times + 1)
+        if len(self.attempts) > MAX_ATTEMPTS:
+            del self.attempts[next(iter(self.attempts))]
+
+    def clamp(self, now: int) -> None:
+        """The clock was set back: nothing happened later than now."""
+        for name in _STAMPS:
+            setattr(self, name, min(getattr(self, name), now))
+        self.confirmations.clear()
+        self.proved.clear()
+        for slot in self.slots:
+            slot.received_at = min(slot.received_at, now)
+            slot.path.clamp(now)
 
     def slot_of(self, path: Path) -> Slot | None:
         return next((slot for slot in self.slots if slot.path.key == path), None)

@@ -9,6 +9,7 @@ from earthline.vl1.learning import Learning
 from earthline.vl1.path import PathTable
 from earthline.vl1.peer import Peer
 from earthline.vl1.push import PushSender
+from earthline.vl1.vigil import QUIET_MS, Vigil
 from earthline.wire.packet import Verb
 
 NONTRIVIAL_VERBS = frozenset(
@@ -32,11 +33,13 @@ class Reception:
         learning: Learning,
         push: PushSender,
         heard: Callable[[Peer, int], None],
+        vigil: Vigil,
     ) -> None:
         self._paths = paths
         self._learning = learning
         self._push = push
         self._heard = heard
+        self._vigil = vigil
 
     def received(
         self, peer: Peer, path: Path, hops: int, verb: int, now: int, *, confirmed: bool = False
@@ -47,9 +50,18 @@ class Reception:
         peer.last_receive = now
         if verb in NONTRIVIAL_VERBS:
             peer.nontrivial_at = now
+        if confirmed:
+            self._vigil.answered(peer, path, now)
         if hops == 0:
             self._learning.direct(peer, state, now, confirmed=confirmed)
         else:
             peer.last_relayed_receive = now
+            self._doubt_direct(peer, now)
         self._heard(peer, now)
         self._push.when_due(peer, path, now, direct=hops == 0)
+
+    def _doubt_direct(self, peer: Peer, now: int) -> None:
+        """It was direct and comes by a relay now: maybe it has moved."""
+        best = peer.best(now)
+        if best is not None and now - best.received_at >= QUIET_MS:
+            self._vigil.doubt(peer, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from earthline.vl1.path import PathState
@@ -34,17 +35,30 @@ class Routes:
         direct = peer.best(now)
         if direct is not None:
             return Route(direct.path, direct=True)
-        relay = self.live_relay(now)
+        relay = self._pinned(peer, now) or self.live_relay(now)
         if relay is not None:
             return Route(relay, direct=False)
         silent = peer.best(now, expired=True)
         return None if silent is None else Route(silent.path, direct=True)
 
-    def live_relay(self, now: int) -> PathState | None:
-        """The best upstream's best path, unless it expired."""
-        upstream = self._topology.best_upstream(now)
-        slot = None if upstream is None else upstream.best(now)
+    def _pinned(self, peer: Peer, now: int) -> PathState | None:
+        """The path of the relay that was found to reach the peer when the best one did not."""
+        if not peer.relay or now >= peer.relay_until or not self._topology.is_upstream(peer.relay):
+            return None
+        upstream = self._topology.peer(peer.relay)
+        slot = None if upstream is None or upstream.silent_at else upstream.best(now)
         return None if slot is None else slot.path
+
+    def live_relay(self, now: int) -> PathState | None:
+        """The best path of the best upstream that has one which is not expired."""
+        return next(self.relays(now), None)
+
+    def relays(self, now: int) -> Iterator[PathState]:
+        """The best path of each upstream that has one, the best upstream first."""
+        for upstream in self._topology.ranked_upstreams(now):
+            slot = upstream.best(now)
+            if slot is not None:
+                yield slot.path
 
     def relay(self, now: int) -> Relay:
         """Where packets for nobody known go; upstream 0 if there is none."""

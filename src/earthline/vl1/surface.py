@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -34,6 +34,14 @@ class Reported:
 
     surface: InetAddress
     at: int
+
+
+class Sighting(NamedTuple):
+    """By whom and over which path we are seen, and as what."""
+
+    reporter: int
+    path: Path
+    surface: InetAddress
 
 
 class Surface:
@@ -74,6 +82,18 @@ class Surface:
     def addresses(self) -> tuple[InetAddress, ...]:
         """The distinct reported addresses, with ports."""
         return tuple(dict.fromkeys(record.surface for record in self._records.values()))
+
+    def sightings(self) -> Iterator[Sighting]:
+        """Every report, the newest last."""
+        for key, record in self._records.items():
+            path = (key.socket, key.endpoint.ip, key.endpoint.port)
+            yield Sighting(key.address, path, record.surface)
+
+    def forget_sockets(self, sockets: Collection[int]) -> None:
+        """Forget what was reported of sockets that are gone, or bound to another address."""
+        self._records = {
+            key: record for key, record in self._records.items() if key.socket not in sockets
+        }
 
     def expire(self, now: int) -> None:
         """Forget old reports."""

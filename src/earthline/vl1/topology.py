@@ -109,7 +109,7 @@ class Topology:
     def relay_quality(self, peer: Peer, now: int) -> int:
         """How well an upstream serves as relay; lower is better (2.8)."""
         idle = now - peer.last_receive
-        if idle >= PEER_LIFETIME_MS:
+        if idle >= PEER_LIFETIME_MS or peer.silent_at:
             return _WORST_QUALITY
         best = peer.best(now)
         latency = best.path.latency if best is not None else UNKNOWN_LATENCY

@@ -1,4 +1,4 @@
-"""`earthline-cli` against recorded runs of the stock client: same words, same exit status (05, 6)."""
+"""`earthline-cli` against recorded runs of the stock client (05, 6)."""
 
 from __future__ import annotations
 

@@ -46,10 +46,13 @@ def test_request_of_a_member_is_handed_to_the_controller(bench):
     ]
 
 
-def test_request_for_somebody_elses_network_is_met_with_silence(bench):
-    ask(bench, MEMBER.address << 24 | 1)
+def test_request_for_somebody_elses_network_is_told_that_we_run_no_controller_for_it(bench):
+    network = MEMBER.address << 24 | 1
+    ask(bench, network)
     assert bench.commands == []
-    assert bench.sent() == []
+    (sent,) = bench.sent(Verb.ERROR)
+    error = Error.parse(sent.payload)
+    assert (error.code, error.network()) == (ErrorCode.UNSUPPORTED_OPERATION, network)
 
 
 def test_truncated_request_is_malformed(bench):

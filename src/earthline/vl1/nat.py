@@ -1,0 +1,170 @@
+"""What kind of NAT we are behind, told from what several peers report (02, 7.1 and 7.5).
+
+    our socket ──▶ reporter A sees 192.0.2.1/40001      same port from both: endpoint-independent
+               └─▶ reporter B sees 192.0.2.1/40001      another port: symmetric; by a steady step:
+                                                        sequential, and the next ports can be told
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from earthline.effects import Path
+from earthline.vl1.local import ALL_SOCKETS, Local
+from earthline.vl1.surface import Sighting, Surface
+from earthline.wire.inet import InetAddress, Scope
+
+MAX_STRIDE = 16
+"""Ports further apart per mapping are called random."""
+MAX_DESTINATIONS = 1_024
+MAPPING_MS = 30_000
+"""A destination not sent to for this long probably needs a new mapping."""
+PREDICTED = 6
+"""Ports told to peers: receivers try eight per scope and family (7.3)."""
+
+
+class Mapping(Enum):
+    """How the NAT gives outside ports to one of our sockets."""
+
+    UNKNOWN = "unknown"
+    """Fewer than two peers have said where they see us."""
+    NONE = "none"
+    """We are seen at our own address."""
+    INDEPENDENT = "endpoint-independent"
+    """Everybody sees the same port: a direct path is easy."""
+    SEQUENTIAL = "symmetric, sequential"
+    """Each destination gets a new port, the next one: it can be predicted."""
+    RANDOM = "symmetric, random"
+    """Each destination gets a new port that nobody can tell."""
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether each destination sees another port."""
+        return self in (Mapping.SEQUENTIAL, Mapping.RANDOM)
+
+
+@dataclass(frozen=True, slots=True)
+class NatReport:
+    """Our NAT as it looks now."""
+
+    mapping: Mapping
+    preserves_port: bool
+    """Whether a reported port is the socket's own."""
+    stride: int
+    """Ports between two new mappings; 0 unless sequential."""
+    reporters: int
+    """Distinct peers that said where they see us."""
+    surfaces: tuple[InetAddress, ...]
+
+
+@dataclass(slots=True)
+class _Sent:
+    """The mapping of one destination: how many were made before it, and when it was last used."""
+
+    number: int
+    at: int
+
+
+class NatWatch:
+    """Classifies, and predicts the ports of the next mappings."""
+
+    def __init__(self, local: Local, surface: Surface) -> None:
+        self._local = local
+        self._surface = surface
+        self._sent: dict[Path, _Sent] = {}
+        self._made: Counter[Scope] = Counter()
+        """Mappings per scope: what stays on the LAN needs none of those that the outside sees."""
+
+    def sent(self, path: Path, now: int) -> None:
+        """A datagram leaves by the path: the NAT makes a mapping, unless it has one."""
+        address = InetAddress(path[1], path[2])
+        if not address.is_ipv4:
+            return
+        for socket in self._local.sockets if path[0] == ALL_SOCKETS else (path[0],):
+            self._count((socket, path[1], path[2]), address.scope, now)
+
+    def _count(self, path: Path, scope: Scope, now: int) -> None:
+        sent = self._sent.pop(path, None)
+        if sent is None or now - sent.at > MAPPING_MS:
+            sent = _Sent(self._made[scope], now)
+            self._made[scope] += 1
+        sent.at = now
+        self._sent[path] = sent
+        if len(self._sent) > MAX_DESTINATIONS:
+            del self._sent[next(iter(self._sent))]
+
+    # Judgement
+
+    def report(self) -> NatReport:
+        """What is known of our NAT, for IPv4."""
+        sightings = [s for s in self._surface.sightings() if s.surface.is_ipv4]
+        mapping, stride = self._classify(sightings)
+        return NatReport(
+            mapping,
+            any(s.surface.port == self._port(s) for s in sightings),
+            stride,
+            len({s.reporter for s in sightings}),
+            tuple(dict.fromkeys(s.surface for s in sightings)),
+        )
+
+    def _port(self, sighting: Sighting) -> int:
+        bound = self._local.sockets.get(sighting.path[0])
+        return 0 if bound is None else bound.port
+
+    def _classify(self, sightings: list[Sighting]) -> tuple[Mapping, int]:
+        """By the socket that most peers have seen; its NAT's step, if there is one."""
+        if any(s.surface == self._local.sockets.get(s.path[0]) for s in sightings):
+            return Mapping.NONE, 0
+        seen = self._best_seen(sightings)
+        if len({s.path[1:] for s in seen}) < 2:
+            return Mapping.UNKNOWN, 0
+        if len({s.surface for s in seen}) == 1:
+            return Mapping.INDEPENDENT, 0
+        stride = self._stride(seen)
+        return (Mapping.SEQUENTIAL, stride) if stride else (Mapping.RANDOM, 0)
+
+    @staticmethod
+    def _best_seen(sightings: list[Sighting]) -> list[Sighting]:
+        by_place: dict[tuple[int, bytes], list[Sighting]] = {}
+        for sighting in sightings:
+            place = (sighting.path[0], sighting.surface.ip)
+            by_place.setdefault(place, []).append(sighting)
+        return max(by_place.values(), key=len, default=[])
+
+    def _numbered(self, sightings: Iterable[Sighting]) -> list[tuple[int, int]]:
+        """(number of the mapping, its port), as far as both are known."""
+        pairs = {}
+        for sighting in sightings:
+            sent = self._sent.get(sighting.path)
+            if sent is not None:
+                pairs[sent.number] = sighting.surface.port
+        return sorted(pairs.items())
+
+    def _stride(self, sightings: list[Sighting]) -> int:
+        """Ports per mapping; 0 if that is not one small number."""
+        pairs = self._numbered(sightings)
+        if len(pairs) < 2:
+            return 0
+        (first, low), (last, high) = pairs[0], pairs[-1]
+        stride = round((high - low) / (last - first))
+        small = 0 < abs(stride) <= MAX_STRIDE
+        # Others behind the NAT make mappings, too: ports may run ahead of our count.
+        tolerance = MAX_STRIDE * abs(stride)
+        steady = all(abs(port - low - stride * (n - first)) <= tolerance for n, port in pairs)
+        return stride if small and steady else 0
+
+    def predicted(self) -> tuple[InetAddress, ...]:
+        """Where a destination not sent to yet will see us, the likeliest first."""
+        sightings = [s for s in self._surface.sightings() if s.surface.is_ipv4]
+        mapping, stride = self._classify(sightings)
+        if mapping is not Mapping.SEQUENTIAL:
+            return ()
+        seen = self._best_seen(sightings)
+        number, port = self._numbered(seen)[-1]
+        first = port + stride * (self._made[seen[-1].surface.scope] - number)
+        ports = (first + stride * step for step in range(PREDICTED))
+        ip = seen[-1].surface.ip
+        return tuple(InetAddress(ip, port) for port in ports if 1_024 <= port <= 65_535)

@@ -1,0 +1,130 @@
+"""Being somewhere else all of a sudden: other sockets, or a clock that jumped (02, 7.8 and 7.9).
+
+Roots are greeted at once. As soon as one has answered, active peers get a HELLO by way of it, and
+the addresses at which it sees us now; what was known of ways to them is in doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from earthline.effects import SocketsChanged
+from earthline.vl1.contact import Contact, toward
+from earthline.vl1.local import ALL_SOCKETS, Local
+from earthline.vl1.peer import Peer
+from earthline.vl1.push import PushSender
+from earthline.vl1.routes import Routes
+from earthline.vl1.surface import Surface
+from earthline.vl1.topology import Topology
+from earthline.vl1.vigil import Vigil
+
+JUMP_MS = 10_000
+"""Waking this much later than planned is a suspend and resume (02, 1.4)."""
+ANNOUNCE_MS = 500
+ANNOUNCEMENTS = 4
+"""How often active peers are told where we are now: each by itself may be lost."""
+MAX_TOLD = 512
+"""Peers told per announcement."""
+
+
+class Roaming:
+    """Applies the host's list of sockets, and finds the active peers again."""
+
+    def __init__(
+        self,
+        local: Local,
+        topology: Topology,
+        routes: Routes,
+        contact: Contact,
+        push: PushSender,
+        surface: Surface,
+        vigil: Vigil,
+        changed: Callable[[Peer, int], None],
+    ) -> None:
+        self._local = local
+        self._topology = topology
+        self._routes = routes
+        self._contact = contact
+        self._push = push
+        self._surface = surface
+        self._vigil = vigil
+        self._changed = changed
+        self._lost: dict[int, int] = {}
+        """Announcements left for each peer to be found again."""
+        self._announce_at = 0
+
+    # Sockets
+
+    def apply(self, event: SocketsChanged, now: int) -> bool:
+        """Take the new list; whether it differs in sockets, so that upstreams must be told."""
+        before = self._local.sockets
+        self._local.sockets = dict(event.sockets)
+        self._local.mapped = event.mapped
+        if before == self._local.sockets:
+            return False
+        moved = {number for number, at in before.items() if self._local.sockets.get(number) != at}
+        if moved:
+            self._surface.forget_sockets(moved)
+            self._leave(moved, now)
+        return True
+
+    def _leave(self, gone: set[int], now: int) -> None:
+        """Drop the paths of closed sockets, and greet their peers by the others at once."""
+        for peer in list(self._topology.peers.values()):
+            lost = [s for s in peer.slots if s.path.socket in gone and s.path.socket != ALL_SOCKETS]
+            if not lost:
+                continue
+            peer.slots = [slot for slot in peer.slots if slot not in lost]
+            for endpoint in dict.fromkeys(slot.path.address for slot in lost):
+                peer.remember_place(endpoint)
+                self._contact.hello(peer, toward(endpoint), now)
+            self._find_again(peer, now)
+            self._changed(peer, now)
+
+    # Clock
+
+    def jumped(self, last: int, now: int) -> None:
+        """The clock went on by itself: whoever was active at ``last`` is to be found again."""
+        for peer in self._topology.peers.values():
+            if peer.slots or peer.active(last):
+                if peer.active(last):
+                    peer.nontrivial_at = max(peer.nontrivial_at, now - JUMP_MS)
+                    self._find_again(peer, now)
+                for slot in peer.slots:
+                    self._contact.probe(peer, slot.path.key, now)
+
+    def set_back(self, now: int) -> None:
+        """The clock was set back: what lies in the future happened now."""
+        for peer in self._topology.peers.values():
+            peer.clamp(now)
+
+    # Announcements
+
+    def _find_again(self, peer: Peer, now: int) -> None:
+        if not self._topology.is_upstream(peer.address) and peer.active(now):
+            self._lost[peer.address] = ANNOUNCEMENTS
+            self._announce_at = now
+            self._vigil.doubt(peer, now)
+
+    def idle(self) -> bool:
+        """Whether nobody is left to be told."""
+        return not self._lost
+
+    def tick(self, now: int) -> None:
+        """Tell the active peers by way of a root, once one of them answers us where we are now."""
+        relay = self._routes.live_relay(now)
+        if relay is None or now < self._announce_at:
+            return
+        self._announce_at = now + ANNOUNCE_MS
+        for address in list(self._lost)[:MAX_TOLD]:
+            peer = self._topology.peer(address)
+            self._lost[address] -= 1
+            if peer is None or self._lost[address] <= 0:
+                del self._lost[address]
+            if peer is not None and not self._found(peer, now):
+                self._contact.hello(peer, relay.key, now, relayed=True)
+                self._push.at_once(peer, relay.key, now)
+
+    def _found(self, peer: Peer, now: int) -> bool:
+        best = peer.best(now)
+        return best is not None and best.path.alive(now)

@@ -1,0 +1,220 @@
+"""Noticing within seconds that a way does not lead to a peer any more, and taking another.
+
+    frames flow, nothing comes back      ──▶ trial: ECHO by every way there is, every 300 ms
+    the way in use answers               ──▶ end of the trial
+    it stays silent, another way answers ──▶ that one is used from now on
+
+The probes are ordinary ECHOs (HELLOs where the version calls for it), so that a stock peer answers
+them. Nothing is ever given up for a way that has not just proved itself: with every root gone, and
+under heavy loss, direct flows stay where they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from earthline.effects import Path
+from earthline.vl1.contact import Contact
+from earthline.vl1.peer import Peer
+from earthline.vl1.routes import Route, Routes
+from earthline.vl1.topology import Topology
+
+QUIET_MS = 700
+"""Frames left, and nothing came for this long. The switch reports every 500 ms."""
+PROOF_MS = 5_000
+"""A way that carries frames is asked for proof this often, even if the peer is heard."""
+FLOW_MS = 10_000
+"""A flow ends when no frame left for this long."""
+PROBE_MS = 300
+SLOW_PROBE_MS = 3_000
+PATIENT_PROBES = 10
+"""After this many the probes become slow: the peer may be switched off."""
+VERDICT_PROBES = 4
+VERDICT_MS = 1_100
+"""So many probes unanswered for so long are the end of a way, if another one answers."""
+PIN_MS = 300_000
+"""How long a peer is reached by a relay that is not the best one, before the best has a chance."""
+MAX_TRIALS = 1_024
+MAX_PROBED = 128
+"""Peers probed per tick."""
+MAX_SLOTS_PROBED = 4
+
+
+@dataclass(slots=True)
+class Trial:
+    """One peer in doubt. Times are ms; ``answered``: when each way last gave proof."""
+
+    since: int
+    probes: int = 0
+    probed_at: int = 0
+    answered: dict[Path, int] = field(default_factory=dict)
+
+    def due(self, now: int) -> bool:
+        """Whether it is time for another probe."""
+        pause = PROBE_MS if self.probes < PATIENT_PROBES else SLOW_PROBE_MS
+        return now - self.probed_at >= pause
+
+    def ripe(self, now: int, latency: int) -> bool:
+        """Whether silence up to now means something, for a peer of this latency (ms or -1)."""
+        patience = max(VERDICT_MS, 3 * latency + PROBE_MS)
+        return self.probes >= VERDICT_PROBES and now - self.since >= patience
+
+
+class Vigil:
+    """Watches the ways that carry frames. ``changed`` is told of peers, ``relay_changed`` of roots."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        routes: Routes,
+        contact: Contact,
+        *,
+        changed: Callable[[Peer, int], None],
+        relay_changed: Callable[[int], None],
+    ) -> None:
+        self._topology = topology
+        self._routes = routes
+        self._contact = contact
+        self._changed = changed
+        self._relay_changed = relay_changed
+        self._flows: set[int] = set()
+        self._trials: dict[int, Trial] = {}
+
+    # What is told
+
+    def flows(self, peer: Peer, at: int) -> None:
+        """A packet that calls for an answer left for the peer."""
+        peer.flow_at = max(peer.flow_at, at)
+        self._flows.add(peer.address)
+
+    def doubt(self, peer: Peer, now: int) -> None:
+        """There is a reason to believe that the way to the peer is dead: find out at once."""
+        if peer.address not in self._trials and len(self._trials) < MAX_TRIALS:
+            self._trials[peer.address] = Trial(since=now)
+
+    def doubted(self, peer: Peer) -> bool:
+        """Whether the way to the peer has been asked for proof and has not given it yet."""
+        trial = self._trials.get(peer.address)
+        return trial is not None and trial.probes > 1
+
+    def answered(self, peer: Peer, path: Path, now: int) -> None:
+        """The peer answered something of ours by the path."""
+        peer.proved[path] = now
+        if peer.silent_at:
+            peer.silent_at = 0
+            self._relay_changed(now)
+        trial = self._trials.get(peer.address)
+        if trial is not None:
+            trial.answered[path] = now
+
+    def idle(self) -> bool:
+        """Whether there is nothing to watch."""
+        return not self._flows and not self._trials
+
+    # Time
+
+    def tick(self, now: int) -> None:
+        """Begin, go on with and end trials."""
+        for address in sorted(self._flows):
+            peer = self._topology.peer(address)
+            if peer is None or now - peer.flow_at > FLOW_MS:
+                self._flows.discard(address)
+            elif self._suspicious(peer, now):
+                self.doubt(peer, now)
+        probed = 0
+        for address in list(self._trials):
+            if probed < MAX_PROBED and self._try(address, now):
+                probed += 1
+
+    def _suspicious(self, peer: Peer, now: int) -> bool:
+        quiet = peer.flow_at >= peer.last_receive and now - peer.last_receive >= QUIET_MS
+        route = self._routes.of(peer, now)
+        if route is None:
+            return False
+        return quiet or now - peer.proved.get(route.path.key, 0) >= PROOF_MS
+
+    def _try(self, address: int, now: int) -> bool:
+        """One peer's turn; whether it was probed."""
+        trial, peer = self._trials[address], self._topology.peer(address)
+        if peer is None or self._over(peer, trial, now):
+            del self._trials[address]
+            return False
+        if trial.ripe(now, peer.latency):
+            self._judge(peer, trial, now)
+        if not trial.due(now):
+            return False
+        trial.probes += 1
+        trial.probed_at = now
+        for path in self._ways(peer, trial, now):
+            self._contact.probe(peer, path, now)
+        return True
+
+    def _over(self, peer: Peer, trial: Trial, now: int) -> bool:
+        """The way in use gave proof, or nobody waits for it any more."""
+        if self._topology.is_upstream(peer.address) and trial.answered:
+            return True
+        route = self._routes.of(peer, now)
+        if route is not None and route.path.key in trial.answered:
+            return True
+        return trial.probes >= PATIENT_PROBES and now - peer.flow_at > FLOW_MS
+
+    def _ways(self, peer: Peer, trial: Trial, now: int) -> Iterable[Path]:
+        """The way in use, from the second probe on also the others."""
+        route = self._routes.of(peer, now)
+        ways = [] if route is None else [route.path.key]
+        if route is not None and not route.direct:
+            self._doubt_relay(route, now)
+        if trial.probes > 1:
+            newest = sorted(peer.slots, key=lambda slot: -slot.path.last_in)[:MAX_SLOTS_PROBED]
+            ways += [slot.path.key for slot in newest]
+            if not self._topology.is_upstream(peer.address):
+                ways += [relay.key for relay in self._routes.relays(now)]
+        return dict.fromkeys(ways)
+
+    def _doubt_relay(self, route: Route, now: int) -> None:
+        """The relay itself may be dead: ask it, and those that could take its place."""
+        asked = [peer for peer in self._upstreams() if not peer.silent_at]
+        if any(peer.slot_of(route.path.key) for peer in asked):
+            for upstream in asked:
+                if upstream.address not in self._trials:
+                    self.doubt(upstream, now)
+
+    def _upstreams(self) -> list[Peer]:
+        peers = (self._topology.peer(address) for address in self._topology.upstreams)
+        return [peer for peer in peers if peer is not None]
+
+    # Verdict
+
+    def _judge(self, peer: Peer, trial: Trial, now: int) -> None:
+        if self._topology.is_upstream(peer.address):
+            self._judge_upstream(peer, trial, now)
+        elif trial.answered:
+            route = self._routes.of(peer, now)
+            if route is not None and route.direct:
+                self._give_up_slots(peer, trial, now)
+            else:
+                self._pin_relay(peer, trial, now)
+
+    def _judge_upstream(self, peer: Peer, trial: Trial, now: int) -> None:
+        """A root is silent: pass it over, if another one can be heard."""
+        others = [other for other in self._upstreams() if other is not peer]
+        if not peer.silent_at and any(other.last_receive > trial.since for other in others):
+            peer.silent_at = now
+            self._relay_changed(now)
+
+    def _give_up_slots(self, peer: Peer, trial: Trial, now: int) -> None:
+        """Put the silent slots out of use; they come back when they answer."""
+        for slot in peer.slots:
+            if slot.path.key not in trial.answered and not slot.expired(now):
+                slot.reset(now)
+                peer.remember_place(slot.path.address)
+        self._changed(peer, now)
+
+    def _pin_relay(self, peer: Peer, trial: Trial, now: int) -> None:
+        """The best root does not reach the peer, another one does."""
+        for upstream in self._upstreams():
+            if any(slot.path.key in trial.answered for slot in upstream.slots):
+                peer.relay, peer.relay_until = upstream.address, now + PIN_MS
+                self._changed(peer, now)
+                return
