@@ -165,6 +165,9 @@ class Switch:
     def ingest_packet(self, path: _Path, packet: bytes, now: int) -> Output:
         """Give a whole packet again that was punted as ``unknown_source``; its pieces are joined already."""
     def ingest_frames(self, batch: Sequence[tuple[int, bytes]], now: int) -> Output: ...
+    def ingest_again(self, network: int, frame: bytes, origin: int, now: int) -> Output:
+        """Give a frame again that was punted: of the TAP (``origin`` 0), or of the member whose frame we
+        replicate. It costs nothing of the budget again, and no solicitation is punted as ``neighbour``."""
     def deliver(
         self, source: int, path: _Path, hops: int, packet_id: int, verb: int, payload: bytes, now: int
     ) -> Output:
@@ -206,6 +209,8 @@ class Switch:
         self, network: int, mac: int, adi: int, recipients: Sequence[int], gather_limit: int, refresh_at: int
     ) -> None:
         """Recipients of a group; from ``refresh_at`` on (or without an entry) frames to it are punted."""
+    def set_replicator(self, network: int, mac: int, adi: int, replicator: int, refresh_at: int) -> None:
+        """In place of recipients: the replicator that sends frames of a group on to its members (03, 8.5)."""
     def remove_multicast(self, network: int, mac: int, adi: int) -> None: ...
     # what happened
     def take_activity(

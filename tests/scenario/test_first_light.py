@@ -77,7 +77,8 @@ def test_lan_comes_up_and_pings_under_20_percent_loss(simulate, seed):
     _root, alice, bob, lan = lan_of_two(sim, PortRestricted(), PortRestricted())
 
     assert sim.run_until(lambda: sim.joined(lan, alice, bob), within_ms=120_000)
-    assert sim.ping(alice, bob, lan, within_ms=60_000)
+    # Who is in a group is announced once a minute, and an announcement may be lost.
+    assert sim.ping(alice, bob, lan, within_ms=130_000)
     for _second in range(120):
         alice.nic(lan).ping(bob.nic(lan).ipv4)
         sim.run_for(1_000)

@@ -229,6 +229,18 @@ impl Switch {
         })
     }
 
+    fn ingest_again(
+        &self,
+        py: Python<'_>,
+        network: u64,
+        frame: &[u8],
+        origin: u64,
+        now: u64,
+    ) -> Output {
+        let member = (origin != 0).then_some(origin);
+        self.output(py, |switch, out| switch.ingest_again(network, frame, member, now, out))
+    }
+
     #[expect(clippy::too_many_arguments, reason = "the fields of a packet")]
     fn deliver(
         &self,
@@ -311,6 +323,9 @@ impl Switch {
             rules: entry.getattr("rules")?.extract()?,
             unknown_match: entry.getattr("unknown_match")?.extract()?,
             emulated: entry.getattr("emulated")?.extract()?,
+            replicates: entry.getattr("replicates")?.extract()?,
+            send_budget: allowance(entry.getattr("send_budget")?.extract()?),
+            receive_budget: allowance(entry.getattr("receive_budget")?.extract()?),
             credentials: credentials(
                 entry.getattr("tags")?.extract()?,
                 entry.getattr("owned_ips")?.extract()?,
@@ -380,6 +395,18 @@ impl Switch {
         });
     }
 
+    fn set_replicator(
+        &self,
+        py: Python<'_>,
+        network: u64,
+        mac: u64,
+        adi: u32,
+        replicator: u64,
+        refresh_at: u64,
+    ) {
+        self.with(py, |switch| switch.set_replicator(network, (mac, adi), replicator, refresh_at));
+    }
+
     fn remove_multicast(&self, py: Python<'_>, network: u64, mac: u64, adi: u32) {
         self.with(py, |switch| switch.remove_multicast(network, (mac, adi)));
     }
@@ -424,6 +451,10 @@ impl Switch {
         }
         Ok(dict)
     }
+}
+
+fn allowance((rate, burst): (u32, u32)) -> core::Allowance {
+    core::Allowance { rate, burst }
 }
 
 /// Capabilities whose rules cannot be read allow nothing.

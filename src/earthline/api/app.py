@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from earthline import __version__
 from earthline.api.answers import StockJson, empty, failure
+from earthline.api.bridge import bridge_router
 from earthline.api.config import config_router
 from earthline.api.controller import controller_router
 from earthline.api.dress import Dress
@@ -20,6 +21,7 @@ from earthline.api.network import network_router
 from earthline.api.node import node_router
 from earthline.api.planet import planet_router
 from earthline.controller.store import StoreFault
+from earthline.runtime.bridge.checks import BridgeRefused
 from earthline.runtime.home import StartFault
 from earthline.runtime.planet import PlanetRefused
 from earthline.runtime.service import Service
@@ -43,6 +45,7 @@ def create_app(service: Service) -> ASGIApp:
         config_router(service),
         metrics_router(service),
         planet_router(service),
+        bridge_router(service),
         controller_router(service.authority, service.core.send),
     )
     for router in routers:
@@ -53,6 +56,7 @@ def create_app(service: Service) -> ASGIApp:
     app.add_exception_handler(StoreFault, _failed)
     app.add_exception_handler(PlanetRefused, _refused)
     app.add_exception_handler(StartFault, _refused)
+    app.add_exception_handler(BridgeRefused, _refused)
     return Dress(Gate(app, service))
 
 

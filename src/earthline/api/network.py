@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from earthline.api.answers import NetworkId, StockJson, read_object
+from earthline.runtime.notes import host_notes
 from earthline.runtime.service import Service
 from earthline.vl2.status import NetworkState
 from earthline.wire.mac import format_mac
@@ -45,8 +46,19 @@ def network_object(service: Service, state: NetworkState) -> dict[str, Any]:
         "routes": [_route_object(route) for route in state.routes],
         "status": state.status.name,
         "type": "PUBLIC" if state.public else "PRIVATE",
+        "earthline": _extension(service, state),
     }
     return found | _login_object(state)
+
+
+def _extension(service: Service, state: NetworkState) -> dict[str, Any]:
+    """What the stock API does not have: what became of the configuration on this host, and why."""
+    tap, bridging = service.taps.tap(state.network), service.bridges.entry(state.network)
+    return {
+        "bridge": None if bridging is None else bridging.bridge,
+        "namesSet": tap is not None and tap.names is not None,
+        "notes": [] if tap is None else host_notes(tap, online=service.node.online),
+    }
 
 
 def _route_object(route: Route) -> dict[str, Any]:

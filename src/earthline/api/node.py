@@ -61,7 +61,7 @@ def _settings_object(service: Service) -> dict[str, Any]:
     effective = {
         "allowTcpFallbackRelay": False,
         "forceTcpRelay": False,
-        "portMappingEnabled": True,
+        "portMappingEnabled": False,
         "primaryPort": service.ports.primary,
         "secondaryPort": service.ports.secondary,
         "softwareUpdate": "disable",

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from earthline import __version__
-from earthline.cli import network, planet
+from earthline.cli import bridge, credentials, network, planet
 from earthline.cli.output import Session, call, hexadecimal, show_json, show_table
+from earthline.cli.permissions import set_permissions
 
 app = typer.Typer(
     name="earthline",
@@ -23,6 +24,9 @@ app = typer.Typer(
 app.add_typer(planet.app, name="planet")
 app.add_typer(network.network_app, name="network")
 app.add_typer(network.member_app, name="member")
+app.add_typer(bridge.app, name="bridge")
+credentials.add_to(network.network_app, network.member_app)
+app.command("set")(set_permissions)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 HomeOption = Annotated[
@@ -131,6 +135,9 @@ def networks(as_json: AsJson = False) -> None:
     )
     columns = ("network", "name", "status", "type", "device", "addresses")
     show_table(columns, rows, "no networks joined: `earthline join NETWORK` joins one")
+    for item in found:
+        for note in item["earthline"]["notes"]:
+            print(f"{item['id']}: {note}")
 
 
 @app.command()

@@ -89,9 +89,11 @@ class Core:
     # --- waking up --------------------------------------------------------------------------------
 
     def _punted(self) -> None:
-        punts = self.driver.take_punts(PUNTS_AT_ONCE)
-        self.counters["punts_taken"] += len(punts)
-        self._events.extend(self._host.events(punts))
+        if not self._events:
+            # Else we are behind: the driver's queue is bounded, ours is not.
+            punts = self.driver.take_punts(PUNTS_AT_ONCE)
+            self.counters["punts_taken"] += len(punts)
+            self._events.extend(self._host.events(punts))
         self._settle()
 
     def _wake(self) -> None:

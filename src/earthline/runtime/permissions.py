@@ -28,22 +28,35 @@ class Permissions:
 
     def allow(self, item: InetAddress) -> bool:
         """Whether an address or a route's target, its prefix length in the port, is applied."""
-        if not self.managed or (self.whitelist and not self._listed(item)):
-            return False
+        return self.refusal(item) is None
+
+    def refusal(self, item: InetAddress) -> str | None:
+        """Why an item is not applied, in a few words; None if it is."""
+        if not self.managed:
+            return "allowManaged is off"
+        if self.whitelist and not self._listed(item):
+            return "allowManaged does not list it"
         if item.is_default_route:
-            return self.default
+            return None if self.default else "allowDefault is off"
         if item.scope in NEVER:
-            return False
-        return self.global_ if item.scope is Scope.GLOBAL else True
+            return "it has no place on a virtual network"
+        if item.scope is Scope.GLOBAL and not self.global_:
+            return "allowGlobal is off"
+        return None
 
     def _listed(self, item: InetAddress) -> bool:
         return any(entry.port <= item.port and entry.contains(item) for entry in self.whitelist)
 
     def changed(self, changes: Mapping[str, object]) -> Permissions:
-        """With the booleans of an API request taken over; all else in it is ignored (05, 7.7)."""
+        """With the booleans of an API request taken over; all else in it is ignored (05, 7.7).
+
+        But for a list of IP networks as ``allowManaged``, which is true and a whitelist; an empty
+        one takes the whitelist away.
+        """
+        listed = _listing(changes.get("allowManaged"))
         return Permissions(
-            managed=_choice(changes, "allowManaged", self.managed),
-            whitelist=self.whitelist,
+            managed=listed is not None or _choice(changes, "allowManaged", self.managed),
+            whitelist=self.whitelist if listed is None else listed,
             global_=_choice(changes, "allowGlobal", self.global_),
             default=_choice(changes, "allowDefault", self.default),
             dns=_choice(changes, "allowDNS", self.dns),
@@ -53,6 +66,12 @@ class Permissions:
 def _choice(changes: Mapping[str, object], key: str, before: bool) -> bool:
     value = changes.get(key)
     return value if isinstance(value, bool) else before
+
+
+def _listing(value: object) -> tuple[InetAddress, ...] | None:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        return None
+    return tuple(_networks(",".join(value)))
 
 
 def permissions_file(home: Path, network: int) -> Path:

@@ -20,6 +20,7 @@ from earthline.controller.authority import Authority
 from earthline.controller.store.sqlite import SqliteStore
 from earthline.host import SwitchHost
 from earthline.node import Node
+from earthline.runtime.bridge.bridges import Bridges
 from earthline.runtime.clock import now_ms
 from earthline.runtime.core import Core
 from earthline.runtime.earth import earth_to_join
@@ -34,6 +35,7 @@ from earthline.runtime.state import StateFiles
 from earthline.runtime.subscriptions import scan
 from earthline.runtime.taps import Taps
 from earthline.runtime.watch import Watch
+from earthline.vl2.status import NetworkState
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.inet import InetAddress
 from earthline.wire.world import World
@@ -108,6 +110,9 @@ class Service:
             self.driver, self.netlink, self.home.path, self._port_changed, self._scan.wake
         )
         self._exits.callback(self.taps.close)
+        self.bridges = await self._exits.enter_async_context(
+            Bridges(self.home.path, self.identity.address, self.taps, self.network)
+        )
         await self._refresh_sockets()
         self._load_state(planet)
         self.core.start()
@@ -167,6 +172,7 @@ class Service:
             "sockets": self._rebind.run(),
             "subscriptions": self._scan.run(),
             "taps": self.taps.run(),
+            "bridges": self.bridges.run(),
             "settings": Watch("settings", SETTINGS_S, self._reread_settings).run(),
             "working": Watch("working", WORKING_S, self._work).run(),
         }
@@ -207,6 +213,7 @@ class Service:
     def _remove_tap(self, command: effects.RemoveTap) -> None:
         self._groups.pop(command.network, None)
         self.taps.remove(command.network)
+        self.bridges.wake()
 
     def _store(self, command: effects.Store) -> None:
         self._files.store(command)
@@ -238,7 +245,8 @@ class Service:
                 raise  # what is bound serves until the next pass
             places = [Place(ip, port, None) for ip in WILDCARDS for port in self.sockets.ports]
         else:
-            places = wanted_places(interfaces, self.settings.parsed, self.sockets.ports, own)
+            physical = self.taps.without_managed(interfaces)
+            places = wanted_places(physical, self.settings.parsed, self.sockets.ports, own)
         self.sockets.refresh(places)
 
     def _change_secondary(self) -> None:
@@ -324,6 +332,10 @@ class Service:
     def planet(self) -> World | None:
         """The planet this node holds."""
         return self.node.peers.worlds.planet
+
+    def network(self, network: int) -> NetworkState | None:
+        """What is known of a joined network."""
+        return next((found for found in self.node.networks() if found.network == network), None)
 
     @property
     def joined(self) -> set[int]:

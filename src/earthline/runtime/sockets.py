@@ -117,7 +117,10 @@ def _local_addresses(
     interfaces: Iterable[Interface], settings: Settings, own: frozenset[str]
 ) -> Iterator[tuple[bytes, str | None]]:
     if settings.settings.bind:
-        yield from ((InetAddress.parse(text).ip, None) for text in settings.settings.bind)
+        # On a device too: a default route by a virtual network must not catch what is sent.
+        devices = {a.ip: interface.name for interface in interfaces for a in interface.addresses}
+        bound = (InetAddress.parse(text).ip for text in settings.settings.bind)
+        yield from ((ip, devices.get(ip)) for ip in bound)
         return
     skipped = VIRTUAL_PREFIXES + tuple(settings.settings.interface_prefix_blacklist)
     for interface in interfaces:

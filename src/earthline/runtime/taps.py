@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -18,7 +18,8 @@ import structlog
 
 from earthline.effects import ConfigureTap, PortFailed
 from earthline.runtime.devices import choose_device, device_map
-from earthline.runtime.netlink import KernelRoute
+from earthline.runtime.names import LinkNames, NamesRefused, clear_names, set_names
+from earthline.runtime.netlink import Interface, KernelRoute
 from earthline.runtime.permissions import Permissions, load_permissions, store_permissions
 from earthline.runtime.routes import allowed_addresses, kernel_routes
 from earthline.wire.inet import InetAddress
@@ -55,6 +56,17 @@ class Tap:
     error: str = ""
     addresses: set[InetAddress] = field(default_factory=set)
     routes: set[KernelRoute] = field(default_factory=set)
+    names: LinkNames | None = None
+    names_error: str = ""
+    bridge: int = 0
+    """The bridge it is a port of, by index: that has its addresses then."""
+    note: Callable[[list[InetAddress]], None] | None = None
+    """Told of the addresses that the bridge is about to have."""
+
+    @property
+    def station(self) -> int:
+        """The index of the interface that has the network's addresses and routes."""
+        return self.bridge or self.index
 
 
 class Taps:
@@ -76,6 +88,7 @@ class Taps:
         self._applied = applied
         self._taps: dict[int, Tap] = {}
         self._dirty: asyncio.Queue[int] = asyncio.Queue()
+        self._one_at_a_time = asyncio.Lock()
         self._online = False
 
     def tap(self, network: int) -> Tap | None:
@@ -142,12 +155,34 @@ class Taps:
                 continue
             try:
                 self._make(tap)
-                await self._apply(tap)
+                async with self._one_at_a_time:
+                    await self._apply(tap)
             except OSError as error:
                 self._failed(network, tap, error)
             else:
                 self._works(network, tap)
             self._applied()
+
+    async def move(
+        self, network: int, bridge: int, note: Callable[[list[InetAddress]], None] | None
+    ) -> None:
+        """Have addresses and routes on a bridge from now on, or (0) on the device. ``OSError``."""
+        if (tap := self._taps.get(network)) is None:
+            return
+        async with self._one_at_a_time:
+            await self._strip(tap)
+            tap.bridge, tap.note = bridge, note
+            if bridge:
+                await self._apply(tap)
+        self._dirty.put_nowait(network)
+
+    def without_managed(self, interfaces: list[Interface]) -> list[Interface]:
+        """The interfaces without what we put on them: binding to that would tunnel the tunnel."""
+        ours = {(tap.station, address) for tap in self._taps.values() for address in tap.addresses}
+        return [
+            replace(i, addresses=tuple(a for a in i.addresses if (i.index, a) not in ours))
+            for i in interfaces
+        ]
 
     # --- one device -------------------------------------------------------------------------------
 
@@ -166,35 +201,61 @@ class Taps:
     async def _apply(self, tap: Tap) -> None:
         await self._apply_addresses(tap)
         await self._apply_routes(tap)
+        await self._apply_names(tap)
+
+    async def _strip(self, tap: Tap) -> None:
+        for route in tap.routes:
+            await self._netlink.remove_route(tap.station, route)
+        for address in sorted(tap.addresses):
+            await self._netlink.remove_address(tap.station, address)
+        tap.routes.clear()
+        tap.addresses.clear()
 
     async def _apply_addresses(self, tap: Tap) -> None:
         wanted = allowed_addresses(tap.wanted, tap.permissions)
         gone = tap.addresses.difference(wanted)
         for address in sorted(gone):
-            await self._netlink.remove_address(tap.index, address)
+            await self._netlink.remove_address(tap.station, address)
         if gone:
             # Other addresses of a subnet may have gone with its first: all are offered again.
             tap.addresses.clear()
+        if tap.note is not None:
+            tap.note(wanted)
         for address in wanted:
             if address not in tap.addresses:
-                await self._netlink.add_address(tap.index, address)
+                await self._netlink.add_address(tap.station, address)
                 tap.addresses.add(address)
 
     async def _apply_routes(self, tap: Tap) -> None:
         """Remove what is no longer wanted; offer all that is, which is harmless where it stands."""
         wanted = kernel_routes(tap.wanted, tap.permissions, online=self._online)
         for route in tap.routes.difference(wanted):
-            await self._netlink.remove_route(tap.index, route)
+            await self._netlink.remove_route(tap.station, route)
             tap.routes.discard(route)
         for route in wanted:
             try:
-                await self._netlink.add_route(tap.index, route)
+                await self._netlink.add_route(tap.station, route)
             except OSError as error:
                 log.warning(
                     "route_not_set", route=str(route.target), device=tap.name, error=str(error)
                 )
             else:
                 tap.routes.add(route)
+
+    async def _apply_names(self, tap: Tap) -> None:
+        wanted = _names(tap)
+        if wanted == tap.names:
+            tap.names_error = tap.names_error if wanted else ""
+            return
+        try:
+            await (clear_names(tap.name) if wanted is None else set_names(tap.name, wanted))
+        except NamesRefused as refusal:
+            tap.names = None
+            if tap.names_error != str(refusal):
+                tap.names_error = str(refusal)
+                log.warning("names_not_set", device=tap.name, reason=tap.names_error)
+        else:
+            tap.names, tap.names_error = wanted, ""
 
     def _failed(self, network: int, tap: Tap, error: OSError) -> None:
         text = error.strerror or str(error)
@@ -213,3 +274,11 @@ class Taps:
         for network in list(self._taps):
             with contextlib.suppress(OSError):
                 self.remove(network)
+
+
+def _names(tap: Tap) -> LinkNames | None:
+    """What the resolver is to know. A port of a bridge has no IP, so no name is asked over it."""
+    offered = tap.wanted.dns_domain and tap.wanted.dns_servers
+    if not offered or not tap.permissions.dns or tap.bridge:
+        return None
+    return LinkNames(tap.wanted.dns_domain, tap.wanted.dns_servers)

@@ -101,6 +101,23 @@ class SimHost:
         segment.hosts[ip] = self
         self._announce_sockets()
 
+    def rebind(self, *ports: int) -> None:
+        """Close all sockets, and open new ones at these ports."""
+        first = max(self._sockets) + 1
+        self._sockets = dict(enumerate(ports, first))
+        self._announce_sockets()
+
+    def suspend(self) -> None:
+        """Close the lid: nothing runs, nothing arrives, nothing is forgotten."""
+        self.running = False
+        if self._wake is not None:
+            self._wake.cancel()
+
+    def resume(self) -> None:
+        """Open it again: the clock has gone on."""
+        self.running = True
+        self._on_wake()
+
     def _announce_sockets(self) -> None:
         sockets = tuple(
             (number, InetAddress(self.ip, port)) for number, port in self._sockets.items()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from earthline.effects import Activity, Path, SessionActivity
 from earthline.vl1.path import PathTable
 from earthline.vl1.peer import Peer
+from earthline.vl1.punch import Punch
 from earthline.vl1.push import PushSender
 from earthline.vl1.routes import Routes
 from earthline.vl1.topology import Topology
@@ -22,7 +23,9 @@ class ActivityLog:
         paths: PathTable,
         routes: Routes,
         push: PushSender,
+        *,
         vigil: Vigil,
+        punch: Punch,
         changed: Callable[[Peer, int], None],
     ) -> None:
         self._topology = topology
@@ -30,6 +33,7 @@ class ActivityLog:
         self._routes = routes
         self._push = push
         self._vigil = vigil
+        self._punch = punch
         self._changed = changed
 
     def apply(self, activity: Activity, now: int) -> None:
@@ -70,6 +74,8 @@ class ActivityLog:
         if session.sent_at > peer.flow_at:
             peer.last_sent = max(peer.last_sent, session.sent_at)
             self._vigil.flows(peer, session.sent_at)
+        if relayed or peer.best(now) is None:
+            self._punch.relayed(peer)
         if relayed:
             self._push_relayed(peer, now)
         elif direct:

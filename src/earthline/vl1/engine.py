@@ -28,37 +28,17 @@ from earthline.effects import (
     TrustPath,
     UnknownSource,
 )
-from earthline.vl1.activity import ActivityLog
-from earthline.vl1.cache import PeerCache
-from earthline.vl1.contact import Contact
-from earthline.vl1.dispatch import Asked, Dispatch, ErrorHandler, Handler, OkHandler, Rule
-from earthline.vl1.echo import EchoReplies
-from earthline.vl1.hello import HelloReception
-from earthline.vl1.keepalive import KeepAlive
-from earthline.vl1.learning import Learning
-from earthline.vl1.local import Emit, Local
-from earthline.vl1.online import Online
-from earthline.vl1.outbound import Outbound, Request
-from earthline.vl1.path import PathTable
+from earthline.vl1.dispatch import Asked, ErrorHandler, Handler, OkHandler
+from earthline.vl1.local import Emit
+from earthline.vl1.nat import NatReport
+from earthline.vl1.outbound import Request
 from earthline.vl1.peer import Peer
-from earthline.vl1.physical import PhysicalNetwork, PhysicalNetworks
-from earthline.vl1.push import PushReception, PushSender
-from earthline.vl1.reception import Reception
-from earthline.vl1.refresh import Refresh
-from earthline.vl1.rendezvous import Introduction, RendezvousReception
-from earthline.vl1.replies import ExpectedReplies
-from earthline.vl1.routes import Routes
-from earthline.vl1.seek import Seek
-from earthline.vl1.sendqueue import SendQueue
-from earthline.vl1.sockets import SocketChange
-from earthline.vl1.state import LoadedState
+from earthline.vl1.physical import PhysicalNetwork
+from earthline.vl1.reasons import Explained, explain
+from earthline.vl1.roaming import JUMP_MS
 from earthline.vl1.status import NodeStatus, PeerState, node_status, peer_states
-from earthline.vl1.surface import Surface, SurfaceReports
-from earthline.vl1.tables import SwitchTables
-from earthline.vl1.timers import PERIOD_MS, Timer, Timers
-from earthline.vl1.topology import Topology
-from earthline.vl1.whois import Whois
-from earthline.vl1.worlds import Worlds
+from earthline.vl1.timers import PERIOD_MS, Timer
+from earthline.vl1.wiring import Wiring
 from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.inet import InetAddress
 from earthline.wire.packet import ErrorCode, Verb
@@ -67,91 +47,22 @@ from earthline.wire.world import World
 
 TRUST_REFRESH_MS = 10_000
 """The switch is told again that a path is trusted at most this often."""
+_ANSWERED = frozenset((Verb.NETWORK_CONFIG_REQUEST, Verb.MULTICAST_GATHER))
+"""Beside frames, what a peer answers: silence is a reason to doubt the way to it."""
 
 
-class PeerEngine:
+class PeerEngine(Wiring):
     """One node's VL1. ``entropy(n)`` gives n random bytes; ``emit`` takes each command."""
 
     def __init__(
         self, identity: SecretIdentity, entropy: Callable[[int], bytes], emit: Emit
     ) -> None:
-        self.local = Local(identity, entropy, emit)
-        self.timers = Timers()
-        self._build_ground()
-        self._build_sending()
-        self._build_receiving()
-        self._build_duties()
-        self._register()
-
-    # Wiring
-
-    def _build_ground(self) -> None:
-        """What is known: paths, worlds, peers."""
-        self.paths = PathTable()
-        self.worlds = Worlds(self.local)
-        self.topology = Topology(self.local, self.worlds, self.paths)
-        self.topology.added, self.topology.dropped = self._added, self._dropped
-        self.physical = PhysicalNetworks()
-        self.routes = Routes(self.topology)
-        self.surface = Surface()
-        self._online = Online(self.local, self.topology)
-        self._cache = PeerCache(self.local, self.topology)
-
-    def _build_sending(self) -> None:
-        self._replies = ExpectedReplies()
-        self._outbound = Outbound(self.local, self.paths, self._replies, self.physical)
-        self._contact = Contact(self.local, self.worlds, self._outbound)
-        self._seek = Seek(self.local, self.topology, self._contact)
-        self._whois = Whois(self.local, self.topology, self.routes, self._outbound)
-        self._queue = SendQueue(
-            self.local,
-            self.topology,
-            self.routes,
-            self._outbound,
-            self._seek,
-            whois=self._whois.ask,
-        )
-        self._tables = SwitchTables(self.local, self.topology, self.routes, self.physical)
-        self._refresh = Refresh(self.topology, self.routes, self._tables, self._queue)
-        self._push = PushSender(self.local, self._outbound, self.surface)
-
-    def _build_receiving(self) -> None:
-        self._learning = Learning(self.topology, self._contact, self._refresh.peer)
-        self._reception = Reception(self.paths, self._learning, self._push, self._heard)
-        self._dispatch = Dispatch(self.local, self.topology, self._reception, self._replies)
-        self._deferred = self._dispatch.deferred
-        reports = SurfaceReports(
-            self.topology, self.paths, self.surface, self._contact, self._refresh.peer
-        )
-        self._hello = HelloReception(
-            self.local,
-            self.topology,
-            self._outbound,
-            self._reception,
-            reports,
-            worlds_changed=self._worlds_changed,
-            version_learned=self._version_learned,
-        )
-        self._activity = ActivityLog(
-            self.topology, self.paths, self.routes, self._push, self._refresh.peer
-        )
-
-    def _build_duties(self) -> None:
-        self._introduction = Introduction(self.local, self.topology, self._outbound)
-        self._keepalive = KeepAlive(
-            self.local,
-            self.topology,
-            self.routes,
-            self._contact,
-            self._seek,
-            whois=self._whois.ask,
-            changed=self._refresh.peer,
-        )
-        self._sockets = SocketChange(self.local, self.topology, self._contact, self._refresh.peer)
-        self._state = LoadedState(self.local, self.worlds, self._cache, self._worlds_changed)
+        super().__init__(identity, entropy, emit)
+        self._seen_at = 0
         self._on_timer = {
             Timer.CHECK: self._check,
             Timer.HOUSEKEEPING: self._housekeeping,
+            Timer.WATCH: self._watch,
             Timer.QUEUE: self._repeat,
         }
         self._receivers: dict[type, Callable[[Any, int], None]] = {
@@ -165,31 +76,16 @@ class PeerEngine:
             StateLoaded: self._state_loaded,
         }
 
-    def _register(self) -> None:
-        """Verb → handler, who may send it, its rate gate (4.9, 4.10)."""
-        echo = EchoReplies(self.paths, self._outbound)
-        push = PushReception(self.topology, self.paths, self._contact, self._refresh.peer)
-        meeting = RendezvousReception(
-            self.local, self.topology, self._contact, self._whois.ask, self._deferred.keep
-        )
-        rule, ok_rule = self._dispatch.rule, self._dispatch.ok_rule
-        rule(Verb.HELLO, Rule(self._hello.receive))
-        rule(Verb.WHOIS, Rule(self._whois.receive, gate=self._whois.may_answer))
-        rule(Verb.ECHO, Rule(echo.receive, gate=echo.may_answer))
-        rule(Verb.RENDEZVOUS, Rule(meeting.receive, upstream_only=True))
-        rule(Verb.PUSH_DIRECT_PATHS, Rule(push.receive))
-        ok_rule(Verb.HELLO, self._hello.receive_ok)
-        ok_rule(Verb.WHOIS, self._whois.receive_ok)
-
     # Events
 
     def receive(self, event: object, now: int) -> None:
         """Take an event; those of other layers raise KeyError. What a peer sent never raises."""
+        self._note_time(now)
         try:
             self._receivers[type(event)](event, now)
         except Malformed:
             self.local.count(f"malformed_{type(event).__name__}")
-        self._arm_queue(now)
+        self._arm(now)
 
     def _stranger(self, event: UnknownSource, now: int) -> None:
         self._deferred.keep_sealed(event.path, event.source, event.packet, now)
@@ -210,40 +106,11 @@ class PeerEngine:
         self._introduction.introduce(event.source, event.destination, now)
 
     def _sockets_changed(self, event: SocketsChanged, now: int) -> None:
-        if self._sockets.apply(event, now):
-            self._keepalive.start_over()
-            self.timers.hasten(Timer.CHECK, now)
+        if self._roaming.apply(event, now):
+            self._start_over(now)
 
     def _state_loaded(self, event: StateLoaded, now: int) -> None:
         self._state.load(event, now)
-
-    # What follows from a change
-
-    def _added(self, peer: Peer, now: int) -> None:
-        """A peer is known: its packets can be opened, and those for it can leave."""
-        self._refresh.peer(peer, now)
-        self._deferred.release(peer.address)
-        self._queue.retry(now)
-        self._deferred.retry(now)
-
-    def _dropped(self, peer: Peer, _now: int) -> None:
-        self._cache.save(peer)
-        self._tables.remove(peer.address)
-
-    def _version_learned(self, peer: Peer, now: int) -> None:
-        self._refresh.peer(peer, now)
-        self._cache.save(peer)
-
-    def _worlds_changed(self, now: int) -> None:
-        self.topology.recompute(now)
-        self._refresh.relay(now)
-        self._online.update(now)
-        self._keepalive.start_over()
-        self.timers.hasten(Timer.CHECK, now)
-
-    def _heard(self, peer: Peer, now: int) -> None:
-        if not self._online.online and self.topology.is_contact(peer.address):
-            self._online.update(now)
 
     # Time
 
@@ -253,9 +120,27 @@ class PeerEngine:
 
     def handle_timeout(self, now: int) -> None:
         """Do what is due; calling too early or too late is harmless."""
+        self._note_time(now)
         for timer in self.timers.take_due(now):
             self._on_timer[timer](now)
-        self._arm_queue(now)
+        self._arm(now)
+
+    def _note_time(self, now: int) -> None:
+        """Wall clocks jump: on resume from suspend, and when they are set."""
+        last, self._seen_at = self._seen_at, now
+        if not last or -JUMP_MS < now - last < JUMP_MS:
+            return
+        if now > last:
+            self._roaming.jumped(last, now)
+        else:
+            self._roaming.set_back(now)
+        self.timers.restart(now)
+        self._start_over(now)
+
+    def _start_over(self, now: int) -> None:
+        """We may be somewhere else: greet the upstreams, and be eager about it."""
+        self._keepalive.start_over()
+        self.timers.hasten(Timer.CHECK, now)
 
     def _check(self, now: int) -> None:
         if self.local.sockets:
@@ -271,6 +156,13 @@ class PeerEngine:
         self._whois.expire(now)
         self._cache.save_all()
 
+    def _watch(self, now: int) -> None:
+        self._vigil.tick(now)
+        self._roaming.tick(now)
+        self._punch.tick(now)
+        if self._vigil.idle() and self._roaming.idle() and self._punch.idle():
+            self.timers.stop(Timer.WATCH)
+
     def _repeat(self, now: int) -> None:
         self._keepalive.try_unreached(now)
         self._queue.retry(now)
@@ -283,9 +175,11 @@ class PeerEngine:
     def _waiting(self) -> bool:
         return bool(len(self._queue) or len(self._deferred) or self._keepalive.eager())
 
-    def _arm_queue(self, now: int) -> None:
+    def _arm(self, now: int) -> None:
         if self._waiting():
             self.timers.hasten(Timer.QUEUE, now + PERIOD_MS[Timer.QUEUE])
+        if not (self._vigil.idle() and self._roaming.idle() and self._punch.idle()):
+            self.timers.hasten(Timer.WATCH, now + PERIOD_MS[Timer.WATCH])
 
     # For the layer above
 
@@ -297,7 +191,10 @@ class PeerEngine:
         Its OKs come to the handler registered for the verb in either case.
         """
         packet_id = self._queue.send(destination, verb, payload, now, compress=compress)
-        self._arm_queue(now)
+        peer = self.topology.peer(destination)
+        if peer is not None and verb in _ANSWERED:
+            self._vigil.flows(peer, now)
+        self._arm(now)
         return packet_id
 
     def reply_ok(self, packet: PacketReceived, payload: bytes, now: int) -> None:
@@ -332,7 +229,7 @@ class PeerEngine:
     def defer(self, packet: PacketReceived, now: int) -> None:
         """Keep an opened packet up to 5 s: dispatched again every 500 ms and for each new peer."""
         self._deferred.keep(packet, now)
-        self._arm_queue(now)
+        self._arm(now)
 
     def trusted(self, address: int, path: Path, now: int) -> None:
         """A packet of the peer by this path proved common membership (4.8)."""
@@ -456,7 +353,17 @@ class PeerEngine:
 
     def peer_states(self, now: int) -> tuple[PeerState, ...]:
         """Every peer in memory, ascending by address (05, 7.8)."""
-        return peer_states(self.topology, self.routes, self.physical, now)
+        nat = self.nat.report()
+
+        def judge(peer: Peer) -> Explained:
+            route = self.routes.of(peer, now)
+            return explain(peer, route, now, topology=self.topology, local=self.local, nat=nat)
+
+        return peer_states(self.topology, self.physical, judge, now)
+
+    def nat_report(self) -> NatReport:
+        """Our NAT, as far as peers' reports tell (7.5)."""
+        return self.nat.report()
 
     def save(self) -> None:
         """Hand every changed peer record to the host, as before a stop."""

@@ -22,7 +22,7 @@ class Interval(Generic[K]):
     def passes(self, key: K, now: int) -> bool:
         """Whether ``key`` may pass now; if so it is noted."""
         last = self._passed_at.get(key)
-        if last is not None and now - last < self._interval_ms:
+        if last is not None and 0 <= now - last < self._interval_ms:
             return False
         if last is None and len(self._passed_at) >= self._limit:
             self.expire(now)
@@ -38,7 +38,7 @@ class Interval(Generic[K]):
     def expire(self, now: int) -> None:
         """Forget keys that would pass anyway."""
         self._passed_at = {
-            key: at for key, at in self._passed_at.items() if now - at < self._interval_ms
+            key: at for key, at in self._passed_at.items() if 0 <= now - at < self._interval_ms
         }
 
 
@@ -52,7 +52,10 @@ class Buckets(Generic[K]):
 
     def passes(self, key: K, now: int) -> bool:
         """Take a token, if one is left."""
-        full_at = max(self._full_at.get(key, now), now) + self._refill_ms
+        full_at = max(self._full_at.get(key, now), now)
+        if full_at - now > self._depth_ms:
+            full_at = now  # The clock was set back.
+        full_at += self._refill_ms
         if full_at - now > self._depth_ms:
             return False
         self._full_at[key] = full_at

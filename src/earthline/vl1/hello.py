@@ -12,7 +12,7 @@ from earthline.vl1.local import Local
 from earthline.vl1.outbound import Outbound, Request
 from earthline.vl1.peer import Peer, Version
 from earthline.vl1.reception import Reception
-from earthline.vl1.surface import SurfaceReports
+from earthline.vl1.reports import SurfaceReports
 from earthline.vl1.topology import Topology
 from earthline.wire.address import format_address
 from earthline.wire.inet import InetAddress

@@ -78,10 +78,17 @@ class KeepAlive:
 
     def _contact_always(self, peer: Peer, now: int) -> None:
         full = self._keep(peer, now)
+        if peer.silent_at:
+            self._ask_silent(peer, now)
         if self._topology.worlds.endpoints(peer.address):
             self._try_endpoints(peer, now, full=full)
         elif not peer.slots and now - peer.full_hello_at > LEAF_HELLO_MS:
             self._hello_relayed(peer, now)
+
+    def _ask_silent(self, peer: Peer, now: int) -> None:
+        """An upstream that was passed over: it is back as soon as it answers."""
+        for slot in peer.slots:
+            self._contact.probe(peer, slot.path.key, now)
 
     def _try_endpoints(self, peer: Peer, now: int, *, full: bool) -> None:
         """HELLO to an endpoint of each family without path; at once if there is no path at all."""
@@ -108,7 +115,7 @@ class KeepAlive:
         relay = self._routes.relay(now)
         if relay.path is not None and relay.upstream != peer.address:
             peer.full_hello_at = now
-            self._contact.hello(peer, relay.path.key, now)
+            self._contact.hello(peer, relay.path.key, now, relayed=True)
 
     def _keep(self, peer: Peer, now: int) -> bool:
         """Keep a peer's slots alive and delete the expired; whether a full HELLO was due (3.9)."""

@@ -1,8 +1,8 @@
 """What kind of NAT we are behind, told from what several peers report (02, 7.1 and 7.5).
 
-    our socket ──▶ reporter A sees 192.0.2.1/40001      same port from both: endpoint-independent
-               └─▶ reporter B sees 192.0.2.1/40001      another port: symmetric; by a steady step:
-                                                        sequential, and the next ports can be told
+our socket ──▶ reporter A sees 192.0.2.1/40001      same port from both: endpoint-independent
+           └─▶ reporter B sees 192.0.2.1/40001      another port: symmetric; by a steady step:
+                                                    sequential, and the next ports can be told
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from earthline.effects import Path
 from earthline.vl1.local import ALL_SOCKETS, Local
 from earthline.vl1.surface import Sighting, Surface
 from earthline.wire.inet import InetAddress, Scope
+
+_MIN_PORT, _MAX_PORT = 1_024, 65_535
 
 MAX_STRIDE = 16
 """Ports further apart per mapping are called random."""
@@ -156,15 +158,18 @@ class NatWatch:
         steady = all(abs(port - low - stride * (n - first)) <= tolerance for n, port in pairs)
         return stride if small and steady else 0
 
-    def predicted(self) -> tuple[InetAddress, ...]:
-        """Where a destination not sent to yet will see us, the likeliest first."""
+    def predicted(self, targets: Iterable[InetAddress]) -> tuple[InetAddress, ...]:
+        """Where the targets see us, or will once we send to them; the likeliest first."""
         sightings = [s for s in self._surface.sightings() if s.surface.is_ipv4]
         mapping, stride = self._classify(sightings)
         if mapping is not Mapping.SEQUENTIAL:
             return ()
         seen = self._best_seen(sightings)
         number, port = self._numbered(seen)[-1]
-        first = port + stride * (self._made[seen[-1].surface.scope] - number)
-        ports = (first + stride * step for step in range(PREDICTED))
-        ip = seen[-1].surface.ip
-        return tuple(InetAddress(ip, port) for port in ports if 1_024 <= port <= 65_535)
+        socket, surface = seen[-1].path[0], seen[-1].surface
+        told = [self._sent.get((socket, target.ip, target.port)) for target in targets]
+        made = [sent.number for sent in told if sent is not None]
+        following = range(self._made[surface.scope], self._made[surface.scope] + PREDICTED)
+        numbers = dict.fromkeys((*made, *following))
+        ports = [port + stride * (n - number) for n in numbers][:PREDICTED]
+        return tuple(InetAddress(surface.ip, p) for p in ports if _MIN_PORT <= p <= _MAX_PORT)

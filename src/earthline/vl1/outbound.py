@@ -8,6 +8,7 @@ from earthline import _native
 from earthline._native import SessionKey
 from earthline.effects import Path, Transmit
 from earthline.vl1.local import Local
+from earthline.vl1.nat import NatWatch
 from earthline.vl1.path import PathTable
 from earthline.vl1.peer import Peer
 from earthline.vl1.physical import PhysicalNetworks
@@ -51,11 +52,13 @@ class Outbound:
         paths: PathTable,
         replies: ExpectedReplies,
         physical: PhysicalNetworks,
+        nat: NatWatch,
     ) -> None:
         self._local = local
         self._paths = paths
         self._replies = replies
         self.physical = physical
+        self._nat = nat
 
     def write(
         self,
@@ -90,11 +93,12 @@ class Outbound:
             self._replies.expect(packet_id, verb, destination)
         for datagram in _native.fragment(sealed, self._mtu(path)):
             self._local.emit(Transmit(path, datagram))
-        self.sent_by(path, now)
+        self._sent_by(path, now)
         return packet_id
 
-    def sent_by(self, path: Path, now: int) -> None:
+    def _sent_by(self, path: Path, now: int) -> None:
         """Note that something left by the path, if it is one we keep."""
+        self._nat.sent(path, now)
         state = self._paths.find(path)
         if state is not None:
             state.last_out = now

@@ -21,6 +21,9 @@ ACTIVE_MS = 500_000
 TRUST_MS = 600_000
 """How long proof of common network membership lasts (4.8)."""
 
+UNANSWERING_MS = 5_000
+"""A peer not heard for this long, although it was asked, does not answer."""
+
 MAX_PLACES = 16
 MAX_ATTEMPTS = 16
 
@@ -38,6 +41,7 @@ _STAMPS = (
     "credentials_received_at",
     "hint_tried_at",
     "flow_at",
+    "asked_since",
     "silent_at",
     "relay_until",
     "relayed_since",
@@ -134,6 +138,8 @@ class Peer:
     """When the last packet left for it that calls for an answer."""
     proved: dict[Path, int] = field(default_factory=dict)
     """When each way to it, relays included, last brought an answer."""
+    asked_since: int = 0
+    """When it was first asked for proof after it was last heard."""
     silent_at: int = 0
     """Upstreams: when it was found not to answer while another one did; 0 once it is heard."""
     relay: int = 0
@@ -175,6 +181,10 @@ class Peer:
 
     def active(self, now: int) -> bool:
         return self.nontrivial_at > 0 and now - self.nontrivial_at < ACTIVE_MS
+
+    def unanswering(self, now: int) -> bool:
+        """Whether it was asked again and again, and is not heard."""
+        return self.asked_since > self.last_receive and now - self.asked_since >= UNANSWERING_MS
 
     def trusted(self, now: int) -> bool:
         return self.trusted_at > 0 and now - self.trusted_at < TRUST_MS

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from earthline.effects import PacketReceived, Path
 from earthline.vl1.contact import Contact, toward
 from earthline.vl1.local import Local
+from earthline.vl1.nat import NatWatch
 from earthline.vl1.outbound import Outbound
 from earthline.vl1.path import PathTable
 from earthline.vl1.peer import MAX_SLOTS, Peer, Slot
@@ -24,6 +25,7 @@ from earthline.wire.packet import Verb
 
 DIRECT_INTERVAL_MS = 120_000
 RELAYED_INTERVAL_MS = 15_000
+URGENT_INTERVAL_MS = 400
 
 MAX_PAYLOAD = 1_100
 """Keeps a whole packet below 1200 bytes (7.2)."""
@@ -37,10 +39,11 @@ GATE_COUNT = 8
 class PushSender:
     """Pushes to peers that proved a common network."""
 
-    def __init__(self, local: Local, outbound: Outbound, surface: Surface) -> None:
+    def __init__(self, local: Local, outbound: Outbound, surface: Surface, nat: NatWatch) -> None:
         self._local = local
         self._outbound = outbound
         self._surface = surface
+        self._nat = nat
 
     def when_due(self, peer: Peer, path: Path, now: int, *, direct: bool) -> None:
         """Push by the path a packet came by, if trust holds and the last push is old enough."""
@@ -48,8 +51,13 @@ class PushSender:
         if peer.trusted(now) and now - peer.push_sent_at >= interval:
             self._push(peer, path, now)
 
+    def at_once(self, peer: Peer, path: Path, now: int) -> None:
+        """Push because our addresses have changed: without waiting, but not more than that."""
+        if peer.trusted(now) and now - peer.push_sent_at >= URGENT_INTERVAL_MS:
+            self._push(peer, path, now)
+
     def _push(self, peer: Peer, path: Path, now: int) -> None:
-        records = [PushedPath(endpoint) for endpoint in self._endpoints()]
+        records = [PushedPath(endpoint) for endpoint in self._endpoints(peer)]
         if not records:
             return
         peer.push_sent_at = now
@@ -58,10 +66,13 @@ class PushSender:
             verb = Verb.PUSH_DIRECT_PATHS
             self._outbound.write(peer, path, verb, payload, now, compress=True)
 
-    def _endpoints(self) -> tuple[InetAddress, ...]:
-        """Mapped, bound and reported addresses, each once."""
+    def _endpoints(self, peer: Peer) -> tuple[InetAddress, ...]:
+        """Predicted, mapped, bound and reported addresses, each once."""
+        predicted = self._nat.predicted(reversed(peer.places))
         bound = (a for a in self._local.sockets.values() if a.scope is not Scope.NONE)
-        return tuple(dict.fromkeys((*self._local.mapped, *bound, *self._surface.addresses())))
+        return tuple(
+            dict.fromkeys((*predicted, *self._local.mapped, *bound, *self._surface.addresses()))
+        )
 
 
 def _chunks(records: list[PushedPath]) -> Iterator[tuple[PushedPath, ...]]:
@@ -97,6 +108,7 @@ class PushReception:
         push = PushDirectPaths.parse(packet.payload)
         if not self._gate(peer, now):
             return
+        peer.hard_nat = _names_more_than_sockets(push.paths)
         tried: Counter[tuple[Scope, bool]] = Counter()
         for record in dict.fromkeys(push.paths):
             endpoint = record.endpoint
@@ -107,6 +119,7 @@ class PushReception:
                 self._redirect(peer, packet.path, endpoint, now)
             elif not _live_slot(peer, endpoint, now) and tried[kind] < MAX_PER_SCOPE:
                 tried[kind] += 1
+                peer.remember_place(endpoint)
                 self._contact.probe(peer, toward(endpoint), now)
 
     def _gate(self, peer: Peer, now: int) -> bool:
@@ -129,6 +142,17 @@ class PushReception:
         path = self._paths.get((arrival[0], endpoint.ip, endpoint.port))
         peer.slots = [*kept[: MAX_SLOTS - 1], Slot(path, now, priority)]
         self._changed(peer, now)
+
+
+def _names_more_than_sockets(paths: tuple[PushedPath, ...]) -> bool:
+    """Whether one outside IP has more ports than there can be sockets: a symmetric NAT."""
+    ports: dict[bytes, set[int]] = {}
+    for record in paths:
+        if record.endpoint.is_ipv4:
+            ports.setdefault(record.endpoint.ip, set()).add(record.endpoint.port)
+    private = [len(ports[ip]) for ip in ports if InetAddress(ip, 0).scope is Scope.PRIVATE]
+    outside = [len(ports[ip]) for ip in ports if InetAddress(ip, 0).scope is not Scope.PRIVATE]
+    return bool(private) and max(outside, default=0) > max(private)
 
 
 def _live_slot(peer: Peer, endpoint: InetAddress, now: int) -> bool:

@@ -99,6 +99,7 @@ class RendezvousReception:
             self._whois(introduced.peer, now)
             self._defer(packet, now)
             return
+        peer.remember_place(introduced.endpoint)
         path = (packet.path[0], introduced.endpoint.ip, introduced.endpoint.port)
         if introduced.endpoint.is_ipv4:
             opener = self._local.entropy(OPENER_LENGTH)

@@ -36,6 +36,7 @@ class Roaming:
         topology: Topology,
         routes: Routes,
         contact: Contact,
+        *,
         push: PushSender,
         surface: Surface,
         vigil: Vigil,
@@ -86,12 +87,14 @@ class Roaming:
     def jumped(self, last: int, now: int) -> None:
         """The clock went on by itself: whoever was active at ``last`` is to be found again."""
         for peer in self._topology.peers.values():
-            if peer.slots or peer.active(last):
-                if peer.active(last):
-                    peer.nontrivial_at = max(peer.nontrivial_at, now - JUMP_MS)
-                    self._find_again(peer, now)
-                for slot in peer.slots:
-                    self._contact.probe(peer, slot.path.key, now)
+            upstream = self._topology.is_upstream(peer.address)
+            if not upstream and not peer.active(last):
+                continue
+            for slot in peer.slots:
+                self._contact.probe(peer, slot.path.key, now)
+            if not upstream:
+                peer.nontrivial_at = now
+                self._find_again(peer, now)
 
     def set_back(self, now: int) -> None:
         """The clock was set back: what lies in the future happened now."""

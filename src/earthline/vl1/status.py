@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from earthline.vl1.local import Local
-from earthline.vl1.peer import Peer, Version
+from earthline.vl1.peer import Attempt, Peer, Version
 from earthline.vl1.physical import PhysicalNetworks
-from earthline.vl1.routes import Route, Routes
+from earthline.vl1.reasons import Explained, Reason, State
 from earthline.vl1.surface import Surface
 from earthline.vl1.topology import Topology
 from earthline.vl1.worlds import Role
@@ -63,8 +64,11 @@ class PeerState:
     version: Version | None
     latency: int
     """Milliseconds; -1 while unknown."""
-    reach: str
-    """``direct``, ``relayed``, or ``unreachable``: no path and no upstream either."""
+    state: State
+    reason: Reason
+    """Why it is not direct."""
+    attempts: tuple[Attempt, ...]
+    """Where it was looked for lately, other than at its paths; the oldest first."""
     last_receive: int
     last_send: int
     paths: tuple[PathReport, ...]
@@ -93,15 +97,15 @@ def node_status(
 
 
 def peer_states(
-    topology: Topology, routes: Routes, physical: PhysicalNetworks, now: int
+    topology: Topology, physical: PhysicalNetworks, judge: Callable[[Peer], Explained], now: int
 ) -> tuple[PeerState, ...]:
-    """Every peer in memory, ascending by address."""
+    """Every peer in memory, ascending by address; ``judge`` says why it is reached as it is."""
     peers = [peer for _, peer in sorted(topology.peers.items())]
-    return tuple(_peer_state(peer, topology, routes.of(peer, now), physical, now) for peer in peers)
+    return tuple(_peer_state(peer, topology, judge(peer), physical, now) for peer in peers)
 
 
 def _peer_state(
-    peer: Peer, topology: Topology, route: Route | None, physical: PhysicalNetworks, now: int
+    peer: Peer, topology: Topology, explained: Explained, physical: PhysicalNetworks, now: int
 ) -> PeerState:
     return PeerState(
         address=peer.address,
@@ -110,17 +114,13 @@ def _peer_state(
         protocol=peer.protocol,
         version=peer.version if peer.version.known else None,
         latency=peer.latency,
-        reach=_reach(route),
+        state=explained.state,
+        reason=explained.reason,
+        attempts=tuple(peer.attempts.values()),
         last_receive=peer.last_receive,
         last_send=peer.last_sent,
         paths=_path_reports(peer, physical, now),
     )
-
-
-def _reach(route: Route | None) -> str:
-    if route is None:
-        return "unreachable"
-    return "direct" if route.direct else "relayed"
 
 
 def _path_reports(peer: Peer, physical: PhysicalNetworks, now: int) -> tuple[PathReport, ...]:

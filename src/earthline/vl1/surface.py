@@ -1,16 +1,13 @@
-"""How the outside sees us: what peers report, and what a change of it means (02, 7.1)."""
+"""How the outside sees us: what peers report (02, 7.1)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from earthline.effects import Path
-from earthline.vl1.contact import Contact
-from earthline.vl1.path import PathState, PathTable
-from earthline.vl1.peer import Peer
-from earthline.vl1.topology import Topology
+from earthline.vl1.path import PathState
 from earthline.wire.inet import InetAddress, Scope
 
 LIFETIME_MS = 600_000
@@ -100,42 +97,3 @@ class Surface:
         self._records = {
             key: record for key, record in self._records.items() if now - record.at < LIFETIME_MS
         }
-
-
-class SurfaceReports:
-    """Takes what peers say of our address, and tries paths anew when it changed (7.1)."""
-
-    def __init__(
-        self,
-        topology: Topology,
-        paths: PathTable,
-        surface: Surface,
-        contact: Contact,
-        changed: Callable[[Peer, int], None],
-    ) -> None:
-        self._topology = topology
-        self._paths = paths
-        self._surface = surface
-        self._contact = contact
-        self._changed = changed
-
-    def record(self, peer: Peer, path: Path, reported: InetAddress, now: int) -> None:
-        """A direct packet of the peer named the address it sees, or wants, us at."""
-        state = self._paths.get(path)
-        upstream = self._topology.is_upstream(peer.address)
-        if self._surface.record(peer.address, state, reported, now, upstream=upstream):
-            self._reset(reported, now)
-
-    def _reset(self, reported: InetAddress, now: int) -> None:
-        """Put every slot of this scope and family out of use until it answers."""
-        for peer in list(self._topology.peers.values()):
-            slots = [slot for slot in peer.slots if _same_kind(slot.path.address, reported)]
-            for slot in slots:
-                self._contact.probe(peer, slot.path.key, now)
-                slot.reset(now)
-            if slots:
-                self._changed(peer, now)
-
-
-def _same_kind(known: InetAddress, reported: InetAddress) -> bool:
-    return known.scope is reported.scope and known.is_ipv4 == reported.is_ipv4

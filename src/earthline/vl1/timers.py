@@ -13,11 +13,13 @@ class Timer(Enum):
     """Always, and at once for new worlds or sockets: keep-alive, upstreams, online state (1.5)."""
     HOUSEKEEPING = "housekeeping"
     """Always: expiry of peers, paths, surface records; saving of changed peers (3.3, 6.1, 7.1)."""
+    WATCH = "watch"
+    """While traffic flows or peers are to be found again: proof of ways, punching."""
     QUEUE = "queue"
     """While packets wait or an upstream was never reached: repeats of WHOIS and HELLO (1.4)."""
 
 
-PERIOD_MS = {Timer.CHECK: 5_000, Timer.HOUSEKEEPING: 30_000, Timer.QUEUE: 500}
+PERIOD_MS = {Timer.CHECK: 5_000, Timer.HOUSEKEEPING: 30_000, Timer.WATCH: 100, Timer.QUEUE: 500}
 
 
 class Timers:
@@ -31,6 +33,11 @@ class Timers:
         due = self._due.get(timer)
         if due is None or at < due:
             self._due[timer] = at
+
+    def restart(self, now: int) -> None:
+        """The clock jumped: all is due in its period from now, the check at once."""
+        self._due = {timer: now + PERIOD_MS[timer] for timer in self._due}
+        self._due[Timer.CHECK] = now
 
     def stop(self, timer: Timer) -> None:
         self._due.pop(timer, None)

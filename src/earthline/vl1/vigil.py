@@ -22,6 +22,8 @@ from earthline.vl1.topology import Topology
 
 QUIET_MS = 700
 """Frames left, and nothing came for this long. The switch reports every 500 ms."""
+FRESH_MS = 1_500
+"""A proof counts for this long: one-way flows cost no more than this."""
 PROOF_MS = 5_000
 """A way that carries frames is asked for proof this often, even if the peer is heard."""
 FLOW_MS = 10_000
@@ -39,6 +41,7 @@ MAX_TRIALS = 1_024
 MAX_PROBED = 128
 """Peers probed per tick."""
 MAX_SLOTS_PROBED = 4
+MAX_WAYS = 128
 
 
 @dataclass(slots=True)
@@ -62,7 +65,7 @@ class Trial:
 
 
 class Vigil:
-    """Watches the ways that carry frames. ``changed`` is told of peers, ``relay_changed`` of roots."""
+    """Watches the ways that carry frames; the callbacks bring routes up to date."""
 
     def __init__(
         self,
@@ -100,12 +103,14 @@ class Vigil:
 
     def answered(self, peer: Peer, path: Path, now: int) -> None:
         """The peer answered something of ours by the path."""
+        if len(peer.proved) >= MAX_WAYS and path not in peer.proved:
+            del peer.proved[next(iter(peer.proved))]
         peer.proved[path] = now
         if peer.silent_at:
             peer.silent_at = 0
             self._relay_changed(now)
         trial = self._trials.get(peer.address)
-        if trial is not None:
+        if trial is not None and len(trial.answered) < MAX_WAYS:
             trial.answered[path] = now
 
     def idle(self) -> bool:
@@ -132,7 +137,8 @@ class Vigil:
         route = self._routes.of(peer, now)
         if route is None:
             return False
-        return quiet or now - peer.proved.get(route.path.key, 0) >= PROOF_MS
+        unproved_ms = now - peer.proved.get(route.path.key, 0)
+        return unproved_ms >= (FRESH_MS if quiet else PROOF_MS)
 
     def _try(self, address: int, now: int) -> bool:
         """One peer's turn; whether it was probed."""
@@ -146,6 +152,8 @@ class Vigil:
             return False
         trial.probes += 1
         trial.probed_at = now
+        if peer.asked_since <= peer.last_receive:
+            peer.asked_since = now
         for path in self._ways(peer, trial, now):
             self._contact.probe(peer, path, now)
         return True

@@ -53,7 +53,7 @@ class Whois:
         if address == self._local.address or is_reserved(address):
             return
         asked = self._asked.get(address)
-        if asked is not None and now - asked.at < ASK_INTERVAL_MS:
+        if asked is not None and 0 <= now - asked.at < ASK_INTERVAL_MS:
             return
         if asked is None:
             if not self._make_room(now):

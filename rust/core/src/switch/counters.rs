@@ -38,6 +38,8 @@ counters! {
     DropBridge "drop_bridge" "Frames that only a bridge may send or take.",
     DropBroadcast "drop_broadcast" "Broadcasts where the network forbids them.",
     DropMulticast "drop_multicast" "Multicast where the network has none, or to no multicast MAC.",
+    DropSendBudget "drop_send_budget" "Multicast frames of ours beyond the network's budget.",
+    DropReceiveBudget "drop_receive_budget" "Multicast frames of a member beyond its budget.",
     DropDestination "drop_destination" "Frames to MACs that no node can have.",
     DropRoute "drop_route" "Frames for peers that cannot be reached now.",
     DropTooLarge "drop_too_large" "Frames that fit into no packet of the route's datagrams.",

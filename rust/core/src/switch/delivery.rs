@@ -2,11 +2,13 @@
 
 use super::Switch;
 use super::bounded::Bounded;
+use super::budget::Budget;
 use super::copies::{INBOUND, Observed};
 use super::counters::Counter;
+use super::egress::{Egress, Held, Origin};
 use super::filter::{Candidate, NodeCredentials, Passage};
 use super::frames::{self, EXT_FRAME, ExtFrame, FRAME, Frame, MULTICAST_FRAME, MulticastFrame};
-use super::network::{Member, Network, NetworkTables};
+use super::network::{Group, GroupId, Member, Network, NetworkTables};
 use super::output::Output;
 use super::paths::Path;
 use super::punt::{Punt, PuntKind};
@@ -84,7 +86,15 @@ impl Switch {
         let id = frames::network_of(packet.payload).ok_or(Refused::Drop(Counter::DropMalformed))?;
         let tables = self.networks.get_mut(&id).ok_or(Refused::Drop(Counter::DropNetwork))?;
         let admitted = tables.is_admitted(packet.source);
-        let NetworkTables { installed: Some(network), members, bridged, nobody, .. } = tables
+        let NetworkTables {
+            installed: Some(network),
+            members,
+            groups,
+            bridged,
+            nobody,
+            receiving,
+            ..
+        } = tables
         else {
             return Err(Refused::Drop(Counter::DropNetwork));
         };
@@ -92,7 +102,8 @@ impl Switch {
             return Err(Refused::Gate(id));
         }
         let vl1 = &mut self.vl1;
-        let mut delivery = Delivery { vl1, network, members, nobody, bridged, packet, now, out };
+        let known = Known { members, groups, nobody, bridged, receiving };
+        let mut delivery = Delivery { vl1, network, known, packet, now, out };
         delivery.run().map_err(Refused::Drop)
     }
 }
@@ -113,13 +124,20 @@ impl Refused {
     }
 }
 
+/// What is known of the network the frame is for.
+struct Known<'a> {
+    members: &'a mut Map<u64, Member>,
+    groups: &'a Map<GroupId, Group>,
+    nobody: &'a NodeCredentials,
+    bridged: &'a mut Bounded<u64, u64>,
+    receiving: &'a mut Budget,
+}
+
 /// One frame packet of an admitted member. Steps fail with the reason to count.
 struct Delivery<'a> {
     vl1: &'a mut Vl1,
     network: &'a Network,
-    members: &'a mut Map<u64, Member>,
-    nobody: &'a NodeCredentials,
-    bridged: &'a mut Bounded<u64, u64>,
+    known: Known<'a>,
     packet: &'a Opened<'a>,
     now: u64,
     out: &'a mut Output,
@@ -165,6 +183,9 @@ impl Delivery<'_> {
         if header.source == 0 || header.source == self.network.mac {
             return Err(Counter::DropSourceMac);
         }
+        if ethernet::is_multicast(header.destination) {
+            self.spend((header.destination, 0))?;
+        }
         let outcome = match self.judge(header, frame.data) {
             Err(counter) => Err(counter),
             Ok(passage) => {
@@ -198,6 +219,7 @@ impl Delivery<'_> {
         if self.network.config.multicast_limit == 0 {
             return Err(Counter::DropMulticast);
         }
+        self.spend((frame.mac, frame.adi))?;
         if (1..=MAX_MULTICAST).contains(&frame.data.len()) {
             self.multicast_data(&frame)?;
         }
@@ -227,11 +249,40 @@ impl Delivery<'_> {
             self.learn_bridged(source)?;
         }
         let header = Header { destination: frame.mac, source, ethertype: frame.ethertype };
+        if frame.replicate && self.network.config.replicates {
+            self.replicate(header, frame.data);
+        }
         let outcome = self
             .judge(header, frame.data)
             .and_then(|passage| self.pass(&passage, header, frame.data));
         self.count_failure(outcome);
         Ok(())
+    }
+
+    /// A multicast frame, out of the budget of its sender.
+    fn spend(&mut self, group: GroupId) -> Result<(), Counter> {
+        let (sender, allowance) = (self.packet.source, self.network.config.receive_budget);
+        let fits = self.known.receiving.take(sender, group, allowance, self.now);
+        if fits { Ok(()) } else { Err(Counter::DropReceiveBudget) }
+    }
+
+    /// Send it on to the members of its group, only after its source MAC was checked: what replicators send
+    /// passes for what bridges send.
+    fn replicate(&mut self, header: Header, payload: &[u8]) {
+        let Self { vl1, network, known, packet, now, out } = self;
+        let (origin, now) = (Origin::Member(packet.source), *now);
+        let mut egress = Egress { vl1, header, payload, origin, now, out };
+        match egress.replicate_in(network, known.groups, known.members, known.nobody) {
+            Ok(()) => {}
+            Err(Held::Drop(counter)) => self.vl1.counters.add(counter),
+            Err(Held::Punt(reason)) => {
+                let data = [&header.bytes(), payload].concat();
+                let (network, source) = (self.network.id, self.packet.source);
+                let frame = Punt::new(PuntKind::Frame);
+                let punt = Punt { network, source, reason: Some(reason), data, ..frame };
+                self.vl1.punt(punt, self.out);
+            }
+        }
     }
 
     /// The packet proved common membership (02, 4.8).
@@ -245,20 +296,21 @@ impl Delivery<'_> {
         if !self.network.is_bridge(self.packet.source) {
             return Err(Counter::DropBridge);
         }
-        self.bridged.insert(source, self.packet.source);
+        self.known.bridged.insert(source, self.packet.source);
         Ok(())
     }
 
     fn judge(&mut self, header: Header, payload: &[u8]) -> Result<Passage, Counter> {
         let (own, source) = (self.vl1.address, self.packet.source);
-        let sender = self.members.get(&source).map_or(self.nobody, |member| &member.credentials);
+        let Known { members, nobody, .. } = &self.known;
+        let sender = members.get(&source).map_or(*nobody, |member| &member.credentials);
         let frame = Candidate { inbound: true, own, source, destination: own, header, payload };
         self.network.judge(&frame, sender, || self.vl1.random())
     }
 
     /// Serve the observers; then the frame is for the TAP, unless it is redirected.
     fn pass(&mut self, passage: &Passage, header: Header, payload: &[u8]) -> Result<(), Counter> {
-        let Self { vl1, network, members, now, out, .. } = self;
+        let Self { vl1, network, known: Known { members, .. }, now, out, .. } = self;
         let mut observed = Observed { vl1, network, members, header, payload, now: *now, out };
         if observed.send(passage, &INBOUND) { Ok(()) } else { self.write(header, payload) }
     }

@@ -13,10 +13,29 @@ use super::vl1::{Unsent, Vl1};
 use crate::ethernet::{self, Header};
 use crate::packet;
 
+/// Bridges that get a frame for a MAC nobody has seen (03, 7.3).
+const MAX_FLOODED: usize = 32;
+
 impl Switch {
     /// A frame, with its Ethernet header, from the TAP of a network.
     pub fn ingest_frame(&mut self, network: u64, frame: &[u8], now: u64, out: &mut Output) {
-        match self.forward(network, frame, now, out) {
+        self.ingest(network, frame, Origin::Tap, now, out);
+    }
+
+    /// A frame that was punted, once more: one of the TAP, or of the member that asked us to replicate it.
+    pub fn ingest_again(
+        &mut self,
+        network: u64,
+        frame: &[u8],
+        member: Option<u64>,
+        now: u64,
+        out: &mut Output,
+    ) {
+        self.ingest(network, frame, member.map_or(Origin::Again, Origin::Member), now, out);
+    }
+
+    fn ingest(&mut self, network: u64, frame: &[u8], origin: Origin, now: u64, out: &mut Output) {
+        match self.forward(network, frame, origin, now, out) {
             Ok(()) => {}
             Err(Held::Drop(counter)) => self.count(counter),
             Err(Held::Punt(reason)) => {
@@ -26,18 +45,28 @@ impl Switch {
         }
     }
 
-    fn forward(&mut self, id: u64, frame: &[u8], now: u64, out: &mut Output) -> Result<(), Held> {
+    fn forward(
+        &mut self,
+        id: u64,
+        frame: &[u8],
+        origin: Origin,
+        now: u64,
+        out: &mut Output,
+    ) -> Result<(), Held> {
         let tables = self.networks.get_mut(&id).ok_or(Counter::DropNetwork)?;
         let network = tables.installed.as_ref().ok_or(Counter::DropNetwork)?;
         let (header, payload) = Header::parse(frame).ok_or(Counter::DropFrame)?;
         if payload.len() > network.config.mtu {
             return Err(Counter::DropMtu.into());
         }
+        let mut egress = Egress { vl1: &mut self.vl1, header, payload, origin, now, out };
+        if let Origin::Member(_) = origin {
+            return egress.replicate(tables);
+        }
         let bridged_in = header.source != network.mac;
         if bridged_in && (!network.we_bridge || ethernet::is_multicast(header.source)) {
             return Err(Counter::DropSourceMac.into());
         }
-        let mut egress = Egress { vl1: &mut self.vl1, header, payload, bridged_in, now, out };
         if ethernet::is_multicast(header.destination) {
             return egress.multicast(tables);
         }
@@ -46,10 +75,21 @@ impl Switch {
             return Ok(());
         }
         match ethernet::address_of(header.destination, id) {
-            Some(address) => egress.unicast(tables, address),
+            Some(address) => egress.unicast(tables, address, bridged_in),
             None => egress.beyond_bridge(tables),
         }
     }
+}
+
+/// Where a frame comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The TAP.
+    Tap,
+    /// The TAP, and the engines saw it: it is in the budget, and nobody answers it for its neighbour.
+    Again,
+    /// A member for which we replicate it.
+    Member(u64),
 }
 
 /// Why a frame was not sent here and now.
@@ -71,20 +111,24 @@ impl From<FrameReason> for Held {
     }
 }
 
-/// One frame of the TAP of an installed network.
+/// One frame for the members of an installed network.
 pub(super) struct Egress<'a> {
     pub(super) vl1: &'a mut Vl1,
     pub(super) header: Header,
     pub(super) payload: &'a [u8],
-    /// It comes from a device behind us.
-    pub(super) bridged_in: bool,
+    pub(super) origin: Origin,
     pub(super) now: u64,
     pub(super) out: &'a mut Output,
 }
 
 impl Egress<'_> {
     /// To a node by its own MAC. Observers get their copies once the frame itself can leave.
-    fn unicast(&mut self, tables: &mut NetworkTables, address: u64) -> Result<(), Held> {
+    fn unicast(
+        &mut self,
+        tables: &mut NetworkTables,
+        address: u64,
+        bridged_in: bool,
+    ) -> Result<(), Held> {
         let NetworkTables { installed: Some(network), members, nobody, .. } = tables else {
             return Err(Counter::DropNetwork.into());
         };
@@ -104,7 +148,7 @@ impl Egress<'_> {
         if self.observe(network, members, &passage) {
             return Ok(());
         }
-        let sent = if self.bridged_in {
+        let sent = if bridged_in {
             self.send_ext(network, address)
         } else {
             self.send(network, address)
@@ -116,8 +160,7 @@ impl Egress<'_> {
         Ok(())
     }
 
-    /// To a MAC behind a bridge that we saw it behind, if that is still one. The engines know no more
-    /// bridges' whereabouts than we do: they send to all of them.
+    /// To a MAC behind the bridge that we saw it behind, if that is still one; else behind any of them.
     fn beyond_bridge(&mut self, tables: &mut NetworkTables) -> Result<(), Held> {
         let NetworkTables { installed: Some(network), members, bridged, nobody, .. } = tables
         else {
@@ -128,17 +171,62 @@ impl Egress<'_> {
             return Ok(());
         }
         let own = self.vl1.address;
-        let bridge = bridged.get(&self.header.destination).copied();
-        let Some(bridge) = bridge.filter(|bridge| *bridge != own && network.is_bridge(*bridge))
-        else {
-            return Err(FrameReason::Bridge.into());
-        };
-        let other = members.get(&bridge).map_or(&*nobody, |member| &member.credentials);
-        self.judge(network, other, bridge)?;
-        self.send_ext(network, bridge).map_err(|unsent| match unsent {
-            Unsent::Route => FrameReason::Bridge.into(),
-            Unsent::TooLarge => Counter::DropTooLarge.into(),
-        })
+        let learned = bridged.get(&self.header.destination).copied();
+        if let Some(bridge) = learned.filter(|at| *at != own && network.is_bridge(*at)) {
+            return self.to_bridge(network, members, nobody, bridge).map_err(Held::Drop);
+        }
+        let bridges = self.some_bridges(network);
+        if bridges.is_empty() {
+            return Err(Counter::DropBridge.into());
+        }
+        for bridge in bridges {
+            if let Err(counter) = self.to_bridge(network, members, nobody, bridge) {
+                self.vl1.counters.add(counter);
+            }
+        }
+        Ok(())
+    }
+
+    /// The bridges that a frame for an unknown MAC goes to: all, or some at random where there are many.
+    fn some_bridges(&mut self, network: &Network) -> Vec<u64> {
+        let own = self.vl1.address;
+        let mut bridges = network.config.bridges.clone();
+        bridges.retain(|bridge| *bridge != own);
+        let wanted = bridges.len().min(MAX_FLOODED);
+        if wanted < bridges.len() {
+            for at in 0..wanted {
+                let left = bridges.len() - at;
+                bridges.swap(at, at + self.vl1.random() as usize % left);
+            }
+        }
+        bridges.truncate(wanted);
+        bridges
+    }
+
+    /// The second pass: to one bridge, without copies. The engines look for bridges out of reach.
+    fn to_bridge(
+        &mut self,
+        network: &Network,
+        members: &mut Map<u64, Member>,
+        nobody: &NodeCredentials,
+        bridge: u64,
+    ) -> Result<(), Counter> {
+        let other = members.get(&bridge).map_or(nobody, |member| &member.credentials);
+        let passage = self.judge(network, other, bridge)?;
+        if self.observe(network, members, &passage.without_copies()) {
+            return Ok(());
+        }
+        match self.send_ext(network, bridge) {
+            Err(Unsent::Route) if self.origin == Origin::Tap => {
+                let data = [&self.header.bytes(), self.payload].concat();
+                let (network, reason) = (network.id, Some(FrameReason::Bridge));
+                let destination = bridge;
+                let frame = Punt::new(PuntKind::Frame);
+                self.vl1.punt(Punt { network, reason, destination, data, ..frame }, self.out);
+                Ok(())
+            }
+            sent => sent.map_err(Unsent::counter),
+        }
     }
 
     /// What the rules say of the frame on its way to this node; 0: to a node that is not chosen yet.

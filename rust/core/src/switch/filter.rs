@@ -35,6 +35,11 @@ pub(super) struct Passage {
 
 impl Passage {
     const PLAIN: Self = Self { unchecked: false, redirect: None, copies: [None; 2] };
+
+    /// As in a second pass, whose copies were sent in the first.
+    pub(super) fn without_copies(self) -> Self {
+        Self { copies: [None; 2], ..self }
+    }
 }
 
 /// A frame on its way, and the nodes at its ends; destination 0: not chosen yet.

@@ -25,6 +25,9 @@ const FLAG_GATHER: u8 = 0x02;
 /// Flag of `MULTICAST_FRAME`: the source MAC is given.
 const FLAG_SOURCE: u8 = 0x04;
 
+/// Flag of `MULTICAST_FRAME`: send it on to the members of the group.
+const FLAG_REPLICATE: u8 = 0x08;
+
 /// Most qualifiers of a certificate of membership (03, 4.2).
 const MAX_QUALIFIERS: usize = 8;
 
@@ -137,6 +140,8 @@ pub(super) fn ext_frame_fields(network: u64, flags: u8, header: Header) -> [u8; 
 pub(super) struct MulticastFrame<'a> {
     /// 0: nothing is asked for.
     pub(super) gather_limit: u32,
+    /// The recipient is asked to send it on.
+    pub(super) replicate: bool,
     /// `None`: the sender's own.
     pub(super) source: Option<u64>,
     pub(super) mac: u64,
@@ -156,14 +161,16 @@ impl<'a> MulticastFrame<'a> {
         let gather_limit = if flags & FLAG_GATHER != 0 { reader.u32()? } else { 0 };
         let source = if flags & FLAG_SOURCE != 0 { Some(reader.mac()?) } else { None };
         let (mac, adi, ethertype) = (reader.mac()?, reader.u32()?, reader.u16()?);
-        Some(Self { gather_limit, source, mac, adi, ethertype, data: reader.0 })
+        let replicate = flags & FLAG_REPLICATE != 0;
+        Some(Self { gather_limit, replicate, source, mac, adi, ethertype, data: reader.0 })
     }
 
     /// Write it after a packet's header.
     pub(super) fn emit(&self, network: u64, packet: &mut Vec<u8>) {
         let flag = |given, flag| if given { flag } else { 0 };
-        let flags =
-            flag(self.gather_limit > 0, FLAG_GATHER) | flag(self.source.is_some(), FLAG_SOURCE);
+        let flags = flag(self.gather_limit > 0, FLAG_GATHER)
+            | flag(self.source.is_some(), FLAG_SOURCE)
+            | flag(self.replicate, FLAG_REPLICATE);
         packet.extend_from_slice(&network.to_be_bytes());
         packet.push(flags);
         if self.gather_limit > 0 {

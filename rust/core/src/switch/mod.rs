@@ -12,9 +12,11 @@
 //! | [`multicast`] | frames of the TAP to groups (03, 8.5) |
 //! | [`vl1`], [`peers`], [`paths`] | sessions, routes, paths, and sealing |
 //! | [`network`] | networks, members, groups |
+//! | [`budget`] | how many multicast frames are carried (06, 6.2) |
 //! | [`filter`], [`copies`] | what the rules decide, and whom they let watch (03, 6.7) |
 
 mod bounded;
+mod budget;
 mod copies;
 mod counters;
 mod delivery;
@@ -41,6 +43,7 @@ use relay::Relay;
 use tables::{Keyed, Map};
 use vl1::Vl1;
 
+pub use budget::Allowance;
 pub use delivery::Opened;
 pub use filter::NodeCredentials;
 pub use network::NetworkConfig;
@@ -183,7 +186,20 @@ impl Switch {
         gather_limit: u32,
         refresh_at: u64,
     ) {
-        let entry = Group { recipients, gather_limit, refresh_at };
+        let entry = Group { recipients, gather_limit, refresh_at, hand_off: false };
+        self.tables(network).groups.insert(group, entry);
+    }
+
+    /// Which replicator sends frames of a group on to its members, until `refresh_at` (03, 8.5).
+    pub fn set_replicator(
+        &mut self,
+        network: u64,
+        group: (u64, u32),
+        replicator: u64,
+        refresh_at: u64,
+    ) {
+        let recipients = vec![replicator];
+        let entry = Group { recipients, gather_limit: 0, refresh_at, hand_off: true };
         self.tables(network).groups.insert(group, entry);
     }
 

@@ -1,14 +1,15 @@
 //! Frames of the TAP to multicast groups (03, 8.5, 8.8).
 
 use super::counters::Counter;
-use super::egress::{Egress, Held};
-use super::filter::Passage;
+use super::egress::{Egress, Held, Origin};
+use super::filter::NodeCredentials;
 use super::frames::{MULTICAST_FRAME, MulticastFrame};
-use super::network::{Group, GroupId, Network, NetworkTables};
+use super::network::{Group, GroupId, Member, Network, NetworkTables};
 use super::punt::FrameReason;
+use super::tables::Map;
 use super::vl1::Unsent;
 use crate::compress;
-use crate::ethernet::{ARP, BROADCAST, Header, IPV6};
+use crate::ethernet::{self, ARP, BROADCAST, Header, IPV6};
 use crate::packet::{self, HEADER_LENGTH, VERB};
 
 /// Hardware type end, protocol type and lengths of an ARP packet for IPv4 over Ethernet.
@@ -22,66 +23,134 @@ const SOLICITATION: u8 = 0x87;
 
 impl Egress<'_> {
     pub(super) fn multicast(&mut self, tables: &mut NetworkTables) -> Result<(), Held> {
-        let NetworkTables { installed: Some(network), groups, members, nobody, .. } = &mut *tables
+        let NetworkTables { installed: Some(network), groups, members, nobody, sending, .. } =
+            tables
         else {
             return Err(Counter::DropNetwork.into());
         };
-        let group = group_of(self.header, self.payload);
-        if group == (BROADCAST, 0) && !network.config.broadcast {
+        let (id, own) = (group_of(self.header, self.payload), self.vl1.address);
+        if id == (BROADCAST, 0) && !network.config.broadcast {
             return Err(Counter::DropBroadcast.into());
         }
-        if network.config.emulate_neighbours && self.may_be_emulated(network) {
-            return Err(FrameReason::Neighbour.into());
+        if self.origin == Origin::Tap {
+            if !sending.take(own, id, network.config.send_budget, self.now) {
+                return Err(Counter::DropSendBudget.into());
+            }
+            if network.config.emulate_neighbours && self.may_be_emulated(network) {
+                return Err(FrameReason::Neighbour.into());
+            }
         }
         if network.config.multicast_limit == 0 {
             return Err(Counter::DropMulticast.into());
         }
         let passage = self.judge(network, nobody, 0)?;
-        if groups.get(&group).is_none_or(|entry| self.now >= entry.refresh_at) {
-            return Err(FrameReason::Multicast.into());
-        }
+        let group = self.group(groups, id).ok_or(FrameReason::Multicast)?;
         if self.observe(network, members, &passage) {
             return Ok(());
         }
-        self.distribute(tables, group)
+        if group.hand_off {
+            return self.hand_off(network, id, group);
+        }
+        self.distribute(network, members, nobody, id, group);
+        Ok(())
     }
 
-    /// One sealed packet for each recipient of the group.
-    fn distribute(&mut self, tables: &mut NetworkTables, id: GroupId) -> Result<(), Held> {
+    /// For a member that asked us to; its own rules and budget let it leave already.
+    pub(super) fn replicate(&mut self, tables: &mut NetworkTables) -> Result<(), Held> {
         let NetworkTables { installed: Some(network), groups, members, nobody, .. } = tables else {
             return Err(Counter::DropNetwork.into());
         };
-        let Some(group) = groups.get(&id) else { return Ok(()) };
+        self.replicate_in(network, groups, members, nobody)
+    }
+
+    /// The same, within a network.
+    pub(super) fn replicate_in(
+        &mut self,
+        network: &Network,
+        groups: &Map<GroupId, Group>,
+        members: &mut Map<u64, Member>,
+        nobody: &NodeCredentials,
+    ) -> Result<(), Held> {
+        if !network.config.replicates || !ethernet::is_multicast(self.header.destination) {
+            return Err(Counter::DropMulticast.into());
+        }
+        let id = group_of(self.header, self.payload);
+        let group = self.group(groups, id).ok_or(FrameReason::Replicate)?;
+        self.distribute(network, members, nobody, id, group);
+        Ok(())
+    }
+
+    fn group<'a>(&self, groups: &'a Map<GroupId, Group>, id: GroupId) -> Option<&'a Group> {
+        groups.get(&id).filter(|group| self.now < group.refresh_at)
+    }
+
+    /// To the replicator, which judges no rules for us. Where it is out of reach the engines choose anew.
+    fn hand_off(&mut self, network: &Network, id: GroupId, group: &Group) -> Result<(), Held> {
         let plain = self.multicast_packet(network, id, group);
         let (verb, payload) = (plain[VERB], &plain[HEADER_LENGTH..]);
+        let replicator = group.recipients.first().copied().unwrap_or_default();
+        match self.vl1.send(replicator, verb, [payload, &[]], self.now, self.out) {
+            Ok(()) => {
+                self.vl1.counters.add(Counter::FramesTx);
+                Ok(())
+            }
+            Err(Unsent::Route) if self.origin == Origin::Tap => Err(FrameReason::Multicast.into()),
+            Err(unsent) => Err(unsent.counter().into()),
+        }
+    }
+
+    /// One sealed packet for each recipient of the group, but us and the member it comes from.
+    fn distribute(
+        &mut self,
+        network: &Network,
+        members: &mut Map<u64, Member>,
+        nobody: &NodeCredentials,
+        id: GroupId,
+        group: &Group,
+    ) {
+        let plain = self.multicast_packet(network, id, group);
         let own = self.vl1.address;
-        for address in group.recipients.iter().copied().filter(|address| *address != own) {
-            let other = members.get(&address).map_or(&*nobody, |member| &member.credentials);
-            match self.judge(network, other, address) {
-                Ok(Passage { redirect: None, .. }) => {}
-                Ok(passage) => {
-                    self.observe(network, members, &Passage { copies: [None; 2], ..passage });
-                    continue;
-                }
-                Err(counter) => {
-                    self.vl1.counters.add(counter);
-                    continue;
-                }
+        for address in group.recipients.iter().copied() {
+            if address == own || self.origin == Origin::Member(address) {
+                continue;
             }
-            let sent = self.vl1.send(address, verb, [payload, &[]], self.now, self.out);
-            self.vl1.counters.add(sent.map_or_else(Unsent::counter, |()| Counter::FramesTx));
-            if members.entry(address).or_default().is_push_due(self.now) {
-                self.punt_push_due(network.id, address);
+            match self.to_recipient(network, members, nobody, address, &plain) {
+                Ok(()) => {}
+                Err(counter) => self.vl1.counters.add(counter),
             }
+        }
+    }
+
+    /// The second pass: to one recipient, without copies.
+    fn to_recipient(
+        &mut self,
+        network: &Network,
+        members: &mut Map<u64, Member>,
+        nobody: &NodeCredentials,
+        address: u64,
+        plain: &[u8],
+    ) -> Result<(), Counter> {
+        let other = members.get(&address).map_or(nobody, |member| &member.credentials);
+        let passage = self.judge(network, other, address)?;
+        if self.observe(network, members, &passage.without_copies()) {
+            return Ok(());
+        }
+        let (verb, payload) = (plain[VERB], &plain[HEADER_LENGTH..]);
+        let sent = self.vl1.send(address, verb, [payload, &[]], self.now, self.out);
+        self.vl1.counters.add(sent.map_or_else(Unsent::counter, |()| Counter::FramesTx));
+        if members.entry(address).or_default().is_push_due(self.now) {
+            self.punt_push_due(network.id, address);
         }
         Ok(())
     }
 
     /// The plain packet that all recipients get, but for its ID and destination.
     fn multicast_packet(&self, network: &Network, (mac, adi): GroupId, group: &Group) -> Vec<u8> {
+        let foreign = self.header.source != network.mac;
         let frame = MulticastFrame {
             gather_limit: group.gather_limit,
-            source: self.bridged_in.then_some(self.header.source),
+            replicate: group.hand_off,
+            source: (foreign || group.hand_off).then_some(self.header.source),
             mac,
             adi,
             ethertype: self.header.ethertype,

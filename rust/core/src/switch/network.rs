@@ -1,6 +1,7 @@
 //! What the switch knows of each network: its settings, its members, its groups, and who is bridged.
 
 use super::bounded::Bounded;
+use super::budget::{Allowance, Budget};
 use super::filter::{Filter, NodeCredentials};
 use super::tables::{Keyed, Map};
 use crate::ethernet;
@@ -36,6 +37,12 @@ pub struct NetworkConfig {
     pub emulated: Vec<Vec<u8>>,
     /// Our own credentials.
     pub credentials: NodeCredentials,
+    /// We replicate multicast frames for members that ask us to (03, 8.6).
+    pub replicates: bool,
+    /// Multicast frames of our own, for each group.
+    pub send_budget: Allowance,
+    /// Multicast frames of each member, for each group.
+    pub receive_budget: Allowance,
 }
 
 /// A network whose configuration is installed.
@@ -98,6 +105,8 @@ pub(super) struct Group {
     pub(super) gather_limit: u32,
     /// From then on frames are punted.
     pub(super) refresh_at: u64,
+    /// The only recipient is a replicator, which sends them on.
+    pub(super) hand_off: bool,
 }
 
 /// All about one network. Members may be known before its configuration is.
@@ -109,6 +118,10 @@ pub(super) struct NetworkTables {
     pub(super) bridged: Bounded<u64, u64>,
     /// The credentials of those we know nothing of.
     pub(super) nobody: NodeCredentials,
+    /// What our own multicast frames may cost.
+    pub(super) sending: Budget,
+    /// What those of the members may.
+    pub(super) receiving: Budget,
 }
 
 impl NetworkTables {
@@ -119,6 +132,8 @@ impl NetworkTables {
             groups: keyed.map(),
             bridged: Bounded::new(MAX_BRIDGED, keyed),
             nobody: NodeCredentials::default(),
+            sending: Budget::new(keyed),
+            receiving: Budget::new(keyed),
         }
     }
 

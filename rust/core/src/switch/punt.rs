@@ -56,8 +56,10 @@ pub enum FrameReason {
     Multicast,
     /// A neighbour solicitation that may be answered here (03, 8.8).
     Neighbour,
-    /// For a MAC behind a bridge that is not known yet.
+    /// For a MAC behind a bridge (`destination`) that cannot be reached.
     Bridge,
+    /// A member (`source`) asks us to replicate it, and no recipients of the group are installed.
+    Replicate,
 }
 
 impl FrameReason {
@@ -69,6 +71,7 @@ impl FrameReason {
             Self::Multicast => "multicast",
             Self::Neighbour => "neighbour",
             Self::Bridge => "bridge",
+            Self::Replicate => "replicate",
         }
     }
 }

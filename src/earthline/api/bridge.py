@@ -1,0 +1,72 @@
+"""``/earthline/bridge``: networks bridged to physical interfaces of this host."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from earthline.api.answers import NetworkId
+from earthline.runtime.bridge.checks import Wish
+from earthline.runtime.bridge.journal import Bridging
+from earthline.runtime.service import Service
+from earthline.wire.address import format_network, parse_network
+
+
+class BridgeRequest(BaseModel):
+    """What is to be bridged, and how."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    interface: str
+    bridge: str | None = None
+    """The name of the bridge; by default that of the interface after ``br-``."""
+    rollback: Annotated[float, Field(ge=0, le=86400)] = 60
+    """Seconds until it is undone unless confirmed; 0: never."""
+    move_default_route: bool = Field(default=False, alias="moveDefaultRoute")
+
+
+def bridge_object(service: Service, entry: Bridging) -> dict[str, Any]:
+    """One bridged network; ``rollbackAt`` (ms) is 0 once confirmed."""
+    state = service.network(entry.network)
+    return {
+        "activeBridge": state is not None and state.is_bridge,
+        "addresses": entry.addresses,
+        "bridge": entry.bridge,
+        "created": entry.created,
+        "device": entry.device,
+        "interface": entry.interface,
+        "network": format_network(entry.network),
+        "rollbackAt": entry.roll_back_at,
+    }
+
+
+def bridge_router(service: Service) -> APIRouter:
+    """Routes below ``/earthline/bridge``."""
+    router = APIRouter(prefix="/earthline/bridge", tags=["bridge"])
+
+    @router.get("")
+    async def status() -> list[dict[str, Any]]:
+        return [bridge_object(service, entry) for entry in service.bridges.entries]
+
+    @router.post("/{nwid}")
+    async def up(nwid: NetworkId, body: BridgeRequest) -> dict[str, Any]:
+        wish = Wish(
+            parse_network(nwid),
+            body.interface,
+            body.bridge,
+            round(body.rollback * 1000),
+            body.move_default_route,
+        )
+        return bridge_object(service, await service.bridges.up(wish))
+
+    @router.post("/{nwid}/confirm")
+    async def confirm(nwid: NetworkId) -> dict[str, Any]:
+        return bridge_object(service, await service.bridges.confirm(parse_network(nwid)))
+
+    @router.delete("/{nwid}")
+    async def down(nwid: NetworkId) -> dict[str, Any]:
+        return bridge_object(service, await service.bridges.down(parse_network(nwid)))
+
+    return router

@@ -1,0 +1,138 @@
+"""Commands of ``earthline network`` and ``earthline member`` about rules and credentials."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from earthline.cli.output import call, fail, hexadecimal, show_json
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+NetworkArgument = Annotated[str, typer.Argument(metavar="NETWORK")]
+MemberArgument = Annotated[str, typer.Argument(metavar="ADDRESS")]
+
+RULE_KEYS = ("rules", "capabilities", "tags")
+U32_MAX = 0xFFFFFFFF
+
+
+def add_to(network_app: typer.Typer, member_app: typer.Typer) -> None:
+    """Make these commands part of the two groups."""
+    network_app.command()(rules)
+    member_app.command()(bridge)
+    member_app.command()(tag)
+    member_app.command()(capability)
+
+
+def rules(
+    nwid: NetworkArgument,
+    file: Annotated[Path, typer.Argument(metavar="FILE.json", help="Rules as the API has them.")],
+    as_json: AsJson = False,
+) -> None:
+    """Replace a network's rules: by an array, or by an object with rules, capabilities and tags."""
+    network_id = hexadecimal(nwid, 16, "network ID")
+    found = call("POST", f"/controller/network/{network_id}", _read_rules(file))
+    if as_json:
+        show_json(found)
+    else:
+        counts = ", ".join(f"{len(found[key])} {key}" for key in RULE_KEYS)
+        print(f"{network_id} has {counts}")
+
+
+def _read_rules(file: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(file.read_bytes())
+    except OSError as error:
+        fail(f"cannot read {file}: {error.strerror}")
+    except ValueError as error:
+        fail(f"{file} is no JSON: {error}")
+    body = {"rules": value} if isinstance(value, list) else value
+    arrays = isinstance(body, dict) and all(isinstance(item, list) for item in body.values())
+    if not arrays or not body or not set(body) <= set(RULE_KEYS):
+        fail(f"{file}: an array of rules, or an object of arrays {', '.join(RULE_KEYS)}, is needed")
+    checked: dict[str, Any] = body
+    return checked
+
+
+def _member_path(nwid: str, address: str) -> str:
+    network_id = hexadecimal(nwid, 16, "network ID")
+    member = hexadecimal(address, 10, "node address")
+    return f"/controller/network/{network_id}/member/{member}"
+
+
+def _on_or_off(text: str) -> bool:
+    if text not in {"on", "off"}:
+        fail(f"{text!r}: say on or off")
+    return text == "on"
+
+
+def bridge(
+    nwid: NetworkArgument,
+    address: MemberArgument,
+    state: Annotated[str, typer.Argument(metavar="on|off")],
+    as_json: AsJson = False,
+) -> None:
+    """Make a member an active bridge, or an ordinary one again.
+
+    A bridge gets no address by itself: it is the LAN behind it that has addresses (03, 7.4).
+    """
+    on = _on_or_off(state)
+    body = {"activeBridge": on, "noAutoAssignIps": on}
+    found = call("POST", _member_path(nwid, address), body)
+    if as_json:
+        show_json(found)
+    else:
+        word = "an active bridge" if found["activeBridge"] else "an ordinary member"
+        print(f"{found['id']} is {word} of {found['nwid']}")
+
+
+def tag(
+    nwid: NetworkArgument,
+    address: MemberArgument,
+    number: Annotated[int, typer.Argument(metavar="ID", min=0, max=U32_MAX)],
+    value: Annotated[str, typer.Argument(metavar="VALUE|off")],
+    as_json: AsJson = False,
+) -> None:
+    """Give a member a tag's value, or take the tag away."""
+    path = _member_path(nwid, address)
+    tags = {pair[0]: pair[1] for pair in call("GET", path)["tags"] if pair[0] != number}
+    if value != "off":
+        tags[number] = _value(value)
+    found = call("POST", path, {"tags": sorted(tags.items())})
+    if as_json:
+        show_json(found)
+    else:
+        shown = ", ".join(f"{pair[0]}={pair[1]}" for pair in found["tags"])
+        print(f"{found['id']} has {shown or 'no tags'}")
+
+
+def _value(text: str) -> int:
+    try:
+        value = int(text, 0)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= U32_MAX:
+        fail(f"{text!r} is no value of a tag: that is a number of 32 bits, or off")
+    return value
+
+
+def capability(
+    nwid: NetworkArgument,
+    address: MemberArgument,
+    number: Annotated[int, typer.Argument(metavar="ID", min=0, max=U32_MAX)],
+    state: Annotated[str, typer.Argument(metavar="on|off")],
+    as_json: AsJson = False,
+) -> None:
+    """Give a member a capability of its network, or take it away."""
+    path = _member_path(nwid, address)
+    held = set(call("GET", path)["capabilities"]) - {number}
+    if _on_or_off(state):
+        held.add(number)
+    found = call("POST", path, {"capabilities": sorted(held)})
+    if as_json:
+        show_json(found)
+    else:
+        shown = ", ".join(map(str, found["capabilities"]))
+        print(f"{found['id']} has {'capabilities ' + shown if shown else 'no capabilities'}")

@@ -1,0 +1,60 @@
+"""What a user should know about a network on this host: what was not applied, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from earthline.runtime.routes import HALVES
+from earthline.runtime.taps import Tap
+
+RP_FILTERS = Path("/proc/sys/net/ipv4/conf")
+STRICT = 1
+"""Packets are dropped whose way back would lead over another interface (RFC 3704)."""
+
+
+def host_notes(tap: Tap, *, online: bool) -> list[str]:
+    """One line for each thing that is not as the controller wants it, or not as it should be."""
+    return [*_refused(tap), *_default_route(tap, online=online), *_names(tap)]
+
+
+def _refused(tap: Tap) -> Iterator[str]:
+    items = [("address", address) for address in tap.wanted.addresses]
+    items += [("route", route.target) for route in tap.wanted.routes]
+    for what, item in items:
+        if (reason := tap.permissions.refusal(item)) is not None:
+            yield f"{what} {item} is not applied: {reason}"
+
+
+def _default_route(tap: Tap, *, online: bool) -> Iterator[str]:
+    offered = any(route.target.is_default_route for route in tap.wanted.routes)
+    if offered and tap.permissions.default and not online:
+        yield "the default route waits until this node is online"
+    if any(route.target in HALVES[4] for route in tap.routes):
+        strict = sorted(_strict_interfaces())
+        if strict:
+            yield (
+                f"{', '.join(strict)} drops what comes from outside while the default route leads "
+                "over this network: set net.ipv4.conf.all.rp_filter=2"
+            )
+
+
+def _strict_interfaces() -> Iterator[str]:
+    """The kernel goes by the larger of an interface's own setting and that for all."""
+    settings = {path.parent.name: int(path.read_text()) for path in RP_FILTERS.glob("*/rp_filter")}
+    everywhere = settings.pop("all", 0)
+    for name, own in settings.items():
+        if max(own, everywhere) == STRICT and name not in {"lo", "default"}:
+            yield name
+
+
+def _names(tap: Tap) -> Iterator[str]:
+    domain = tap.wanted.dns_domain
+    if not domain or not tap.wanted.dns_servers:
+        return
+    if not tap.permissions.dns:
+        yield f"the name servers for {domain} are not used: allowDNS is off"
+    elif tap.bridge:
+        yield f"the name servers for {domain} are not used: a bridged network has no link for them"
+    elif tap.names is None and tap.names_error:
+        yield f"the name servers for {domain} are not used: {tap.names_error}"

@@ -1,0 +1,96 @@
+"""Opening the NATs between us and a peer whose traffic is relayed, again and again (02, 7.2-7.5).
+
+A stock node tries when it is introduced or pushed to, once each time; one lost datagram, or a port
+that was not open yet, costs it half a minute. While traffic is relayed we try every place where the
+peer may be, soon and then less often, and tell it where a NAT with predictable ports lets it in.
+"""
+
+from __future__ import annotations
+
+from earthline.vl1.contact import Contact, toward
+from earthline.vl1.nat import Mapping, NatWatch
+from earthline.vl1.peer import Peer
+from earthline.vl1.push import PushSender
+from earthline.vl1.routes import Routes
+from earthline.vl1.topology import Topology
+
+PAUSES_MS = (300, 700, 1_500, 3_000, 5_000, 8_000, 15_000)
+"""From one try to the next; the last one goes on."""
+TOLD_EARLY = 3
+"""Tries that tell the peer our next ports, beyond the push it gets every 15 s anyway."""
+RELAYED_MS = 10_000
+"""Traffic counts as relayed for this long after the last packet."""
+MAX_TRIED = 8
+"""Places per try."""
+MAX_WANTED = 1_024
+MAX_PUNCHED = 64
+"""Peers per tick."""
+
+
+class Punch:
+    """Tries for peers with relayed traffic and proof of a common network."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        routes: Routes,
+        contact: Contact,
+        push: PushSender,
+        nat: NatWatch,
+    ) -> None:
+        self._topology = topology
+        self._routes = routes
+        self._contact = contact
+        self._push = push
+        self._nat = nat
+        self._wanted: set[int] = set()
+
+    def relayed(self, peer: Peer) -> None:
+        """Traffic of the peer was seen; whether it is direct is looked at later."""
+        if len(self._wanted) < MAX_WANTED:
+            self._wanted.add(peer.address)
+
+    def idle(self) -> bool:
+        """Whether no peer has relayed traffic."""
+        return not self._wanted
+
+    def tick(self, now: int) -> None:
+        """Try the peers whose turn it is."""
+        punched = 0
+        for address in sorted(self._wanted):
+            peer = self._topology.peer(address)
+            if peer is None or not self._relayed_lately(peer, now):
+                self._wanted.discard(address)
+            elif punched < MAX_PUNCHED and self._due(peer, now):
+                punched += 1
+                self._punch(peer, now)
+
+    def _relayed_lately(self, peer: Peer, now: int) -> bool:
+        direct = peer.best(now) is not None
+        if direct or now - max(peer.flow_at, peer.last_relayed_receive) > RELAYED_MS:
+            peer.relayed_since = peer.punches = 0
+            return False
+        peer.relayed_since = peer.relayed_since or now
+        return peer.trusted(now)
+
+    def _due(self, peer: Peer, now: int) -> bool:
+        pause = PAUSES_MS[min(peer.punches, len(PAUSES_MS) - 1)]
+        return now - peer.punched_at >= pause
+
+    def _punch(self, peer: Peer, now: int) -> None:
+        peer.punches += 1
+        peer.punched_at = now
+        self._tell(peer, now)
+        tried = 0
+        for endpoint in reversed(list(peer.places)):
+            if tried < MAX_TRIED and self._topology.usable(peer.address, endpoint):
+                tried += 1
+                self._contact.probe(peer, toward(endpoint), now)
+
+    def _tell(self, peer: Peer, now: int) -> None:
+        """Say by which ports we are about to be seen: before we are, so that it can be ready."""
+        if peer.punches > TOLD_EARLY or self._nat.report().mapping is not Mapping.SEQUENTIAL:
+            return
+        route = self._routes.of(peer, now)
+        if route is not None:
+            self._push.at_once(peer, route.path.key, now)

@@ -1,0 +1,116 @@
+"""Why a peer is reached the way it is, in words for its user (02, 7; 05, 7.8)."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from earthline.vl1.local import ALL_SOCKETS, Local
+from earthline.vl1.nat import NatReport
+from earthline.vl1.peer import Peer
+from earthline.vl1.routes import Route
+from earthline.vl1.topology import PEER_LIFETIME_MS, Topology
+from earthline.vl1.worlds import Role
+
+TRYING_MS = 30_000
+"""A direct path that was not found after this time needs a better reason than patience."""
+BLOCKED_ATTEMPTS = 10
+"""So many contacts by UDP without an answer mean that it is blocked."""
+
+
+class State(Enum):
+    """How a peer is reached."""
+
+    DIRECT = "direct"
+    TUNNELLED = "tunnelled"
+    """By a TCP tunnel instead of UDP."""
+    RELAYED = "relayed"
+    UNREACHABLE = "unreachable"
+
+
+class Reason(Enum):
+    """Why it is not better than that."""
+
+    NONE = ""
+    """It could not be better."""
+    TRYING = "trying"
+    BOTH_SYMMETRIC = "both NATs are symmetric"
+    OUR_NAT = "our NAT is symmetric"
+    ITS_NAT = "its NAT is symmetric"
+    UDP_BLOCKED = "UDP to it is blocked"
+    SILENT = "it has not answered since"
+    NO_FAMILY = "no common address family"
+    NO_TRAFFIC = "no traffic calls for a direct path"
+    UNKNOWN_PLACE = "nobody said where it is"
+    NO_ROOT = "no root reachable"
+
+
+class Explained(NamedTuple):
+    """The state of a peer and the reason for it."""
+
+    state: State
+    reason: Reason
+
+
+def explain(
+    peer: Peer, route: Route | None, now: int, *, topology: Topology, local: Local, nat: NatReport
+) -> Explained:
+    """Judge one peer as of now."""
+    if route is not None and route.direct and _heard(peer, route, now):
+        tunnelled = route.path.socket == ALL_SOCKETS
+        if tunnelled:
+            return Explained(State.TUNNELLED, Reason.UDP_BLOCKED)
+        return Explained(State.DIRECT, Reason.NONE)
+    if topology.worlds.role(peer.address) is not Role.LEAF:
+        return Explained(State.UNREACHABLE, _why_silent(peer, local))
+    if route is None or not _root_answers(topology, now):
+        return Explained(State.UNREACHABLE, Reason.NO_ROOT)
+    if peer.unanswering(now):
+        return Explained(State.UNREACHABLE, Reason.SILENT)
+    return Explained(State.RELAYED, _why_relayed(peer, local, nat, now))
+
+
+def _heard(peer: Peer, route: Route, now: int) -> bool:
+    """Whether the slot in use is more than a memory."""
+    slot = peer.slot_of(route.path.key)
+    return slot is not None and not slot.expired(now) and not peer.unanswering(now)
+
+
+def _root_answers(topology: Topology, now: int) -> bool:
+    if topology.worlds.acting_as_upstream:
+        return True
+    roots = (topology.peer(address) for address in topology.upstreams)
+    return any(
+        root is not None and not root.silent_at and now - root.last_receive < PEER_LIFETIME_MS
+        for root in roots
+        if root is not None and root.last_receive
+    )
+
+
+def _why_silent(peer: Peer, local: Local) -> Reason:
+    if not _common_family(peer, local):
+        return Reason.NO_FAMILY
+    return Reason.SILENT if peer.last_receive else Reason.UDP_BLOCKED
+
+
+def _why_relayed(peer: Peer, local: Local, nat: NatReport, now: int) -> Reason:
+    if not peer.relayed_since:
+        return Reason.NO_TRAFFIC
+    if peer.places and not _common_family(peer, local):
+        return Reason.NO_FAMILY
+    if now - peer.relayed_since < TRYING_MS:
+        return Reason.TRYING
+    if nat.mapping.symmetric:
+        return Reason.BOTH_SYMMETRIC if peer.hard_nat else Reason.OUR_NAT
+    if peer.hard_nat:
+        return Reason.ITS_NAT
+    if not peer.places:
+        return Reason.UNKNOWN_PLACE
+    tried = sum(attempt.times for attempt in peer.attempts.values())
+    return Reason.UDP_BLOCKED if tried >= BLOCKED_ATTEMPTS else Reason.TRYING
+
+
+def _common_family(peer: Peer, local: Local) -> bool:
+    ours = {address.is_ipv4 for address in local.sockets.values()}
+    known = {*peer.places, *peer.attempts}
+    return not known or any(place.is_ipv4 in ours for place in known)

@@ -1,0 +1,199 @@
+"""The parts of the peer engine, made and connected: who calls whom, and what follows from a change.
+
+Nothing here decides anything about the protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from earthline.vl1.activity import ActivityLog
+from earthline.vl1.cache import PeerCache
+from earthline.vl1.contact import Contact
+from earthline.vl1.dispatch import Dispatch, Rule
+from earthline.vl1.echo import EchoReplies
+from earthline.vl1.hello import HelloReception
+from earthline.vl1.keepalive import KeepAlive
+from earthline.vl1.learning import Learning
+from earthline.vl1.local import Emit, Local
+from earthline.vl1.nat import NatWatch
+from earthline.vl1.online import Online
+from earthline.vl1.outbound import Outbound
+from earthline.vl1.path import PathTable
+from earthline.vl1.peer import Peer
+from earthline.vl1.physical import PhysicalNetworks
+from earthline.vl1.punch import Punch
+from earthline.vl1.push import PushReception, PushSender
+from earthline.vl1.reception import Reception
+from earthline.vl1.refresh import Refresh
+from earthline.vl1.rendezvous import Introduction, RendezvousReception
+from earthline.vl1.replies import ExpectedReplies
+from earthline.vl1.reports import SurfaceReports
+from earthline.vl1.roaming import Roaming
+from earthline.vl1.routes import Routes
+from earthline.vl1.seek import Seek
+from earthline.vl1.sendqueue import SendQueue
+from earthline.vl1.state import LoadedState
+from earthline.vl1.surface import Surface
+from earthline.vl1.tables import SwitchTables
+from earthline.vl1.timers import Timer, Timers
+from earthline.vl1.topology import Topology
+from earthline.vl1.vigil import Vigil
+from earthline.vl1.whois import Whois
+from earthline.vl1.worlds import Worlds
+from earthline.wire.identity import SecretIdentity
+from earthline.wire.packet import Verb
+
+
+class Wiring:
+    """Everything a node's VL1 consists of. ``entropy`` and ``emit`` as in the engine."""
+
+    def __init__(
+        self, identity: SecretIdentity, entropy: Callable[[int], bytes], emit: Emit
+    ) -> None:
+        self.local = Local(identity, entropy, emit)
+        self.timers = Timers()
+        self._build_ground()
+        self._build_sending()
+        self._build_watching()
+        self._build_receiving()
+        self._build_duties()
+        self._register()
+
+    def _build_ground(self) -> None:
+        """What is known: paths, worlds, peers."""
+        self.paths = PathTable()
+        self.worlds = Worlds(self.local)
+        self.topology = Topology(self.local, self.worlds, self.paths)
+        self.topology.added, self.topology.dropped = self._added, self._dropped
+        self.physical = PhysicalNetworks()
+        self.routes = Routes(self.topology)
+        self.surface = Surface()
+        self.nat = NatWatch(self.local, self.surface)
+        self._online = Online(self.local, self.topology)
+        self._cache = PeerCache(self.local, self.topology)
+
+    def _build_sending(self) -> None:
+        self._replies = ExpectedReplies()
+        self._outbound = Outbound(self.local, self.paths, self._replies, self.physical, self.nat)
+        self._contact = Contact(self.local, self.worlds, self._outbound)
+        self._seek = Seek(self.local, self.topology, self._contact)
+        self._whois = Whois(self.local, self.topology, self.routes, self._outbound)
+        self._queue = SendQueue(
+            self.local,
+            self.topology,
+            self.routes,
+            self._outbound,
+            self._seek,
+            whois=self._whois.ask,
+        )
+        self._tables = SwitchTables(self.local, self.topology, self.routes, self.physical)
+        self._refresh = Refresh(self.topology, self.routes, self._tables, self._queue)
+        self._push = PushSender(self.local, self._outbound, self.surface, self.nat)
+
+    def _build_watching(self) -> None:
+        """What notices that ways are dead, and looks for better ones."""
+        self._vigil = Vigil(
+            self.topology,
+            self.routes,
+            self._contact,
+            changed=self._refresh.peer,
+            relay_changed=self._refresh.relay,
+        )
+        self._punch = Punch(self.topology, self.routes, self._contact, self._push, self.nat)
+        self._roaming = Roaming(
+            self.local,
+            self.topology,
+            self.routes,
+            self._contact,
+            push=self._push,
+            surface=self.surface,
+            vigil=self._vigil,
+            changed=self._refresh.peer,
+        )
+
+    def _build_receiving(self) -> None:
+        self._learning = Learning(self.topology, self._contact, self._vigil, self._refresh.peer)
+        self._reception = Reception(
+            self.paths, self._learning, self._push, self._heard, self._vigil
+        )
+        self._dispatch = Dispatch(self.local, self.topology, self._reception, self._replies)
+        self._deferred = self._dispatch.deferred
+        reports = SurfaceReports(
+            self.topology, self.paths, self.surface, self._contact, self._refresh.peer
+        )
+        self._hello = HelloReception(
+            self.local,
+            self.topology,
+            self._outbound,
+            self._reception,
+            reports,
+            worlds_changed=self._worlds_changed,
+            version_learned=self._version_learned,
+        )
+        self._activity = ActivityLog(
+            self.topology,
+            self.paths,
+            self.routes,
+            self._push,
+            vigil=self._vigil,
+            punch=self._punch,
+            changed=self._refresh.peer,
+        )
+
+    def _build_duties(self) -> None:
+        self._introduction = Introduction(self.local, self.topology, self._outbound)
+        self._keepalive = KeepAlive(
+            self.local,
+            self.topology,
+            self.routes,
+            self._contact,
+            self._seek,
+            whois=self._whois.ask,
+            changed=self._refresh.peer,
+        )
+        self._state = LoadedState(self.local, self.worlds, self._cache, self._worlds_changed)
+
+    def _register(self) -> None:
+        """Verb → handler, who may send it, its rate gate (4.9, 4.10)."""
+        echo = EchoReplies(self.paths, self._outbound)
+        push = PushReception(self.topology, self.paths, self._contact, self._refresh.peer)
+        meeting = RendezvousReception(
+            self.local, self.topology, self._contact, self._whois.ask, self._deferred.keep
+        )
+        rule, ok_rule = self._dispatch.rule, self._dispatch.ok_rule
+        rule(Verb.HELLO, Rule(self._hello.receive))
+        rule(Verb.WHOIS, Rule(self._whois.receive, gate=self._whois.may_answer))
+        rule(Verb.ECHO, Rule(echo.receive, gate=echo.may_answer))
+        rule(Verb.RENDEZVOUS, Rule(meeting.receive, upstream_only=True))
+        rule(Verb.PUSH_DIRECT_PATHS, Rule(push.receive))
+        ok_rule(Verb.HELLO, self._hello.receive_ok)
+        ok_rule(Verb.WHOIS, self._whois.receive_ok)
+
+    # What follows from a change
+
+    def _added(self, peer: Peer, now: int) -> None:
+        """A peer is known: its packets can be opened, and those for it can leave."""
+        self._refresh.peer(peer, now)
+        self._deferred.release(peer.address)
+        self._queue.retry(now)
+        self._deferred.retry(now)
+
+    def _dropped(self, peer: Peer, _now: int) -> None:
+        self._cache.save(peer)
+        self._tables.remove(peer.address)
+
+    def _version_learned(self, peer: Peer, now: int) -> None:
+        self._refresh.peer(peer, now)
+        self._cache.save(peer)
+
+    def _worlds_changed(self, now: int) -> None:
+        self.topology.recompute(now)
+        self._refresh.relay(now)
+        self._online.update(now)
+        self._keepalive.start_over()
+        self.timers.hasten(Timer.CHECK, now)
+
+    def _heard(self, peer: Peer, now: int) -> None:
+        if not self._online.online and self.topology.is_contact(peer.address):
+            self._online.update(now)

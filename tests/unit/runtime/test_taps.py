@@ -1,0 +1,182 @@
+"""Devices are brought to what the controller says and the user allows (05, 8.3 and 8.5)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+
+import pytest
+
+from earthline.effects import ConfigureTap, PortFailed, Route
+from earthline.runtime.permissions import Permissions
+from earthline.runtime.taps import Taps
+from earthline.wire.inet import InetAddress
+
+NETWORK = 0xB48062DE76000001
+at = InetAddress.parse
+
+
+class Kernel:
+    """Driver and netlink at once, with the kernel's habits that matter here."""
+
+    def __init__(self):
+        self.devices = {}
+        self.addresses = set()
+        self.routes = set()
+        self.fault = None
+        self.removed = []
+
+    def add_tap(self, network, name, mac, mtu):
+        if self.fault:
+            raise self.fault
+        self.devices[network] = [name, mtu]
+        return name
+
+    def remove_tap(self, network):
+        del self.devices[network]
+        self.addresses.clear()
+        self.routes.clear()
+
+    def set_tap_mtu(self, network, mtu):
+        self.devices[network][1] = mtu
+
+    async def add_address(self, index, address):
+        if self.fault:
+            raise self.fault
+        self.addresses.add(address)
+
+    async def remove_address(self, index, address):
+        """Other addresses of the same subnet go with the first one, and routes from it too."""
+        self.removed.append(address)
+        self.addresses = {a for a in self.addresses if a.network != address.network}
+        self.routes = {route for route in self.routes if route.source != address}
+
+    async def add_route(self, index, route):
+        self.routes.add(route)
+
+    async def remove_route(self, index, route):
+        self.routes.discard(route)
+
+
+@pytest.fixture
+def kernel(monkeypatch):
+    monkeypatch.setattr(socket, "if_nameindex", lambda: [(1, "lo")])
+    monkeypatch.setattr(socket, "if_nametoindex", lambda _name: 7)
+    return Kernel()
+
+
+@contextlib.asynccontextmanager
+async def running(kernel, home):
+    reports = []
+    taps = Taps(kernel, kernel, home, reports.append, lambda: None)
+    task = asyncio.create_task(taps.run())
+    yield taps, reports
+    task.cancel()
+
+
+async def settled():
+    """Nothing here ever waits, so that so many turns of the loop are plenty."""
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
+def command(*addresses, routes=(), mtu=2800):
+    return ConfigureTap(NETWORK, 2, mtu, tuple(at(a) for a in addresses), tuple(routes))
+
+
+async def test_addresses_follow_the_configuration(kernel, tmp_path):
+    async with running(kernel, tmp_path) as (taps, _):
+        taps.configure(command("10.7.0.59/16"))
+        assert kernel.devices == {NETWORK: ["ztnl3gfxtx", 2800]}
+        await settled()
+        assert kernel.addresses == {at("10.7.0.59/16")}
+        taps.configure(command("10.7.0.60/16", "fd00::1/88", mtu=1400))
+        await settled()
+        assert kernel.addresses == {at("10.7.0.60/16"), at("fd00::1/88")}
+        assert kernel.devices[NETWORK][1] == 1400
+
+
+async def test_neighbour_of_a_removed_address_comes_back(kernel, tmp_path):
+    async with running(kernel, tmp_path) as (taps, _):
+        taps.configure(command("10.7.0.59/16", "10.7.0.60/16"))
+        await settled()
+        taps.configure(command("10.7.0.60/16"))
+        await settled()
+        assert kernel.addresses == {at("10.7.0.60/16")}
+
+
+async def test_address_of_the_administrator_is_not_touched(kernel, tmp_path):
+    async with running(kernel, tmp_path) as (taps, _):
+        taps.configure(command("10.7.0.59/16"))
+        await settled()
+        kernel.addresses.add(at("192.168.9.9/24"))
+        taps.permit(NETWORK, Permissions(managed=False))
+        await settled()
+        assert kernel.addresses == {at("192.168.9.9/24")}
+        assert kernel.removed == [at("10.7.0.59/16")]
+
+
+async def test_route_taken_away_by_hand_comes_back(kernel, tmp_path):
+    async with running(kernel, tmp_path) as (taps, _):
+        taps.configure(command("10.7.0.59/16", routes=[Route(at("10.8.0.0/16"))]))
+        await settled()
+        (route,) = kernel.routes
+        kernel.routes.clear()
+        taps.check()
+        await settled()
+        assert kernel.routes == {route}
+
+
+async def test_route_goes_when_it_is_no_longer_wanted(kernel, tmp_path):
+    async with running(kernel, tmp_path) as (taps, _):
+        taps.configure(command("10.7.0.59/16", routes=[Route(at("10.8.0.0/16"))]))
+        await settled()
+        taps.configure(command("10.7.0.59/16"))
+        await settled()
+        assert kernel.routes == set()
+
+
+async def test_default_route_comes_and_goes_with_being_online(kernel, tmp_path):
+    async with running(kernel, tmp_path) as (taps, _):
+        taps.permit(NETWORK, Permissions(default=True))
+        taps.configure(command("10.7.0.59/16", routes=[Route(at("0.0.0.0/0"), at("10.7.0.1/0"))]))
+        await settled()
+        assert kernel.routes == set()
+        taps.set_online(True)
+        await settled()
+        assert len(kernel.routes) == 2
+        taps.set_online(False)
+        await settled()
+        assert kernel.routes == set()
+
+
+async def test_failure_is_reported_once_and_so_is_its_end(kernel, tmp_path):
+    async with running(kernel, tmp_path) as (taps, reports):
+        kernel.fault = PermissionError(1, "Operation not permitted")
+        taps.configure(command("10.7.0.59/16"))
+        taps.check()
+        await settled()
+        assert reports == [PortFailed(NETWORK, "Operation not permitted")]
+        kernel.fault = None
+        taps.check()
+        await settled()
+        assert reports[1:] == [PortFailed(NETWORK, "")]
+        assert kernel.addresses == {at("10.7.0.59/16")}
+
+
+async def test_close_removes_every_device(kernel, tmp_path):
+    async with running(kernel, tmp_path) as (taps, _):
+        taps.configure(command("10.7.0.59/16"))
+        await settled()
+        taps.close()
+        assert kernel.devices == {}
+        taps.close()
+
+
+async def test_network_left_before_its_turn_is_skipped(kernel, tmp_path):
+    async with running(kernel, tmp_path) as (taps, reports):
+        taps.configure(command("10.7.0.59/16"))
+        taps.remove(NETWORK)
+        await settled()
+        assert (kernel.devices, kernel.addresses, reports) == ({}, set(), [])
