@@ -232,7 +232,19 @@ class Switch:
 class Driver:
     """Threads that bolt a `Switch` to UDP sockets and TAP queues. Raises ``OSError`` from the kernel."""
 
-    def __new__(cls, switch: Switch) -> Driver: ...
+    def __new__(
+        cls,
+        switch: Switch,
+        *,
+        tso: bool = True,
+        uso: bool = True,
+        join: bool = True,
+        gso: bool = True,
+        gro: bool = True,
+    ) -> Driver:
+        """What may be left to the kernel, or done for it, as far as it knows how to: TCP stretches (``tso``)
+        and several UDP datagrams (``uso``) read from a TAP as one frame, frames of a flow joined for it
+        (``join``), datagrams sent (``gso``) and received (``gro``) several at a time."""
     def add_udp(self, socket: int, ip: bytes, port: int, device: str | None) -> int:
         """Bind a UDP socket (to a device too, where given) under the host's number; returns the port."""
     def remove_udp(self, socket: int) -> None: ...

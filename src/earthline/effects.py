@@ -2,7 +2,8 @@
 
 The host (the service, or the simulator) turns what the switch punts and what the user asks for
 into *events*, hands them to `Node.receive` or `Node.send`, and carries out the *commands* that
-`Node.poll` returns, in order. Times are milliseconds, addresses, MACs, network and packet IDs are integers.
+`Node.poll` returns, in order. Times are milliseconds; addresses, MACs, network and packet IDs are
+integers.
 """
 
 from __future__ import annotations
@@ -58,16 +59,28 @@ class GateRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class RulesRefused:
+    """A frame packet that the rules refuse, its sender known by no credentials (punt ``rules``)."""
+
+    packet: PacketReceived
+    network: int
+
+
+@dataclass(frozen=True, slots=True)
 class FramePunted:
     """A frame from the TAP that no entry covers (punt ``frame``).
 
     ``reason``: ``member`` (not ready), ``route`` (no session or route), ``multicast`` (no
-    recipients installed, or stale), ``neighbour`` (a solicitation that may be answered locally), ``bridge``.
+    recipients installed, or stale), ``neighbour`` (a solicitation that may be answered locally),
+    ``bridge`` (for a bridge out of reach), ``replicate`` (of a member, for a group without
+    recipients installed).
     """
 
     network: int
     frame: bytes
     reason: str
+    node: int = 0
+    """The bridge it is for, or the member that it comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +351,12 @@ class InstallNetwork:
     """MACs of our own certificates of ownership."""
     capabilities: tuple[bytes, ...] = ()
     """Rule tables of our own capabilities, by ascending ID."""
+    replicates: bool = False
+    """We are a multicast replicator: we send frames on for members that ask us to (03, 8.6)."""
+    send_budget: tuple[int, int] = (500, 1_000)
+    """Multicast frames of our own for each group: per second (0: any number), and at once."""
+    receive_budget: tuple[int, int] = (1_000, 2_000)
+    """The same for those of each member. All groups together get four times as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,6 +411,17 @@ class InstallMulticast:
 
 
 @dataclass(frozen=True, slots=True)
+class InstallReplicator:
+    """In place of recipients: the replicator that sends frames of a group on to its members."""
+
+    network: int
+    mac: int
+    adi: int
+    replicator: int
+    refresh_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveMulticast:
     """Have frames of a group punted again."""
 
@@ -417,10 +447,12 @@ class DeliverPacket:
 
 @dataclass(frozen=True, slots=True)
 class IngestFrame:
-    """Give a frame of the TAP to the switch again, now that an entry covers it."""
+    """Give a frame to the switch again, now that an entry covers it."""
 
     network: int
     frame: bytes
+    origin: int = 0
+    """The member for which we replicate it; 0: it is of the TAP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -502,6 +534,7 @@ Event: TypeAlias = (
     | UnknownSource
     | PacketReceived
     | GateRefused
+    | RulesRefused
     | FramePunted
     | PathSeen
     | PairRelayed
@@ -535,6 +568,7 @@ Command: TypeAlias = (
     | InstallMemberCredentials
     | RemoveMember
     | InstallMulticast
+    | InstallReplicator
     | RemoveMulticast
     | IngestDatagram
     | DeliverPacket

@@ -43,8 +43,14 @@ def _gate(punt: Punt) -> effects.GateRefused:
     return effects.GateRefused(_packet(punt), punt.network)
 
 
+def _rules(punt: Punt) -> effects.RulesRefused:
+    return effects.RulesRefused(_packet(punt), punt.network)
+
+
 def _frame(punt: Punt) -> effects.FramePunted:
-    return effects.FramePunted(punt.network, punt.data, punt.reason)
+    return effects.FramePunted(
+        punt.network, punt.data, punt.reason, punt.destination or punt.source
+    )
 
 
 def _new_path(punt: Punt) -> effects.PathSeen:
@@ -74,6 +80,7 @@ EVENT_OF_PUNT: dict[str, Callable[[Punt], effects.Event]] = {
     "unknown_source": _unknown_source,
     "packet": _packet,
     "gate": _gate,
+    "rules": _rules,
     "frame": _frame,
     "new_path": _new_path,
     "introduce": _introduce,
@@ -101,6 +108,7 @@ class SwitchHost:
             effects.InstallMemberCredentials: self._install_member_credentials,
             effects.RemoveMember: self._remove_member,
             effects.InstallMulticast: self._install_multicast,
+            effects.InstallReplicator: self._install_replicator,
             effects.RemoveMulticast: self._remove_multicast,
             effects.IngestDatagram: self._ingest_datagram,
             effects.DeliverPacket: self._deliver_packet,
@@ -191,6 +199,11 @@ class SwitchHost:
             command.refresh_at,
         )
 
+    def _install_replicator(self, command: effects.InstallReplicator, _now: int) -> None:
+        self.switch.set_replicator(
+            command.network, command.mac, command.adi, command.replicator, command.refresh_at
+        )
+
     def _remove_multicast(self, command: effects.RemoveMulticast, _now: int) -> None:
         self.switch.remove_multicast(command.network, command.mac, command.adi)
 
@@ -212,4 +225,4 @@ class SwitchHost:
         )
 
     def _ingest_frame(self, command: effects.IngestFrame, now: int) -> Output:
-        return self.switch.ingest_frames([(command.network, command.frame)], now)
+        return self.switch.ingest_again(command.network, command.frame, command.origin, now)

@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from conftest import Caller
+from caller import Caller
 
 RECORDED = {
     path.stem: json.loads(path.read_text())

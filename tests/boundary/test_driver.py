@@ -8,6 +8,7 @@ import os
 import select
 import socket
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +24,7 @@ T = TypeVar("T")
 
 CLONE_NEWNET = 0x40000000
 IP_RECVTTL = 12
+UDP_SEGMENT = 103
 ALICE, BOB = 0xA11CE00001, 0xB0B0000002
 NETWORK = 0x8056C2E21C000001
 LOOPBACK = bytes([127, 0, 0, 1])
@@ -62,8 +64,8 @@ class Namespace:
     def run(self, act: Callable[[], T]) -> T:
         return self._thread.submit(act).result()
 
-    def driver(self, switch: Switch) -> Driver:
-        driver = Driver(switch)
+    def driver(self, switch: Switch, **offload: bool) -> Driver:
+        driver = Driver(switch, **offload)
         self.drivers.append(driver)
         return driver
 
@@ -83,10 +85,10 @@ def namespace() -> Iterator[Namespace]:
 class Station:
     """A switch with its driver, a socket on the loopback device, and a TAP."""
 
-    def __init__(self, namespace: Namespace, address: int, tap: str) -> None:
+    def __init__(self, namespace: Namespace, address: int, tap: str, **offload: bool) -> None:
         self.address, self.tap = address, tap
         self.switch = Switch(address, bytes([address & 0xFF]) * 32)
-        self.driver = namespace.driver(self.switch)
+        self.driver = namespace.driver(self.switch, **offload)
         self.port = self.driver.add_udp(1, LOOPBACK, 0, None)
         self.driver.add_tap(NETWORK, tap, mac_of(address, NETWORK), 2800)
         self.switch.set_network(
@@ -279,3 +281,100 @@ def test_output_of_a_call_from_python_is_carried_out(namespace: Namespace) -> No
             assert far.recv(4096) == sent
 
     namespace.run(applied)
+
+
+NOTHING = dict.fromkeys(("tso", "uso", "join", "gso", "gro"), False)
+MODES = {
+    "all on": {},
+    "all off": NOTHING,
+    **{f"{name} off": {name: False} for name in NOTHING},
+    **{f"only {name}": {**NOTHING, name: True} for name in NOTHING},
+}
+
+
+class Lan:
+    """Two namespaces with a cable between them, a station in each, and IP over the TAPs."""
+
+    def __init__(self, near: Namespace, far: Namespace, offload: dict[str, bool]) -> None:
+        self.near, self.far = near, far
+        self.inner = near.run(threading.get_native_id), far.run(threading.get_native_id)
+        near.run(lambda: ip("link", "add", "one", "type", "veth", "peer", "name", "two"))
+        near.run(lambda: ip("link", "set", "two", "netns", f"/proc/{self.inner[1]}/ns/net"))
+        self.alice = near.run(lambda: self.station(near, ALICE, "one", 1, offload))
+        self.bob = far.run(lambda: self.station(far, BOB, "two", 2, offload))
+        near.run(lambda: self.meet(self.alice, self.bob, 2))
+        far.run(lambda: self.meet(self.bob, self.alice, 1))
+
+    @staticmethod
+    def station(
+        namespace: Namespace, address: int, device: str, host: int, offload: dict[str, bool]
+    ) -> Station:
+        ip("addr", "add", f"10.1.0.{host}/24", "dev", device)
+        ip("link", "set", device, "up")
+        station = Station(namespace, address, "tap", **offload)
+        station.port = station.driver.add_udp(2, bytes([10, 1, 0, host]), 0, None)
+        ip("addr", "add", f"10.2.0.{host}/24", "dev", "tap")
+        return station
+
+    @staticmethod
+    def meet(station: Station, other: Station, host: int) -> None:
+        path = (2, bytes([10, 1, 0, host]), other.port)
+        station.meet(other)
+        station.switch.set_known_paths(other.address, [path])
+        station.switch.set_route(other.address, path, True, 1432, 0)
+        mac = mac_of(other.address, NETWORK).to_bytes(6, "big").hex(":")
+        ip("neighbour", "replace", f"10.2.0.{host}", "lladdr", mac, "dev", "tap")
+
+
+@pytest.fixture
+def near_and_far() -> Iterator[tuple[Namespace, Namespace]]:
+    near, far = Namespace(), Namespace()
+    yield near, far
+    near.close()
+    far.close()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_streams_and_datagrams_arrive_whole_whatever_is_left_to_the_kernel(
+    near_and_far: tuple[Namespace, Namespace], mode: str
+) -> None:
+    near, far = near_and_far
+    lan = Lan(near, far, MODES[mode])
+    stream = os.urandom(4_000_000)
+    sent, server = near.run(socket.socket), far.run(lambda: socket.create_server(("10.2.0.2", 0)))
+    with sent, server:
+        sent.settimeout(WAIT_S)
+        server.settimeout(WAIT_S)
+        sent.connect(server.getsockname())
+        sender = threading.Thread(target=lambda: (sent.sendall(stream), sent.close()))
+        sender.start()
+        received, _ = server.accept()
+        with received:
+            received.settimeout(WAIT_S)
+            assert b"".join(iter(lambda: received.recv(1 << 16), b"")) == stream
+        sender.join()
+    exchange_datagrams(near, far)
+    assert lan.alice.driver.counters()["drop_tap_read"] == 0
+    assert lan.bob.driver.counters()["drop_tap_write"] == 0
+    assert lan.bob.switch.counters()["drop_unauthentic"] == 0
+
+
+def exchange_datagrams(near: Namespace, far: Namespace) -> None:
+    """Some of odd and even lengths, and several in one call where the kernel knows how."""
+    sender, receiver = (
+        namespace.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        for namespace in (near, far)
+    )
+    with sender, receiver:
+        receiver.settimeout(WAIT_S)
+        receiver.bind(("10.2.0.2", 0))
+        target = receiver.getsockname()
+        for length in (0, 1, 1333, 1400, 2772, 5000):
+            datagram = os.urandom(length)
+            for _ in range(20):
+                sender.sendto(datagram, target)
+            assert [receiver.recv(9000) for _ in range(20)] == [datagram] * 20
+        many = os.urandom(10_500)
+        sender.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 1000)
+        sender.sendto(many, target)
+        assert b"".join(receiver.recv(9000) for _ in range(11)) == many

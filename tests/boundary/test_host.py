@@ -163,7 +163,7 @@ def test_daemon_leaves_its_parent_at_once(node):
     process = node.host.start(argv)
     assert process.wait(20) == 0
     pid_file = node.home / "zerotier-one.pid"
-    wait_until("it runs", lambda: (node.home / "zerotier-one.port").exists())
+    wait_until("it runs", (node.home / "zerotier-one.port").exists)
     pid = int(pid_file.read_text())
     assert pid != process.pid
     os.kill(pid, signal.SIGTERM)

@@ -1,23 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from lan import Lan
 
-from earthline.lab import Lab, NatKind, missing
+from earthline.lab import Lab, NatKind
 from earthline.lab.service import Service
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    reason = missing()
-    for item in items:
-        if Path(__file__).parent not in item.path.parents:
-            continue
-        item.add_marker(pytest.mark.namespaces)
-        if reason is not None:
-            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture

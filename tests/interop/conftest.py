@@ -1,33 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from ours import Ours
-
-from earthline.lab import Lab, NatKind, missing
-from earthline.lab.service import Service
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    reason = missing()
-    for item in items:
-        if Path(__file__).parent not in item.path.parents:
-            continue
-        item.add_marker(pytest.mark.namespaces)
-        if reason is not None:
-            item.add_marker(pytest.mark.skip(reason=reason))
+from ours import Ours, planet_of_ours
 
 
 @pytest.fixture
 def ours() -> Iterator[Ours]:
-    with Lab() as lab:
-        root = Service(lab.host("root"))
-        root.start()
-        planet = root.found_planet()
-        home = lab.router("home", NatKind.PORT_RESTRICTED, "192.168.1.0/24")
-        office = lab.router("office", NatKind.FULL_CONE, "10.20.0.0/24")
-        member = Service(home.host("member"))
-        member.start(planet.data)
-        yield Ours(planet, root, member, office.host("stranger"))
+    with planet_of_ours() as planet:
+        yield planet

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from earthline.lab import Host
+from earthline.lab import Host, Lab, NatKind
 from earthline.lab.service import FoundPlanet, Service, wait_until
 
 
@@ -28,3 +30,16 @@ class Ours:
         path = f"/controller/network/{network}/member"
         wait_until("the request came", lambda: address in self.root.request("GET", path))
         assert not self.root.request("GET", f"{path}/{address}")["authorized"]
+
+
+@contextlib.contextmanager
+def planet_of_ours() -> Iterator[Ours]:
+    with Lab() as lab:
+        root = Service(lab.host("root"))
+        root.start()
+        planet = root.found_planet()
+        home = lab.router("home", NatKind.PORT_RESTRICTED, "192.168.1.0/24")
+        office = lab.router("office", NatKind.FULL_CONE, "10.20.0.0/24")
+        member = Service(home.host("member"))
+        member.start(planet.data)
+        yield Ours(planet, root, member, office.host("stranger"))

@@ -11,8 +11,9 @@ import pytest
 import stock
 from ours import Ours
 from stock import StockService
+from theirs import Theirs, planet_of_theirs
 
-from earthline.lab import Host, Lab, LabError, NatKind
+from earthline.lab import Host, LabError
 from earthline.lab.service import Service, wait_until
 from earthline.lab.transfer import random_file, send_file
 
@@ -123,28 +124,10 @@ def test_stock_node_gets_into_our_private_network_once_it_is_authorised(
     demand_file(other, one, SMALL)
 
 
-@dataclass(frozen=True)
-class Theirs:
-    """A stock root and controller, a stock node behind a NAT, and our node behind another."""
-
-    root: StockService
-    member: StockService
-    guest: Service
-
-
 @pytest.fixture
 def theirs() -> Iterator[Theirs]:
-    with Lab() as lab:
-        root = StockService(lab.host("root"))
-        planet = stock.make_planet(root.home, f"{root.host.address}/{root.port}")
-        member = StockService(lab.router("home", NatKind.PORT_RESTRICTED).host("member"))
-        office = lab.router("office", NatKind.FULL_CONE, "10.20.0.0/24")
-        guest = Service(office.host("guest"))
-        for service in (root, member, guest):
-            service.start(planet)
-        for service in (member, guest):
-            service.wait_online()
-        yield Theirs(root, member, guest)
+    with planet_of_theirs() as planet:
+        yield planet
 
 
 @pytest.mark.timeout(240)

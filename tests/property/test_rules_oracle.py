@@ -8,17 +8,17 @@ from __future__ import annotations
 import os
 import struct
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from reference.rules import Frame, evaluate, filter_frame
 
 from earthline import _native
 from earthline.wire.rules import Rule, RuleType, emit_rules
+from reference.rules import Frame, evaluate, filter_frame
 
 CASES = int(os.environ.get("EARTHLINE_RULES_CASES", "2000"))
-thorough = settings(
-    max_examples=CASES, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+pytestmark = pytest.mark.timeout(max(120, CASES // 10))
+thorough = settings(max_examples=CASES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 # Few values of each kind, so that rules and frames meet often.
 OWN, PEER, OBSERVER = 0x5391A36D1A, 0x7362E82FFD, 0x3333333333

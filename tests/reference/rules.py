@@ -1,6 +1,6 @@
-"""The rules engine as the specification tells it: slow, readable, an oracle for the one in Rust (03, 6).
+"""The rules engine as the specification tells it: slow, readable, an oracle for Rust (03, 6).
 
-Nothing here is shipped. `evaluate` and `filter_frame` take what their namesakes of the native module
+Nothing here is shipped. `evaluate` and `filter_frame` take what the functions of the native module
 take, and give the same answers.
 """
 

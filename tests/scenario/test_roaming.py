@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from outage import both_direct, lan, longest_outage
 
+from earthline.sim.link import Link
 from earthline.sim.nat import AddressRestricted, FullCone, PortRestricted, Symmetric
 
 ROOTS = ("one", "80.1.0.1", "two", "80.2.0.1")
@@ -12,8 +13,8 @@ SEEDS = range(5)
 FRIENDLY = (FullCone, AddressRestricted, PortRestricted)
 
 
-def pair(simulate, seed, left, right):
-    sim = simulate(seed=seed)
+def pair(simulate, seed, left, right, **settings):
+    sim = simulate(seed=seed, **settings)
     controller = sim.root(*ROOTS)
     alice, bob = sim.host("alice", nat=left), sim.host("bob", nat=right)
     network = lan(sim, controller, alice, bob)
@@ -37,6 +38,18 @@ def test_the_other_side_finds_who_moved_just_as_fast(simulate, seed):
     sim, alice, bob, network = pair(simulate, seed, PortRestricted(), PortRestricted())
     assert longest_outage(sim, bob, alice, network, 5_000) < 300
     alice.move(b"\x0a\x00\x00\x07", sim.site("café", PortRestricted()))
+    assert longest_outage(sim, bob, alice, network, 10_000) < 3_000
+    sim.run_for(5_000)
+    assert both_direct(sim, alice, bob)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_old_place_is_not_preferred_because_it_was_nearer(simulate, seed):
+    """Neither the other side nor a root may go on sending to where the host was."""
+    near, far = Link(delay_ms=5, jitter_ms=5), Link(delay_ms=60, jitter_ms=20)
+    sim, alice, bob, network = pair(simulate, seed, Symmetric(), AddressRestricted(), link=near)
+    alice.link = far
+    alice.move(b"\x0a\x00\x00\x07", sim.site("café", Symmetric()))
     assert longest_outage(sim, bob, alice, network, 10_000) < 3_000
     sim.run_for(5_000)
     assert both_direct(sim, alice, bob)
@@ -80,6 +93,7 @@ def test_flow_survives_a_nat_that_lost_its_state(simulate, kind, seed):
     """One of random ports comes back with other ones."""
     nat = kind()
     sim, alice, bob, network = pair(simulate, seed, nat, AddressRestricted())
+    assert longest_outage(sim, bob, alice, network, 3_000) < 300
     nat.forget()
     assert longest_outage(sim, bob, alice, network, 10_000) < 3_000
     sim.run_for(5_000)

@@ -73,6 +73,4 @@ def config_of(case, com):
 def ethernet(recorded):
     """A whole frame from its recorded parts."""
     addresses = bytes.fromhex(recorded["destination_mac"] + recorded["source_mac"])
-    return (
-        addresses + recorded["ether_type"].to_bytes(2, "big") + bytes.fromhex(recorded["frame"])
-    )
+    return addresses + recorded["ether_type"].to_bytes(2, "big") + bytes.fromhex(recorded["frame"])

@@ -17,7 +17,6 @@ from earthline.wire.network_config import ROLE_ANCHOR, ROLE_MULTICAST_REPLICATOR
 from earthline.wire.packet import Verb
 
 
-
 def sent_certificate(case):
     """Our own certificate is only found where it was sent."""
     for packet in case["packets"]:

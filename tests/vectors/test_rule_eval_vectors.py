@@ -6,9 +6,9 @@ import ipaddress
 from types import SimpleNamespace
 
 import pytest
-from reference import rules as reference
 
 from earthline import _native
+from reference import rules as reference
 
 NEIGHBOUR_EMULATION = 0x04
 UNKNOWN_MATCHES = 0x08

@@ -133,6 +133,7 @@ fn frames_wait_for_credentials_and_for_a_route() {
     lan.alice.switch.set_member(NETWORK, BOB, true, false, 0);
     assert_eq!(reason(lan.alice.frame(&sent)), "member");
     let foreign = frame(0x0a11_2233_4455, mac_of(ALICE, NETWORK), 100);
+    lan.alice.configure(|config| config.bridges = vec![BOB]);
     assert_eq!(reason(lan.alice.frame(&foreign)), "bridge");
 }
 

@@ -3,9 +3,9 @@
 mod switchboard;
 
 use earthline_core::ethernet::mac_of;
-use earthline_core::rules::RuleTable;
+use earthline_core::rules::{Credentials, RuleTable};
 use earthline_core::switch::{NodeCredentials, PuntKind};
-use switchboard::{ALICE, BOB, CAROL, Lan, NETWORK, Station, frame, path_to};
+use switchboard::{ALICE, BOB, CAROL, Lan, NETWORK, NOW, Station, frame, path_to};
 
 const DROP_IPV4: [u8; 6] = [0x25, 0x02, 0x08, 0x00, 0x00, 0x00];
 const ACCEPT: [u8; 2] = [0x01, 0x00];
@@ -131,4 +131,22 @@ fn capability_of_the_sender_lets_pass_what_base_rules_leave_open() {
     assert!(lan.alice_to_bob(&to_bob()).is_empty(), "the receiver does not know of it");
     lan.bob.switch.set_member_credentials(NETWORK, ALICE, allowed());
     assert_eq!(lan.alice_to_bob(&to_bob()), [to_bob()]);
+}
+
+#[test]
+fn credentials_of_a_refused_stranger_are_asked_for_once_a_second() {
+    let mut lan = Lan::new(3);
+    lan.bob.configure(|config| config.rules = vec![]);
+    let asked = |lan: &mut Lan, later: u64| {
+        let mut datagram = lan.alice.sent(&to_bob()).remove(0);
+        let out = lan.bob.run(|switch, out| {
+            switch.ingest_datagram(path_to(ALICE), &mut datagram, NOW + later, out);
+        });
+        out.punts().iter().any(|punt| punt.kind == PuntKind::Rules)
+    };
+    assert_eq!([0, 999, 1000].map(|later| asked(&mut lan, later)), [true, false, true]);
+    let owned = Credentials::new(vec![(1, 1)], vec![], vec![]);
+    let known = NodeCredentials { owned, ..NodeCredentials::default() };
+    lan.bob.switch.set_member_credentials(NETWORK, ALICE, known);
+    assert!(!asked(&mut lan, 2000), "it is known, and refused for good");
 }

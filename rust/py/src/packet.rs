@@ -1,6 +1,6 @@
 //! The packet codec (01, 3 and 4).
 
-use earthline_core::fragment::{self, pieces, split};
+use earthline_core::fragment::{self, split};
 use earthline_core::identity::kbkdf;
 use earthline_core::keys::{LABEL_K0, LABEL_K1, SealError, SessionKeys};
 use earthline_core::packet::{Datagram, MAX_PACKET};
@@ -91,9 +91,10 @@ fn decompress<'py>(py: Python<'py>, packet: &[u8]) -> Option<Bound<'py, PyBytes>
 fn cut<'py>(py: Python<'py>, packet: &[u8], mtu: usize) -> PyResult<Bound<'py, PyList>> {
     let too_many =
         |_| PyValueError::new_err("the packet does not fit into 15 datagrams of this MTU");
-    let mut datagrams = Vec::with_capacity(pieces(packet.len(), mtu).map_err(too_many)?);
-    split(packet, mtu, |header, data| datagrams.push([header, data].concat())).map_err(too_many)?;
-    PyList::new(py, datagrams.iter().map(|datagram| PyBytes::new(py, datagram)))
+    let (mut buffer, mut places) = (packet.to_vec(), Vec::new());
+    split(&mut buffer, 0, mtu, |place| places.push(place)).map_err(too_many)?;
+    let datagrams = places.into_iter().filter_map(|place| buffer.get(place));
+    PyList::new(py, datagrams.map(|datagram| PyBytes::new(py, datagram)).collect::<Vec<_>>())
 }
 
 /// The bounded reassembly buffer the switch uses, by itself.

@@ -57,7 +57,7 @@ def _extension(service: Service, state: NetworkState) -> dict[str, Any]:
     return {
         "bridge": None if bridging is None else bridging.bridge,
         "namesSet": tap is not None and tap.names is not None,
-        "notes": [] if tap is None else host_notes(tap, online=service.node.online),
+        "notes": [] if tap is None else host_notes(tap, bridging, online=service.node.online),
     }
 
 

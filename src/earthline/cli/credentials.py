@@ -62,6 +62,14 @@ def _member_path(nwid: str, address: str) -> str:
     return f"/controller/network/{network_id}/member/{member}"
 
 
+def _member(nwid: str, address: str, field: str) -> list[Any]:
+    """An array of a member; empty for one that nobody has told the controller of yet."""
+    path = _member_path(nwid, address)
+    known = call("GET", path.rpartition("/")[0])
+    found: list[Any] = call("GET", path)[field] if path.rpartition("/")[2] in known else []
+    return found
+
+
 def _on_or_off(text: str) -> bool:
     if text not in {"on", "off"}:
         fail(f"{text!r}: say on or off")
@@ -97,9 +105,10 @@ def tag(
 ) -> None:
     """Give a member a tag's value, or take the tag away."""
     path = _member_path(nwid, address)
-    tags = {pair[0]: pair[1] for pair in call("GET", path)["tags"] if pair[0] != number}
-    if value != "off":
-        tags[number] = _value(value)
+    wanted = None if value == "off" else _value(value)
+    tags = {pair[0]: pair[1] for pair in _member(nwid, address, "tags") if pair[0] != number}
+    if wanted is not None:
+        tags[number] = wanted
     found = call("POST", path, {"tags": sorted(tags.items())})
     if as_json:
         show_json(found)
@@ -127,9 +136,8 @@ def capability(
 ) -> None:
     """Give a member a capability of its network, or take it away."""
     path = _member_path(nwid, address)
-    held = set(call("GET", path)["capabilities"]) - {number}
-    if _on_or_off(state):
-        held.add(number)
+    wanted = {number} if _on_or_off(state) else set()
+    held = set(_member(nwid, address, "capabilities")) - {number} | wanted
     found = call("POST", path, {"capabilities": sorted(held)})
     if as_json:
         show_json(found)

@@ -59,10 +59,10 @@ def _playground(hosts: list[tuple[str, Host]]) -> Table:
 
 @app.command()
 def clean() -> None:
-    """Remove the namespaces that dead runs left behind. Those of living ones are not touched."""
+    """Remove what dead runs left behind. What belongs to living ones is not touched."""
     with _ready("clean"):
         removed = sweep_dead()
-    typer.echo(f"{len(removed)} namespaces removed")
+    typer.echo(f"{len(removed)} namespaces and folders removed")
 
 
 @app.command("nat-check")

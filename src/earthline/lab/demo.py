@@ -184,7 +184,7 @@ class Demo:
         self._view.tell("root", f"relayed {relayed} packets between them, all of them sealed")
 
     def _direct_phase(self, sides: tuple[Side, Side]) -> None:
-        """The firewall falls; at their next attempt, 15 s after the first, they meet (02, 7.2)."""
+        """The firewall falls, and their next attempt to meet succeeds (02, 7.2)."""
         self._lab.reunite()
         self._view.tell("internet", "the firewall between the two NATs falls")
         for side in sides:

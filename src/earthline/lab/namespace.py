@@ -11,8 +11,10 @@ import contextlib
 import ctypes
 import os
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -164,6 +166,12 @@ def sweep(run: RunName) -> list[str]:
 
 
 def sweep_dead() -> list[str]:
-    """Remove the namespaces of every run whose process is gone; the names removed."""
+    """Remove the namespaces and folders of every run whose process is gone; what was removed."""
     dead = {run for run in namespaces().values() if not run.alive}
-    return [name for run in sorted(dead, key=str) for name in sweep(run)]
+    removed = [name for run in sorted(dead, key=str) for name in sweep(run)]
+    for folder in sorted(Path(tempfile.gettempdir()).glob(f"{_PREFIX}.*")):
+        run = RunName.parse(folder.name)
+        if run is not None and not run.alive:
+            shutil.rmtree(folder, ignore_errors=True)
+            removed.append(str(folder))
+    return removed

@@ -167,7 +167,7 @@ class Lab:
         if reason is not None:
             raise LabError(reason)
         self.run = RunName.new()
-        self.directory = Path(tempfile.mkdtemp(prefix="earthline-lab-"))
+        self.directory = Path(tempfile.mkdtemp(prefix=f"{self.run}."))
         self._guard = Guard(self.run, self.directory)
         self._exits = contextlib.ExitStack()
         self._namespaces: list[Namespace] = []

@@ -94,6 +94,11 @@ class Ping:
         found = _REPLY.findall(self._process.output)
         return [Reply(float(at), float(milliseconds)) for at, milliseconds in found]
 
+    def silent(self, seconds: float) -> bool:
+        """Whether nothing has been answered for so long."""
+        last = max((reply.at for reply in self.replies), default=0.0)
+        return time.clock_gettime(time.CLOCK_REALTIME) - last > seconds
+
     def stop(self) -> None:
         self._process.signal(signal.SIGINT)
         self._process.wait(5)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from earthline.controller.lan_guard import lan_guard_capabilities, lan_guard_rules
 from earthline.wire.inet import InetAddress
 
 DEFAULT_RANGE = "28.0.0.0/7"
@@ -39,6 +40,9 @@ def earth_definition(address_range: str = DEFAULT_RANGE) -> dict[str, Any]:
         "ipAssignmentPools": [{"ipRangeStart": first, "ipRangeEnd": last}],
         "v4AssignMode": {"zt": True},
         "v6AssignMode": {"rfc4193": True, "6plane": False, "zt": False},
+        # Strangers share it, so none may pass for a server or for somebody else.
+        "rules": lan_guard_rules(),
+        "capabilities": lan_guard_capabilities(),
     }
 
 

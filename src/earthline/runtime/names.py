@@ -53,8 +53,6 @@ async def _resolvectl(*words: str) -> None:
         raise NamesRefused("systemd-resolved is not installed: set the servers up by hand")
     child = await asyncio.create_subprocess_exec(
         program,
-        "--no-pager",
-        "--no-ask-password",
         *words,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,

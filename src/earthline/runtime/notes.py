@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from earthline.runtime.bridge.journal import Bridging
 from earthline.runtime.routes import HALVES
 from earthline.runtime.taps import Tap
 
@@ -13,9 +14,15 @@ STRICT = 1
 """Packets are dropped whose way back would lead over another interface (RFC 3704)."""
 
 
-def host_notes(tap: Tap, *, online: bool) -> list[str]:
+def host_notes(tap: Tap, bridging: Bridging | None, *, online: bool) -> list[str]:
     """One line for each thing that is not as the controller wants it, or not as it should be."""
-    return [*_refused(tap), *_default_route(tap, online=online), *_names(tap)]
+    notes = [*_refused(tap), *_default_route(tap, online=online), *_names(tap)]
+    if bridging is not None and 0 < bridging.mtu < tap.mtu:
+        notes.append(
+            f"frames of more than {bridging.mtu} bytes do not reach {bridging.interface}: "
+            f"its controller should give this network an MTU of {bridging.mtu}"
+        )
+    return notes
 
 
 def _refused(tap: Tap) -> Iterator[str]:

@@ -133,7 +133,15 @@ class Service:
     def _build(self) -> None:
         """Node, switch, driver, controller: nothing moves yet."""
         self.switch = Switch(self.identity.address, secrets.token_bytes(32))
-        self.driver = Driver(self.switch)
+        offload = self.settings.parsed.settings.offload
+        self.driver = Driver(
+            self.switch,
+            tso=offload.tso,
+            uso=offload.uso,
+            join=offload.join,
+            gso=offload.gso,
+            gro=offload.gro,
+        )
         self._exits.callback(self.driver.close)
         self.node = Node(self.identity, secrets.token_bytes, now_ms())
         store = SqliteStore(str(self.home.make_controller_folder()))
@@ -274,15 +282,21 @@ class Service:
         if now - self._passed_at > ASLEEP_MS:
             self._rebind.wake()
         self._passed_at = now
-        due_at = self.authority.next_timeout()
-        if due_at is not None and now >= due_at:
-            self.core.send(*self.authority.handle_timeout(now))
+        await self._work_for_controller(now)
         online = self.node.online
         self.taps.set_online(online)
         if online:
             self._offline_since = 0
         elif not self._offline_since:
             self._offline_since = now
+
+    async def _work_for_controller(self, now: int) -> None:
+        """All that is due up to now, some configurations at a time, others' turn in between."""
+        due_at = self.authority.next_timeout()
+        while due_at is not None and due_at <= now:
+            self.core.send(*self.authority.handle_timeout(now))
+            await asyncio.sleep(0)
+            due_at = self.authority.next_timeout()
 
     async def _reread_settings(self) -> None:
         """Take over a changed ``local.conf``; an unusable one changes nothing while we run."""

@@ -52,6 +52,21 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, populate_by_name=True)
 
 
+class OffloadSettings(_Section):
+    """What the I/O leaves to the kernel where that knows how: a switch for each kind of work."""
+
+    tso: bool = True
+    """TCP stretches are read from a TAP as one frame."""
+    uso: bool = True
+    """So are several UDP datagrams."""
+    join: bool = True
+    """Frames of a flow are joined before they are written to a TAP."""
+    gso: bool = True
+    """Datagrams are sent several at a time."""
+    gro: bool = True
+    """Datagrams are received several at a time."""
+
+
 class ServiceSettings(_Section):
     """The object ``settings`` (05, 3.1)."""
 
@@ -67,6 +82,7 @@ class ServiceSettings(_Section):
         default_factory=list, alias="allowManagementFrom"
     )
     join_earth: bool = Field(default=True, alias="joinEarth")
+    offload: OffloadSettings = OffloadSettings()
 
 
 class PhysicalNetwork(_Section):

@@ -174,6 +174,8 @@ class Internet:
             if ttl <= 0:
                 return "ttl"
             came_through = here.exit
+            if came_through.nat.blocks_udp:
+                return "udp blocked"
             port = came_through.nat.outbound(source, destination, self.clock.now, self._entropy)
             source = (came_through.outside_ip, port)
             here = came_through.outer

@@ -6,6 +6,8 @@
 | `address-restricted` | inside endpoint                  | hosts that were sent to          |
 | `port-restricted`    | inside endpoint                  | endpoints that were sent to      |
 | `symmetric`          | inside endpoint and destination  | that destination                 |
+| `symmetric-sequential` | the same, each the next port   | that destination                 |
+| `udp-blocked`        | nothing leaves                   | nobody                           |
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ class Nat:
     """A translation table; subclasses say what a mapping belongs to and who may use it."""
 
     name: ClassVar[str] = ""
+    blocks_udp: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         KINDS[cls.name] = cls
@@ -152,3 +155,14 @@ class SymmetricSequential(Symmetric):
         port = self._next
         self._next += 1
         return port
+
+
+class UdpBlocked(Nat):
+    """A firewall that knows the web only."""
+
+    name = "udp-blocked"
+    blocks_udp = True
+
+    def lets_in(self, mapping: Mapping, source: Endpoint) -> bool:
+        del mapping, source
+        return False

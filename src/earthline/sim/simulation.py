@@ -145,7 +145,7 @@ class Simulation:
     def _free_ip(self, segment: Segment) -> bytes:
         """Core addresses come one to a /16; private segments count up from 10.0.0.2."""
         if segment is not self.internet.core:
-            return bytes((10, 0, 0, 2 + len(segment.hosts)))
+            return bytes((10, 0, 0, 2 + len(segment.hosts) + len(segment.gateways)))
         self._sites += 1
         return bytes((81 + self._sites // 256, self._sites % 256, 0, 1))
 

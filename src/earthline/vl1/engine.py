@@ -258,6 +258,13 @@ class PeerEngine(Wiring):
         """Whether a frame to the node would leave now: a session and a route are installed."""
         return self._tables.route_of(address) is not None
 
+    def direct_latency(self, address: int, now: int) -> int | None:
+        """Round trip by the node's own path, ms; None without such a path, or while unknown."""
+        peer = self.topology.peer(address)
+        slot = None if peer is None else peer.best(now)
+        latency = -1 if slot is None else slot.path.reported_latency
+        return latency if latency >= 0 else None
+
     def count(self, reason: str) -> None:
         """Count a drop or an event by its name."""
         self.local.count(reason)

@@ -62,7 +62,7 @@ class Learning:
         known = [slot for slot in peer.slots if _same_but_port(slot.path, path)]
         live = [slot for slot in known if slot.path.alive(now) and not slot.reset_at]
         if live and all(now - slot.received_at >= QUIET_MS for slot in live):
-            self._vigil.doubt(peer, now)
+            self._vigil.doubt(peer, now, path.key)
             return not self._vigil.doubted(peer)
         return bool(live)
 
@@ -77,6 +77,8 @@ class Learning:
             silent = min(range(MAX_SLOTS), key=lambda i: peer.slots[i].path.last_in)
             peer.slots[silent] = slot
         peer.confirmations.pop(path.key, None)
+        if len(peer.slots) > 1:
+            self._vigil.doubt_others(peer, now)
         self._changed(peer, now)
 
     def _confirm(self, peer: Peer, path: PathState, now: int) -> None:

@@ -100,6 +100,11 @@ class NatWatch:
 
     # Judgement
 
+    @property
+    def counts(self) -> bool:
+        """Whether our next ports can be told."""
+        return self.report().mapping is Mapping.SEQUENTIAL
+
     def report(self) -> NatReport:
         """What is known of our NAT, for IPv4."""
         sightings = [s for s in self._surface.sightings() if s.surface.is_ipv4]
@@ -168,7 +173,8 @@ class NatWatch:
         number, port = self._numbered(seen)[-1]
         socket, surface = seen[-1].path[0], seen[-1].surface
         told = [self._sent.get((socket, target.ip, target.port)) for target in targets]
-        made = [sent.number for sent in told if sent is not None]
+        # In the order they were made: a peer whose NAT counts, too, then meets each with its own.
+        made = sorted(sent.number for sent in told if sent is not None)[-PREDICTED:]
         following = range(self._made[surface.scope], self._made[surface.scope] + PREDICTED)
         numbers = dict.fromkeys((*made, *following))
         ports = [port + stride * (n - number) for n in numbers][:PREDICTED]

@@ -8,7 +8,7 @@ peer may be, soon and then less often, and tell it where a NAT with predictable 
 from __future__ import annotations
 
 from earthline.vl1.contact import Contact, toward
-from earthline.vl1.nat import Mapping, NatWatch
+from earthline.vl1.nat import NatWatch
 from earthline.vl1.peer import Peer
 from earthline.vl1.push import PushSender
 from earthline.vl1.routes import Routes
@@ -81,6 +81,8 @@ class Punch:
         peer.punches += 1
         peer.punched_at = now
         self._tell(peer, now)
+        if peer.hard_nat and self._nat.counts:
+            return  # Its ports are only good for the answer to a push; see `PushReception`.
         tried = 0
         for endpoint in reversed(list(peer.places)):
             if tried < MAX_TRIED and self._topology.usable(peer.address, endpoint):
@@ -89,7 +91,7 @@ class Punch:
 
     def _tell(self, peer: Peer, now: int) -> None:
         """Say by which ports we are about to be seen: before we are, so that it can be ready."""
-        if peer.punches > TOLD_EARLY or self._nat.report().mapping is not Mapping.SEQUENTIAL:
+        if peer.punches > TOLD_EARLY or not self._nat.counts:
             return
         route = self._routes.of(peer, now)
         if route is not None:

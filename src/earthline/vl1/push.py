@@ -26,6 +26,8 @@ from earthline.wire.packet import Verb
 DIRECT_INTERVAL_MS = 120_000
 RELAYED_INTERVAL_MS = 15_000
 URGENT_INTERVAL_MS = 400
+ANSWER_INTERVAL_MS = 2_000
+"""A push is not answered with a push if it may be an answer itself."""
 
 MAX_PAYLOAD = 1_100
 """Keeps a whole packet below 1200 bytes (7.2)."""
@@ -89,15 +91,24 @@ def _chunks(records: list[PushedPath]) -> Iterator[tuple[PushedPath, ...]]:
 
 
 class PushReception:
-    """Tries the addresses a peer names."""
+    """Tries the addresses a peer names.
+
+    Where both NATs give out port after port, both sides must send in the same order: who is pushed
+    to contacts the ports named, one by one, and then names those that it was thereby seen at.
+    """
 
     def __init__(
         self,
         topology: Topology,
         paths: PathTable,
         contact: Contact,
+        *,
+        sender: PushSender,
+        nat: NatWatch,
         changed: Callable[[Peer, int], None],
     ) -> None:
+        self._sender = sender
+        self._nat = nat
         self._topology = topology
         self._paths = paths
         self._contact = contact
@@ -121,6 +132,8 @@ class PushReception:
                 tried[kind] += 1
                 peer.remember_place(endpoint)
                 self._contact.probe(peer, toward(endpoint), now)
+        if peer.hard_nat and self._nat.counts and now - peer.push_sent_at >= ANSWER_INTERVAL_MS:
+            self._sender.at_once(peer, packet.path, now)
 
     def _gate(self, peer: Peer, now: int) -> bool:
         """Ignore a peer from its ninth push on until it pauses (4.10)."""

@@ -11,6 +11,7 @@ under heavy loss, direct flows stay where they are.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -42,6 +43,7 @@ MAX_PROBED = 128
 """Peers probed per tick."""
 MAX_SLOTS_PROBED = 4
 MAX_WAYS = 128
+MAX_RIVALS = 4
 
 
 @dataclass(slots=True)
@@ -52,6 +54,11 @@ class Trial:
     probes: int = 0
     probed_at: int = 0
     answered: dict[Path, int] = field(default_factory=dict)
+    asked: Counter[Path] = field(default_factory=Counter)
+    thorough: bool = False
+    """Whether every slot is to give proof, not just the way in use."""
+    rivals: list[Path] = field(default_factory=list)
+    """Paths it came by that are no slots: maybe what a slot has become."""
 
     def due(self, now: int) -> bool:
         """Whether it is time for another probe."""
@@ -91,10 +98,23 @@ class Vigil:
         peer.flow_at = max(peer.flow_at, at)
         self._flows.add(peer.address)
 
-    def doubt(self, peer: Peer, now: int) -> None:
-        """There is a reason to believe that the way to the peer is dead: find out at once."""
+    def doubt(self, peer: Peer, now: int, rival: Path | None = None) -> None:
+        """There is a reason to believe that the way to the peer is dead: find out at once.
+
+        ``rival`` is a path it just came by, to be asked as well.
+        """
         if peer.address not in self._trials and len(self._trials) < MAX_TRIALS:
             self._trials[peer.address] = Trial(since=now)
+        trial = self._trials.get(peer.address)
+        if trial is not None and rival is not None and rival not in trial.rivals:
+            trial.rivals = [*trial.rivals[1 - MAX_RIVALS :], rival]
+
+    def doubt_others(self, peer: Peer, now: int) -> None:
+        """The peer has a new path: maybe it has left where it was, and the old ones are dead."""
+        self.doubt(peer, now)
+        trial = self._trials.get(peer.address)
+        if trial is not None:
+            trial.thorough = True
 
     def doubted(self, peer: Peer) -> bool:
         """Whether the way to the peer has been asked for proof and has not given it yet."""
@@ -155,11 +175,14 @@ class Vigil:
         if peer.asked_since <= peer.last_receive:
             peer.asked_since = now
         for path in self._ways(peer, trial, now):
+            trial.asked[path] += 1
             self._contact.probe(peer, path, now)
         return True
 
     def _over(self, peer: Peer, trial: Trial, now: int) -> bool:
-        """The way in use gave proof, or nobody waits for it any more."""
+        """What was asked gave proof, or nobody waits for it any more."""
+        if trial.thorough and trial.probes < PATIENT_PROBES:
+            return all(s.expired(now) or s.path.key in trial.answered for s in peer.slots)
         if self._topology.is_upstream(peer.address) and trial.answered:
             return True
         route = self._routes.of(peer, now)
@@ -173,11 +196,12 @@ class Vigil:
         ways = [] if route is None else [route.path.key]
         if route is not None and not route.direct:
             self._doubt_relay(route, now)
-        if trial.probes > 1:
+        if trial.probes > 1 or trial.thorough:
             newest = sorted(peer.slots, key=lambda slot: -slot.path.last_in)[:MAX_SLOTS_PROBED]
             ways += [slot.path.key for slot in newest]
-            if not self._topology.is_upstream(peer.address):
-                ways += [relay.key for relay in self._routes.relays(now)]
+            ways += trial.rivals
+        if trial.probes > 1 and not self._topology.is_upstream(peer.address):
+            ways += [relay.key for relay in self._routes.relays(now)]
         return dict.fromkeys(ways)
 
     def _doubt_relay(self, route: Route, now: int) -> None:
@@ -195,14 +219,13 @@ class Vigil:
     # Verdict
 
     def _judge(self, peer: Peer, trial: Trial, now: int) -> None:
-        if self._topology.is_upstream(peer.address):
+        route = self._routes.of(peer, now)
+        if trial.answered and route is not None and route.direct:
+            self._give_up_slots(peer, trial, now)
+        elif self._topology.is_upstream(peer.address):
             self._judge_upstream(peer, trial, now)
         elif trial.answered:
-            route = self._routes.of(peer, now)
-            if route is not None and route.direct:
-                self._give_up_slots(peer, trial, now)
-            else:
-                self._pin_relay(peer, trial, now)
+            self._pin_relay(peer, trial, now)
 
     def _judge_upstream(self, peer: Peer, trial: Trial, now: int) -> None:
         """A root is silent: pass it over, if another one can be heard."""
@@ -214,7 +237,8 @@ class Vigil:
     def _give_up_slots(self, peer: Peer, trial: Trial, now: int) -> None:
         """Put the silent slots out of use; they come back when they answer."""
         for slot in peer.slots:
-            if slot.path.key not in trial.answered and not slot.expired(now):
+            silent = slot.path.key not in trial.answered and not slot.expired(now)
+            if silent and trial.asked[slot.path.key] >= VERDICT_PROBES - 1:
                 slot.reset(now)
                 peer.remember_place(slot.path.address)
         self._changed(peer, now)

@@ -157,7 +157,14 @@ class Wiring:
     def _register(self) -> None:
         """Verb → handler, who may send it, its rate gate (4.9, 4.10)."""
         echo = EchoReplies(self.paths, self._outbound)
-        push = PushReception(self.topology, self.paths, self._contact, self._refresh.peer)
+        push = PushReception(
+            self.topology,
+            self.paths,
+            self._contact,
+            sender=self._push,
+            nat=self.nat,
+            changed=self._refresh.peer,
+        )
         meeting = RendezvousReception(
             self.local, self.topology, self._contact, self._whois.ask, self._deferred.keep
         )

@@ -15,7 +15,7 @@ from earthline.effects import (
 )
 from earthline.vl2.adhoc import is_adhoc
 from earthline.vl2.network import Authentication, Network, NetworkStatus
-from earthline.vl2.rule_inputs import network_entry
+from earthline.vl2.rule_inputs import network_entry, own_rights
 from earthline.wire.address import format_network
 from earthline.wire.network_config import DEFAULT_MTU, NetworkConfig
 from earthline.wire.reader import Malformed
@@ -125,8 +125,9 @@ class Configuration:
         network.config = config
         network.refusal = None
         network.revision += 1
-        network.switch_entry = network_entry(network.id, config)
-        self._station.emit(network.switch_entry)
+        if previous is not None and own_rights(previous) != own_rights(config):
+            network.rights += 1
+        self._station.emit(network_entry(network.id, config))
         self._configure_tap(network)
         self._roster.reassess(network, now)
         for applied in self.on_applied:

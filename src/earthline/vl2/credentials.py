@@ -29,6 +29,10 @@ ASKED_PERIOD_MS = 1_000
 """A peer that asks for our credentials gets them once per this time (03, 4.8)."""
 
 
+_UNSURE = -1
+"""In place of the revision of a push that came too soon after another."""
+
+
 class CredentialExchange:
     """Both directions of NETWORK_CREDENTIALS."""
 
@@ -79,8 +83,11 @@ class CredentialExchange:
             self._station.underlay.send(
                 record.address, Verb.NETWORK_CREDENTIALS, payload, now, compress=True
             )
+        # A peer takes one such packet a second: what it may have dropped stays due (03, 4.7).
+        too_soon = record.pushed_at > 0 and now - record.pushed_at < ASKED_PERIOD_MS
         record.pushed_at = now
-        record.pushed_revision = network.revision
+        record.pushed_revision = _UNSURE if too_soon else network.revision
+        record.pushed_rights = network.rights
 
     def _payloads(self, network: Network) -> list[bytes]:
         """Our credentials as packet payloads, made once per configuration."""

@@ -15,12 +15,16 @@ again.)
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
-from earthline.effects import IngestFrame, InstallMulticast, RemoveMulticast
+from earthline.effects import (
+    IngestFrame,
+    InstallMulticast,
+    InstallReplicator,
+    RemoveMulticast,
+)
 from earthline.vl2.groups import GroupKey, GroupTable
-from earthline.vl2.neighbour import is_solicitation
 from earthline.vl2.network import BRIDGED_GROUP_LIMIT
 from earthline.vl2.roster import NEVER
 from earthline.vl2.underlay import HOLD_MS
@@ -43,6 +47,9 @@ EMPTY_GATHER_PERIOD_MS = 500
 
 GATHER_WINDOW_MS = 1_000
 """How long answers to a gather are waited for before the entry settles."""
+
+REPLICATOR_MS = 5_000
+"""How long frames of a group go to the same replicator before the choice is made again."""
 
 RESHUFFLE_MS = 1_000
 """How long the same recipients are used where not all members of a group get a frame."""
@@ -75,6 +82,13 @@ def _is_arp_request(frame: bytes) -> bool:
     )
 
 
+class _Incoming(NamedTuple):
+    """A frame to send: our own, or that of the member ``origin``."""
+
+    frame: bytes
+    origin: int
+
+
 @dataclass(frozen=True, slots=True)
 class _Shipment:
     """A frame, whom it goes to, and how many more members it asks for on the way."""
@@ -83,6 +97,8 @@ class _Shipment:
     frame: bytes
     recipients: list[int]
     gather_limit: int
+    origin: int = 0
+    """The member for which we replicate it; 0: it is our own."""
 
     def entry(self, refresh_at: int) -> InstallMulticast:
         """What makes the switch send it so."""
@@ -101,6 +117,7 @@ class _Queued:
     frame: bytes
     until: int
     sent: set[int]
+    origin: int
 
 
 @dataclass(slots=True)
@@ -109,7 +126,7 @@ class _Sending:
 
     asked_at: int | None = None
     queue: deque[_Queued] = field(default_factory=lambda: deque(maxlen=QUEUE_LIMIT))
-    settled: InstallMulticast | None = None
+    settled: InstallMulticast | InstallReplicator | None = None
     unreached: set[int] = field(default_factory=set)
     """Recipients without a route, whom queued frames still await."""
 
@@ -135,19 +152,26 @@ class Distribution:
         """Groups with unreached recipients."""
         announcer.on_learned.append(self.on_learned)
 
-    def on_frame(self, network: Network, frame: bytes, now: int) -> None:
-        """A frame of the TAP to a group whose recipients the switch does not know."""
+    def on_frame(self, network: Network, frame: bytes, now: int, *, origin: int = 0) -> None:
+        """A frame to a group whose recipients the switch does not know.
+
+        It comes from the TAP, or from the member ``origin`` that asked us to replicate it.
+        """
         config = network.config
         if config is None or config.multicast_limit == 0:
             self._station.underlay.count("multicast_disabled")
             return
-        group = group_of(frame)
-        self._note_bridged(network, group, frame, now)
-        key = GroupKey(network.id, group)
+        key = GroupKey(network.id, group_of(frame))
+        if origin == 0:
+            self._note_bridged(network, key.group, frame, now)
+            replicator = self._replicator(network, config, now)
+            if replicator is not None:
+                self._hand_off(key, frame, replicator, now)
+                return
         if len(self._table.members(key)) >= config.multicast_limit:
-            self._send_to_sample(network, config, key, frame, now)
+            self._send_to_sample(network, config, key, _Incoming(frame, origin), now)
         else:
-            self._send_to_all(network, config, key, frame, now)
+            self._send_to_all(network, config, key, _Incoming(frame, origin), now)
 
     def on_learned(self, key: GroupKey, member: int, now: int) -> None:
         """A group has a new member: it gets what is queued, and what is settled includes it."""
@@ -195,7 +219,7 @@ class Distribution:
     # Choosing recipients
 
     def _send_to_sample(
-        self, network: Network, config: NetworkConfig, key: GroupKey, frame: bytes, now: int
+        self, network: Network, config: NetworkConfig, key: GroupKey, incoming: _Incoming, now: int
     ) -> None:
         """At least as many members as the limit: all bridges, then members at random."""
         everybody = len(self._table.members(key)) == config.multicast_limit
@@ -203,10 +227,10 @@ class Distribution:
         lasts_ms = GATHER_PERIOD_MS if everybody else RESHUFFLE_MS
         sending = self._state(key)
         sending.settled = _entry(key, recipients, 0, now + lasts_ms)
-        self._deliver(network, _Shipment(key, frame, recipients, 1), now)
+        self._deliver(network, _Shipment(key, incoming.frame, recipients, 1, incoming.origin), now)
 
     def _send_to_all(
-        self, network: Network, config: NetworkConfig, key: GroupKey, frame: bytes, now: int
+        self, network: Network, config: NetworkConfig, key: GroupKey, incoming: _Incoming, now: int
     ) -> None:
         """Fewer members than the limit: everybody known, and whoever is learned soon."""
         sending = self._state(key)
@@ -215,11 +239,12 @@ class Distribution:
         self._ask_if_due(network, key, sending, wanted, now)
         reached = {a for a in recipients if self._station.underlay.reachable(a, now)}
         self._expire_queue(sending, now)
-        sending.queue.append(_Queued(frame, now + HOLD_MS, reached))
-        self._await(key, sending, set(recipients) - reached)
+        frame, origin = incoming
+        sending.queue.append(_Queued(frame, now + HOLD_MS, {origin, *reached}, origin))
+        self._await(key, sending, set(recipients) - reached - {origin})
         sending.settled = self._settled(key, sending, recipients, now)
         if recipients:
-            self._deliver(network, _Shipment(key, frame, recipients, wanted), now)
+            self._deliver(network, _Shipment(key, frame, recipients, wanted, origin), now)
         elif sending.settled is not None:
             self._station.emit(sending.settled)
 
@@ -261,7 +286,25 @@ class Distribution:
     def _bridges(self, config: NetworkConfig) -> list[int]:
         return [address for address in config.bridges if address != self._station.address]
 
+    def _replicator(self, network: Network, config: NetworkConfig, now: int) -> int | None:
+        """The nearest replicator with a path of its own, for those that may hand frames off."""
+        if network.is_bridge or network.own_address in config.replicators:
+            return None
+        near = [
+            (latency, address)
+            for address in config.replicators
+            if (latency := self._station.underlay.direct_latency(address, now)) is not None
+        ]
+        return min(near)[1] if near else None
+
     # Through the switch
+
+    def _hand_off(self, key: GroupKey, frame: bytes, replicator: int, now: int) -> None:
+        """The replicator sends it on; no credentials are pushed for that (03, 4.8 and 8.5)."""
+        entry = InstallReplicator(key.network, *key.group, replicator, now + REPLICATOR_MS)
+        self._state(key).settled = entry
+        self._station.emit(entry)
+        self._station.emit(IngestFrame(key.network, frame))
 
     def _deliver(self, network: Network, shipment: _Shipment, now: int) -> None:
         """Send a frame to its recipients, then leave what is settled."""
@@ -274,18 +317,10 @@ class Distribution:
         self._station.emit(self._lasting(shipment.key))
 
     def _emit_through(self, network: Network, shipment: _Shipment) -> None:
-        emit = self._station.emit
-        emit(shipment.entry(NEVER))
-        ingest, entry = IngestFrame(network.id, shipment.frame), network.switch_entry
-        if entry is not None and entry.emulate_neighbours and is_solicitation(shipment.frame):
-            # It was not answered here, and must not be punted for that again.
-            emit(replace(entry, emulate_neighbours=False))
-            emit(ingest)
-            emit(entry)
-        else:
-            emit(ingest)
+        self._station.emit(shipment.entry(NEVER))
+        self._station.emit(IngestFrame(network.id, shipment.frame, shipment.origin))
 
-    def _lasting(self, key: GroupKey) -> InstallMulticast | RemoveMulticast:
+    def _lasting(self, key: GroupKey) -> InstallMulticast | InstallReplicator | RemoveMulticast:
         settled = self._state(key).settled
         return settled or RemoveMulticast(key.network, *key.group)
 
@@ -306,7 +341,8 @@ class Distribution:
         ]
         for queued in missed:
             queued.sent.add(member)
-            self._emit_through(network, _Shipment(key, queued.frame, [member], 0))
+            shipment = _Shipment(key, queued.frame, [member], 0, queued.origin)
+            self._emit_through(network, shipment)
         if missed:
             self._station.emit(self._lasting(key))
 
@@ -326,7 +362,7 @@ class Distribution:
     def _resettle(self, config: NetworkConfig, key: GroupKey, sending: _Sending) -> None:
         """Members came or went: the settled entry follows, its time stays."""
         settled = sending.settled
-        if settled is None:
+        if not isinstance(settled, InstallMulticast):
             return
         if len(self._table.members(key)) >= config.multicast_limit:
             recipients = self._sample(config, key)

@@ -26,6 +26,7 @@ from earthline.effects import (
     Leave,
     PacketReceived,
     PortFailed,
+    RulesRefused,
     SendConfig,
     SendConfigError,
     SendCredentials,
@@ -44,6 +45,7 @@ from earthline.vl2.groups import GroupKey, GroupTable
 from earthline.vl2.network import BRIDGED_GROUP_MS, Network
 from earthline.vl2.requests import Requests
 from earthline.vl2.roster import Roster
+from earthline.vl2.rule_inputs import own_rights
 from earthline.vl2.status import NetworkState, network_state
 from earthline.vl2.underlay import HOUSEKEEPING_MS, TICK_MS, Station, Underlay
 from earthline.vl2.waiting import WaitingFrames
@@ -106,6 +108,8 @@ class EthernetEngine:
             self._frames.on_frame(event, now)
         elif isinstance(event, GateRefused):
             self._refused(event, now)
+        elif isinstance(event, RulesRefused):
+            self._gate.on_refused_by_rules(event, now)
         elif isinstance(event, CredentialDue):
             self._frames.on_credential_due(event, now)
         elif isinstance(event, GatherRequested):
@@ -194,8 +198,7 @@ class EthernetEngine:
         if previous is None:
             self._announcer.on_tick(network, now)
             return
-        before = (previous.multicast_limit, previous.bridges, previous.broadcast)
-        if before != (config.multicast_limit, config.bridges, config.broadcast):
+        if _reach(previous) != _reach(config):
             self._distribution.unsettle(network.id)
 
     def _left(self, network: Network) -> None:
@@ -252,6 +255,12 @@ class EthernetEngine:
             for group, seen_at in list(network.bridged.items()):
                 if now - seen_at >= BRIDGED_GROUP_MS:
                     del network.bridged[group]
+
+
+def _reach(config: NetworkConfig) -> tuple[object, ...]:
+    """What decides on whom a multicast frame goes to, and who has to hear of us before."""
+    groups = (config.multicast_limit, config.bridges, config.replicators, config.broadcast)
+    return (*groups, own_rights(config))
 
 
 def _inline_certificate(packet: PacketReceived) -> CertificateOfMembership | None:

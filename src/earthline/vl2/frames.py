@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from earthline.vl2.waiting import WaitingFrames
     from earthline.wire.network_config import NetworkConfig
 
-FLOOD_LIMIT = 32
-"""Bridges that get a frame for a MAC nobody has seen."""
-
 
 class PuntedFrames:
     """One step per reason, so that the next frame of the flow stays in the switch."""
@@ -43,7 +40,8 @@ class PuntedFrames:
             "route": self._without_route,
             "multicast": self._to_group,
             "neighbour": self._solicitation,
-            "bridge": self._to_bridges,
+            "bridge": self._to_bridge,
+            "replicate": self._to_replicate,
         }
 
     def on_frame(self, event: FramePunted, now: int) -> None:
@@ -55,7 +53,7 @@ class PuntedFrames:
         elif len(event.frame) < ETHERNET_HEADER:
             self._station.underlay.count("frame_too_short")
         else:
-            step(_Frame(network, network.config, event.frame), now)
+            step(_Frame(network, network.config, event.frame, event.node), now)
 
     def on_credential_due(self, event: CredentialDue, now: int) -> None:
         """Frames flow to a member whose copy of our credentials is old."""
@@ -88,9 +86,8 @@ class PuntedFrames:
         else:
             self._station.emit(WriteFrame(network, advertisement))
 
-    def _to_bridges(self, frame: _Frame, now: int) -> None:
-        """For a MAC nobody has seen: to the active bridges. The switch asked the rules already."""
-        bridges = [a for a in frame.config.bridges if a != self._station.address]
+    def _to_bridge(self, frame: _Frame, now: int) -> None:
+        """For a bridge out of reach: the packet waits until it is found. The rules were asked."""
         data = frame.data
         message = ExtFrame(
             frame.network.id,
@@ -98,9 +95,12 @@ class PuntedFrames:
             int.from_bytes(data[6:12], "big"),
             int.from_bytes(data[12:14], "big"),
             data[ETHERNET_HEADER:],
-        ).emit()
-        for address in self._station.sample(bridges, FLOOD_LIMIT):
-            self._station.underlay.send(address, Verb.EXT_FRAME, message, now)
+        )
+        self._station.underlay.send(frame.node, Verb.EXT_FRAME, message.emit(), now)
+
+    def _to_replicate(self, frame: _Frame, now: int) -> None:
+        """A member asks us to send its frame on (03, 8.6)."""
+        self._distribution.on_frame(frame.network, frame.data, now, origin=frame.node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,8 @@ class _Frame:
     network: Network
     config: NetworkConfig
     data: bytes
+    node: int
+    """The bridge it is for, or the member that it comes from."""
 
     @property
     def destination_node(self) -> int | None:

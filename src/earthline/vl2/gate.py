@@ -1,4 +1,8 @@
-"""Refused frames: credentials are asked for, the frame is held meanwhile (03, 5.2 and 5.3)."""
+"""Refused frames: credentials are asked for, the frame is held meanwhile (03, 5.2 and 5.3).
+
+Frames overtake the credentials that were sent before them, since those come up here first. So the
+gate may judge too early, and so may rules that ask for tags, capabilities or ownership.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from earthline.effects import DeliverPacket, GateRefused
+from earthline.effects import DeliverPacket, GateRefused, RulesRefused
 from earthline.vl2.underlay import HOLD_MS
 from earthline.wire.packet import ErrorCode
 
@@ -40,6 +44,7 @@ class Gate:
         self._held: deque[_Held] = deque(maxlen=HELD_LIMIT)
         self._asked_at: OrderedDict[tuple[int, int], int] = OrderedDict()
         roster.on_admitted.append(self._release)
+        roster.on_credentials.append(self._release)
 
     def on_refused(self, event: GateRefused, now: int) -> None:
         """A frame packet was punted by the switch's gate."""
@@ -53,8 +58,22 @@ class Gate:
                 self._roster.install(network, record, now)
                 self._station.emit(DeliverPacket(event.packet))
             return
-        self._held.append(_Held(event.network, event.packet, now + HOLD_MS))
-        self._ask(event.network, event.packet, now)
+        self._hold(event.network, event.packet, now)
+
+    def on_refused_by_rules(self, event: RulesRefused, now: int) -> None:
+        """A frame packet was refused by rules while the switch had no credentials of its sender."""
+        network = self._station.networks.get(event.network)
+        if network is None or network.config is None:
+            return
+        record = network.members.get(event.packet.source)
+        if record is not None and record.installed_credentials is not None:
+            self._station.emit(DeliverPacket(event.packet))
+        else:
+            self._hold(event.network, event.packet, now)
+
+    def _hold(self, network: int, packet: PacketReceived, now: int) -> None:
+        self._held.append(_Held(network, packet, now + HOLD_MS))
+        self._ask(network, packet, now)
 
     def next_timeout(self) -> int | None:
         """When a held frame is due to be asked for again, or dropped."""
@@ -92,7 +111,7 @@ class Gate:
         )
 
     def _release(self, network: Network, record: Membership, now: int) -> None:
-        """A member was admitted: what it sent too early is delivered now."""
+        """A member became known: what it sent too early is delivered now."""
         ripe = [
             held
             for held in self._held

@@ -75,6 +75,8 @@ class Membership:
     """When our credentials were last pushed to it; 0 is never."""
     pushed_revision: int = 0
     """The `Network.revision` that push was made from."""
+    pushed_rights: int = 0
+    """The `Network.rights` at that push."""
     announced_at: int = 0
     """When our multicast groups were last announced to it."""
     installed: InstallMember | None = None

@@ -35,11 +35,6 @@ _SOLICITED_OVERRIDE = bytes.fromhex("60000000")
 _TARGET_LINK_LAYER = bytes.fromhex("0201")
 
 
-def is_solicitation(frame: bytes) -> bool:
-    """Whether an Ethernet frame is a multicast neighbour solicitation."""
-    return _solicited(frame) is not None
-
-
 def emulate(
     frame: bytes, network: int, own_address: int, addresses: Iterable[InetAddress]
 ) -> bytes | None:

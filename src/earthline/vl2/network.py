@@ -12,7 +12,7 @@ from earthline.wire.mac import mac_of
 from earthline.wire.multicast import BROADCAST_GROUP, MulticastGroup
 
 if TYPE_CHECKING:
-    from earthline.effects import ConfigureTap, InstallNetwork
+    from earthline.effects import ConfigureTap
     from earthline.vl2.membership import Membership
     from earthline.wire.credentials.com import CertificateOfMembership
     from earthline.wire.network_config import NetworkConfig
@@ -68,13 +68,13 @@ class Network:
     """When a configuration was last applied; 0 while the one held came from the cache."""
     revision: int = 0
     """Counts applied configurations: credentials pushed from an earlier one are old (03, 4.8)."""
+    rights: int = 0
+    """Counts changes of what our credentials say, other than when: rules may ask for it."""
     subscriptions: frozenset[MulticastGroup] = frozenset()
     bridged: dict[MulticastGroup, int] = field(default_factory=dict)
     """Groups seen behind our bridge, and when last."""
     members: dict[int, Membership] = field(default_factory=dict)
     assembly: Assembly = field(default_factory=Assembly)
-    switch_entry: InstallNetwork | None = None
-    """What the switch was last told of the configuration."""
     tap: ConfigureTap | None = None
     """What the host was last told of the TAP."""
     announced: dict[int, int] = field(default_factory=dict)

@@ -30,6 +30,8 @@ class Roster:
         self._station = station
         self.on_admitted: list[Admitted] = []
         """Called after the switch was told that a member passes our gate, and did not before."""
+        self.on_credentials: list[Admitted] = []
+        """Called after the switch was told of other credentials of a member than before."""
 
     def admits(self, network: Network, address: int) -> bool:
         """The gate (03, 5.1)."""
@@ -64,16 +66,18 @@ class Roster:
         """Tell the switch what a record amounts to, if that changed."""
         if network.config is None or record.address == self._station.address:
             return
-        self._install_credentials(network, network.config, record)
+        entitled = self._install_credentials(network, network.config, record)
         entry = self._entry(network, network.config, record)
         previous = record.installed
-        if entry == previous:
-            return
-        record.installed = entry
-        self._station.emit(entry)
+        if entry != previous:
+            record.installed = entry
+            self._station.emit(entry)
         if entry.admitted and not (previous is not None and previous.admitted):
             for admitted in self.on_admitted:
                 admitted(network, record, now)
+        elif entry.admitted and entitled:
+            for changed in self.on_credentials:
+                changed(network, record, now)
 
     def reassess(self, network: Network, now: int) -> None:
         """Our configuration changed, hence who agrees with us, and who holds old credentials."""
@@ -90,18 +94,24 @@ class Roster:
 
     def _install_credentials(
         self, network: Network, config: NetworkConfig, record: Membership
-    ) -> None:
-        """What its controller says of a member, before its frames pass or are judged by it."""
+    ) -> bool:
+        """What its controller says of a member, before its frames pass or are judged by it.
+
+        Whether that changed.
+        """
         nothing = InstallMemberCredentials(network.id, record.address)
         entry = member_entry(network.id, config, record)
-        if entry != (record.installed_credentials or nothing):
-            record.installed_credentials = entry
-            self._station.emit(entry)
+        if entry == (record.installed_credentials or nothing):
+            return False
+        record.installed_credentials = entry
+        self._station.emit(entry)
+        return True
 
     def _entry(self, network: Network, config: NetworkConfig, record: Membership) -> InstallMember:
         ready, push_due_at = True, NEVER
         if config.has_credentials:
-            ready = record.pushed_at > 0
+            # Frames flow on while a copy is merely old, but rules would judge them by lost rights.
+            ready = record.pushed_at > 0 and record.pushed_rights == network.rights
             current = record.pushed_revision == network.revision
             push_due_at = record.pushed_at + PUSH_PERIOD_MS if current else 0
         return InstallMember(

@@ -44,7 +44,14 @@ def network_entry(network: int, config: NetworkConfig) -> InstallNetwork:
         owned_ips=_owned_ips(config.ownerships),
         owned_macs=_owned_macs(config.ownerships),
         capabilities=_tables(config.capabilities),
+        replicates=config.issued_to in config.replicators,
     )
+
+
+def own_rights(config: NetworkConfig) -> tuple[object, ...]:
+    """What our own credentials say, whenever they were issued."""
+    things = frozenset(thing for owned in config.ownerships for thing in owned.things)
+    return _tags(config.tags), _tables(config.capabilities), things
 
 
 def member_entry(

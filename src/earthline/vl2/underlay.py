@@ -79,6 +79,9 @@ class Underlay(Protocol):
     def reachable(self, address: int, now: int) -> bool:
         """Whether a frame to the node would leave now: a session and a route are installed."""
 
+    def direct_latency(self, address: int, now: int) -> int | None:
+        """Round trip by the node's own path, ms; None without such a path, or while unknown."""
+
     def whois(self, address: int, now: int) -> None:
         """Ask for an identity."""
 

@@ -83,3 +83,31 @@ def test_only_booleans_of_a_request_count():
 )
 def test_what_is_allowed(permissions, item, allowed):
     assert permissions.allow(at(item)) is allowed
+
+
+@pytest.mark.parametrize(
+    ("posted", "expected"),
+    [
+        (["10.0.0.0/8"], Permissions(whitelist=(at("10.0.0.0/8"),))),
+        ([], Permissions()),
+        ([7], Permissions(managed=False, whitelist=(at("fd00::/8"),))),
+        (True, Permissions(whitelist=(at("fd00::/8"),))),
+    ],
+)
+def test_list_of_networks_becomes_the_whitelist(posted, expected):
+    before = Permissions(managed=False, whitelist=(at("fd00::/8"),))
+    assert before.changed({"allowManaged": posted}) == expected
+
+
+@pytest.mark.parametrize(
+    ("permissions", "item", "reason"),
+    [
+        (Permissions(managed=False), "10.7.0.1/16", "allowManaged is off"),
+        (Permissions(whitelist=(at("10.7.0.0/16"),)), "10.8.0.1/16", "does not list it"),
+        (Permissions(), "0.0.0.0/0", "allowDefault is off"),
+        (Permissions(), "8.8.8.8/32", "allowGlobal is off"),
+        (Permissions(), "127.0.0.1/8", "no place"),
+    ],
+)
+def test_refusal_names_the_switch(permissions, item, reason):
+    assert reason in permissions.refusal(at(item))

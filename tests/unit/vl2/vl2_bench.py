@@ -60,6 +60,7 @@ class FakeUnderlay:
     upstreams: tuple[int, ...] = ()
     acting_as_upstream: bool = False
     sent: list[Sent] = field(default_factory=list)
+    latencies: dict[int, int] = field(default_factory=dict)
     asked: list[int] = field(default_factory=list)
     deferred: list[effects.PacketReceived] = field(default_factory=list)
     trusted_peers: list[int] = field(default_factory=list)
@@ -102,6 +103,9 @@ class FakeUnderlay:
 
     def reachable(self, address, now):
         return address in self.up
+
+    def direct_latency(self, address, now):
+        return self.latencies.get(address)
 
     def whois(self, address, now):
         self.asked.append(address)

@@ -63,6 +63,11 @@ impl Credentials {
         Self { tags, ips, macs }
     }
 
+    /// Whether a node with these has nothing that a rule could ask of it.
+    pub fn is_empty(&self) -> bool {
+        self.tags.is_empty() && self.ips.is_empty() && self.macs.is_empty()
+    }
+
     fn tag(&self, id: u32) -> Option<u32> {
         let index = self.tags.binary_search_by_key(&id, |(id, _)| *id).ok()?;
         self.tags.get(index).map(|(_, value)| *value)

@@ -78,6 +78,14 @@ impl Switch {
             Err(Refused::Gate(network)) => {
                 self.punt(Punt { network, ..packet.punt_with_payload(PuntKind::Gate) }, out);
             }
+            Err(Refused::Rules(network)) => {
+                self.count(Counter::DropRules);
+                // Its credentials may be on their way up: frames overtake them.
+                let tables = self.networks.get_mut(&network);
+                if tables.is_some_and(|tables| tables.is_worth_asking(packet.source, now)) {
+                    self.punt(Punt { network, ..packet.punt_with_payload(PuntKind::Rules) }, out);
+                }
+            }
             Err(refused) => self.count(refused.counter()),
         }
     }
@@ -103,8 +111,12 @@ impl Switch {
         }
         let vl1 = &mut self.vl1;
         let known = Known { members, groups, nobody, bridged, receiving };
-        let mut delivery = Delivery { vl1, network, known, packet, now, out };
-        delivery.run().map_err(Refused::Drop)
+        let mut delivery = Delivery { vl1, network, known, packet, refused: false, now, out };
+        match delivery.run() {
+            Err(Counter::DropRules) => Err(Refused::Rules(id)),
+            Ok(()) if delivery.refused => Err(Refused::Rules(id)),
+            outcome => outcome.map_err(Refused::Drop),
+        }
     }
 }
 
@@ -112,6 +124,8 @@ impl Switch {
 enum Refused {
     /// Its sender is not admitted to this network.
     Gate(u64),
+    /// The rules of this network refuse it.
+    Rules(u64),
     Drop(Counter),
 }
 
@@ -119,6 +133,7 @@ impl Refused {
     const fn counter(&self) -> Counter {
         match self {
             Self::Gate(_) => Counter::DropGate,
+            Self::Rules(_) => Counter::DropRules,
             Self::Drop(counter) => *counter,
         }
     }
@@ -139,6 +154,8 @@ struct Delivery<'a> {
     network: &'a Network,
     known: Known<'a>,
     packet: &'a Opened<'a>,
+    /// The rules refused the frame of a packet that counts all the same.
+    refused: bool,
     now: u64,
     out: &'a mut Output,
 }
@@ -269,7 +286,7 @@ impl Delivery<'_> {
     /// Send it on to the members of its group, only after its source MAC was checked: what replicators send
     /// passes for what bridges send.
     fn replicate(&mut self, header: Header, payload: &[u8]) {
-        let Self { vl1, network, known, packet, now, out } = self;
+        let Self { vl1, network, known, packet, now, out, .. } = self;
         let (origin, now) = (Origin::Member(packet.source), *now);
         let mut egress = Egress { vl1, header, payload, origin, now, out };
         match egress.replicate_in(network, known.groups, known.members, known.nobody) {
@@ -317,8 +334,10 @@ impl Delivery<'_> {
 
     /// A frame that is not delivered, of a packet that counts all the same.
     fn count_failure(&mut self, outcome: Result<(), Counter>) {
-        if let Err(counter) = outcome {
-            self.vl1.counters.add(counter);
+        match outcome {
+            Ok(()) => {}
+            Err(Counter::DropRules) => self.refused = true,
+            Err(counter) => self.vl1.counters.add(counter),
         }
     }
 

@@ -148,11 +148,8 @@ impl Egress<'_> {
         if self.observe(network, members, &passage) {
             return Ok(());
         }
-        let sent = if bridged_in {
-            self.send_ext(network, address)
-        } else {
-            self.send(network, address)
-        };
+        let sent =
+            if bridged_in { self.send_ext(network, address) } else { self.send(network, address) };
         sent.map_err(Unsent::counter)?;
         if members.get_mut(&address).is_some_and(|member| member.is_push_due(self.now)) {
             self.punt_push_due(network.id, address);
@@ -173,14 +170,14 @@ impl Egress<'_> {
         let own = self.vl1.address;
         let learned = bridged.get(&self.header.destination).copied();
         if let Some(bridge) = learned.filter(|at| *at != own && network.is_bridge(*at)) {
-            return self.to_bridge(network, members, nobody, bridge).map_err(Held::Drop);
+            return self.send_to_bridge(network, members, nobody, bridge).map_err(Held::Drop);
         }
         let bridges = self.some_bridges(network);
         if bridges.is_empty() {
             return Err(Counter::DropBridge.into());
         }
         for bridge in bridges {
-            if let Err(counter) = self.to_bridge(network, members, nobody, bridge) {
+            if let Err(counter) = self.send_to_bridge(network, members, nobody, bridge) {
                 self.vl1.counters.add(counter);
             }
         }
@@ -204,7 +201,7 @@ impl Egress<'_> {
     }
 
     /// The second pass: to one bridge, without copies. The engines look for bridges out of reach.
-    fn to_bridge(
+    fn send_to_bridge(
         &mut self,
         network: &Network,
         members: &mut Map<u64, Member>,
@@ -222,7 +219,7 @@ impl Egress<'_> {
                 let (network, reason) = (network.id, Some(FrameReason::Bridge));
                 let destination = bridge;
                 let frame = Punt::new(PuntKind::Frame);
-                self.vl1.punt(Punt { network, reason, destination, data, ..frame }, self.out);
+                self.vl1.punt(Punt { destination, network, reason, data, ..frame }, self.out);
                 Ok(())
             }
             sent => sent.map_err(Unsent::counter),

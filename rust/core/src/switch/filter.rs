@@ -14,6 +14,12 @@ pub struct NodeCredentials {
     pub capabilities: Vec<RuleTable>,
 }
 
+impl NodeCredentials {
+    pub(super) fn is_empty(&self) -> bool {
+        self.owned.is_empty() && self.capabilities.is_empty()
+    }
+}
+
 /// The base rules of a network, compiled.
 pub(super) enum Filter {
     /// Most networks: nothing to look at.

@@ -114,7 +114,7 @@ impl Egress<'_> {
             if address == own || self.origin == Origin::Member(address) {
                 continue;
             }
-            match self.to_recipient(network, members, nobody, address, &plain) {
+            match self.send_to_recipient(network, members, nobody, address, &plain) {
                 Ok(()) => {}
                 Err(counter) => self.vl1.counters.add(counter),
             }
@@ -122,7 +122,7 @@ impl Egress<'_> {
     }
 
     /// The second pass: to one recipient, without copies.
-    fn to_recipient(
+    fn send_to_recipient(
         &mut self,
         network: &Network,
         members: &mut Map<u64, Member>,

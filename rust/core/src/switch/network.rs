@@ -11,6 +11,11 @@ const MAX_BRIDGED: usize = 65_536;
 /// A member whose copy of our credentials is old is reported this often, in ms.
 const PUSH_DUE_MS: u64 = 1000;
 
+/// Senders whose credentials a network asks for at a time.
+const MAX_ASKED: usize = 4096;
+/// The credentials of one sender are asked for this often, in ms.
+const ASK_MS: u64 = 1000;
+
 /// What the switch needs of a network's configuration (03, 3).
 #[derive(Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of the wire")]
@@ -118,6 +123,8 @@ pub(super) struct NetworkTables {
     pub(super) bridged: Bounded<u64, u64>,
     /// The credentials of those we know nothing of.
     pub(super) nobody: NodeCredentials,
+    /// When the credentials of a sender that the rules refuse were last asked for.
+    asked: Bounded<u64, Option<u64>>,
     /// What our own multicast frames may cost.
     pub(super) sending: Budget,
     /// What those of the members may.
@@ -132,9 +139,24 @@ impl NetworkTables {
             groups: keyed.map(),
             bridged: Bounded::new(MAX_BRIDGED, keyed),
             nobody: NodeCredentials::default(),
+            asked: Bounded::new(MAX_ASKED, keyed),
             sending: Budget::new(keyed),
             receiving: Budget::new(keyed),
         }
+    }
+
+    /// Whether to ask now for the credentials of a sender that the rules refuse: once a second, and only
+    /// while it is known by none.
+    pub(super) fn is_worth_asking(&mut self, sender: u64, now: u64) -> bool {
+        if self.members.get(&sender).is_some_and(|member| !member.credentials.is_empty()) {
+            return false;
+        }
+        let asked_at = self.asked.get_or_default(sender);
+        let due = asked_at.is_none_or(|at| now.saturating_sub(at) >= ASK_MS);
+        if due {
+            *asked_at = Some(now);
+        }
+        due
     }
 
     pub(super) fn set_member(

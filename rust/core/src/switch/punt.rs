@@ -13,6 +13,8 @@ pub enum PuntKind {
     Packet,
     /// The same, of a frame whose sender is not admitted to its network.
     Gate,
+    /// The same, of a frame that the rules refuse while its sender is known by no credentials.
+    Rules,
     /// A frame of the TAP that no entry covers.
     Frame,
     /// A direct, authentic frame packet came by a path its sender is not known by.
@@ -35,6 +37,7 @@ impl PuntKind {
             Self::UnknownSource => "unknown_source",
             Self::Packet => "packet",
             Self::Gate => "gate",
+            Self::Rules => "rules",
             Self::Frame => "frame",
             Self::NewPath => "new_path",
             Self::Introduce => "introduce",

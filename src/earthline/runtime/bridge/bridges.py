@@ -161,6 +161,7 @@ class Bridges:
             device.name,
             created=choice.existing is None,
             was_up=interface.up,
+            mtu=interface.mtu,
             roll_back_at=now_ms() + wish.roll_back_ms if wish.roll_back_ms else 0,
         )
         if entry.created:
@@ -210,6 +211,7 @@ class Bridges:
         await self._taps.move(entry.network, 0, None)
         if bridge is not None:
             for text in entry.managed:
+                await self._kernel.remove_routes_from(bridge.index, text.partition("/")[0])
                 await self._kernel.remove_address(bridge.index, text)
             if entry.created:
                 await self._kernel.delete_link(bridge.index)

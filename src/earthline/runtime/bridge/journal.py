@@ -36,6 +36,8 @@ class Bridging:
     """We made the bridge; otherwise it was there, and the interface in it."""
     was_up: bool = True
     """Whether the interface was up before."""
+    mtu: int = 0
+    """Of the interface, bytes."""
     addresses: list[str] = field(default_factory=list)
     """``ip/prefix length`` of what was moved from the interface to the bridge."""
     routes: list[dict[str, Any]] = field(default_factory=list)

@@ -123,6 +123,12 @@ class BridgeKernel:
     async def add_route(self, index: int, route: dict[str, Any]) -> None:
         await _os_errors(self._socket.route("add", oif=index, **route), errno.EEXIST)
 
+    async def remove_routes_from(self, index: int, source: str) -> None:
+        """Take away the routes over an interface that prefer a source address."""
+        for route in await self.routes(index):
+            if route.get("prefsrc") == source:
+                await _os_errors(self._socket.route("del", oif=index, **route), *GONE)
+
     async def carries_default_route(self, index: int) -> bool:
         """Whether the way out of this machine leads over the interface."""
 

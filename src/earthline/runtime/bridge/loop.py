@@ -1,10 +1,12 @@
 """Is there another way from an interface to the network? A probe tells, before there is a loop.
 
-The probe is an ARP probe (RFC 5227) for an address nobody has, 169.254.x.y with random x and y. It
-goes out to the LAN of the interface; if some other bridge there leads to the same network, the
-network's TAP hears it, since an active bridge hears all ARP requests (03, 8.5).
+The probe is an ARP packet about an address nobody has, 169.254.x.y with random x and y. It goes
+out to the LAN of the interface; if some other bridge there leads to the same network, the network's
+TAP hears it: a request (RFC 5227) where that bridge knows already that we are one too, since active
+bridges hear all requests (03, 8.5), an announcement as any member that listens to broadcasts.
 
-    ff:ff:ff:ff:ff:ff  source MAC  0806 | 0001 0800 06 04 0001 | source MAC, 0.0.0.0 | 0, target IP
+    ff:ff:ff:ff:ff:ff  source MAC  0806 | 0001 0800 06 04 0001 | source MAC, none | none, IP
+                                        | 0001 0800 06 04 0002 | source MAC, IP   | none, IP
 """
 
 from __future__ import annotations
@@ -17,15 +19,23 @@ from collections.abc import AsyncIterator
 
 ETH_P_ARP = 0x0806
 PROBES = 3
+"""Of each sort."""
 PROBE_WAIT_S = 0.4
 """After each probe; an address lookup across the planet takes less."""
-_ARP_REQUEST = b"\x00\x01\x08\x00\x06\x04\x00\x01"
+_ARP = b"\x00\x01\x08\x00\x06\x04"
+_REQUEST, _REPLY = b"\x00\x01", b"\x00\x02"
+_LENGTH = 42
+"""Of header and ARP packet, without padding."""
 
 
-def arp_probe(mac: bytes, target: bytes) -> bytes:
-    """An ARP probe as an Ethernet frame of 60 bytes, the shortest a wire carries."""
-    header = b"\xff" * 6 + mac + ETH_P_ARP.to_bytes(2, "big")
-    return (header + _ARP_REQUEST + mac + bytes(4) + bytes(6) + target).ljust(60, b"\0")
+def probes(mac: bytes, target: bytes) -> tuple[bytes, bytes]:
+    """Request and announcement, as Ethernet frames of 60 bytes, the shortest a wire carries."""
+    header = b"\xff" * 6 + mac + ETH_P_ARP.to_bytes(2, "big") + _ARP
+    frames = (
+        header + _REQUEST + mac + bytes(4) + bytes(6) + target,
+        header + _REPLY + mac + target + bytes(6) + target,
+    )
+    return frames[0].ljust(60, b"\0"), frames[1].ljust(60, b"\0")
 
 
 def unused_address() -> bytes:
@@ -38,13 +48,13 @@ async def leads_back(interface: str, mac: str, device: str) -> bool:
 
     Both must be up. Raises ``OSError``.
     """
-    station, target = bytes.fromhex(mac.replace(":", "")), unused_address()
-    frame = arp_probe(station, target)
+    frames = probes(bytes.fromhex(mac.replace(":", "")), unused_address())
     with contextlib.ExitStack() as stack:
         out, back = (stack.enter_context(_packet_socket(name)) for name in (interface, device))
-        async with _listener(back, frame) as heard:
+        async with _listener(back, frames) as heard:
             for _ in range(PROBES):
-                out.send(frame)
+                for frame in frames:
+                    out.send(frame)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(asyncio.shield(heard), PROBE_WAIT_S)
                     return True
@@ -63,8 +73,10 @@ def _packet_socket(interface: str) -> socket.socket:
 
 
 @contextlib.asynccontextmanager
-async def _listener(back: socket.socket, frame: bytes) -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(_await_frame(back, frame))
+async def _listener(
+    back: socket.socket, frames: tuple[bytes, bytes]
+) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(_await_one(back, frames))
     try:
         yield task
     finally:
@@ -73,8 +85,9 @@ async def _listener(back: socket.socket, frame: bytes) -> AsyncIterator[asyncio.
             await task
 
 
-async def _await_frame(back: socket.socket, frame: bytes) -> None:
-    """Until the frame came in; how long its padding is does not matter."""
+async def _await_one(back: socket.socket, frames: tuple[bytes, bytes]) -> None:
+    """Until one of the frames came in; how long its padding is does not matter."""
     loop = asyncio.get_running_loop()
-    while not (await loop.sock_recv(back, 2048)).startswith(frame[:42]):
+    sent = {frame[:_LENGTH] for frame in frames}
+    while (await loop.sock_recv(back, 2048))[:_LENGTH] not in sent:
         pass

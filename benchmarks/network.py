@@ -1,0 +1,118 @@
+"""What a virtual network costs: throughput, latency and CPU time of each system between the same two hosts.
+
+Every system is set up in a lab of its own, with two hosts and a root on one internet. Rounds go over
+the systems in turn, so that whatever else the machine does meets all of them; what is compared are
+medians, and their ratios. A stock node takes part if ``$ZEROTIER_ONE`` names its binary.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from network_measures import MEASURES, Pair, measure
+from network_systems import SYSTEMS, available
+from rich.console import Console
+from rich.table import Table
+
+from earthline.lab import Lab
+
+OUT = Path(__file__).parent / "out" / "bench.json"
+
+Samples = dict[tuple[str, str], list[float]]
+"""Every value measured, by system and measure."""
+
+
+@contextmanager
+def standing(system: str) -> Iterator[Pair]:
+    """The two hosts of a system, connected."""
+    with Lab() as lab:
+        yield SYSTEMS[system](lab)
+
+
+def run(systems: list[str], measures: list[str], rounds: int, seconds: int) -> Samples:
+    """Measure everything, round by round."""
+    samples: Samples = {}
+    for number in range(rounds):
+        for system in systems:
+            with standing(system) as pair:
+                for name, value in measure(pair, measures, seconds):
+                    samples.setdefault((system, name), []).append(value)
+                    print(f"round {number + 1}: {system} {name} {value:.3g} {MEASURES[name].unit}")
+    return samples
+
+
+def rows(samples: Samples) -> list[dict[str, Any]]:
+    """One row for each system and measure."""
+    return [
+        {
+            "system": system,
+            "measure": name,
+            "median": statistics.median(values),
+            "min": min(values),
+            "max": max(values),
+            "runs": len(values),
+            "unit": MEASURES[name].unit,
+        }
+        for (system, name), values in samples.items()
+    ]
+
+
+def environment() -> dict[str, str | int | None]:
+    """Where it was measured."""
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    return {"cpu": model, "cores": os.cpu_count(), "kernel": platform.release()}
+
+
+def show(samples: Samples, systems: list[str], measures: list[str]) -> None:
+    """A table of medians, each with its ratio to the stock node's, where there is one."""
+    table = Table("measure", *systems)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name in measures:
+        stock = samples.get(("zerotier-one", name))
+        cells = [cell(samples.get((system, name)), stock) for system in systems]
+        table.add_row(f"{name} ({MEASURES[name].unit})", *cells)
+    Console().print(table)
+
+
+def cell(values: list[float] | None, stock: list[float] | None) -> str:
+    """A median, and how many times the stock node's it is."""
+    if not values:
+        return ""
+    median = statistics.median(values)
+    reference = statistics.median(stock) if stock else 0
+    return f"{median:.3g} ({median / reference:.2f}x)" if reference else f"{median:.3g}"
+
+
+def main() -> None:
+    """Measure, print a table, and write `OUT`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=5, help="length of each transfer")
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=available())
+    parser.add_argument("--measures", nargs="+", choices=MEASURES, default=list(MEASURES))
+    chosen = parser.parse_args()
+    samples = run(chosen.systems, chosen.measures, chosen.rounds, chosen.seconds)
+    show(samples, chosen.systems, chosen.measures)
+    OUT.parent.mkdir(exist_ok=True)
+    written = {"environment": environment(), "rows": rows(samples)}
+    OUT.write_text(json.dumps(written, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
