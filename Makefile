@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 BUILT := $(VENV)/.built
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 
-.PHONY: help setup build demo test check fmt bench-micro fuzz clean
+.PHONY: help setup build demo test check fmt bench bench-micro fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ fmt: build ## Format Python and Rust
 	$(BIN)/ruff check --fix --exit-zero .
 	$(BIN)/ruff format .
 	cargo fmt --all
+
+bench: build ## Measure Earthline, a stock node ($$ZEROTIER_ONE) and the bare link side by side
+	$(BIN)/python benchmarks/network.py
 
 bench-micro: build ## Micro benchmarks: identities, sealing and opening, the switch
 	$(BIN)/python benchmarks/micro.py

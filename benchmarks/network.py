@@ -1,8 +1,8 @@
-"""What a virtual network costs: throughput, latency and CPU time of each system between the same two hosts.
+"""What a virtual network costs: throughput, latency and CPU time of each system on the same hosts.
 
-Every system is set up in a lab of its own, with two hosts and a root on one internet. Rounds go over
-the systems in turn, so that whatever else the machine does meets all of them; what is compared are
-medians, and their ratios. A stock node takes part if ``$ZEROTIER_ONE`` names its binary.
+Every system is set up in a lab of its own, with two hosts and a root on one internet. Rounds go
+over the systems in turn, so that whatever else the machine does meets all of them; what is compared
+are medians, and their ratios. A stock node takes part if ``$ZEROTIER_ONE`` names its binary.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from network_measures import MEASURES, Pair, measure
-from network_systems import SYSTEMS, available
 from rich.console import Console
 from rich.table import Table
 
 from earthline.lab import Lab
+from network_measures import MEASURES, Pair, measure
+from network_systems import SYSTEMS, available
 
 OUT = Path(__file__).parent / "out" / "bench.json"
 

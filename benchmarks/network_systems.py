@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from network_measures import Pair
-
 from earthline.lab import Lab
 from earthline.lab.service import Service, wait_until
+from network_measures import Pair
 
 STOCK = os.environ.get("ZEROTIER_ONE", "")
 NETWORK = "10.147.0.0/16"

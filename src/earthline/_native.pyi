@@ -161,7 +161,9 @@ class Switch:
 
     def __new__(cls, address: int, seed: bytes) -> Switch:
         """For the node ``address``; ``seed`` (32 bytes) feeds its packet IDs."""
-    def ingest_datagrams(self, batch: Sequence[tuple[int, bytes, int, bytes]], now: int) -> Output: ...
+    def ingest_datagrams(
+        self, batch: Sequence[tuple[int, bytes, int, bytes]], now: int
+    ) -> Output: ...
     def ingest_packet(self, path: _Path, packet: bytes, now: int) -> Output:
         """Give a whole packet again that was punted as ``unknown_source``; its pieces are joined already."""
     def ingest_frames(self, batch: Sequence[tuple[int, bytes]], now: int) -> Output: ...
@@ -169,14 +171,23 @@ class Switch:
         """Give a frame again that was punted: of the TAP (``origin`` 0), or of the member whose frame we
         replicate. It costs nothing of the budget again, and no solicitation is punted as ``neighbour``."""
     def deliver(
-        self, source: int, path: _Path, hops: int, packet_id: int, verb: int, payload: bytes, now: int
+        self,
+        source: int,
+        path: _Path,
+        hops: int,
+        packet_id: int,
+        verb: int,
+        payload: bytes,
+        now: int,
     ) -> Output:
         """Process again an opened FRAME, EXT_FRAME or MULTICAST_FRAME that was punted as ``gate``."""
     # sessions and paths
     def set_session(self, address: int, key: bytes, suite: int) -> None:
         """Keys (48-byte K) and sending suite (1 or 3) for a peer; keeps its route and its paths."""
     def remove_session(self, address: int) -> None: ...
-    def set_route(self, address: int, path: _Path | None, direct: bool, mtu: int, trusted_path_id: int) -> None:
+    def set_route(
+        self, address: int, path: _Path | None, direct: bool, mtu: int, trusted_path_id: int
+    ) -> None:
         """Where frames for a peer leave: its own path, or (``direct`` False) its relay's; None: punt them."""
     def set_known_paths(self, address: int, paths: Sequence[_Path]) -> None:
         """The peer's learned paths. Direct packets by any other raise a ``new_path`` punt, one a second."""
@@ -190,7 +201,9 @@ class Switch:
     def set_network(self, entry: Any) -> None:
         """Install or replace a network from `effects.InstallNetwork` (read by attribute)."""
     def remove_network(self, network: int) -> None: ...
-    def set_member(self, network: int, address: int, admitted: bool, ready: bool, push_due_at: int) -> None:
+    def set_member(
+        self, network: int, address: int, admitted: bool, ready: bool, push_due_at: int
+    ) -> None:
         """``admitted``: its frames pass our gate. ``ready``: it holds our credentials, so frames may flow;
         from ``push_due_at`` on a ``push_due`` punt is raised (one a second) while they go on flowing."""
     def set_member_credentials(
@@ -206,10 +219,18 @@ class Switch:
         by ascending ID; only what is valid now (03, 4.10). `remove_member` forgets it too."""
     def remove_member(self, network: int, address: int) -> None: ...
     def set_multicast(
-        self, network: int, mac: int, adi: int, recipients: Sequence[int], gather_limit: int, refresh_at: int
+        self,
+        network: int,
+        mac: int,
+        adi: int,
+        recipients: Sequence[int],
+        gather_limit: int,
+        refresh_at: int,
     ) -> None:
         """Recipients of a group; from ``refresh_at`` on (or without an entry) frames to it are punted."""
-    def set_replicator(self, network: int, mac: int, adi: int, replicator: int, refresh_at: int) -> None:
+    def set_replicator(
+        self, network: int, mac: int, adi: int, replicator: int, refresh_at: int
+    ) -> None:
         """In place of recipients: the replicator that sends frames of a group on to its members (03, 8.5)."""
     def remove_multicast(self, network: int, mac: int, adi: int) -> None: ...
     # what happened

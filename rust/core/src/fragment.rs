@@ -1,8 +1,10 @@
 //! Cutting an armoured packet into datagrams, and the bounded buffer that joins them (01, 4; 02, 4.2).
 
+use std::ops::Range;
+
 use crate::packet::{
-    FRAGMENT_HEADER_LENGTH, FRAGMENT_HOPS, FRAGMENT_INDICATOR, Fragment, Head, MAX_PACKET,
-    MAX_PIECES, SOURCE,
+    FRAGMENT_HEADER_LENGTH, FRAGMENT_HOPS, FRAGMENT_INDICATOR, Fragment, HEADER_LENGTH, Head,
+    MAX_PACKET, MAX_PIECES, SOURCE,
 };
 
 /// Slots of the reassembly buffer of a node.
@@ -27,26 +29,52 @@ pub fn pieces(length: usize, mtu: usize) -> Result<usize, TooManyPieces> {
     if total <= MAX_TOTAL { Ok(total) } else { Err(TooManyPieces) }
 }
 
-/// Cut an armoured packet, whose fragmented flag was set as needed, and hand each datagram to `emit` as
-/// (head, data): the packet's own first bytes with nothing, then fragment headers with their data.
+/// The size of datagrams that cuts a packet of `length` bytes into as many pieces as the MTU does, all of one
+/// length but for the last, which may be a few bytes shorter. Not below the length of a packet's header.
+pub fn even_size(length: usize, mtu: usize) -> Result<usize, TooManyPieces> {
+    let total = pieces(length, mtu)?;
+    let size = (length + (total - 1) * FRAGMENT_HEADER_LENGTH).div_ceil(total);
+    Ok(size.max(HEADER_LENGTH).min(mtu))
+}
+
+/// By how many bytes a packet of `length` bytes is too long for pieces of one length.
+pub fn surplus(length: usize, mtu: usize) -> Result<usize, TooManyPieces> {
+    let total = pieces(length, mtu)?;
+    Ok((length + (total - 1) * FRAGMENT_HEADER_LENGTH) % total)
+}
+
+/// Cut an armoured packet, whose fragmented flag was set as needed, where it stands: from `start` to the end
+/// of the buffer, which grows by the headers of the fragments. Hands the place of each datagram to `emit`, in
+/// order. On failure the buffer stays as it is.
 pub fn split(
-    packet: &[u8],
-    mtu: usize,
-    mut emit: impl FnMut(&[u8], &[u8]),
+    buffer: &mut Vec<u8>,
+    start: usize,
+    size: usize,
+    mut emit: impl FnMut(Range<usize>),
 ) -> Result<(), TooManyPieces> {
-    let total = pieces(packet.len(), mtu)?;
-    let (head, rest) = packet.split_at(mtu.min(packet.len()));
-    emit(head, &[]);
+    let total = pieces(buffer.len().saturating_sub(start), size)?;
     if total == 1 {
+        emit(start..buffer.len());
         return Ok(());
     }
     let mut header = [0; FRAGMENT_HEADER_LENGTH];
-    header[..SOURCE].copy_from_slice(head.get(..SOURCE).ok_or(TooManyPieces)?);
+    let id = buffer.get(start..start + SOURCE).ok_or(TooManyPieces)?;
+    header[..SOURCE].copy_from_slice(id);
     header[SOURCE] = FRAGMENT_INDICATOR;
     header[FRAGMENT_HOPS] = 0;
-    for (index, data) in rest.chunks(mtu - FRAGMENT_HEADER_LENGTH).enumerate() {
-        header[SOURCE + 1] = (total << 4 | (index + 1)) as u8;
-        emit(&header, data);
+    let (room, end) = (size - FRAGMENT_HEADER_LENGTH, buffer.len());
+    buffer.resize(end + (total - 1) * FRAGMENT_HEADER_LENGTH, 0);
+    // From the last on, so that no piece is overwritten before it has moved.
+    for number in (1..total).rev() {
+        let from = start + size + (number - 1) * room;
+        let to = start + number * size;
+        buffer.copy_within(from..(from + room).min(end), to + FRAGMENT_HEADER_LENGTH);
+        header[SOURCE + 1] = (total << 4 | number) as u8;
+        buffer[to..to + FRAGMENT_HEADER_LENGTH].copy_from_slice(&header);
+    }
+    for number in 0..total {
+        let from = start + number * size;
+        emit(from..(from + size).min(buffer.len()));
     }
     Ok(())
 }
@@ -181,6 +209,8 @@ impl<T> Slot<T> {
     fn begin(&mut self, packet_id: u64, now: u64) {
         let mut bytes = std::mem::take(&mut self.bytes);
         bytes.clear();
+        // Any packet fits from now on: the memory stays with the slots.
+        bytes.reserve_exact(MAX_PACKET);
         *self = Self { used: true, packet_id, since: now, bytes, ..Self::default() };
     }
 
@@ -209,6 +239,7 @@ impl<T> Slot<T> {
 
     fn copy_in_order(&self, target: &mut Vec<u8>) {
         target.clear();
+        target.reserve_exact(MAX_PACKET);
         for wanted in 0..self.count {
             let mut start = 0;
             for (number, end) in self.pieces.iter().take(self.count) {

@@ -8,6 +8,7 @@
 //! | [`compress`] | LZ4 payload compression (01, 3.11) |
 //! | [`ethernet`] | Ethernet headers and the MACs of members (03, 1.2, 7) |
 //! | [`fragment`] | cutting packets and the bounded reassembly buffer (01, 4) |
+//! | [`offload`] | cutting and joining the super-frames of a kernel, and checksums |
 //! | [`rules`] | what a network's rule tables decide about a frame (03, 6) |
 //! | [`switch`] | the passive per-packet engine that carries frames by installed tables |
 
@@ -18,6 +19,7 @@ pub mod ethernet;
 pub mod fragment;
 pub mod identity;
 pub mod keys;
+pub mod offload;
 pub mod packet;
 pub mod rules;
 mod salsa;

@@ -10,10 +10,11 @@ fn cut(packet_id: u64, length: usize, mtu: usize) -> (Vec<u8>, Vec<Vec<u8>>) {
     if length > mtu {
         mark_fragmented(&mut packet);
     }
-    let mut datagrams = Vec::new();
-    let cut = split(&packet, mtu, |header, data| datagrams.push([header, data].concat()));
-    assert_eq!(cut, Ok(()));
-    (packet, datagrams)
+    let (mut buffer, mut ranges) = (b"before".to_vec(), Vec::new());
+    buffer.extend_from_slice(&packet);
+    assert_eq!(split(&mut buffer, 6, mtu, |range| ranges.push(range)), Ok(()));
+    assert!(buffer.starts_with(b"before"));
+    (packet, ranges.into_iter().map(|range| buffer[range].to_vec()).collect())
 }
 
 fn feed(buffer: &mut Reassembler<u8>, datagram: &[u8], tag: u8, now: u64) -> Option<(Vec<u8>, u8)> {

@@ -19,13 +19,15 @@ pub(crate) enum Counter {
     DropUdpSend,
     /// Datagrams for a socket that is not there.
     DropSocket,
+    /// Frames that do not hold what the kernel says of them.
+    DropTapRead,
     /// Frames the kernel refused, as it does while a device is down.
     DropTapWrite,
     /// Punts that found the queue full.
     DropPuntQueue,
 }
 
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "udp_rx",
     "udp_tx",
     "tap_rx",
@@ -33,6 +35,7 @@ const NAMES: [&str; 9] = [
     "drop_truncated",
     "drop_udp_send",
     "drop_socket",
+    "drop_tap_read",
     "drop_tap_write",
     "drop_punt_queue",
 ];

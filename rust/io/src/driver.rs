@@ -12,6 +12,7 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::counters::{Counter, Counters};
+use crate::offload::Offload;
 use crate::punts::{PuntQueue, signal};
 use crate::tap::Tap;
 use crate::udp::UdpSocket;
@@ -69,13 +70,14 @@ pub(crate) struct Shared {
     pub(crate) epoll: OwnedFd,
     pub(crate) counters: Counters,
     switch: Arc<Mutex<Switch>>,
+    offload: Offload,
     ports: RwLock<Ports>,
     wake: OwnedFd,
     punts: PuntQueue,
 }
 
 impl Shared {
-    fn new(switch: Arc<Mutex<Switch>>) -> io::Result<Self> {
+    fn new(switch: Arc<Mutex<Switch>>, offload: Offload) -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let wake = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
         epoll::add(&epoll, &wake, EventData::new_u64(WAKE), EventFlags::IN)?;
@@ -83,6 +85,7 @@ impl Shared {
             epoll,
             counters: Counters::default(),
             switch,
+            offload,
             ports: RwLock::default(),
             wake,
             punts: PuntQueue::new()?,
@@ -129,8 +132,8 @@ pub struct Driver {
 
 impl Driver {
     /// With no ports yet. Starts the I/O thread.
-    pub fn new(switch: Arc<Mutex<Switch>>) -> io::Result<Self> {
-        let shared = Arc::new(Shared::new(switch)?);
+    pub fn new(switch: Arc<Mutex<Switch>>, offload: Offload) -> io::Result<Self> {
+        let shared = Arc::new(Shared::new(switch, offload)?);
         let worker = Worker::new(Arc::clone(&shared));
         let thread =
             std::thread::Builder::new().name("earthline-io".into()).spawn(|| worker.run())?;
@@ -145,7 +148,8 @@ impl Driver {
         port: u16,
         device: Option<&str>,
     ) -> io::Result<u16> {
-        let socket = Arc::new(UdpSocket::bind(SocketAddr::new(ip, port), device)?);
+        let socket =
+            Arc::new(UdpSocket::bind(SocketAddr::new(ip, port), device, self.shared.offload)?);
         let bound = socket.port()?;
         let mut ports = self.shared.change();
         ports.check_open()?;
@@ -171,7 +175,7 @@ impl Driver {
     /// Make the TAP device of a network, with its MAC and MTU, and put it up; returns its name.
     pub fn add_tap(&self, network: u64, name: &str, mac: u64, mtu: u32) -> io::Result<String> {
         self.shared.ports().check_open()?;
-        let tap = Arc::new(Tap::open(name, mac, mtu)?);
+        let tap = Arc::new(Tap::open(name, mac, mtu, self.shared.offload)?);
         let mut ports = self.shared.change();
         ports.check_open()?;
         if ports.taps.contains_key(&network) {

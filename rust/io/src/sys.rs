@@ -3,7 +3,7 @@
 
 use std::ffi::{c_int, c_ulong, c_void};
 use std::io;
-use std::mem::{MaybeUninit, offset_of, size_of};
+use std::mem::{MaybeUninit, size_of};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
@@ -77,8 +77,20 @@ impl Name {
     }
 }
 
+/// A run of datagrams of one size, but for the last, which may be shorter, on their way to one peer.
+#[derive(Clone, Copy)]
+pub(crate) struct Run {
+    pub(crate) to: SocketAddr,
+    /// Of each datagram but the last, in bytes.
+    pub(crate) size: usize,
+    /// How many datagrams.
+    pub(crate) count: usize,
+}
+
 /// Headers for `recvmmsg` and `sendmmsg`, used anew by each call.
 pub(crate) struct Headers {
+    names: Vec<Name>,
+    controls: Vec<Control>,
     vectors: Vec<iovec>,
     messages: Vec<mmsghdr>,
 }
@@ -87,31 +99,35 @@ pub(crate) struct Headers {
 unsafe impl Send for Headers {}
 
 impl Headers {
-    pub(crate) fn new(room: usize) -> Self {
-        Self { vectors: Vec::with_capacity(room), messages: Vec::with_capacity(room) }
+    pub(crate) fn new() -> Self {
+        Self { names: Vec::new(), controls: Vec::new(), vectors: Vec::new(), messages: Vec::new() }
     }
 
-    /// Receive without waiting: one datagram into each buffer. Reports (length, truncated) of each to
-    /// `each`, by index, and returns how many came.
+    /// Receive without waiting: into each buffer one datagram, or several of one sender that the kernel
+    /// joined. Returns how many buffers were filled; [`Self::received`] tells about each.
     pub(crate) fn receive(
         &mut self,
         socket: BorrowedFd<'_>,
         buffers: &mut [Vec<u8>],
-        names: &mut [Name],
-        mut each: impl FnMut(usize, usize, bool),
     ) -> io::Result<usize> {
         self.clear();
+        self.names.resize(buffers.len(), Name::empty());
+        self.controls.resize(buffers.len(), Control::EMPTY);
         for buffer in buffers.iter_mut() {
             self.vectors
                 .push(iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() });
         }
-        for (vector, name) in self.vectors.iter_mut().zip(names.iter_mut()) {
+        let places = self.vectors.iter_mut().zip(&mut self.names).zip(&mut self.controls);
+        for ((vector, name), control) in places {
             name.length = size_of::<sockaddr_storage>() as u32;
-            self.messages.push(message(&raw mut name.storage, name.length, vector));
+            let mut message = message(&raw mut name.storage, name.length, vector);
+            message.msg_hdr.msg_control = std::ptr::from_mut(control).cast();
+            message.msg_hdr.msg_controllen = size_of::<Control>();
+            self.messages.push(message);
         }
         let (pointer, number) = (self.messages.as_mut_ptr(), self.messages.len() as u32);
-        // SAFETY: `pointer` holds `number` headers; their vectors, names and buffers are borrowed
-        // mutably for the whole call and are of the lengths given.
+        // SAFETY: `pointer` holds `number` headers; their vectors, names, control messages and buffers are
+        // borrowed mutably for the whole call and are of the lengths given.
         let received = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
@@ -122,43 +138,71 @@ impl Headers {
             )
         };
         let received = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
-        for (index, message) in self.messages.iter().take(received).enumerate() {
-            let truncated = message.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
-            each(index, message.msg_len as usize, truncated);
-        }
+        self.messages.truncate(received);
         Ok(received)
     }
 
-    /// Send without waiting; returns how many the kernel took, at least one.
+    /// What each buffer holds after [`Self::receive`]: the sender, all bytes, and those of each datagram but
+    /// the last; `None` if it was too long for its buffer.
+    pub(crate) fn received(&self) -> impl Iterator<Item = Option<(SocketAddr, usize, usize)>> {
+        self.messages.iter().zip(&self.names).zip(&self.controls).map(
+            |((message, name), control)| {
+                if message.msg_hdr.msg_flags & libc::MSG_TRUNC != 0 {
+                    return None;
+                }
+                let length = message.msg_len as usize;
+                let has_control = message.msg_hdr.msg_controllen >= size_of::<cmsghdr>() + 4;
+                let joined = if has_control { control.joined_size() } else { None };
+                Some((name.address()?, length, joined.unwrap_or(length)))
+            },
+        )
+    }
+
+    /// Send runs without waiting; returns how many the kernel took, at least one. `datagrams` are those of
+    /// all runs, one after the other.
     pub(crate) fn send(
         &mut self,
         socket: BorrowedFd<'_>,
         datagrams: &[&[u8]],
-        names: &mut [Name],
+        runs: &[Run],
     ) -> io::Result<usize> {
         self.clear();
-        for datagram in datagrams {
-            let iov_base = datagram.as_ptr().cast_mut().cast();
-            self.vectors.push(iovec { iov_base, iov_len: datagram.len() });
-        }
-        for (vector, name) in self.vectors.iter_mut().zip(names.iter_mut()) {
-            self.messages.push(message(&raw mut name.storage, name.length, vector));
+        self.vectors.extend(datagrams.iter().map(|datagram| iovec {
+            iov_base: datagram.as_ptr().cast_mut().cast(),
+            iov_len: datagram.len(),
+        }));
+        self.names.extend(runs.iter().map(|run| Name::of(run.to)));
+        self.controls.extend(runs.iter().map(|run| Control::segment(run.size)));
+        let mut vectors = self.vectors.as_mut_slice();
+        let places = runs.iter().zip(&mut self.names).zip(&mut self.controls);
+        for ((run, name), control) in places {
+            let (own, rest) = vectors.split_at_mut(run.count);
+            vectors = rest;
+            let mut message = message(&raw mut name.storage, name.length, own.as_mut_ptr());
+            message.msg_hdr.msg_iovlen = own.len();
+            if run.count > 1 {
+                message.msg_hdr.msg_control = std::ptr::from_mut(control).cast();
+                message.msg_hdr.msg_controllen = size_of::<Control>();
+            }
+            self.messages.push(message);
         }
         let (pointer, number) = (self.messages.as_mut_ptr(), self.messages.len() as u32);
-        // SAFETY: `pointer` holds `number` headers; their vectors, names and datagrams are borrowed for
-        // the whole call and are of the lengths given. The kernel only reads the datagrams.
+        // SAFETY: `pointer` holds `number` headers; their vectors, names, control messages and datagrams are
+        // borrowed for the whole call and are of the lengths given. The kernel only reads the datagrams.
         let sent =
             unsafe { libc::sendmmsg(socket.as_raw_fd(), pointer, number, libc::MSG_DONTWAIT) };
         usize::try_from(sent).map_err(|_| io::Error::last_os_error())
     }
 
     fn clear(&mut self) {
+        self.names.clear();
+        self.controls.clear();
         self.vectors.clear();
         self.messages.clear();
     }
 }
 
-fn message(name: *mut sockaddr_storage, name_length: u32, vector: &mut iovec) -> mmsghdr {
+fn message(name: *mut sockaddr_storage, name_length: u32, vector: *mut iovec) -> mmsghdr {
     // SAFETY: mmsghdr is integers and pointers, for which all zeros is a value.
     let mut message: mmsghdr = unsafe { MaybeUninit::zeroed().assume_init() };
     message.msg_hdr.msg_name = name.cast();
@@ -170,11 +214,41 @@ fn message(name: *mut sockaddr_storage, name_length: u32, vector: &mut iovec) ->
 
 /// A control message that carries one integer.
 #[repr(C)]
+#[derive(Clone, Copy)]
 struct Control {
     header: cmsghdr,
-    value: c_int,
+    value: [u8; 4],
     /// Control messages end aligned.
-    padding: c_int,
+    padding: [u8; 4],
+}
+
+impl Control {
+    /// Room for one that the kernel writes.
+    const EMPTY: Self = Self::new(0, 0, 0, [0; 4]);
+
+    const fn new(level: c_int, kind: c_int, length: usize, value: [u8; 4]) -> Self {
+        let cmsg_len = size_of::<cmsghdr>() + length;
+        let header = cmsghdr { cmsg_len, cmsg_level: level, cmsg_type: kind };
+        Self { header, value, padding: [0; 4] }
+    }
+
+    fn integer(level: c_int, kind: c_int, value: c_int) -> Self {
+        Self::new(level, kind, size_of::<c_int>(), value.to_ne_bytes())
+    }
+
+    /// Cut what is sent into datagrams of this size.
+    fn segment(size: usize) -> Self {
+        let [low, high] = (size as u16).to_ne_bytes();
+        Self::new(libc::SOL_UDP, libc::UDP_SEGMENT, size_of::<u16>(), [low, high, 0, 0])
+    }
+
+    /// The size of the datagrams that the kernel joined.
+    fn joined_size(&self) -> Option<usize> {
+        let is_it =
+            self.header.cmsg_level == libc::SOL_UDP && self.header.cmsg_type == libc::UDP_GRO;
+        let size = usize::try_from(c_int::from_ne_bytes(self.value)).ok()?;
+        (is_it && size > 0).then_some(size)
+    }
 }
 
 /// Send one datagram with its own TTL or hop limit.
@@ -191,10 +265,8 @@ pub(crate) fn send_with_ttl(
         SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_TTL),
         SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT),
     };
-    let header =
-        cmsghdr { cmsg_len: offset_of!(Control, padding), cmsg_level: level, cmsg_type: kind };
-    let mut control = Control { header, value: c_int::from(ttl), padding: 0 };
-    let mut message: msghdr = message(&raw mut name.storage, name.length, &mut vector).msg_hdr;
+    let mut control = Control::integer(level, kind, c_int::from(ttl));
+    let mut message: msghdr = message(&raw mut name.storage, name.length, &raw mut vector).msg_hdr;
     message.msg_control = (&raw mut control).cast();
     message.msg_controllen = size_of::<Control>();
     // SAFETY: all that the header points to lives in this function, with the lengths given; the layout
@@ -216,6 +288,13 @@ pub(crate) fn set_option(
     let pointer = (&raw const value).cast::<c_void>();
     // SAFETY: `pointer` is to an integer of the length given, which lives throughout the call.
     check(unsafe { libc::setsockopt(fd, level, option, pointer, size_of::<c_int>() as u32) })
+}
+
+/// Tell a TAP which offloads its reader copes with; an error if the kernel does not know one of them.
+pub(crate) fn set_tap_offload(tap: impl AsFd, flags: u32) -> io::Result<()> {
+    let fd = tap.as_fd().as_raw_fd();
+    // SAFETY: the argument of this request is an integer, not a pointer.
+    check(unsafe { libc::ioctl(fd, libc::TUNSETOFFLOAD, c_ulong::from(flags)) })
 }
 
 /// An interface request: its name, zero-terminated, and what is asked.

@@ -3,28 +3,49 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::sys::{self, Headers, Name};
+use crate::offload::Offload;
+use crate::runs::pair_up;
+use crate::sys::{self, Headers, Run};
 
-/// Datagrams in a batch.
-pub(crate) const BATCH: usize = 64;
-/// Bytes of a receive buffer: any packet fits.
-const BUFFER: usize = 10_240;
+/// Buffers filled by one call, and runs sent by one.
+const BATCH: usize = 64;
+/// Fewest buffers that are offered for filling.
+const MIN_BATCH: usize = 4;
+/// Bytes worth receiving at once.
+const BATCH_BYTES: usize = 512 << 10;
+/// Bytes of a receive buffer: as many datagrams fit as the kernel joins.
+const BUFFER: usize = 0x10000;
+/// Most datagrams that a kernel cuts up itself.
+const MAX_RUN: usize = 64;
+/// Most bytes of them: less than any IP packet holds.
+const MAX_RUN_BYTES: usize = 65_000;
+/// After it refused, a socket is not asked again to cut up what it sends for so long, in ms.
+const REFUSED_MS: u64 = 60_000;
 /// Bytes of a socket's buffers, each way.
 const SOCKET_BUFFER: i32 = 4 << 20;
 /// How long to wait for room in the send buffer before datagrams are dropped.
 const SEND_WAIT: Duration = Duration::from_millis(5);
 
 /// A bound, non-blocking UDP socket.
-pub(crate) struct UdpSocket(Socket);
+pub(crate) struct UdpSocket {
+    socket: Socket,
+    /// Not asked to cut up what it sends before then, in ms.
+    segments_from: AtomicU64,
+}
 
 impl UdpSocket {
     /// Bind, to a device too if one is named.
-    pub(crate) fn bind(address: SocketAddr, device: Option<&str>) -> io::Result<Self> {
+    pub(crate) fn bind(
+        address: SocketAddr,
+        device: Option<&str>,
+        offload: Offload,
+    ) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_nonblocking(true)?;
         if let Some(device) = device {
@@ -35,33 +56,46 @@ impl UdpSocket {
         }
         may_be_fragmented(&socket, address)?;
         enlarge_buffers(&socket)?;
+        if offload.gro {
+            // A kernel that cannot join datagrams gives them one by one.
+            let _ = sys::set_option(&socket, libc::SOL_UDP, libc::UDP_GRO, 1);
+        }
         socket.bind(&address.into())?;
-        Ok(Self(socket))
+        let segments_from = AtomicU64::new(if offload.gso { 0 } else { u64::MAX });
+        Ok(Self { socket, segments_from })
     }
 
     pub(crate) fn port(&self) -> io::Result<u16> {
-        let address = self.0.local_addr()?.as_socket();
+        let address = self.socket.local_addr()?.as_socket();
         Ok(address.map_or(0, |address| address.port()))
     }
 
     /// Whether datagrams to this IP can leave here.
     pub(crate) fn carries(&self, ip: IpAddr) -> bool {
         let domain = if ip.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
-        self.0.domain().is_ok_and(|own| own == domain)
+        self.socket.domain().is_ok_and(|own| own == domain)
+    }
+
+    fn may_segment(&self, now: u64) -> bool {
+        now >= self.segments_from.load(Ordering::Relaxed)
+    }
+
+    fn refused_to_segment(&self, now: u64) {
+        self.segments_from.store(now + REFUSED_MS, Ordering::Relaxed);
     }
 
     /// Send one datagram, by its own TTL unless that is 0.
     pub(crate) fn send(&self, datagram: &[u8], address: SocketAddr, ttl: u8) -> io::Result<()> {
         if ttl == 0 {
-            return self.0.send_to(datagram, &address.into()).map(|_| ());
+            return self.socket.send_to(datagram, &address.into()).map(|_| ());
         }
-        sys::send_with_ttl(self.0.as_fd(), datagram, address, ttl)
+        sys::send_with_ttl(self.socket.as_fd(), datagram, address, ttl)
     }
 }
 
 impl AsFd for UdpSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.socket.as_fd()
     }
 }
 
@@ -89,68 +123,74 @@ fn enlarge_buffers(socket: &Socket) -> io::Result<()> {
 /// Buffers for a batch of received datagrams.
 pub(crate) struct ReceiveBatch {
     headers: Headers,
-    names: Vec<Name>,
     buffers: Vec<Vec<u8>>,
-    /// Length of each datagram received; `None`: longer than its buffer.
-    lengths: Vec<Option<usize>>,
+    /// How many buffers to offer the kernel next.
+    wanted: usize,
 }
 
 impl ReceiveBatch {
     pub(crate) fn new() -> Self {
-        Self {
-            headers: Headers::new(BATCH),
-            names: vec![Name::empty(); BATCH],
-            buffers: vec![vec![0; BUFFER]; BATCH],
-            lengths: Vec::with_capacity(BATCH),
-        }
+        Self { headers: Headers::new(), buffers: vec![vec![0; BUFFER]; BATCH], wanted: BATCH }
     }
 
-    /// Fill with what waits, up to a whole batch; returns how many datagrams that are.
-    pub(crate) fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
-        let Self { headers, names, buffers, lengths } = self;
-        lengths.clear();
-        headers.receive(socket.as_fd(), buffers, names, |_, length, truncated| {
-            lengths.push((!truncated).then_some(length));
-        })
+    /// Fill with what waits, up to a whole batch.
+    pub(crate) fn receive(&mut self, socket: &UdpSocket) -> io::Result<()> {
+        let buffers = self.buffers.get_mut(..self.wanted).unwrap_or_default();
+        let received = self.headers.receive(socket.as_fd(), buffers)?;
+        let bytes: usize = self.headers.received().flatten().map(|(_, length, _)| length).sum();
+        // Next time about as many bytes as stay in the cache, if datagrams are as long.
+        let mean = (bytes / received.max(1)).max(1);
+        self.wanted = (BATCH_BYTES / mean).clamp(MIN_BATCH, BATCH);
+        Ok(())
     }
 
     /// The datagrams, each with its sender; `None` for one that was too long.
     pub(crate) fn datagrams(&mut self) -> impl Iterator<Item = Option<(SocketAddr, &mut [u8])>> {
-        let received = self.lengths.iter().zip(&self.names).zip(&mut self.buffers);
-        received
-            .map(|((length, name), buffer)| Some((name.address()?, buffer.get_mut(..(*length)?)?)))
+        self.headers.received().zip(&mut self.buffers).flat_map(|(received, buffer)| {
+            let joined = received.and_then(|(from, length, size)| {
+                Some(buffer.get_mut(..length)?.chunks_mut(size.max(1)).map(move |one| (from, one)))
+            });
+            let lost = joined.is_none().then_some(None);
+            joined.into_iter().flatten().map(Some).chain(lost)
+        })
     }
 }
 
 /// Datagrams for one socket on their way out.
 pub(crate) struct SendBatch {
     headers: Headers,
-    names: Vec<Name>,
+    runs: Vec<Run>,
 }
 
 impl SendBatch {
     pub(crate) fn new() -> Self {
-        Self { headers: Headers::new(BATCH), names: Vec::with_capacity(BATCH) }
+        Self { headers: Headers::new(), runs: Vec::with_capacity(BATCH) }
     }
 
-    /// Send in order; returns how many the kernel refused. One that it refuses does not hold up the next.
+    /// Send in order, as few runs as there can be; returns how many datagrams the kernel refused. One that it
+    /// refuses does not hold up the next.
     pub(crate) fn send(
         &mut self,
         socket: &UdpSocket,
-        datagrams: &[&[u8]],
+        datagrams: &mut [&[u8]],
         to: &[SocketAddr],
+        now: u64,
     ) -> usize {
-        self.names.clear();
-        self.names.extend(to.iter().copied().map(Name::of));
-        let (mut done, mut refused, mut waited) = (0, 0, false);
-        while let Some(rest) = datagrams.get(done..).filter(|rest| !rest.is_empty()) {
-            let number = rest.len().min(BATCH);
-            match self.headers.send(
-                socket.as_fd(),
-                &rest[..number],
-                &mut self.names[done..done + number],
-            ) {
-                Ok(sent) => done += sent,
+        let may_segment = socket.may_segment(now);
+        if may_segment {
+            pair_up(datagrams, to);
+        }
+        self.gather(datagrams, to, may_segment);
+        let (mut runs, mut rest) = (self.runs.as_slice(), &*datagrams);
+        let (mut refused, mut waited) = (0, false);
+        while let [first, ..] = *runs {
+            let number = runs.len().min(BATCH);
+            match self.headers.send(socket.as_fd(), rest, &runs[..number]) {
+                Ok(sent) => {
+                    let (gone, left) = runs.split_at(sent);
+                    rest = &rest[gone.iter().map(|run| run.count).sum()..];
+                    runs = left;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if waited || !wait_for_room(socket) {
@@ -158,10 +198,45 @@ impl SendBatch {
                     }
                     waited = true;
                 }
-                Err(_) => (done, refused) = (done + 1, refused + 1),
+                Err(_) => {
+                    let (alone, left) = rest.split_at(first.count);
+                    if alone.len() > 1 {
+                        // The device or the route cannot cut it up.
+                        socket.refused_to_segment(now);
+                    }
+                    refused +=
+                        alone.iter().filter(|one| socket.send(one, first.to, 0).is_err()).count();
+                    (runs, rest) = (&runs[1..], left);
+                }
             }
         }
         refused
+    }
+
+    /// Find the runs.
+    fn gather(&mut self, datagrams: &[&[u8]], to: &[SocketAddr], may_segment: bool) {
+        self.runs.clear();
+        let (mut bytes, mut is_over) = (0, true);
+        for (datagram, to) in datagrams.iter().zip(to) {
+            let length = datagram.len();
+            match self.runs.last_mut() {
+                Some(run)
+                    if !is_over
+                        && run.to == *to
+                        && length <= run.size
+                        && run.count < MAX_RUN
+                        && bytes + length <= MAX_RUN_BYTES =>
+                {
+                    run.count += 1;
+                    bytes += length;
+                    is_over = length < run.size;
+                }
+                _ => {
+                    self.runs.push(Run { to: *to, size: length, count: 1 });
+                    (bytes, is_over) = (length, !may_segment || length == 0);
+                }
+            }
+        }
     }
 }
 

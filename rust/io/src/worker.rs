@@ -3,18 +3,20 @@
 //! A batch is what waits already; nothing ever waits for a batch to fill. All that a thread works with is
 //! its own, so that there may be one for each queue.
 
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use earthline_core::switch::{Output, Path};
+use earthline_core::offload::{Joiner, Malformed, SuperFrame, Write, complete_checksum};
+use earthline_core::switch::{Output, Path, Switch};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll;
 
 use crate::counters::Counter;
 use crate::driver::{Port, Ports, Shared, WAKE};
-use crate::tap::{ReadBatch, Tap};
+use crate::tap::{MAX_PARTS, ReadBatch, Tap};
 use crate::udp::{ReceiveBatch, SendBatch, UdpSocket};
 
 /// Events taken from the kernel at once.
@@ -73,11 +75,13 @@ impl Worker {
 
     fn take_datagrams(&mut self, number: i32, socket: &UdpSocket) {
         // An ICMP error of some earlier datagram, or nothing at all.
-        let Ok(received) = self.received.receive(socket) else { return };
-        self.shared.counters.add(Counter::UdpRx, received);
-        let now = now_ms();
+        if self.received.receive(socket).is_err() {
+            return;
+        }
+        let (now, mut received) = (now_ms(), 0);
         let mut switch = self.shared.switch();
         for datagram in self.received.datagrams() {
+            received += 1;
             let Some((from, bytes)) = datagram else {
                 self.shared.counters.add(Counter::DropTruncated, 1);
                 continue;
@@ -85,6 +89,7 @@ impl Worker {
             let path = Path { socket: number, ip: from.ip(), port: from.port() };
             switch.ingest_datagram(path, bytes, now, &mut self.out);
         }
+        self.shared.counters.add(Counter::UdpRx, received);
     }
 
     fn take_frames(&mut self, network: u64, tap: &Tap) {
@@ -93,24 +98,46 @@ impl Worker {
             let _ = epoll::delete(&self.shared.epoll, tap.as_fd());
             return;
         }
-        self.shared.counters.add(Counter::TapRx, self.read.frames().len());
-        let now = now_ms();
+        self.shared.counters.add(Counter::TapRx, self.read.len());
+        let (now, mut malformed) = (now_ms(), 0);
         let mut switch = self.shared.switch();
-        for frame in self.read.frames() {
-            switch.ingest_frame(network, frame, now, &mut self.out);
-        }
+        self.read.each(|bytes| {
+            let taken = take_frame(&mut switch, network, tap, bytes, now, &mut self.out);
+            malformed += usize::from(taken.is_err());
+        });
+        self.shared.counters.add(Counter::DropTapRead, malformed);
     }
 }
 
-/// Sends outputs: runs of datagrams for the same socket go together.
+/// Give the switch what was read from a TAP: a frame, or several in one.
+fn take_frame(
+    switch: &mut Switch,
+    network: u64,
+    tap: &Tap,
+    bytes: &mut [u8],
+    now: u64,
+    out: &mut Output,
+) -> Result<(), Malformed> {
+    let (vnet, frame) = tap.split(bytes).ok_or(Malformed)?;
+    if vnet.is_super() {
+        switch.ingest_super_frame(network, &SuperFrame::parse(&vnet, frame)?, now, out);
+    } else {
+        complete_checksum(&vnet, frame)?;
+        switch.ingest_frame(network, frame, now, out);
+    }
+    Ok(())
+}
+
+/// Sends outputs: runs of datagrams for the same socket go together, and so do frames of the same flow.
 pub(crate) struct Sender {
     batch: SendBatch,
     to: Vec<SocketAddr>,
+    joiner: Joiner,
 }
 
 impl Sender {
     pub(crate) fn new() -> Self {
-        Self { batch: SendBatch::new(), to: Vec::new() }
+        Self { batch: SendBatch::new(), to: Vec::new(), joiner: Joiner::new() }
     }
 
     /// Everything but the punts.
@@ -127,9 +154,7 @@ impl Sender {
             run.push(datagram);
         }
         self.flush(shared, &ports, socket, &mut run);
-        for (network, frame) in out.frames() {
-            write_frame(shared, &ports, network, frame);
-        }
+        self.write_frames(shared, &ports, out);
     }
 
     fn flush(&mut self, shared: &Shared, ports: &Ports, socket: Option<i32>, run: &mut Vec<&[u8]>) {
@@ -141,7 +166,7 @@ impl Sender {
             }
             Some(number) => match ports.udp(number) {
                 Some(socket) => {
-                    let refused = self.batch.send(socket, run, &self.to);
+                    let refused = self.batch.send(socket, run, &self.to, now_ms());
                     shared.counters.add(Counter::DropUdpSend, refused);
                     shared.counters.add(Counter::UdpTx, run.len() - refused);
                 }
@@ -151,6 +176,34 @@ impl Sender {
         }
         run.clear();
         self.to.clear();
+    }
+
+    fn write_frames(&mut self, shared: &Shared, ports: &Ports, out: &Output) {
+        self.joiner.clear();
+        for (network, frame) in out.frames() {
+            let limits = ports.tap(network).map(Tap::limits).unwrap_or_default();
+            self.joiner.push(network, frame, limits);
+        }
+        for write in self.joiner.writes() {
+            let tap = ports.tap(write.network);
+            let taken = tap.is_some_and(|tap| self.write(tap, write, out).is_ok());
+            shared.counters.add(if taken { Counter::TapTx } else { Counter::DropTapWrite }, 1);
+        }
+    }
+
+    fn write(&self, tap: &Tap, write: &Write, out: &Output) -> io::Result<()> {
+        let mut frames = self.joiner.frames(write).filter_map(|number| out.frame_at(number));
+        let Some((vnet, headers, length)) = write.headers() else {
+            return frames.next().map_or(Ok(()), |frame| tap.write(frame));
+        };
+        let mut parts = [IoSlice::new(&[]); MAX_PARTS - 1];
+        parts[0] = IoSlice::new(&headers[..length]);
+        let mut number = 1;
+        for (part, frame) in parts.iter_mut().skip(1).zip(frames) {
+            *part = IoSlice::new(frame.get(length..).unwrap_or_default());
+            number += 1;
+        }
+        tap.write_parts(&vnet, &parts[..number])
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use earthline_io::Offload;
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -23,8 +24,19 @@ struct Driver(earthline_io::Driver);
 #[pymethods]
 impl Driver {
     #[new]
-    fn new(switch: &Switch) -> PyResult<Self> {
-        earthline_io::Driver::new(switch.0.clone()).map(Self).map_err(|error| os_error(&error))
+    #[pyo3(signature = (switch, *, tso = true, uso = true, join = true, gso = true, gro = true))]
+    #[expect(clippy::fn_params_excessive_bools, reason = "keywords")]
+    fn new(
+        switch: &Switch,
+        tso: bool,
+        uso: bool,
+        join: bool,
+        gso: bool,
+        gro: bool,
+    ) -> PyResult<Self> {
+        let offload = Offload { tso, uso, join, gso, gro };
+        let driver = earthline_io::Driver::new(switch.0.clone(), offload);
+        driver.map(Self).map_err(|error| os_error(&error))
     }
 
     #[pyo3(signature = (socket, ip, port, device))]

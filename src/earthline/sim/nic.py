@@ -121,7 +121,7 @@ class Nic:
             return
         if frame.ethertype == ARP and len(frame.payload) >= 28 and self.addresses:
             self._on_arp(frame.payload)
-        elif not (frame.ethertype == IPV4 and self._on_ipv4(frame.payload)):
+        elif not (frame.ethertype == IPV4 and self._on_ipv4(frame)):
             self.frames.append(frame)
 
     def _on_arp(self, payload: bytes) -> None:
@@ -136,14 +136,16 @@ class Nic:
         for packet in self._held.pop(sender_ip, ()):
             self._send_ip(sender_ip, packet)
 
-    def _on_ipv4(self, packet: bytes) -> bool:
+    def _on_ipv4(self, frame: EthernetFrame) -> bool:
+        packet = frame.payload
         if len(packet) < 28 or packet[9] != ICMP or packet[16:20] != self.ipv4:
             return False
         source, echo = packet[12:16], packet[20:]
         identifier, sequence = struct.unpack(">HH", echo[4:8])
         if echo[0] == ECHO_REPLY:
             self.pongs.append(Pong(source, sequence, self._now()))
-        elif echo[0] == ECHO_REQUEST and source in self.neighbours:
+        elif echo[0] == ECHO_REQUEST:
+            self.neighbours.setdefault(source, frame.source)
             reply = _icmp(ECHO_REPLY, identifier, sequence, echo[8:])
             self._send_ip(source, _ipv4(self.ipv4, source, reply))
         return True

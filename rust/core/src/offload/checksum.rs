@@ -74,7 +74,8 @@ mod tests {
 
     #[test]
     fn known_header_has_its_known_checksum() {
-        let header = *b"\x45\x00\x00\x73\x00\x00\x40\x00\x40\x11\xb8\x61\xc0\xa8\x00\x01\xc0\xa8\x00\xc7";
+        let header =
+            *b"\x45\x00\x00\x73\x00\x00\x40\x00\x40\x11\xb8\x61\xc0\xa8\x00\x01\xc0\xa8\x00\xc7";
         assert_eq!(checksum(&header), 0);
         let mut blank = header;
         blank[10..12].fill(0);

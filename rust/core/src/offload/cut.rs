@@ -1,9 +1,9 @@
 //! Completing checksums, and cutting super-frames into the frames that they stand for.
 
+use super::Malformed;
 use super::checksum::{add, checksum, subtract, sum};
 use super::layout::{Layout, TCP, read_u16, read_u32, write};
 use super::vnet::{Segmentation, VnetHeader};
-use super::Malformed;
 use crate::ethernet;
 
 /// TCP flags that only the last segment keeps: FIN and PSH.

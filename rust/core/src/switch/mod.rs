@@ -9,6 +9,7 @@
 //! | [`relay`] | datagrams for others (02, 4.3) |
 //! | [`delivery`] | frames of peers on their way to the TAP (03, 7.2, 8.6) |
 //! | [`egress`] | frames of the TAP on their way to peers (03, 7.3) |
+//! | [`superframes`] | several frames of the TAP in one |
 //! | [`multicast`] | frames of the TAP to groups (03, 8.5) |
 //! | [`vl1`], [`peers`], [`paths`] | sessions, routes, paths, and sealing |
 //! | [`network`] | networks, members, groups |
@@ -31,6 +32,7 @@ mod paths;
 mod peers;
 mod punt;
 mod relay;
+mod superframes;
 mod tables;
 mod vl1;
 
@@ -81,6 +83,8 @@ pub struct Switch {
     reassembler: Reassembler<Path>,
     /// The packet that was reassembled last.
     assembled: Vec<u8>,
+    /// The frame that was cut out of a super-frame last.
+    cut: Vec<u8>,
     trusted_networks: Vec<TrustedNetwork>,
     networks: Map<u64, NetworkTables>,
     keyed: Keyed,
@@ -95,6 +99,7 @@ impl Switch {
             relay: Relay::new(&keyed),
             reassembler: Reassembler::new(DEFAULT_SLOTS),
             assembled: Vec::new(),
+            cut: Vec::new(),
             trusted_networks: Vec::new(),
             networks: keyed.map(),
             keyed,

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::paths::Path;
 use super::punt::Punt;
-use crate::ethernet;
+use super::vl1::Unsent;
+use crate::{ethernet, fragment};
 
 /// The result of one batch. Clear it and hand it in again: its memory is kept.
 #[derive(Default)]
@@ -49,9 +50,38 @@ impl Output {
         std::mem::take(&mut self.punts)
     }
 
-    pub(super) fn datagram(&mut self, path: Path, first: &[u8], second: &[u8]) {
-        let range = self.append([first, second]);
+    /// One frame by its place among [`Self::frames`].
+    pub fn frame_at(&self, index: usize) -> Option<&[u8]> {
+        self.buffer.get(self.frames.get(index)?.1.clone())
+    }
+
+    pub(super) fn datagram(&mut self, path: Path, datagram: &[u8]) {
+        let range = self.append([datagram, &[]]);
         self.datagrams.push((path, range));
+    }
+
+    /// Build a packet where it will be sent from. `seal` armours it, and returns the number of its pieces
+    /// and the size of datagrams to cut it at; what it refuses is forgotten.
+    pub(super) fn packet(
+        &mut self,
+        path: Path,
+        parts: [&[u8]; 3],
+        seal: impl FnOnce(&mut [u8]) -> Result<(usize, usize), Unsent>,
+    ) -> Result<usize, Unsent> {
+        let start = self.buffer.len();
+        for part in parts {
+            self.buffer.extend_from_slice(part);
+        }
+        let datagrams = &mut self.datagrams;
+        let sent = seal(&mut self.buffer[start..]).and_then(|(pieces, size)| {
+            fragment::split(&mut self.buffer, start, size, |range| datagrams.push((path, range)))
+                .map(|()| pieces)
+                .map_err(|_| Unsent::TooLarge)
+        });
+        if sent.is_err() {
+            self.buffer.truncate(start);
+        }
+        sent
     }
 
     pub(super) fn frame(&mut self, network: u64, header: ethernet::Header, payload: &[u8]) {

@@ -66,7 +66,7 @@ impl Switch {
             return self.count(Counter::DropRelayRoute);
         };
         increment_hops(datagram);
-        out.datagram(next.path, datagram, &[]);
+        out.datagram(next.path, datagram);
         self.count(Counter::Relayed);
         self.vl1.paths.went_out(&next.path, now);
         if let Some(source) = source {

@@ -37,8 +37,7 @@ pub(super) struct Vl1 {
     pub(super) paths: PathTable,
     pub(super) counters: Counters,
     ids: ChaCha12Rng,
-    /// The packet under construction.
-    scratch: Vec<u8>,
+    last_cut: LastCut,
 }
 
 impl Vl1 {
@@ -49,7 +48,7 @@ impl Vl1 {
             paths: PathTable::new(keyed),
             counters: Counters::new(),
             ids: ChaCha12Rng::from_seed(*seed),
-            scratch: Vec::with_capacity(MAX_PACKET),
+            last_cut: LastCut::default(),
         }
     }
 
@@ -77,15 +76,13 @@ impl Vl1 {
         let id = self.ids.next_u64();
         let peer = self.peers.get(destination).ok_or(Unsent::Route)?;
         let (session, route) = peer.way().ok_or(Unsent::Route)?;
-        self.scratch.clear();
-        self.scratch.extend_from_slice(&packet::header(id, destination, self.address, verb));
-        for part in payload {
-            self.scratch.extend_from_slice(part);
-        }
-        let pieces = seal(&mut self.scratch, session, route)?;
-        let path = route.path;
-        fragment::split(&self.scratch, route.mtu, |head, data| out.datagram(path, head, data))
-            .map_err(|_| Unsent::TooLarge)?;
+        let header = packet::header(id, destination, self.address, verb);
+        let [first, second] = payload;
+        let (path, last_cut) = (route.path, &mut self.last_cut);
+        let pieces = out.packet(path, [&header, first, second], |plain| {
+            let pieces = seal(plain, session, route)?;
+            Ok((pieces, last_cut.next(plain.len(), route.mtu, pieces)))
+        })?;
         self.counters.add_many(Counter::PacketsTx, pieces);
         self.paths.went_out(&path, now);
         self.peers.sent(destination, now);
@@ -108,4 +105,27 @@ fn seal(plain: &mut [u8], session: &Session, route: &Route) -> Result<usize, Uns
         packet::set_trusted_path(plain, route.trusted_path_id);
     }
     Ok(pieces)
+}
+
+/// How the last packet was cut that took several datagrams.
+#[derive(Default)]
+struct LastCut {
+    length: usize,
+    size: usize,
+}
+
+impl LastCut {
+    /// The size of datagrams to cut a packet at. Datagrams of one size leave together: several packets of
+    /// one length are cut evenly, and one of another length as those before it, if it takes no more pieces.
+    fn next(&mut self, length: usize, mtu: usize, pieces: usize) -> usize {
+        if pieces == 1 {
+            return mtu;
+        }
+        let is_another = length != std::mem::replace(&mut self.length, length);
+        let fits = self.size <= mtu && fragment::pieces(length, self.size) == Ok(pieces);
+        if !(is_another && fits) {
+            self.size = fragment::even_size(length, mtu).unwrap_or(mtu);
+        }
+        self.size
+    }
 }
