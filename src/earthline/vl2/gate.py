@@ -66,10 +66,11 @@ class Gate:
         if network is None or network.config is None:
             return
         record = network.members.get(event.packet.source)
-        if record is not None and record.installed_credentials is not None:
-            self._station.emit(DeliverPacket(event.packet))
-        else:
+        if record is None or record.com is None:
             self._hold(event.network, event.packet, now)
+        elif record.installed_credentials is not None:
+            # They came between the frame and this event. Who showed a certificate showed all.
+            self._station.emit(DeliverPacket(event.packet))
 
     def _hold(self, network: int, packet: PacketReceived, now: int) -> None:
         self._held.append(_Held(network, packet, now + HOLD_MS))
