@@ -40,7 +40,13 @@ def library() -> Path:
 
 
 def _pip() -> list[str]:
-    """An environment made by uv has no pip of its own: uv runs one for it."""
+    """An environment made by uv has no pip of its own: uv runs one for it.
+
+    Where uv came by pip, into an environment of its own, that has one.
+    """
+    beside_uv = _CACHE.parent / "uv" / "bin" / "pip"
+    if beside_uv.exists():
+        return [str(beside_uv)]
     if shutil.which("uv") is not None:
         return ["uv", "tool", "run", "pip"]
     return [sys.executable, "-m", "pip"]

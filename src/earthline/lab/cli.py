@@ -14,7 +14,7 @@ from earthline.lab.namespace import LabError, sweep_dead
 from earthline.lab.nat import NatKind
 from earthline.lab.nat_check import EXPECTED, measure
 from earthline.lab.service import script
-from earthline.lab.topology import Host, Lab, missing
+from earthline.lab.topology import Lab, missing
 
 app = typer.Typer(
     name="lab", help="Network namespaces with NATs on this machine.", no_args_is_help=True
@@ -44,17 +44,12 @@ def up() -> None:
         for index, kind in enumerate(NatKind):
             lan = "88.0.0.0/24" if kind is NatKind.OPEN else f"192.168.{index}.0/24"
             hosts.append((kind.value, lab.router(f"{kind}-router", kind, lan).host(kind.value)))
-        _console.print(_playground(hosts))
-        _console.print("Everything is removed on Ctrl-C.")
+        for network, host in hosts:
+            shell = f"ip netns exec {host.namespace.name} bash"
+            typer.echo(f"{network:<16} {host.address:<14} sudo {shell}")
+        typer.echo("Everything is removed on Ctrl-C.")
         with contextlib.suppress(KeyboardInterrupt):
             signal.pause()
-
-
-def _playground(hosts: list[tuple[str, Host]]) -> Table:
-    table = Table("network", "address", "a shell inside")
-    for network, host in hosts:
-        table.add_row(network, host.address, f"sudo ip netns exec {host.namespace.name} bash")
-    return table
 
 
 @app.command()
