@@ -122,3 +122,17 @@ def test_laptop_is_carried_home_asleep(simulate, seed):
     assert longest_outage(sim, alice, bob, network, 10_000) < 3_000
     sim.run_for(10_000)
     assert both_direct(sim, alice, bob)
+
+
+def test_answer_by_a_socket_that_was_closed_meanwhile_teaches_no_path(simulate):
+    sim = simulate(seed=40)
+    root = sim.root("root", "80.1.0.1")
+    alice = sim.host("alice", nat=FullCone())
+    engine = alice.node.peers
+    assert sim.run_until(lambda: sim.direct(alice, root), within_ms=10_000)
+    peer = engine.peer(root.address)
+    closed = engine.paths.get((99, root.ip, 9993))
+
+    engine._learning.direct(peer, closed, sim.clock.now, confirmed=True)
+
+    assert peer.slot_of(closed.key) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from earthline.vl1.contact import Contact, toward
+from earthline.vl1.local import Local
 from earthline.vl1.path import PathState
 from earthline.vl1.peer import MAX_SLOTS, Peer, Slot
 from earthline.vl1.topology import Topology
@@ -20,11 +21,14 @@ class Learning:
 
     def __init__(
         self,
+        local: Local,
         topology: Topology,
         contact: Contact,
+        *,
         vigil: Vigil,
         changed: Callable[[Peer, int], None],
     ) -> None:
+        self._local = local
         self._topology = topology
         self._contact = contact
         self._vigil = vigil
@@ -32,6 +36,9 @@ class Learning:
 
     def direct(self, peer: Peer, path: PathState, now: int, *, confirmed: bool) -> None:
         """A direct authenticated packet came by the path; ``confirmed``: it answers one of ours."""
+        if not self._local.holds(path.socket):
+            # It was on its way up when its socket was closed: nothing leaves by that any more.
+            return
         slot = peer.slot_of(path.key)
         if slot is not None:
             self._refresh(peer, slot, now, confirmed=confirmed)

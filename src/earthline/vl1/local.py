@@ -43,6 +43,10 @@ class Local:
         self.path_allowed: Callable[[int, InetAddress], bool] = _anything
         """The host's veto on a physical address of a peer (02, 7.8)."""
 
+    def holds(self, socket: int) -> bool:
+        """Whether a path's socket is bound; a tunnel, which has none, always counts."""
+        return socket == ALL_SOCKETS or socket in self.sockets
+
     def count(self, reason: str) -> None:
         """Count one dropped packet or other event by its reason."""
         self.counters[reason] += 1

@@ -113,7 +113,13 @@ class Wiring:
         )
 
     def _build_receiving(self) -> None:
-        self._learning = Learning(self.topology, self._contact, self._vigil, self._refresh.peer)
+        self._learning = Learning(
+            self.local,
+            self.topology,
+            self._contact,
+            vigil=self._vigil,
+            changed=self._refresh.peer,
+        )
         self._reception = Reception(
             self.paths, self._learning, self._push, self._heard, self._vigil
         )
