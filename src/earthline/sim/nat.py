@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
@@ -33,7 +34,7 @@ class Mapping:
     sent_to: set[Endpoint] = field(default_factory=set)
 
 
-class Nat:
+class Nat(ABC):
     """A translation table; subclasses say what a mapping belongs to and who may use it."""
 
     name: ClassVar[str] = ""
@@ -90,9 +91,9 @@ class Nat:
         del destination
         return inside
 
+    @abstractmethod
     def lets_in(self, mapping: Mapping, source: Endpoint) -> bool:
         """Whether a datagram from ``source`` may use the mapping."""
-        raise NotImplementedError
 
 
 class FullCone(Nat):
