@@ -1,0 +1,204 @@
+"""Events: what the host hands to `Node.receive`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from earthline.wire.inet import InetAddress
+
+Path: TypeAlias = tuple[int, bytes, int]
+"""(socket number, remote IP of 4 or 16 bytes, remote port)"""
+
+
+# --- what the switch punted ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HelloReceived:
+    """A suite-0 HELLO, whole and unauthenticated (punt ``hello``)."""
+
+    path: Path
+    packet: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownSource:
+    """A packet from an address without a session, whole and sealed (punt ``unknown_source``)."""
+
+    path: Path
+    source: int
+    packet: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PacketReceived:
+    """An authenticated, decrypted, decompressed packet for an engine (punt ``packet``)."""
+
+    path: Path
+    source: int
+    packet_id: int
+    hops: int
+    suite: int
+    verb: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GateRefused:
+    """A frame packet whose sender is not admitted to the network (punt ``gate``)."""
+
+    packet: PacketReceived
+    network: int
+
+
+@dataclass(frozen=True, slots=True)
+class RulesRefused:
+    """A frame packet that the rules refuse, its sender known by no credentials (punt ``rules``)."""
+
+    packet: PacketReceived
+    network: int
+
+
+@dataclass(frozen=True, slots=True)
+class FramePunted:
+    """A frame from the TAP that no entry covers (punt ``frame``).
+
+    ``reason``: ``member`` (not ready), ``route`` (no session or route), ``multicast`` (no
+    recipients installed, or stale), ``neighbour`` (a solicitation that may be answered locally),
+    ``bridge`` (for a bridge out of reach), ``replicate`` (of a member, for a group without
+    recipients installed).
+    """
+
+    network: int
+    frame: bytes
+    reason: str
+    node: int = 0
+    """The bridge it is for, or the member that it comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class PathSeen:
+    """A direct, authenticated frame came by a path the peer is not known by (punt ``new_path``)."""
+
+    source: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class PairRelayed:
+    """We relayed a packet head between these two and may introduce them (punt ``introduce``)."""
+
+    source: int
+    destination: int
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialDue:
+    """Frames flow to a member whose copy of our credentials is old (punt ``push_due``)."""
+
+    network: int
+    address: int
+
+
+@dataclass(frozen=True, slots=True)
+class GatherRequested:
+    """A MULTICAST_FRAME asked for members of its group (punt ``gather``)."""
+
+    path: Path
+    source: int
+    packet_id: int
+    network: int
+    mac: int
+    adi: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class AckRequested:
+    """An EXT_FRAME asked to be acknowledged (punt ``ack``)."""
+
+    path: Path
+    source: int
+    packet_id: int
+    network: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionActivity:
+    """When packets of a peer passed through the switch; 0 is never."""
+
+    address: int
+    received_at: int
+    frame_received_at: int
+    relayed_received_at: int
+    trusted_at: int
+    sent_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What moved in the switch since the last report."""
+
+    sessions: tuple[SessionActivity, ...]
+    slots: tuple[tuple[int, Path, int], ...]
+    """(address, path, last direct valid receive)"""
+    paths: tuple[tuple[Path, int, int], ...]
+    """(path, last in, last out)"""
+
+
+# --- what the host knows ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SocketsChanged:
+    """The bound UDP sockets by number, and other addresses that lead to us (port mappings)."""
+
+    sockets: tuple[tuple[int, InetAddress], ...]
+    mapped: tuple[InetAddress, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionsChanged:
+    """The multicast groups the host's interface of a network listens to, as (MAC, ADI)."""
+
+    network: int
+    groups: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PortFailed:
+    """The host could not make or configure the TAP of a network; empty text: it works now."""
+
+    network: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateLoaded:
+    """A state object that was stored earlier. ``kind`` and ``key`` as in `Store`."""
+
+    kind: str
+    key: int
+    data: bytes
+
+
+Event: TypeAlias = (
+    HelloReceived
+    | UnknownSource
+    | PacketReceived
+    | GateRefused
+    | RulesRefused
+    | FramePunted
+    | PathSeen
+    | PairRelayed
+    | CredentialDue
+    | GatherRequested
+    | AckRequested
+    | Activity
+    | SocketsChanged
+    | SubscriptionsChanged
+    | PortFailed
+    | StateLoaded
+)
+"""What `Node.receive` takes."""
