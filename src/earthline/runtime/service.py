@@ -27,13 +27,13 @@ from earthline.runtime.earth import earth_to_join
 from earthline.runtime.files import write_atomic
 from earthline.runtime.home import Home, StartFault
 from earthline.runtime.netlink import Netlink
-from earthline.runtime.physical import path_allowed, physical_networks
 from earthline.runtime.planet import Planets
 from earthline.runtime.settings import SettingsFile
-from earthline.runtime.sockets import WILDCARDS, Place, Ports, Sockets, random_port, wanted_places
+from earthline.runtime.sockets import Ports
 from earthline.runtime.state import StateFiles
 from earthline.runtime.subscriptions import scan
 from earthline.runtime.taps import Taps
+from earthline.runtime.underlay import Underlay
 from earthline.runtime.watch import Watch
 from earthline.vl2.status import NetworkState
 from earthline.wire.identity import SecretIdentity
@@ -42,12 +42,9 @@ from earthline.wire.world import World
 
 log = structlog.get_logger()
 
-REBIND_S = 30.0
 SCAN_S = 5.0
 SETTINGS_S = 10.0
 WORKING_S = 0.5
-OFFLINE_MS = 120_000
-"""So long offline, and the secondary port is changed (02, 7.6)."""
 ASLEEP_MS = 10_000
 """A pass so late means that the machine slept (05, 9)."""
 
@@ -76,11 +73,9 @@ class Service:
         self._files = StateFiles(home.path)
         self._tasks: list[asyncio.Task[None]] = []
         self._exits = contextlib.AsyncExitStack()
-        self._rebind = Watch("sockets", REBIND_S, self._refresh_sockets)
         self._scan = Watch("subscriptions", SCAN_S, self._scan_subscriptions)
         self._groups: dict[int, tuple[tuple[int, int], ...]] = {}
         self._considered_earth: int | None = None
-        self._offline_since = 0
         self._passed_at = now_ms()
 
     # --- life -------------------------------------------------------------------------------------
@@ -113,7 +108,16 @@ class Service:
         self.bridges = await self._exits.enter_async_context(
             Bridges(self.home.path, self.identity.address, self.taps, self.network)
         )
-        await self._refresh_sockets()
+        self.underlay = Underlay(
+            self.settings,
+            self._ports,
+            self.driver,
+            self.core.receive,
+            netlink=self.netlink,
+            taps=self.taps,
+        )
+        self.underlay.apply_settings(self.node, self.switch)
+        await self.underlay.refresh()
         self._load_state(planet)
         self.core.start()
         self._exits.callback(self._stop_core)
@@ -150,9 +154,7 @@ class Service:
         self.core = Core(
             self.node, SwitchHost(self.switch), self.driver, self._sockets_of, self._commands()
         )
-        self.sockets = Sockets(self.driver, self.core.receive, self._ports)
         self.planets = Planets(self.home, self.identity.public, self.node, self.authority)
-        self._apply_physical()
 
     def _commands(self) -> Mapping[type, Any]:
         """Who carries out the commands that are neither the switch's nor the driver's."""
@@ -177,7 +179,7 @@ class Service:
     def _run_tasks(self) -> None:
         jobs = {
             "netlink": self._watch_netlink(),
-            "sockets": self._rebind.run(),
+            "sockets": self.underlay.rebind.run(),
             "subscriptions": self._scan.run(),
             "taps": self.taps.run(),
             "bridges": self.bridges.run(),
@@ -210,7 +212,7 @@ class Service:
     # --- commands of the node ---------------------------------------------------------------------
 
     def _sockets_of(self, ipv4: bool) -> list[int]:
-        return self.sockets.numbers(ipv4)
+        return self.underlay.sockets.numbers(ipv4)
 
     def _port_changed(self, event: effects.PortFailed) -> None:
         self.core.receive(event)
@@ -239,33 +241,9 @@ class Service:
     async def _watch_netlink(self) -> None:
         async for index in self.netlink.changes():
             if index == 0 or index not in self.taps.indexes:
-                self._rebind.wake()
+                self.underlay.rebind.wake()
             if index == 0 or index in self.taps.indexes:
                 self._scan.wake()
-
-    async def _refresh_sockets(self) -> None:
-        self._change_secondary()
-        own = self.taps.by_device
-        try:
-            interfaces = await self.netlink.interfaces()
-        except OSError:
-            if self.sockets.bound:
-                raise  # what is bound serves until the next pass
-            places = [Place(ip, port, None) for ip in WILDCARDS for port in self.sockets.ports]
-        else:
-            physical = self.taps.without_managed(interfaces)
-            places = wanted_places(physical, self.settings.parsed, self.sockets.ports, own)
-        self.sockets.refresh(places)
-
-    def _change_secondary(self) -> None:
-        """Some NATs mishandle one port for ever: try another while nobody answers (02, 7.6)."""
-        settings = self.settings.parsed.settings
-        free = settings.allow_secondary_port and settings.secondary_port == 0
-        offline = self._offline_since and now_ms() - self._offline_since > OFFLINE_MS
-        if free and offline:
-            primary = self.sockets.ports.primary
-            self.sockets.ports = Ports(primary, random_port({primary}))
-            self._offline_since = now_ms()
 
     async def _scan_subscriptions(self) -> None:
         devices = self.taps.by_device
@@ -280,15 +258,12 @@ class Service:
         """Twice a second: the controller's timers, online state, and whether we slept."""
         now = now_ms()
         if now - self._passed_at > ASLEEP_MS:
-            self._rebind.wake()
+            self.underlay.rebind.wake()
         self._passed_at = now
         await self._work_for_controller(now)
         online = self.node.online
         self.taps.set_online(online)
-        if online:
-            self._offline_since = 0
-        elif not self._offline_since:
-            self._offline_since = now
+        self.underlay.set_online(online, now)
 
     async def _work_for_controller(self, now: int) -> None:
         """All that is due up to now, some configurations at a time, others' turn in between."""
@@ -310,14 +285,7 @@ class Service:
         self._take_over_settings()
 
     def _take_over_settings(self) -> None:
-        self._apply_physical()
-        self._rebind.wake()
-
-    def _apply_physical(self) -> None:
-        settings = self.settings.parsed
-        self.switch.set_trusted_networks(settings.trusted_networks())
-        self.node.peers.physical.configure(physical_networks(settings))
-        self.node.peers.local.path_allowed = lambda peer, end: path_allowed(settings, peer, end)
+        self.underlay.apply_settings(self.node, self.switch)
 
     # --- Earth ------------------------------------------------------------------------------------
 
@@ -389,12 +357,12 @@ class Service:
 
     @property
     def ports(self) -> Ports:
-        return self.sockets.ports
+        return self.underlay.sockets.ports
 
     @property
     def listening_on(self) -> list[InetAddress]:
         """Bound UDP sockets."""
-        return self.sockets.bound
+        return self.underlay.sockets.bound
 
     def write_port_file(self) -> None:
         """From now on the API answers."""
