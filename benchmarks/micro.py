@@ -1,19 +1,24 @@
-"""What the primitives cost, called one by one from Python: identities, packets in each suite."""
+"""What the primitives cost: identities, and packets in each suite beside OpenSSL."""
 
 from __future__ import annotations
 
+import json
+import shutil
 import statistics
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
+from typing import TypedDict
 
 from rich.console import Console
 from rich.table import Table
 
 from earthline import _native
 
+ROOT = Path(__file__).parents[1]
 SUITES = {0: "0 Poly1305", 1: "1 Salsa20/12 + Poly1305", 3: "3 AES-GMAC-SIV"}
-PACKET_SIZES = (64, 1400, 2800)
 BUDGET_S = 0.3
 """How long each row is measured."""
 RUNS = 7
@@ -33,12 +38,6 @@ def once(call: Callable[[], object], count: int) -> float:
     return (time.perf_counter() - start) / count
 
 
-def plain(size: int) -> bytes:
-    """A FRAME packet of this many bytes, not yet sealed."""
-    header = bytes(range(8)) + bytes(10) + bytes(9) + b"\x06"
-    return header.ljust(size, b"\x5a")
-
-
 def identities() -> Iterator[tuple[str, float]]:
     """Rows for identities: name, microseconds."""
     seeds = iter(range(1 << 32))
@@ -56,38 +55,73 @@ def identities() -> Iterator[tuple[str, float]]:
     yield "verify", microseconds(partial(_native.verify, public_key, b"message", signature))
 
 
-def packets() -> Iterator[tuple[str, int, float, float]]:
-    """Rows for packets: suite, bytes, microseconds to seal, microseconds to open."""
-    session = _native.SessionKey(bytes(range(48)))
-    for suite, name in SUITES.items():
-        for size in PACKET_SIZES:
-            packet = plain(size)
-            sealed = session.seal(packet, suite)
-            seal = microseconds(partial(session.seal, packet, suite))
-            yield name, size, seal, microseconds(partial(session.open, sealed))
+class Packets(TypedDict):
+    """How fast packets of one size are sealed and opened."""
+
+    backend: str
+    suite: int
+    size: int
+    seal_gbps: float
+    open_gbps: float
 
 
-def gigabytes(size: int, cost: float) -> str:
-    """Throughput at ``cost`` microseconds for ``size`` bytes."""
-    return f"{size / cost / 1e3:.2f}"
+def packets() -> list[Packets]:
+    """Rows for packets, from the Rust benchmark: a call from Python costs as much as a packet."""
+    command = ["cargo", "bench", "--locked", "--quiet", "--package", "earthline-core"]
+    run = subprocess.run(
+        [*command, "--bench", "ciphers"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+
+
+def openssl(size: int) -> float | None:
+    """GB/s of AES-256-GCM by the machine's OpenSSL, the best of three runs; None without one."""
+    program = shutil.which("openssl")
+    if program is None:
+        return None
+    command = [program, "speed", "-mr", "-seconds", "1", "-evp", "aes-256-gcm", "-bytes", str(size)]
+    best = 0.0
+    for _ in range(3):
+        run = subprocess.run(command, capture_output=True, text=True, check=True)
+        line = next(line for line in run.stdout.splitlines() if line.startswith("+F"))
+        best = max(best, float(line.rpartition(":")[2]) / 1e9)
+    return best
+
+
+def packet_table() -> Table:
+    """Every suite, size and backend; what OpenSSL's AES-256-GCM does with as many bytes."""
+    table = Table(
+        "suite", "bytes", "backend", "seal GB/s", "open GB/s", "OpenSSL", title="Packets, per core"
+    )
+    measured = packets()
+    references = {size: openssl(size) for size in sorted({row["size"] for row in measured})}
+    for row in sorted(measured, key=lambda row: (row["suite"], row["size"])):
+        reference = references[row["size"]]
+        rates = (row["seal_gbps"], row["open_gbps"])
+        table.add_row(
+            SUITES[row["suite"]],
+            str(row["size"]),
+            row["backend"],
+            *(beside(rate, reference) for rate in rates),
+            f"{reference:.2f}" if reference else "none",
+        )
+    return table
+
+
+def beside(rate: float, reference: float | None) -> str:
+    """A rate, and its ratio to the reference."""
+    return f"{rate:.2f} ({rate / reference:.2f})" if reference else f"{rate:.2f}"
 
 
 def main() -> None:
     """Print two tables."""
-    console = Console()
+    console = Console(width=120)
     table = Table("identity", "µs", title="Identities")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table.columns[1].justify = "right"
     for name, cost in identities():
         table.add_row(name, f"{cost:,.1f}")
     console.print(table)
-    table = Table("suite", "bytes", "seal µs", "GB/s", "open µs", "GB/s", title="Packets")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for name, size, seal, open_ in packets():
-        rates = gigabytes(size, seal), gigabytes(size, open_)
-        table.add_row(name, str(size), f"{seal:.2f}", rates[0], f"{open_:.2f}", rates[1])
-    console.print(table)
+    console.print(packet_table())
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use earthline_simd::salsa::{BLOCK, Salsa, WIDTH, xor};
 use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
 use hmac::{Hmac, KeyInit, Mac};
 use rand_chacha::ChaCha20Rng;
@@ -15,7 +16,6 @@ use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroize;
 
 use crate::packet::{address_from, is_reserved};
-use crate::salsa::{BLOCK, Salsa, WIDTH, xor};
 
 /// Memory of the address hash.
 const MEMORY: usize = 2_097_152;

@@ -3,13 +3,10 @@
 //! A [`SessionKeys`] is made once for a pair of nodes. Sealing and opening schedule no AES key, allocate
 //! nothing and read nothing but the packet.
 
-use aes::Aes256;
-use aes::cipher::{
-    Array, BlockCipherDecrypt, BlockCipherEncrypt, InnerIvInit, KeyInit, StreamCipherCore,
-};
-use ctr::{CtrCore, flavors::Ctr32BE};
-use ghash::{GHash, universal_hash::UniversalHash};
-use poly1305::Poly1305;
+use earthline_simd::Backend;
+use earthline_simd::gmac_siv::GmacSiv;
+use earthline_simd::poly1305::poly1305;
+use earthline_simd::salsa::{self, Salsa};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -18,7 +15,6 @@ use crate::packet::{
     FLAG_FRAGMENTED, FLAGS, HEADER_LENGTH, HOPS_MASK, MAC, SUITE_AES_GMAC_SIV, SUITE_MASK,
     SUITE_POLY1305, SUITE_SALSA_POLY1305, VERB, with_suite,
 };
-use crate::salsa::{self, Salsa};
 
 /// KBKDF label of the GMAC key.
 pub const LABEL_K0: u8 = 0x30;
@@ -48,20 +44,24 @@ pub enum SealError {
 /// The scheduled keys of one pair of identities.
 pub struct SessionKeys {
     salsa_key: [u8; 32],
-    gmac: Aes256,
-    hash: GHash,
-    block: Aes256,
+    siv: GmacSiv,
+    backend: Backend,
 }
 
 impl SessionKeys {
-    /// From the permanent key K (01, 2.9).
+    /// From the permanent key K (01, 2.9), by the fastest means this machine has.
     pub fn new(key: &[u8; 48]) -> Self {
-        let gmac = Aes256::new(&aes_key(key, LABEL_K0).into());
-        let block = Aes256::new(&aes_key(key, LABEL_K1).into());
-        let mut h = Array::default();
-        gmac.encrypt_block(&mut h);
+        Self::with_backend(key, Backend::best())
+    }
+
+    /// From the permanent key K (01, 2.9). All backends give the same bytes.
+    pub fn with_backend(key: &[u8; 48], backend: Backend) -> Self {
+        let (mut k0, mut k1) = (aes_key(key, LABEL_K0), aes_key(key, LABEL_K1));
+        let siv = GmacSiv::new(backend, &k0, &k1);
+        k0.zeroize();
+        k1.zeroize();
         let [salsa_key @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = *key;
-        Self { salsa_key, hash: GHash::new(&h), gmac, block }
+        Self { salsa_key, siv, backend }
     }
 
     /// Armour a whole plain packet, whose ID is fresh random bytes: suite 0, 1 or 3. Sets the suite and
@@ -97,32 +97,32 @@ impl SessionKeys {
     /// Encrypt or decrypt the tail of the HELLO with this packet ID (01, 3.8).
     pub fn mask_hello_tail(&self, packet_id: u64, tail: &mut [u8]) {
         let nonce = (packet_id & !0x07).to_be_bytes();
-        Salsa::<12>::new(&self.salsa_key, nonce).apply(0, tail);
+        Salsa::<12>::new(&self.salsa_key, nonce).apply(self.backend, 0, tail);
     }
 
     fn seal_clear(&self, header: &mut Header, body: &[u8], length: usize) {
-        let keystream = self.mangled(header, length).blocks(0);
-        header[MAC..].copy_from_slice(&poly1305(&keystream[0], body));
+        let start = self.start(&self.mangled(header, length), 0);
+        header[MAC..].copy_from_slice(&self.poly1305(&start, body));
     }
 
     fn open_clear(&self, header: &Header, body: &[u8], length: usize) -> bool {
-        let keystream = self.mangled(header, length).blocks(0);
-        poly1305(&keystream[0], body).ct_eq(&header[MAC..]).into()
+        let start = self.start(&self.mangled(header, length), 0);
+        self.poly1305(&start, body).ct_eq(&header[MAC..]).into()
     }
 
     fn seal_salsa(&self, header: &mut Header, body: &mut [u8], length: usize) {
         let stream = self.mangled(header, length);
-        let first = stream.blocks(0);
-        apply_salsa(&stream, &first, body);
-        header[MAC..].copy_from_slice(&poly1305(&first[0], body));
+        let start = self.start(&stream, body.len());
+        self.apply_salsa(&stream, &start, body);
+        header[MAC..].copy_from_slice(&self.poly1305(&start, body));
     }
 
     fn open_salsa(&self, header: &Header, body: &mut [u8], length: usize) -> bool {
         let stream = self.mangled(header, length);
-        let first = stream.blocks(0);
-        let authentic = poly1305(&first[0], body).ct_eq(&header[MAC..]).into();
+        let start = self.start(&stream, body.len());
+        let authentic = self.poly1305(&start, body).ct_eq(&header[MAC..]).into();
         if authentic {
-            apply_salsa(&stream, &first, body);
+            self.apply_salsa(&stream, &start, body);
         }
         authentic
     }
@@ -141,11 +141,33 @@ impl SessionKeys {
         stream
     }
 
+    /// The first block of the keystream and those for a body of this length, as far as they fit.
+    fn start(&self, stream: &Salsa<12>, body: usize) -> Start {
+        let mut start = [0; START];
+        let needed = START.min(salsa::BLOCK + body);
+        stream.apply(self.backend, 0, &mut start[..needed]);
+        start
+    }
+
+    /// XOR the keystream from block 1 on over the body.
+    fn apply_salsa(&self, stream: &Salsa<12>, start: &Start, body: &mut [u8]) {
+        let known = &start[salsa::BLOCK..];
+        salsa::xor(body, known);
+        if let Some(rest) = body.get_mut(known.len()..) {
+            stream.apply(self.backend, (START / salsa::BLOCK) as u64, rest);
+        }
+    }
+
+    /// The first 8 bytes of the tag, under the first 32 bytes of the keystream.
+    fn poly1305(&self, start: &Start, body: &[u8]) -> [u8; 8] {
+        let mut key = [0; 32];
+        key.copy_from_slice(&start[..32]);
+        let [first @ .., _, _, _, _, _, _, _, _] = poly1305(self.backend, &key, body);
+        first
+    }
+
     fn seal_siv(&self, header: &mut Header, body: &mut [u8]) {
-        let iv = packet_id(header);
-        let mut tag = join(iv, self.message_tag(iv, header, body));
-        self.block.encrypt_block((&mut tag).into());
-        self.apply_ctr(tag, body);
+        let tag = self.siv.seal(packet_id(header), &associated(header), body);
         let (id, mac) = tag.split_at(8);
         header[..8].copy_from_slice(id);
         header[MAC..].copy_from_slice(mac);
@@ -155,31 +177,7 @@ impl SessionKeys {
         let mut tag = [0; 16];
         tag[..8].copy_from_slice(&header[..8]);
         tag[8..].copy_from_slice(&header[MAC..]);
-        self.apply_ctr(tag, body);
-        self.block.decrypt_block((&mut tag).into());
-        let [iv @ .., _, _, _, _, _, _, _, _] = tag;
-        self.message_tag(iv, header, body).ct_eq(&tag[8..]).into()
-    }
-
-    /// m: the GMAC over A and the plain body, folded to 8 bytes (01, 3.6, steps 2 to 4).
-    fn message_tag(&self, iv: [u8; 8], header: &Header, body: &[u8]) -> [u8; 8] {
-        let mut hash = self.hash.clone();
-        hash.update(&[associated(header).into()]);
-        hash.update_padded(body);
-        let bits = (16 + body.len() as u64) * 8;
-        hash.update(&[join(bits.to_be_bytes(), [0; 8]).into()]);
-        let mut pad: [u8; 16] = join(iv, [0, 0, 0, 0, 0, 0, 0, 1]);
-        self.gmac.encrypt_block((&mut pad).into());
-        let t = u128::from_be_bytes(hash.finalize().into()) ^ u128::from_be_bytes(pad);
-        ((t >> 64) as u64 ^ t as u64).to_be_bytes()
-    }
-
-    /// XOR AES-256-CTR over the body from the tag on, without its bit 31 so that no carry leaves the
-    /// 32-bit counter (01, 3.6, steps 6 and 7).
-    fn apply_ctr(&self, mut start: [u8; 16], body: &mut [u8]) {
-        start[12] &= 0x7f;
-        let stream: CtrCore<&Aes256, Ctr32BE> = CtrCore::inner_iv_init(&self.block, &start.into());
-        stream.apply_keystream_partial(body.into());
+        self.siv.open(&tag, &associated(header), body)
     }
 }
 
@@ -193,6 +191,10 @@ impl ZeroizeOnDrop for SessionKeys {}
 
 /// Everything before the body: up to the verb byte.
 type Header = [u8; VERB];
+
+/// The first keystream blocks, as many as the widest vectors compute at once.
+type Start = [u8; START];
+const START: usize = 16 * salsa::BLOCK;
 
 /// Header and body of a packet that is at least a header long.
 fn split(packet: &mut [u8]) -> Option<(&mut Header, &mut [u8])> {
@@ -215,30 +217,7 @@ fn associated(header: &Header) -> [u8; 16] {
     a
 }
 
-fn join([a, b, c, d, e, f, g, h]: [u8; 8], [i, j, k, l, m, n, o, p]: [u8; 8]) -> [u8; 16] {
-    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
-}
-
 fn aes_key(key: &[u8; 48], label: u8) -> [u8; 32] {
     let [first @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = kbkdf(key, label, 0, 0);
     first
-}
-
-/// The first 8 bytes of the tag, under the first 32 bytes of the keystream.
-fn poly1305(keystream: &[u8; salsa::BLOCK], body: &[u8]) -> [u8; 8] {
-    let (key, _) = keystream.split_at(32);
-    let mut one_time = [0; 32];
-    one_time.copy_from_slice(key);
-    let tag: [u8; 16] = Poly1305::new(&one_time.into()).compute_unpadded(body).into();
-    let [first @ .., _, _, _, _, _, _, _, _] = tag;
-    first
-}
-
-/// XOR the keystream from block 1 on over the body; `first` is blocks 0 to 3.
-fn apply_salsa(stream: &Salsa<12>, first: &[[u8; salsa::BLOCK]; salsa::WIDTH], body: &mut [u8]) {
-    let known = &first.as_flattened()[salsa::BLOCK..];
-    salsa::xor(body, known);
-    if let Some(rest) = body.get_mut(known.len()..) {
-        stream.apply(salsa::WIDTH as u64, rest);
-    }
 }

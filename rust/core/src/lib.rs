@@ -22,5 +22,4 @@ pub mod keys;
 pub mod offload;
 pub mod packet;
 pub mod rules;
-mod salsa;
 pub mod switch;

@@ -5,6 +5,7 @@ use earthline_core::identity::{
 };
 use earthline_core::keys::{LABEL_K0, LABEL_K1, OpenError, SealError, SessionKeys};
 use earthline_core::packet::{FLAGS, HEADER_LENGTH, VERB, header};
+use earthline_simd::Backend;
 
 const A: u64 = 0x62_127e_89a9;
 const A_PUBLIC: &str = "65b5bd1533d5e88b8a6ab022e65c0f05153c0f29de8f69a1564eb4a9faa3ef24\
@@ -55,6 +56,18 @@ fn ping() -> Vec<u8> {
     packet
 }
 
+/// The keys of K by every backend of this machine.
+fn all_keys() -> impl Iterator<Item = (SessionKeys, Backend)> {
+    Backend::all().map(|backend| (SessionKeys::with_backend(&array(K), backend), backend))
+}
+
+/// A plain packet of this size with a body that differs from byte to byte.
+fn long(size: usize) -> Vec<u8> {
+    let mut packet = header(0x0102_0304_0506_0708, B, A, 0x06).to_vec();
+    packet.extend((packet.len()..size).map(|place| (place * 7) as u8));
+    packet
+}
+
 #[test]
 fn identities_hash_to_their_addresses() {
     for (address, public, digest) in [(A, A_PUBLIC, A_DIGEST), (B, B_PUBLIC, B_DIGEST)] {
@@ -98,26 +111,47 @@ fn signatures_are_those_of_the_reference() {
 
 #[test]
 fn every_suite_seals_and_opens_as_the_reference() {
-    let keys = SessionKeys::new(&array(K));
-    for (suite, wire) in PACKETS {
-        let mut packet = ping();
-        assert_eq!(keys.seal(&mut packet, suite), Ok(()));
-        assert_eq!(packet, bytes(wire), "suite {suite}");
-        assert_eq!(keys.open(&mut packet), Ok(()));
-        assert_eq!(packet[VERB..], *b"\x08ping");
+    for (keys, backend) in all_keys() {
+        for (suite, wire) in PACKETS {
+            let mut packet = ping();
+            assert_eq!(keys.seal(&mut packet, suite), Ok(()));
+            assert_eq!(packet, bytes(wire), "suite {suite} by {backend}");
+            assert_eq!(keys.open(&mut packet), Ok(()), "suite {suite} by {backend}");
+            assert_eq!(packet[VERB..], *b"\x08ping");
+        }
+    }
+}
+
+#[test]
+fn every_backend_seals_packets_of_any_length_alike() {
+    for suite in [0, 1, 3] {
+        for size in (HEADER_LENGTH..1300).chain([2800, 2801, 8000, 9999]) {
+            let mut sealed = all_keys().map(|(keys, backend)| {
+                let mut packet = long(size);
+                assert_eq!(keys.seal(&mut packet, suite), Ok(()));
+                let mut opened = packet.clone();
+                assert_eq!(keys.open(&mut opened), Ok(()), "suite {suite}, {size} by {backend}");
+                assert_eq!(opened[VERB..], long(size)[VERB..]);
+                packet
+            });
+            let first = sealed.next();
+            assert!(sealed.all(|packet| Some(&packet) == first.as_ref()), "suite {suite}, {size}");
+        }
     }
 }
 
 #[test]
 fn only_the_hop_count_may_change_in_transit() {
-    let keys = SessionKeys::new(&array(K));
-    for (_, wire) in PACKETS {
-        let wire = bytes(wire);
-        for bit in 0..wire.len() * 8 {
-            let mut packet = wire.clone();
-            packet[bit / 8] ^= 1 << (bit % 8);
-            let is_hop = bit / 8 == FLAGS && bit % 8 < 3;
-            assert_eq!(keys.open(&mut packet).is_ok(), is_hop, "bit {bit} of {wire:02x?}");
+    for (keys, backend) in all_keys() {
+        for (suite, wire) in PACKETS {
+            let wire = bytes(wire);
+            for bit in 0..wire.len() * 8 {
+                let mut packet = wire.clone();
+                packet[bit / 8] ^= 1 << (bit % 8);
+                let is_hop = bit / 8 == FLAGS && bit % 8 < 3;
+                let opened = keys.open(&mut packet).is_ok();
+                assert_eq!(opened, is_hop, "bit {bit} of suite {suite} by {backend}");
+            }
         }
     }
 }
@@ -135,12 +169,13 @@ fn packets_without_keys_of_their_own_do_not_open() {
 
 #[test]
 fn hello_tails_are_masked_under_a_rounded_packet_id() {
-    let keys = SessionKeys::new(&array(K));
-    let mut tail = *b"ping";
-    keys.mask_hello_tail(0x0102_0304_0506_0707, &mut tail);
-    assert_eq!(tail.as_slice(), bytes("af5f28a4"));
-    keys.mask_hello_tail(0x0102_0304_0506_0700, &mut tail);
-    assert_eq!(tail, *b"ping");
+    for (keys, backend) in all_keys() {
+        let mut tail = *b"ping";
+        keys.mask_hello_tail(0x0102_0304_0506_0707, &mut tail);
+        assert_eq!(tail.as_slice(), bytes("af5f28a4"), "{backend}");
+        keys.mask_hello_tail(0x0102_0304_0506_0700, &mut tail);
+        assert_eq!(tail, *b"ping");
+    }
 }
 
 #[test]

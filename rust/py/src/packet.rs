@@ -13,7 +13,8 @@ use crate::exactly;
 /// The scheduled keys of one pair of identities.
 #[pyclass(frozen, module = "earthline._native")]
 struct SessionKey {
-    keys: SessionKeys,
+    /// Boxed: Python aligns its objects to less than the vector units want of the key schedule.
+    keys: Box<SessionKeys>,
     key: [u8; 48],
 }
 
@@ -22,7 +23,7 @@ impl SessionKey {
     #[new]
     fn new(key: &[u8]) -> PyResult<Self> {
         let key = exactly("key", key)?;
-        Ok(Self { keys: SessionKeys::new(&key), key })
+        Ok(Self { keys: Box::new(SessionKeys::new(&key)), key })
     }
 
     #[getter]
