@@ -128,7 +128,8 @@ capabilities = st.builds(
     st.just(7),
     several(st.builds(Custody, addresses, addresses, signatures), 7),
 )
-tags = st.builds(Tag, u64, u64, u32, u32, addresses, addresses, signatures)
+signed = {"signed_by": addresses, "signature": signatures}
+tags = st.builds(Tag, u64, u64, u32, u32, addresses, **signed)
 ownerships = st.builds(
     CertificateOfOwnership,
     u64,
@@ -137,10 +138,9 @@ ownerships = st.builds(
     several(ips.map(Thing.of_ip) | macs.map(Thing.of_mac), 16),
     addresses,
     u64,
-    addresses,
-    signatures,
+    **signed,
 )
-revocations = st.builds(Revocation, u32, u64, u32, u64, addresses, u8, u64, addresses, signatures)
+revocations = st.builds(Revocation, u64, u32, u32, u64, addresses, u8, u64, **signed)
 
 texts = st.text(st.characters(exclude_characters="\x00", codec="utf-8"), max_size=20)
 sign_ons = st.builds(

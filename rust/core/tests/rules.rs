@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use earthline_core::rules::{
-    Context, Copy, Credentials, Filtered, Frame, Malformed, RuleTable, Verdict, evaluate, filter,
+    Context, Copy, Credentials, Filtered, Frame, Malformed, Recent, RuleTable, Verdict, evaluate,
+    filter,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -278,4 +279,82 @@ fn no_table_and_no_frame_panics() {
         }
     }
     assert!(parsed > 10_000);
+}
+
+/// Entries that look at every part of a flow, and some that look further.
+fn entries() -> Vec<Vec<u8>> {
+    let range = |kind: u8, low: u16, high: u16| {
+        [[kind, 4].as_slice(), &low.to_be_bytes(), &high.to_be_bytes()].concat()
+    };
+    vec![
+        vec![36, 1, 6],
+        vec![36, 1, 17],
+        vec![37, 2, 8, 0],
+        vec![31, 5, 10, 0, 0, 1, 32],
+        vec![32, 5, 10, 0, 0, 3, 31],
+        vec![35, 3, 0xff, 0, 0x10],
+        range(39, 1, 1),
+        range(40, 2, 4),
+        vec![41, 8, 0x80, 0, 0, 0, 0, 0, 0, 0x02],
+        vec![41, 8, 0x10, 0, 0, 0, 0, 0, 0, 0],
+        vec![44, 8, 0, 0, 0, 1, 0, 0, 0, 0],
+        vec![49, 8, 0, 0, 0, 1, 0, 0, 0, 5],
+        vec![29, 6, 2, 0, 0, 0, 0, 1],
+        [[24, 5].as_slice(), &PEER.to_be_bytes()[3..]].concat(),
+        vec![60, 0],
+        range(42, 0, 50),
+        [[51, 19].as_slice(), &[0; 7], &[1], &[0; 7], &[9], &[0, 0, 0x07]].concat(),
+        observe(2, OBSERVER, 30),
+        observe(4, OBSERVER, 0),
+        observe(4, OWN, 0),
+        DROP.to_vec(),
+        ACCEPT.to_vec(),
+        vec![5, 0],
+    ]
+}
+
+#[test]
+fn what_is_remembered_of_a_flow_is_what_its_rules_decide() {
+    let mut dice = ChaCha8Rng::seed_from_u64(2);
+    let mut below = move |limit: usize| dice.next_u32() as usize % limit;
+    let entries = entries();
+    let mut remembered = 0;
+    for _ in 0..2_000 {
+        // Half of the tables are of the steady kind alone.
+        let kinds = if below(2) == 0 { entries.len() } else { 15 };
+        let mut table = |size: usize| {
+            let mut bytes = Vec::new();
+            for _ in 0..size {
+                let mut entry = entries[below(kinds)].clone();
+                entry[0] |= [0, 0, NOT, OR][below(4)] * u8::from(entry[0] > 15);
+                bytes.extend(entry);
+                bytes.extend([ACCEPT, DROP][below(2)]);
+            }
+            RuleTable::parse(&bytes).unwrap_or_default()
+        };
+        let (base, capabilities) = (table(6), [table(3)]);
+        let mut recent = Recent::default();
+        let mut own = tagged(None);
+        for round in 0..60 {
+            if round % 20 == 19 {
+                own = tagged(Some(below(2) as u32 + 4));
+                recent.clear();
+            }
+            let other = tagged(Some(5));
+            let context = Context { own: &own, other: &other, unknown_match: true, emulated: &[] };
+            let protocol = [6, 17, 1][below(3)];
+            let flags = below(3) as u8;
+            let mut payload = ipv4(protocol, below(2) as u16, below(3) as u16, flags);
+            (payload[1], payload[19]) = (below(2) as u8 * 0x20, below(3) as u8 + 1);
+            payload[12 + below(2) * 3] ^= 1;
+            payload.resize(40 + below(20), 0);
+            let mut frame = frame(below(2) == 0, IPV4, &payload);
+            frame.source_mac += below(2) as u64;
+            let expected = filter(&base, &capabilities, &frame, &context, || 7);
+            let actual = recent.filter(&base, &capabilities, &frame, &context, || 7);
+            assert_eq!(actual, expected, "{base:?} {frame:?}");
+            remembered += usize::from(expected != Filtered::Dropped);
+        }
+    }
+    assert!(remembered > 10_000);
 }

@@ -4,7 +4,7 @@ mod switchboard;
 
 use earthline_core::ethernet::{BROADCAST, Header, mac_of};
 use earthline_core::switch::{FrameReason, PuntKind};
-use switchboard::{ALICE, BOB, CAROL, Lan, NETWORK, NOW, Station, frame};
+use switchboard::{ALICE, BOB, CAROL, Lan, NETWORK, NOW, Station, frame, path_to};
 
 const MDNS: u64 = 0x3333_0000_00fb;
 
@@ -95,6 +95,25 @@ fn gather_limit_is_asked_for_and_punted_at_the_other_side() {
     assert_eq!(out.frames().len(), 1);
     let punt = &out.punts()[0];
     assert_eq!((punt.kind, punt.limit, punt.mac, punt.adi), (PuntKind::Gather, 7, MDNS, 0));
+}
+
+#[test]
+fn flood_that_asks_for_members_in_every_frame_is_punted_once_a_second() {
+    let mut lan = Lan::new(3);
+    lan.alice.switch.set_multicast(NETWORK, (MDNS, 0), vec![BOB], 7, NOW + 1);
+    lan.alice.switch.set_multicast(NETWORK, (MDNS + 1, 0), vec![BOB], 7, NOW + 1);
+    let mac = lan.alice.mac();
+    let [first, second] = [MDNS, MDNS + 1].map(|group| lan.alice.sent(&frame(group, mac, 50)));
+    let mut punts = |datagrams: &[Vec<u8>], later| {
+        let mut datagram = datagrams[0].clone();
+        let out = lan.bob.run(|switch, out| {
+            switch.ingest_datagram(path_to(ALICE), &mut datagram, NOW + later, out);
+        });
+        assert_eq!(out.frames().len(), 1);
+        out.punts().len()
+    };
+    assert_eq!([0, 1, 999, 1000].map(|later| punts(&first, later)), [1, 0, 0, 1]);
+    assert_eq!(punts(&second, 1000), 1, "another group has a turn of its own");
 }
 
 #[test]

@@ -94,11 +94,11 @@ fn frame_of_a_stranger_is_punted_at_the_gate_and_delivered_once_admitted() {
         verb: punt.verb,
         payload: &punt.data,
     };
-    let out = lan.bob.run(|switch, out| switch.deliver(&packet, NOW, out));
+    let out = lan.bob.run(|switch, out| switch.deliver(&packet, false, NOW, out));
     assert!(out.frames().len() == 0 && out.punts().is_empty(), "refused again: no second punt");
     assert_eq!(lan.bob.counters()["drop_gate"], 1);
     lan.bob.switch.set_member(NETWORK, ALICE, true, true, u64::MAX);
-    let out = lan.bob.run(|switch, out| switch.deliver(&packet, NOW, out));
+    let out = lan.bob.run(|switch, out| switch.deliver(&packet, false, NOW, out));
     assert_eq!(out.frames().collect::<Vec<_>>(), [(NETWORK, sent.as_slice())]);
 }
 

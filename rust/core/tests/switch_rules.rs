@@ -4,7 +4,7 @@ mod switchboard;
 
 use earthline_core::ethernet::mac_of;
 use earthline_core::rules::{Credentials, RuleTable};
-use earthline_core::switch::{NodeCredentials, PuntKind};
+use earthline_core::switch::{Allowance, NodeCredentials, Opened, PuntKind};
 use switchboard::{ALICE, BOB, CAROL, Lan, NETWORK, NOW, Station, frame, path_to};
 
 const DROP_IPV4: [u8; 6] = [0x25, 0x02, 0x08, 0x00, 0x00, 0x00];
@@ -149,4 +149,67 @@ fn credentials_of_a_refused_stranger_are_asked_for_once_a_second() {
     let known = NodeCredentials { owned, ..NodeCredentials::default() };
     lan.bob.switch.set_member_credentials(NETWORK, ALICE, known);
     assert!(!asked(&mut lan, 2000), "it is known, and refused for good");
+}
+
+#[test]
+fn refused_multicast_frame_is_paid_for_and_gathered_for_once_when_it_comes_again() {
+    let mut lan = Lan::new(3);
+    let group = 0x0100_5e00_00fb;
+    lan.alice.switch.set_multicast(NETWORK, (group, 0), vec![BOB], 7, NOW + 1);
+    lan.bob.configure(|config| {
+        config.rules = vec![];
+        config.receive_budget = Allowance { rate: 1, burst: 1 };
+    });
+    let sent = frame(group, mac_of(ALICE, NETWORK), 50);
+    let datagram = lan.alice.sent(&sent).remove(0);
+    let out = lan.bob.ingest(ALICE, &datagram);
+    let kinds: Vec<PuntKind> = out.punts().iter().map(|punt| punt.kind).collect();
+    assert_eq!(kinds, [PuntKind::Gather, PuntKind::Rules]);
+
+    let punt = &out.punts()[1];
+    let packet = Opened {
+        path: punt.path.unwrap(),
+        source: punt.source,
+        packet_id: punt.packet_id,
+        hops: punt.hops,
+        suite: punt.suite,
+        verb: punt.verb,
+        payload: &punt.data,
+    };
+    let again = |lan: &mut Lan, judged| {
+        let out = lan.bob.run(|switch, out| switch.deliver(&packet, judged, NOW, out));
+        assert!(out.punts().is_empty());
+        out.frames().len()
+    };
+    assert_eq!((again(&mut lan, true), lan.bob.counters()["drop_rules"]), (0, 1));
+    let capabilities = vec![RuleTable::parse(&ACCEPT).unwrap()];
+    let known = NodeCredentials { capabilities, ..NodeCredentials::default() };
+    lan.bob.switch.set_member_credentials(NETWORK, ALICE, known);
+    assert_eq!(again(&mut lan, true), 1);
+    assert_eq!((again(&mut lan, false), lan.bob.counters()["drop_receive_budget"]), (0, 1));
+}
+
+#[test]
+fn flow_that_was_refused_passes_at_once_with_new_credentials_and_not_without_them() {
+    let mut lan = Lan::new(3);
+    // Only who has tag 1 with the value 5 may send.
+    let rules = [[0x31, 8, 0, 0, 0, 1, 0, 0, 0, 5].as_slice(), &ACCEPT].concat();
+    let mut flow = to_bob();
+    flow[14] = 0x45;
+    flow[23] = 17;
+    let datagram = lan.alice.sent(&flow).remove(0);
+    lan.bob.configure(|config| config.rules = rules);
+    let tagged = |value| NodeCredentials {
+        owned: Credentials::new(vec![(1, value)], vec![], vec![]),
+        ..NodeCredentials::default()
+    };
+    for (value, passes) in [(4, false), (5, true), (4, false), (5, true)] {
+        lan.bob.switch.set_member_credentials(NETWORK, ALICE, tagged(value));
+        for _ in 0..3 {
+            assert_eq!(!lan.bob.datagram(ALICE, &datagram).is_empty(), passes, "{value}");
+        }
+    }
+    lan.bob.switch.remove_member(NETWORK, ALICE);
+    lan.bob.switch.set_member(NETWORK, ALICE, true, true, u64::MAX);
+    assert!(lan.bob.datagram(ALICE, &datagram).is_empty());
 }

@@ -251,11 +251,12 @@ impl Switch {
         packet_id: u64,
         verb: u8,
         payload: &[u8],
+        judged: bool,
         now: u64,
     ) -> Output {
         let Path(path) = path;
         let packet = core::Opened { path, source, packet_id, hops, suite: 0, verb, payload };
-        self.output(py, |switch, out| switch.deliver(&packet, now, out))
+        self.output(py, |switch, out| switch.deliver(&packet, judged, now, out))
     }
 
     fn set_session(&self, py: Python<'_>, address: u64, key: &[u8], suite: u8) -> PyResult<()> {

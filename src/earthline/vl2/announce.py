@@ -70,7 +70,10 @@ class Announcer:
     def _on_admitted(self, network: Network, record: Membership, now: int) -> None:
         """A member passes the gate: tell it our groups unless it knows them (03, 5.1)."""
         # On a public network everybody passes; whom we only send to waits for the tick.
-        if network.config is not None and not network.config.public:
+        if network.config is None or network.config.public:
+            return
+        # The upstream set is told anyway, at times of its own.
+        if record.address not in self.upstream_set(network):
             self._announce_to_member(network, record, now)
 
     def _announce_to_member(self, network: Network, record: Membership, now: int) -> None:

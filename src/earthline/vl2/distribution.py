@@ -1,4 +1,4 @@
-"""Sending to multicast groups: who receives a frame, and when the switch may do it alone (03, 8.5).
+"""Sending to multicast groups: when a frame leaves, and when the switch may do it alone (03, 8.5).
 
 A frame reaches its recipients only through the switch, so that the network's rules see it, once and
 again per recipient. What is decided here is therefore installed before the frame is handed back:
@@ -14,9 +14,8 @@ again.)
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from collections import OrderedDict
+from typing import TYPE_CHECKING
 
 from earthline.effects import (
     IngestFrame,
@@ -24,12 +23,12 @@ from earthline.effects import (
     InstallReplicator,
     RemoveMulticast,
 )
-from earthline.vl2.groups import GroupKey, GroupTable
+from earthline.vl2.groups import GroupKey, GroupTable, group_of
 from earthline.vl2.network import BRIDGED_GROUP_LIMIT
+from earthline.vl2.recipients import Recipients
 from earthline.vl2.roster import NEVER
+from earthline.vl2.sending import QUEUE_LIMIT, Incoming, Queued, Sending, Shipment, entry_of
 from earthline.vl2.underlay import HOLD_MS
-from earthline.wire.mac import BROADCAST
-from earthline.wire.multicast import MulticastGroup
 
 if TYPE_CHECKING:
     from earthline.vl2.announce import Announcer
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from earthline.vl2.gather import Gathering
     from earthline.vl2.network import Network
     from earthline.vl2.underlay import Station
+    from earthline.wire.multicast import MulticastGroup
     from earthline.wire.network_config import NetworkConfig
 
 GATHER_PERIOD_MS = 60_000
@@ -54,81 +54,8 @@ REPLICATOR_MS = 5_000
 RESHUFFLE_MS = 1_000
 """How long the same recipients are used where not all members of a group get a frame."""
 
-QUEUE_LIMIT = 32
-"""Frames of one group queued for members learned late."""
-
 STATE_LIMIT = 16_384
 """Groups we send to, over all networks."""
-
-_ETHERTYPE_ARP = 0x0806
-_ARP_LENGTH = 14 + 28
-
-
-def group_of(frame: bytes) -> MulticastGroup:
-    """The group of an Ethernet frame to a multicast MAC (03, 8.5); ARP requests ask one per IP."""
-    destination = int.from_bytes(frame[:6], "big")
-    if destination == BROADCAST and _is_arp_request(frame):
-        return MulticastGroup(BROADCAST, int.from_bytes(frame[38:42], "big"))
-    return MulticastGroup(destination, 0)
-
-
-def _is_arp_request(frame: bytes) -> bool:
-    """For IPv4 on Ethernet: protocol 0800, lengths 6 and 4, operation 1."""
-    return (
-        len(frame) >= _ARP_LENGTH
-        and int.from_bytes(frame[12:14], "big") == _ETHERTYPE_ARP
-        and frame[16:20] == b"\x08\x00\x06\x04"
-        and frame[21] == 1
-    )
-
-
-class _Incoming(NamedTuple):
-    """A frame to send: our own, or that of the member ``origin``."""
-
-    frame: bytes
-    origin: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Shipment:
-    """A frame, whom it goes to, and how many more members it asks for on the way."""
-
-    key: GroupKey
-    frame: bytes
-    recipients: list[int]
-    gather_limit: int
-    origin: int = 0
-    """The member for which we replicate it; 0: it is our own."""
-
-    def entry(self, refresh_at: int) -> InstallMulticast:
-        """What makes the switch send it so."""
-        return _entry(self.key, self.recipients, self.gather_limit, refresh_at)
-
-
-def _entry(
-    key: GroupKey, recipients: list[int], gather_limit: int, refresh_at: int
-) -> InstallMulticast:
-    network, (mac, adi) = key
-    return InstallMulticast(network, mac, adi, tuple(recipients), gather_limit, refresh_at)
-
-
-@dataclass(slots=True)
-class _Queued:
-    frame: bytes
-    until: int
-    sent: set[int]
-    origin: int
-
-
-@dataclass(slots=True)
-class _Sending:
-    """What we know of sending to one group."""
-
-    asked_at: int | None = None
-    queue: deque[_Queued] = field(default_factory=lambda: deque(maxlen=QUEUE_LIMIT))
-    settled: InstallMulticast | InstallReplicator | None = None
-    unreached: set[int] = field(default_factory=set)
-    """Recipients without a route, whom queued frames still await."""
 
 
 class Distribution:
@@ -144,10 +71,11 @@ class Distribution:
     ) -> None:
         self._station = station
         self._table = table
+        self._recipients = Recipients(station, table)
         self._announcer = announcer
         self._gathering = gathering
         self._credentials = credentials
-        self._sending: OrderedDict[GroupKey, _Sending] = OrderedDict()
+        self._sending: OrderedDict[GroupKey, Sending] = OrderedDict()
         self._awaiting: set[GroupKey] = set()
         """Groups with unreached recipients."""
         announcer.on_learned.append(self.on_learned)
@@ -164,14 +92,14 @@ class Distribution:
         key = GroupKey(network.id, group_of(frame))
         if origin == 0:
             self._note_bridged(network, key.group, frame, now)
-            replicator = self._replicator(network, config, now)
+            replicator = self._recipients.replicator(network, config, now)
             if replicator is not None:
                 self._hand_off(key, frame, replicator, now)
                 return
-        if len(self._table.members(key)) >= config.multicast_limit:
-            self._send_to_sample(network, config, key, _Incoming(frame, origin), now)
+        if self._recipients.suffice(config, key):
+            self._send_to_sample(network, config, key, Incoming(frame, origin), now)
         else:
-            self._send_to_all(network, config, key, _Incoming(frame, origin), now)
+            self._send_to_all(network, config, key, Incoming(frame, origin), now)
 
     def on_learned(self, key: GroupKey, member: int, now: int) -> None:
         """A group has a new member: it gets what is queued, and what is settled includes it."""
@@ -179,7 +107,7 @@ class Distribution:
         if network is None or network.config is None or sending is None:
             return
         self._resettle(network.config, key, sending)
-        if self._expire_queue(sending, now):
+        if sending.expire(now):
             self._credentials.make_ready(network, member, now)
             self._catch_up(network, network.config, key, member, now)
 
@@ -211,45 +139,45 @@ class Distribution:
     def expire(self, now: int) -> None:
         """Forget old frames, and groups nothing is known of any more."""
         for key, sending in list(self._sending.items()):
-            queued = self._expire_queue(sending, now)
+            queued = sending.expire(now)
             idle = sending.asked_at is None or now - sending.asked_at >= GATHER_PERIOD_MS
             if not queued and idle and not self._table.members(key):
                 self._drop(key)
 
-    # Choosing recipients
+    # Sending
 
     def _send_to_sample(
-        self, network: Network, config: NetworkConfig, key: GroupKey, incoming: _Incoming, now: int
+        self, network: Network, config: NetworkConfig, key: GroupKey, incoming: Incoming, now: int
     ) -> None:
         """At least as many members as the limit: all bridges, then members at random."""
         everybody = len(self._table.members(key)) == config.multicast_limit
-        recipients = self._sample(config, key)
+        recipients = self._recipients.choose(config, key)
         lasts_ms = GATHER_PERIOD_MS if everybody else RESHUFFLE_MS
         sending = self._state(key)
-        sending.settled = _entry(key, recipients, 0, now + lasts_ms)
-        self._deliver(network, _Shipment(key, incoming.frame, recipients, 1, incoming.origin), now)
+        sending.settled = entry_of(key, recipients, 0, now + lasts_ms)
+        self._deliver(network, Shipment(key, incoming.frame, recipients, 1, incoming.origin), now)
 
     def _send_to_all(
-        self, network: Network, config: NetworkConfig, key: GroupKey, incoming: _Incoming, now: int
+        self, network: Network, config: NetworkConfig, key: GroupKey, incoming: Incoming, now: int
     ) -> None:
         """Fewer members than the limit: everybody known, and whoever is learned soon."""
         sending = self._state(key)
-        recipients = self._everybody(config, key)
-        wanted = config.multicast_limit - len(self._table.members(key)) + 1
+        recipients = self._recipients.choose(config, key)
+        wanted = self._recipients.missing(config, key)
         self._ask_if_due(network, key, sending, wanted, now)
         reached = {a for a in recipients if self._station.underlay.reachable(a, now)}
-        self._expire_queue(sending, now)
+        sending.expire(now)
         frame, origin = incoming
-        sending.queue.append(_Queued(frame, now + HOLD_MS, {origin, *reached}, origin))
+        sending.queue.append(Queued(frame, now + HOLD_MS, {origin, *reached}, origin))
         self._await(key, sending, set(recipients) - reached - {origin})
         sending.settled = self._settled(key, sending, recipients, now)
         if recipients:
-            self._deliver(network, _Shipment(key, frame, recipients, wanted, origin), now)
+            self._deliver(network, Shipment(key, frame, recipients, wanted, origin), now)
         elif sending.settled is not None:
             self._station.emit(sending.settled)
 
     def _ask_if_due(
-        self, network: Network, key: GroupKey, sending: _Sending, wanted: int, now: int
+        self, network: Network, key: GroupKey, sending: Sending, wanted: int, now: int
     ) -> None:
         known = bool(self._table.members(key))
         period_ms = GATHER_PERIOD_MS if known else EMPTY_GATHER_PERIOD_MS
@@ -258,7 +186,7 @@ class Distribution:
             self._gathering.ask(network, key.group, wanted, now)
 
     def _settled(
-        self, key: GroupKey, sending: _Sending, recipients: list[int], now: int
+        self, key: GroupKey, sending: Sending, recipients: list[int], now: int
     ) -> InstallMulticast | None:
         """The entry to leave in the switch; None while more frames should come here."""
         asked_at = now if sending.asked_at is None else sending.asked_at
@@ -271,31 +199,7 @@ class Distribution:
             return None
         else:
             refresh_at = asked_at + GATHER_PERIOD_MS
-        return _entry(key, recipients, 0, refresh_at)
-
-    def _sample(self, config: NetworkConfig, key: GroupKey) -> list[int]:
-        bridges = self._bridges(config)
-        others = [a for a in self._table.members(key) if a not in bridges]
-        left = max(config.multicast_limit - len(bridges), 0)
-        return bridges[: config.multicast_limit] + self._station.sample(others, left)
-
-    def _everybody(self, config: NetworkConfig, key: GroupKey) -> list[int]:
-        bridges = self._bridges(config)
-        return bridges + [a for a in self._table.members(key) if a not in bridges]
-
-    def _bridges(self, config: NetworkConfig) -> list[int]:
-        return [address for address in config.bridges if address != self._station.address]
-
-    def _replicator(self, network: Network, config: NetworkConfig, now: int) -> int | None:
-        """The nearest replicator with a path of its own, for those that may hand frames off."""
-        if network.is_bridge or network.own_address in config.replicators:
-            return None
-        near = [
-            (latency, address)
-            for address in config.replicators
-            if (latency := self._station.underlay.direct_latency(address, now)) is not None
-        ]
-        return min(near)[1] if near else None
+        return entry_of(key, recipients, 0, refresh_at)
 
     # Through the switch
 
@@ -306,7 +210,7 @@ class Distribution:
         self._station.emit(entry)
         self._station.emit(IngestFrame(key.network, frame))
 
-    def _deliver(self, network: Network, shipment: _Shipment, now: int) -> None:
+    def _deliver(self, network: Network, shipment: Shipment, now: int) -> None:
         """Send a frame to its recipients, then leave what is settled."""
         for address in shipment.recipients:
             self._credentials.make_ready(network, address, now)
@@ -316,7 +220,7 @@ class Distribution:
         self._emit_through(network, shipment)
         self._station.emit(self._lasting(shipment.key))
 
-    def _emit_through(self, network: Network, shipment: _Shipment) -> None:
+    def _emit_through(self, network: Network, shipment: Shipment) -> None:
         self._station.emit(shipment.entry(NEVER))
         self._station.emit(IngestFrame(network.id, shipment.frame, shipment.origin))
 
@@ -341,34 +245,31 @@ class Distribution:
         ]
         for queued in missed:
             queued.sent.add(member)
-            shipment = _Shipment(key, queued.frame, [member], 0, queued.origin)
+            shipment = Shipment(key, queued.frame, [member], 0, queued.origin)
             self._emit_through(network, shipment)
         if missed:
             self._station.emit(self._lasting(key))
 
-    def _await(self, key: GroupKey, sending: _Sending, members: set[int]) -> None:
+    def _await(self, key: GroupKey, sending: Sending, members: set[int]) -> None:
         sending.unreached |= members
         if sending.unreached:
             self._awaiting.add(key)
 
-    def _settle_one(self, key: GroupKey, sending: _Sending, now: int) -> None:
+    def _settle_one(self, key: GroupKey, sending: Sending, now: int) -> None:
         network = self._station.networks.get(key.network)
-        if not self._expire_queue(sending, now) or network is None or network.config is None:
+        if not sending.expire(now) or network is None or network.config is None:
             sending.unreached.clear()
             return
         for member in sorted(sending.unreached):
             self._catch_up(network, network.config, key, member, now)
 
-    def _resettle(self, config: NetworkConfig, key: GroupKey, sending: _Sending) -> None:
+    def _resettle(self, config: NetworkConfig, key: GroupKey, sending: Sending) -> None:
         """Members came or went: the settled entry follows, its time stays."""
         settled = sending.settled
         if not isinstance(settled, InstallMulticast):
             return
-        if len(self._table.members(key)) >= config.multicast_limit:
-            recipients = self._sample(config, key)
-        else:
-            recipients = self._everybody(config, key)
-        sending.settled = _entry(key, recipients, 0, settled.refresh_at)
+        recipients = self._recipients.choose(config, key)
+        sending.settled = entry_of(key, recipients, 0, settled.refresh_at)
         self._station.emit(sending.settled)
 
     # State
@@ -386,10 +287,10 @@ class Distribution:
         if is_new:
             self._announcer.announce_new(network, [group], now)
 
-    def _state(self, key: GroupKey) -> _Sending:
+    def _state(self, key: GroupKey) -> Sending:
         sending = self._sending.get(key)
         if sending is None:
-            sending = self._sending[key] = _Sending()
+            sending = self._sending[key] = Sending()
             if len(self._sending) > STATE_LIMIT:
                 self._drop(next(iter(self._sending)))
         return sending
@@ -397,11 +298,3 @@ class Distribution:
     def _drop(self, key: GroupKey) -> None:
         if self._sending.pop(key).settled is not None:
             self._station.emit(RemoveMulticast(key.network, *key.group))
-
-    def _expire_queue(self, sending: _Sending, now: int) -> bool:
-        """Whether any frame is left in the queue."""
-        while sending.queue and sending.queue[0].until <= now:
-            sending.queue.popleft()
-        if not sending.queue:
-            sending.unreached.clear()
-        return bool(sending.queue)

@@ -100,6 +100,12 @@ class EthernetEngine:
         self._configuration.on_left.append(self._left)
         underlay.register_error(ErrorCode.UNWANTED_MULTICAST, self._unwanted)
 
+    def set_low_bandwidth(self, enabled: bool, now: int) -> None:
+        """Whether to ask for configurations seldom, and push credentials for a change alone."""
+        self._station.low_bandwidth = enabled
+        for network in self._networks():
+            self._roster.reassess(network, now)
+
     # In
 
     def receive(self, event: Event, now: int) -> None:

@@ -32,6 +32,8 @@ ASKED_LIMIT = 4_096
 class _Held:
     network: int
     packet: PacketReceived
+    judged: bool
+    """It passed the gate; the rules refused it."""
     until: int
 
 
@@ -58,7 +60,7 @@ class Gate:
                 self._roster.install(network, record, now)
                 self._station.emit(DeliverPacket(event.packet))
             return
-        self._hold(event.network, event.packet, now)
+        self._hold(event.network, event.packet, now, judged=False)
 
     def on_refused_by_rules(self, event: RulesRefused, now: int) -> None:
         """A frame packet was refused by rules while the switch had no credentials of its sender."""
@@ -67,13 +69,13 @@ class Gate:
             return
         record = network.members.get(event.packet.source)
         if record is None or record.com is None:
-            self._hold(event.network, event.packet, now)
+            self._hold(event.network, event.packet, now, judged=True)
         elif record.installed_credentials is not None:
             # They came between the frame and this event. Who showed a certificate showed all.
-            self._station.emit(DeliverPacket(event.packet))
+            self._station.emit(DeliverPacket(event.packet, judged=True))
 
-    def _hold(self, network: int, packet: PacketReceived, now: int) -> None:
-        self._held.append(_Held(network, packet, now + HOLD_MS))
+    def _hold(self, network: int, packet: PacketReceived, now: int, *, judged: bool) -> None:
+        self._held.append(_Held(network, packet, judged, now + HOLD_MS))
         self._ask(network, packet, now)
 
     def next_timeout(self) -> int | None:
@@ -121,4 +123,4 @@ class Gate:
         for held in ripe:
             self._held.remove(held)
             if held.until > now:
-                self._station.emit(DeliverPacket(held.packet))
+                self._station.emit(DeliverPacket(held.packet, held.judged))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from earthline.wire.mac import BROADCAST
 from earthline.wire.multicast import MulticastGroup
 
 LIFETIME_MS = 600_000
@@ -17,6 +18,27 @@ RECORD_LIMIT = 1_000_000
 
 RECORDS_PER_MEMBER = 8_192
 """Records of one node, so that none can fill the table by itself."""
+
+_ETHERTYPE_ARP = 0x0806
+_ARP_LENGTH = 14 + 28
+
+
+def group_of(frame: bytes) -> MulticastGroup:
+    """The group of an Ethernet frame to a multicast MAC (03, 8.5); ARP requests ask one per IP."""
+    destination = int.from_bytes(frame[:6], "big")
+    if destination == BROADCAST and _is_arp_request(frame):
+        return MulticastGroup(BROADCAST, int.from_bytes(frame[38:42], "big"))
+    return MulticastGroup(destination, 0)
+
+
+def _is_arp_request(frame: bytes) -> bool:
+    """For IPv4 on Ethernet: protocol 0800, lengths 6 and 4, operation 1."""
+    return (
+        len(frame) >= _ARP_LENGTH
+        and int.from_bytes(frame[12:14], "big") == _ETHERTYPE_ARP
+        and frame[16:20] == b"\x08\x00\x06\x04"
+        and frame[21] == 1
+    )
 
 
 class GroupKey(NamedTuple):

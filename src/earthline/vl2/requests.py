@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 REFRESH_MS = 60_000
 """A configuration is asked for again when it is this old."""
+FRUGAL_REFRESH_MS = 64 * REFRESH_MS
+"""The same in low-bandwidth mode (02, 1.7)."""
 
 OWN_REQUEST = 0xFFFFFFFFFFFFFFFF
 """Packet ID of a request to our own controller (04, 8)."""
@@ -54,7 +56,8 @@ class Requests:
         """When the next request is due: every 5 s until there is an answer, then after 60 s."""
         if network.requested_at == 0:
             return 0
-        fresh_until = network.updated_at + REFRESH_MS if network.config is not None else 0
+        lifetime = FRUGAL_REFRESH_MS if self._station.low_bandwidth else REFRESH_MS
+        fresh_until = network.updated_at + lifetime if network.config is not None else 0
         return max(network.requested_at + TICK_MS, fresh_until)
 
     def ask(self, network: Network, now: int) -> None:

@@ -113,7 +113,8 @@ class Roster:
             # Frames flow on while a copy is merely old, but rules would judge them by lost rights.
             ready = record.pushed_at > 0 and record.pushed_rights == network.rights
             current = record.pushed_revision == network.revision
-            push_due_at = record.pushed_at + PUSH_PERIOD_MS if current else 0
+            again_at = NEVER if self._station.low_bandwidth else record.pushed_at + PUSH_PERIOD_MS
+            push_due_at = again_at if current else 0
         return InstallMember(
             network.id, record.address, self.admits(network, record.address), ready, push_due_at
         )

@@ -32,6 +32,10 @@ class NetworkState:
     configured: bool
     updated_at: int
     """When a configuration was last applied, ms; 0 if never since the start."""
+    issued_at: int
+    """When that was made, by the controller's clock; 0 without one."""
+    controller: int | None
+    """Its address; None for an ad-hoc network."""
     addresses: tuple[InetAddress, ...]
     routes: tuple[Route, ...]
     dns: Dns
@@ -62,6 +66,8 @@ def network_state(network: Network) -> NetworkState:
         revision=0 if config is None else config.revision,
         configured=config is not None,
         updated_at=network.updated_at,
+        issued_at=0 if config is None else config.timestamp,
+        controller=network.controller,
         addresses=() if config is None else config.static_ips,
         routes=() if config is None else config.routes,
         dns=Dns() if config is None else config.dns,

@@ -102,6 +102,8 @@ class Station:
     entropy: Callable[[int], bytes]
     networks: dict[int, Network]
     """Joined networks by ID."""
+    low_bandwidth: bool = False
+    """Ask and tell as seldom as can be (02, 1.7)."""
 
     @property
     def address(self) -> int:

@@ -54,7 +54,7 @@ def show(bench, *certificates, source=PEER.address, **others):
 
 def revoke(bench, source, threshold, target=PEER.address):
     kind = CredentialType.CERTIFICATE_OF_MEMBERSHIP
-    revocation = Revocation(1, NETWORK, 0, threshold, target, kind, FLAG_FAST_PROPAGATE).sign(
+    revocation = Revocation(NETWORK, 1, 0, threshold, target, kind, FLAG_FAST_PROPAGATE).sign(
         CONTROLLER
     )
     show(bench, source=source, revocations=(revocation,))

@@ -133,7 +133,7 @@ def test_the_qualifiers_of_a_certificate_of_membership():
 
 
 def test_the_signed_message_of_a_tag():
-    tag = Tag(NETWORK, NOW, 1000, 7, MEMBER.address, CONTROLLER.address)
+    tag = Tag(NETWORK, NOW, 1000, 7, MEMBER.address, signed_by=CONTROLLER.address)
     signature = bytes.fromhex(
         "9a6a8ad78edfdc7cc3158c0fc0d22aa7263b616e6a581c6c9ec7b0df4f601a33"
         "ddb0a651099ced62f3fcf4ac70790834931791acaa0d9f71712463067b756a00"

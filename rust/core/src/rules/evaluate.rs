@@ -1,7 +1,7 @@
 //! The evaluation of one table, strictly from left to right (03, 6.3).
 
 use super::matches::{Outcome, Subject};
-use super::table::{Action, Rule, RuleTable};
+use super::table::{Action, Rule, RuleTable, Test};
 use super::{Context, Frame};
 
 /// What a table decides.
@@ -46,26 +46,12 @@ pub fn evaluate(
     context: &Context<'_>,
     mut random: impl FnMut() -> u32,
 ) -> Evaluation {
-    let subject = Subject { frame, context, super_accept: false };
-    let mut run = Run { subject, state: true, skip_drop: false, copy: None };
-    for rule in &table.rules {
-        match rule {
-            Rule::Match { not, or, test } => {
-                run.join(*not, *or, |subject| subject.test(test, &mut random));
-            }
-            Rule::Action(action) => {
-                if let Some(verdict) = run.act(*action) {
-                    return Evaluation { verdict, copy: run.copy };
-                }
-            }
-        }
-    }
-    Evaluation { verdict: Verdict::NoMatch, copy: run.copy }
+    Run::new(&mut Subject::new(frame, context)).over(table, &mut random)
 }
 
 /// An evaluation under way.
-struct Run<'a> {
-    subject: Subject<'a>,
+pub(super) struct Run<'a, 'b> {
+    subject: &'b mut Subject<'a>,
     /// Whether the matches of this set hold so far.
     state: bool,
     /// A lenient match held: the next DROP is passed by (03, 6.5).
@@ -73,21 +59,49 @@ struct Run<'a> {
     copy: Option<Copy>,
 }
 
-impl Run<'_> {
-    /// Join one more match to the set; it is not even looked at where it cannot change anything.
-    fn join(&mut self, not: bool, or: bool, test: impl FnOnce(&Subject<'_>) -> Outcome) {
-        if !self.state && !or {
-            return;
+impl<'a, 'b> Run<'a, 'b> {
+    pub(super) fn new(subject: &'b mut Subject<'a>) -> Self {
+        subject.super_accept = false;
+        Self { subject, state: true, skip_drop: false, copy: None }
+    }
+
+    pub(super) fn over(
+        mut self,
+        table: &RuleTable,
+        random: &mut impl FnMut() -> u32,
+    ) -> Evaluation {
+        let mut at = 0;
+        while let Some(rule) = table.rules.get(at) {
+            at += 1;
+            match rule {
+                Rule::Match { not, or, cut, test } => {
+                    let holds = self.holds(*not, test, random);
+                    self.state = holds || *or && self.state;
+                    if !self.state {
+                        (at, self.state) = (cut.to as usize, cut.fresh);
+                    }
+                }
+                Rule::Action(action) => {
+                    if let Some(verdict) = self.act(*action) {
+                        return Evaluation { verdict, copy: self.copy };
+                    }
+                }
+            }
         }
-        let holds = match test(&self.subject) {
+        Evaluation { verdict: Verdict::NoMatch, copy: self.copy }
+    }
+
+    /// A match that was reached: no earlier one of its set has made it pointless.
+    #[inline]
+    fn holds(&mut self, not: bool, test: &Test, random: &mut impl FnMut() -> u32) -> bool {
+        match self.subject.test(test, random) {
             Outcome::Plain(holds) => holds != not,
             Outcome::Forced(holds) => holds,
             Outcome::Lenient => {
                 self.skip_drop = true;
                 true
             }
-        };
-        self.state = if or { self.state | holds } else { self.state & holds };
+        }
     }
 
     /// End a set: act if it holds. Either way the next set starts true.
@@ -126,7 +140,7 @@ impl Run<'_> {
         }
         let Action::Copy { length, watch, .. } = action else { return Some(Verdict::Redirect(to)) };
         let whole = frame.payload.len();
-        let length = if length == 0 { whole } else { length.min(whole) };
+        let length = if length == 0 { whole } else { usize::from(length).min(whole) };
         self.copy = Some(Copy { to, length, watch });
         None
     }

@@ -1,6 +1,7 @@
 //! Base rules, then capabilities (03, 6.7).
 
-use super::evaluate::{Copy, Evaluation, Verdict, evaluate};
+use super::evaluate::{Copy, Evaluation, Run, Verdict};
+use super::matches::Subject;
 use super::table::RuleTable;
 use super::{Context, Frame};
 
@@ -29,12 +30,14 @@ pub fn filter<'a>(
     context: &Context<'_>,
     mut random: impl FnMut() -> u32,
 ) -> Filtered {
-    let first = evaluate(base, frame, context, &mut random);
+    let mut subject = Subject::new(frame, context);
+    let mut evaluate = |table: &RuleTable| Run::new(&mut subject).over(table, &mut random);
+    let first = evaluate(base);
     match first.verdict {
         Verdict::Drop => Filtered::Dropped,
         Verdict::NoMatch => capabilities
             .into_iter()
-            .map(|table| evaluate(table, frame, context, &mut random))
+            .map(evaluate)
             .find(|capability| !matches!(capability.verdict, Verdict::Drop | Verdict::NoMatch))
             .map_or(Filtered::Dropped, |capability| {
                 accepted(capability, [capability.copy, first.copy])

@@ -28,7 +28,7 @@ pub(super) enum Ip<'a> {
 }
 
 impl<'a> Ip<'a> {
-    pub(super) fn of(frame: &Frame<'a>) -> Option<Self> {
+    fn of(frame: &Frame<'a>) -> Option<Self> {
         match frame.ethertype {
             IPV4 => frame.payload.first_chunk().map(Self::V4),
             IPV6 => frame.payload.first_chunk().map(Self::V6),
@@ -44,14 +44,37 @@ impl<'a> Ip<'a> {
         }
     }
 
-    pub(super) fn v4(self, end: End) -> Option<Ipv4Addr> {
+    /// The address at one end of an IPv4 packet.
+    pub(super) fn v4(self, end: End) -> Option<u32> {
         let Self::V4(header) = self else { return None };
-        at::<4>(header, if end == End::Source { 12 } else { 16 }).map(Ipv4Addr::from)
+        at(header, if end == End::Source { 12 } else { 16 }).map(u32::from_be_bytes)
     }
 
-    pub(super) fn v6(self, end: End) -> Option<Ipv6Addr> {
+    /// The address at one end of an IPv6 packet.
+    pub(super) fn v6(self, end: End) -> Option<u128> {
         let Self::V6(header) = self else { return None };
-        at::<16>(header, if end == End::Source { 8 } else { 24 }).map(Ipv6Addr::from)
+        at(header, if end == End::Source { 8 } else { 24 }).map(u128::from_be_bytes)
+    }
+}
+
+/// What rules ask most of an IP packet, read once for each frame, however many rules ask.
+pub(super) struct Layers<'a> {
+    pub(super) ip: Option<Ip<'a>>,
+    pub(super) transport: Option<Transport>,
+    /// At the source and at the destination.
+    ports: [Option<u16>; 2],
+}
+
+impl<'a> Layers<'a> {
+    pub(super) fn of(frame: &Frame<'a>) -> Self {
+        let ip = Ip::of(frame);
+        let transport = ip.and_then(|ip| Transport::of(ip, frame.payload));
+        let port = |end| transport.and_then(|transport| transport.port(frame.payload, end));
+        Self { ip, transport, ports: [port(End::Source), port(End::Destination)] }
+    }
+
+    pub(super) const fn port(&self, end: End) -> Option<u16> {
+        self.ports[end as usize]
     }
 }
 
@@ -59,19 +82,19 @@ impl<'a> Ip<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Transport {
     pub(super) protocol: u8,
-    pub(super) offset: usize,
+    offset: usize,
     is_v6: bool,
 }
 
 impl Transport {
     /// After the IPv4 header, or after the IPv6 extension headers; `None` if there is no such packet.
-    pub(super) fn of(frame: &Frame<'_>) -> Option<Self> {
-        match Ip::of(frame)? {
+    fn of(ip: Ip<'_>, payload: &[u8]) -> Option<Self> {
+        match ip {
             Ip::V4(header) => {
                 let offset = usize::from(header[0] & 0x0f) * 4;
                 Some(Self { protocol: header[9], offset, is_v6: false })
             }
-            Ip::V6(header) => Self::walk(frame.payload, header[6]),
+            Ip::V6(header) => Self::walk(payload, header[6]),
         }
     }
 
@@ -86,8 +109,13 @@ impl Transport {
         (offset <= payload.len()).then_some(Self { protocol, offset, is_v6: true })
     }
 
+    /// Whether it comes in flows of packets that are alike to rules.
+    pub(super) const fn has_flows(self) -> bool {
+        matches!(self.protocol, TCP | UDP)
+    }
+
     /// The port at this end, where the protocol has ports and they are there.
-    pub(super) fn port(self, payload: &[u8], end: End) -> Option<u16> {
+    fn port(self, payload: &[u8], end: End) -> Option<u16> {
         let has_ports = matches!(self.protocol, TCP | UDP | SCTP | UDP_LITE);
         if !has_ports || payload.len() <= self.offset + 4 {
             return None;
@@ -120,17 +148,19 @@ pub(super) enum Sender {
 }
 
 impl Sender {
-    pub(super) fn of(frame: &Frame<'_>) -> Option<Self> {
+    pub(super) fn of(frame: &Frame<'_>, ip: Option<Ip<'_>>) -> Option<Self> {
         let payload = frame.payload;
-        match Ip::of(frame) {
-            Some(ip @ Ip::V4(_)) => ip.v4(End::Source).map(|ip| Self::Ip(ip.into())),
+        match ip {
+            Some(ip @ Ip::V4(_)) => {
+                ip.v4(End::Source).map(|ip| Self::Ip(Ipv4Addr::from(ip).into()))
+            }
             Some(ip @ Ip::V6(header)) => {
                 let kind =
                     payload.get(40).copied().filter(|_| payload.len() >= 64 && header[6] == ICMPV6);
                 match kind {
                     Some(SOLICITATION) => Some(Self::Solicitation),
                     Some(ADVERTISEMENT) => at::<16>(payload, 48).map(|ip| Self::Ip(ip.into())),
-                    _ => ip.v6(End::Source).map(|ip| Self::Ip(ip.into())),
+                    _ => ip.v6(End::Source).map(|ip| Self::Ip(Ipv6Addr::from(ip).into())),
                 }
             }
             None if frame.ethertype == ARP && payload.len() >= 28 => {

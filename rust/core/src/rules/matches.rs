@@ -1,13 +1,20 @@
 //! What each match compares (03, 6.4-6.6).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
-use super::ip::{Ip, Sender, Transport};
-use super::table::{End, TagTest, Test, big};
+use super::ip::{Layers, Sender};
+use super::table::{End, Integer, Range, TagTest, Test, big};
 use super::{Context, Frame};
 
 /// The MAC of all stations.
 const BROADCAST: u64 = 0xffff_ffff_ffff;
+
+/// Characteristics, beside the flags of TCP (03, 6.4).
+const INBOUND: u64 = 0x8000_0000_0000_0000;
+const TO_GROUP: u64 = 0x4000_0000_0000_0000;
+const TO_ALL: u64 = 0x2000_0000_0000_0000;
+const IP_AUTHENTIC: u64 = 0x1000_0000_0000_0000;
+const MAC_AUTHENTIC: u64 = 0x0800_0000_0000_0000;
 
 /// What a match says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +35,22 @@ fn or_forced(answer: Option<bool>) -> Outcome {
 /// A frame and what it is judged by.
 pub(super) struct Subject<'a> {
     pub(super) frame: &'a Frame<'a>,
-    pub(super) context: &'a Context<'a>,
+    context: &'a Context<'a>,
+    layers: Layers<'a>,
+    /// Those that take no look at credentials.
+    characteristics: u64,
     /// A set that failed would have sent the frame to us.
     pub(super) super_accept: bool,
 }
 
-impl Subject<'_> {
+impl<'a> Subject<'a> {
+    pub(super) fn new(frame: &'a Frame<'a>, context: &'a Context<'a>) -> Self {
+        let layers = Layers::of(frame);
+        let characteristics = characteristics(frame, &layers);
+        Self { frame, context, layers, characteristics, super_accept: false }
+    }
+
+    #[inline]
     pub(super) fn test(&self, test: &Test, random: &mut impl FnMut() -> u32) -> Outcome {
         let frame = self.frame;
         match test {
@@ -46,12 +63,11 @@ impl Subject<'_> {
             Test::Mac(End::Source, mac) => Outcome::Plain(*mac == frame.source_mac),
             Test::Mac(End::Destination, mac) => Outcome::Plain(*mac == frame.destination_mac),
             Test::Ethertype(ethertype) => Outcome::Plain(*ethertype == frame.ethertype),
-            Test::Characteristics(mask) => Outcome::Plain(self.characteristics() & mask != 0),
-            Test::Size(range) => Outcome::Plain(contains_usize(range, frame.payload.len())),
+            Test::Characteristics(mask) => Outcome::Plain(self.has_any(*mask)),
+            Test::Size(range) => Outcome::Plain(contains_usize(*range, frame.payload.len())),
             Test::Random(probability) => Outcome::Plain(random() <= *probability),
-            Test::Integer { range, index, bits, little_endian } => {
-                let value = integer(frame.payload, *index, *bits, *little_endian);
-                Outcome::Plain(range.contains(&value))
+            Test::Integer(wanted) => {
+                Outcome::Plain(wanted.range.contains(integer(frame.payload, wanted)))
             }
             Test::Tags { test, id, value } => self.both_tags(*test, *id, *value),
             Test::Tag { end, id, value } => self.one_tag(*end, *id, *value),
@@ -60,28 +76,29 @@ impl Subject<'_> {
         }
     }
 
+    #[inline]
     fn test_ip(&self, test: &Test) -> Outcome {
-        let (frame, payload) = (self.frame, self.frame.payload);
+        let Layers { ip, transport, .. } = self.layers;
         match test {
-            Test::Ipv4 { end, ip, bits } => {
-                let actual = Ip::of(frame).and_then(|packet| packet.v4(*end));
-                or_forced(actual.map(|actual| first_bits_agree(*ip, actual, *bits)))
+            Test::Ipv4 { end, ip: wanted, mask } => {
+                let actual = ip.and_then(|packet| packet.v4(*end));
+                or_forced(actual.map(|actual| actual & mask == *wanted))
             }
-            Test::Ipv6 { end, ip, bits } => {
-                let actual = Ip::of(frame).and_then(|packet| packet.v6(*end));
-                or_forced(actual.map(|actual| masked(actual, *bits) == u128::from(*ip)))
+            Test::Ipv6(end, prefix) => {
+                let actual = ip.and_then(|packet| packet.v6(*end));
+                or_forced(actual.map(|actual| actual & prefix.mask == prefix.ip))
             }
             Test::Tos { mask, range } => {
-                or_forced(Ip::of(frame).map(|packet| range.contains(&(packet.tos() & mask))))
+                or_forced(ip.map(|packet| range.contains(packet.tos() & mask)))
             }
             Test::Protocol(protocol) => {
-                or_forced(Transport::of(frame).map(|transport| transport.protocol == *protocol))
+                or_forced(transport.map(|transport| transport.protocol == *protocol))
             }
-            Test::Port(end, range) => or_forced(Transport::of(frame).map(|transport| {
-                transport.port(payload, *end).is_some_and(|port| range.contains(&port))
-            })),
+            Test::Port(end, range) => or_forced(
+                transport.map(|_| self.layers.port(*end).is_some_and(|port| range.contains(port))),
+            ),
             Test::Icmp { kind, code } => {
-                let message = Transport::of(frame).and_then(|transport| transport.icmp(payload));
+                let message = transport.and_then(|transport| transport.icmp(self.frame.payload));
                 icmp(message, *kind, *code)
             }
             _ => Outcome::Forced(false),
@@ -113,16 +130,11 @@ impl Subject<'_> {
         }
     }
 
-    fn characteristics(&self) -> u64 {
-        let frame = self.frame;
-        let bit = |set: bool, bit: u64| if set { bit } else { 0 };
-        let tcp = Transport::of(frame).and_then(|transport| transport.tcp_flags(frame.payload));
-        bit(frame.inbound, 0x8000_0000_0000_0000)
-            | bit(frame.destination_mac >> 40 & 0x01 != 0, 0x4000_0000_0000_0000)
-            | bit(frame.destination_mac == BROADCAST, 0x2000_0000_0000_0000)
-            | bit(self.is_ip_authentic(), 0x1000_0000_0000_0000)
-            | bit(self.sender().owns_mac(frame.source_mac), 0x0800_0000_0000_0000)
-            | tcp.unwrap_or(0)
+    /// Whether the frame has any of these characteristics; ownership is looked at last, and only if asked.
+    fn has_any(&self, mask: u64) -> bool {
+        self.characteristics & mask != 0
+            || mask & IP_AUTHENTIC != 0 && self.is_ip_authentic()
+            || mask & MAC_AUTHENTIC != 0 && self.sender().owns_mac(self.frame.source_mac)
     }
 
     /// The credentials of the node the frame is from.
@@ -131,7 +143,7 @@ impl Subject<'_> {
     }
 
     fn is_ip_authentic(&self) -> bool {
-        match Sender::of(self.frame) {
+        match Sender::of(self.frame, self.layers.ip) {
             None => false,
             Some(Sender::Solicitation) => true,
             Some(Sender::Ip(ip)) => self.sender().owns_ip(ip) || self.is_emulated(ip),
@@ -143,6 +155,16 @@ impl Subject<'_> {
         let covers = |prefix: &Vec<u8>| ip.octets().starts_with(prefix);
         self.frame.inbound && self.context.emulated.iter().any(covers)
     }
+}
+
+/// Those characteristics that take no look at credentials.
+pub(super) fn characteristics(frame: &Frame<'_>, layers: &Layers<'_>) -> u64 {
+    let bit = |set: bool, bit: u64| if set { bit } else { 0 };
+    let tcp = layers.transport.and_then(|transport| transport.tcp_flags(frame.payload));
+    bit(frame.inbound, INBOUND)
+        | bit(frame.destination_mac >> 40 & 0x01 != 0, TO_GROUP)
+        | bit(frame.destination_mac == BROADCAST, TO_ALL)
+        | tcp.unwrap_or(0)
 }
 
 fn compare(test: TagTest, ours: u32, theirs: u32, value: u32) -> bool {
@@ -164,22 +186,13 @@ fn icmp(message: Option<[u8; 2]>, kind: u8, code: Option<u8>) -> Outcome {
     }
 }
 
-fn contains_usize(range: &std::ops::RangeInclusive<u16>, length: usize) -> bool {
-    (usize::from(*range.start())..=usize::from(*range.end())).contains(&length)
-}
-
-/// Host bits of the rule do not count in IPv4, unlike IPv6.
-fn first_bits_agree(rule: Ipv4Addr, actual: Ipv4Addr, bits: u8) -> bool {
-    let mask = u32::MAX.checked_shl(32 - u32::from(bits.min(32))).unwrap_or(0);
-    (u32::from(rule) ^ u32::from(actual)) & mask == 0
-}
-
-fn masked(ip: Ipv6Addr, bits: u8) -> u128 {
-    u128::from(ip) & u128::MAX.checked_shl(128 - u32::from(bits.min(128))).unwrap_or(0)
+fn contains_usize(range: Range<u16>, length: usize) -> bool {
+    Range(usize::from(range.0), usize::from(range.1)).contains(length)
 }
 
 /// The integer a range is compared with; 0 where the frame does not reach (03, 6.6).
-fn integer(payload: &[u8], index: usize, bits: u32, little_endian: bool) -> u64 {
+fn integer(payload: &[u8], wanted: &Integer) -> u64 {
+    let Integer { index, bits, little_endian, .. } = *wanted;
     let width = bits.div_ceil(8) as usize;
     let start = if little_endian { index } else { index + 8 - width };
     let Some(bytes) = payload.get(start..start + width) else { return 0 };

@@ -7,6 +7,7 @@
 //! | [`matches`] | what each match compares (03, 6.4-6.6) |
 //! | [`ip`] | where things stand in an IP packet (03, 6.2) |
 //! | [`filter`] | base rules, then capabilities (03, 6.7) |
+//! | [`recent`] | what was decided about flows, so that long tables cost each of them once |
 //!
 //! A table is a list of sets: matches, then one action that is taken if they hold. Matches are combined
 //! strictly from left to right; a match that can say nothing about a frame is *forced*: it counts as it
@@ -16,12 +17,14 @@ mod evaluate;
 mod filter;
 mod ip;
 mod matches;
+mod recent;
 mod table;
 
 use std::net::IpAddr;
 
 pub use evaluate::{Copy, Evaluation, Verdict, evaluate};
 pub use filter::{Filtered, filter};
+pub use recent::Recent;
 pub use table::{Malformed, RuleTable};
 
 /// A frame as the rules see it, and who sends it to whom.

@@ -6,9 +6,9 @@
 //! ```
 //!
 //! N (0x80) negates a match, O (0x40) joins it to those before by OR instead of AND.
-
-use std::net::{Ipv4Addr, Ipv6Addr};
-use std::ops::RangeInclusive;
+//!
+//! Parsing also prepares what each frame would else repeat: masks for prefixes, and where a set goes on
+//! once it cannot hold any more.
 
 /// A table ends in the middle of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,7 @@ pub struct Malformed;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleTable {
     pub(super) rules: Box<[Rule]>,
+    steady: bool,
 }
 
 impl RuleTable {
@@ -30,7 +31,17 @@ impl RuleTable {
             rules.push(Rule::parse(*kind, value).ok_or(Malformed)?);
             rest = value.get(usize::from(*length)..).unwrap_or_default();
         }
-        if rest.is_empty() { Ok(Self { rules: rules.into() }) } else { Err(Malformed) }
+        if !rest.is_empty() {
+            return Err(Malformed);
+        }
+        find_cuts(&mut rules);
+        let steady = rules.iter().all(Rule::is_steady);
+        Ok(Self { rules: rules.into(), steady })
+    }
+
+    /// Whether it decides about all frames of a TCP or UDP flow alike, as [`super::recent`] has it.
+    pub(super) const fn is_steady(&self) -> bool {
+        self.steady
     }
 
     /// Whether it accepts every frame without looking at it.
@@ -43,7 +54,51 @@ impl RuleTable {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Rule {
     Action(Action),
-    Match { not: bool, or: bool, test: Test },
+    Match {
+        not: bool,
+        or: bool,
+        /// Where to go on if the set does not hold after this match: at the next match that may save it,
+        /// else at its action, or right after one that means nothing to a set that fails.
+        cut: Cut,
+        test: Test,
+    },
+}
+
+impl Rule {
+    /// Chance, lengths and contents differ from frame to frame, and so do copies.
+    const fn is_steady(&self) -> bool {
+        !matches!(
+            self,
+            Self::Action(Action::Copy { .. })
+                | Self::Match { test: Test::Random(_) | Test::Size(_) | Test::Integer(_), .. }
+        )
+    }
+}
+
+/// Where an evaluation goes on after a match that failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cut {
+    pub(super) to: u32,
+    /// With a new set.
+    pub(super) fresh: bool,
+}
+
+/// Find all cuts: what they leave out changes nothing (03, 6.3).
+fn find_cuts(rules: &mut [Rule]) {
+    let mut next = Cut { to: rules.len() as u32, fresh: false };
+    for (at, rule) in rules.iter_mut().enumerate().rev() {
+        let here = Cut { to: at as u32, fresh: false };
+        match rule {
+            Rule::Action(action) if action.recipient().is_some() => next = here,
+            Rule::Action(_) => next = Cut { to: here.to + 1, fresh: true },
+            Rule::Match { or, cut, .. } => {
+                *cut = next;
+                if *or {
+                    next = here;
+                }
+            }
+        }
+    }
 }
 
 /// What ends a set.
@@ -54,7 +109,7 @@ pub(super) enum Action {
     /// TEE, or WATCH where an acknowledgement is wanted.
     Copy {
         to: u64,
-        length: usize,
+        length: u16,
         watch: bool,
     },
     Redirect {
@@ -82,7 +137,17 @@ pub(super) enum TagTest {
     Equal,
 }
 
-/// What a match compares.
+/// Both bounds are in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Range<T>(pub(super) T, pub(super) T);
+
+impl<T: Copy + PartialOrd> Range<T> {
+    pub(super) fn contains(&self, value: T) -> bool {
+        self.0 <= value && value <= self.1
+    }
+}
+
+/// What a match compares. What takes much room is boxed, so that a table stays short in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Test {
     Address(End, u64),
@@ -90,19 +155,16 @@ pub(super) enum Test {
     /// PCP and DEI: tags are not parsed, so these are always 0.
     VlanBits(u8),
     Mac(End, u64),
+    /// Host bits of the rule do not count.
     Ipv4 {
         end: End,
-        ip: Ipv4Addr,
-        bits: u8,
+        ip: u32,
+        mask: u32,
     },
-    Ipv6 {
-        end: End,
-        ip: Ipv6Addr,
-        bits: u8,
-    },
+    Ipv6(End, Box<Ipv6Prefix>),
     Tos {
         mask: u8,
-        range: RangeInclusive<u8>,
+        range: Range<u8>,
     },
     Protocol(u8),
     Ethertype(u16),
@@ -110,9 +172,9 @@ pub(super) enum Test {
         kind: u8,
         code: Option<u8>,
     },
-    Port(End, RangeInclusive<u16>),
+    Port(End, Range<u16>),
     Characteristics(u64),
-    Size(RangeInclusive<u16>),
+    Size(Range<u16>),
     Random(u32),
     Tags {
         test: TagTest,
@@ -125,13 +187,24 @@ pub(super) enum Test {
         id: u32,
         value: u32,
     },
-    Integer {
-        range: RangeInclusive<u64>,
-        index: usize,
-        bits: u32,
-        little_endian: bool,
-    },
+    Integer(Box<Integer>),
     Unknown,
+}
+
+/// The rule's IP counts with its host bits, unlike IPv4: with any set it never matches (03, 6.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ipv6Prefix {
+    pub(super) ip: u128,
+    pub(super) mask: u128,
+}
+
+/// An integer somewhere in the payload (03, 6.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Integer {
+    pub(super) range: Range<u64>,
+    pub(super) index: usize,
+    pub(super) bits: u32,
+    pub(super) little_endian: bool,
 }
 
 /// The low 40 bits, where an address stands in a u64.
@@ -142,7 +215,12 @@ impl Rule {
         let (not, or, kind) = (kind & 0x80 != 0, kind & 0x40 != 0, kind & 0x3f);
         match kind {
             0..=15 => Action::parse(kind, value).map(Self::Action),
-            _ => Test::parse(kind, value).map(|test| Self::Match { not, or, test }),
+            _ => Test::parse(kind, value).map(|test| Self::Match {
+                not,
+                or,
+                cut: Cut::default(),
+                test,
+            }),
         }
     }
 }
@@ -155,7 +233,7 @@ impl Action {
             2..=4 => {
                 let to = u64::from_be_bytes(*value.first_chunk()?) & ADDRESS_MASK;
                 // Four bytes of flags stand before it, always 0.
-                let length = usize::from(u16::from_be_bytes(at(value, 12)?));
+                let length = u16::from_be_bytes(at(value, 12)?);
                 if kind == 4 {
                     Self::Redirect { to }
                 } else {
@@ -185,16 +263,20 @@ impl Test {
             27 | 28 => Self::VlanBits(*value.first()?),
             29 | 30 => Self::Mac(end_of(kind, 29), big(at::<6>(value, 0)?)),
             31 | 32 => {
-                let ip = Ipv4Addr::from(at::<4>(value, 0)?);
-                Self::Ipv4 { end: end_of(kind, 31), ip, bits: *value.get(4)? }
+                let bits = u32::from(*value.get(4)?).min(32);
+                let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+                let ip = u32::from_be_bytes(at(value, 0)?) & mask;
+                Self::Ipv4 { end: end_of(kind, 31), ip, mask }
             }
             33 | 34 => {
-                let ip = Ipv6Addr::from(at::<16>(value, 0)?);
-                Self::Ipv6 { end: end_of(kind, 33), ip, bits: *value.get(16)? }
+                let bits = u32::from(*value.get(16)?).min(128);
+                let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
+                let ip = u128::from_be_bytes(at(value, 0)?);
+                Self::Ipv6(end_of(kind, 33), Box::new(Ipv6Prefix { ip, mask }))
             }
             35 => {
                 let [mask, low, high] = at(value, 0)?;
-                Self::Tos { mask, range: low..=high }
+                Self::Tos { mask, range: Range(low, high) }
             }
             36 => Self::Protocol(*value.first()?),
             37 => Self::Ethertype(u16::from_be_bytes(at(value, 0)?)),
@@ -231,12 +313,12 @@ impl Test {
         let index = usize::from(u16::from_be_bytes(at(value, 16)?));
         let format = *value.get(18)?;
         let span = end.wrapping_sub(start) & 0xffff_ffff;
-        Some(Self::Integer {
-            range: start..=start.wrapping_add(span),
+        Some(Self::Integer(Box::new(Integer {
+            range: Range(start, start.wrapping_add(span)),
             index,
             bits: u32::from(format & 0x3f) + 1,
             little_endian: format & 0x80 != 0,
-        })
+        })))
     }
 }
 
@@ -244,8 +326,8 @@ fn end_of(kind: u8, source: u8) -> End {
     if kind == source { End::Source } else { End::Destination }
 }
 
-fn range_u16(value: &[u8]) -> Option<RangeInclusive<u16>> {
-    Some(u16::from_be_bytes(at(value, 0)?)..=u16::from_be_bytes(at(value, 2)?))
+fn range_u16(value: &[u8]) -> Option<Range<u16>> {
+    Some(Range(u16::from_be_bytes(at(value, 0)?), u16::from_be_bytes(at(value, 2)?)))
 }
 
 /// The `N` bytes at an offset.

@@ -1,5 +1,7 @@
 //! What the switch counts, by name.
 
+use super::frames::{EXT_FRAME, FRAME, MULTICAST_FRAME};
+
 macro_rules! counters {
     ($($variant:ident $name:literal $meaning:literal,)*) => {
         /// Something that is counted.
@@ -15,6 +17,12 @@ counters! {
     PacketsTx "packets_tx" "Datagrams that went out.",
     FramesRx "frames_rx" "Ethernet frames of peers given to a TAP.",
     FramesTx "frames_tx" "Ethernet frames of a TAP sent to one peer each.",
+    RxFrame "rx_frame" "FRAME packets that came in.",
+    RxExtFrame "rx_ext_frame" "EXT_FRAME packets that came in.",
+    RxMulticastFrame "rx_multicast_frame" "MULTICAST_FRAME packets that came in.",
+    TxFrame "tx_frame" "FRAME packets that went out.",
+    TxExtFrame "tx_ext_frame" "EXT_FRAME packets that went out.",
+    TxMulticastFrame "tx_multicast_frame" "MULTICAST_FRAME packets that went out.",
     Relayed "relayed" "Datagrams passed on for others.",
     Punts "punts" "Things handed to the engines.",
     DropNoise "drop_noise" "Too short for a packet or a fragment.",
@@ -45,6 +53,28 @@ counters! {
     DropTooLarge "drop_too_large" "Frames that fit into no packet of the route's datagrams.",
 }
 
+impl Counter {
+    /// For a packet that came in, if it carries a frame; the engines count all others.
+    pub(super) const fn came_in(verb: u8) -> Option<Self> {
+        match verb {
+            FRAME => Some(Self::RxFrame),
+            EXT_FRAME => Some(Self::RxExtFrame),
+            MULTICAST_FRAME => Some(Self::RxMulticastFrame),
+            _ => None,
+        }
+    }
+
+    /// For a packet that went out, likewise.
+    pub(super) const fn went_out(verb: u8) -> Option<Self> {
+        match verb {
+            FRAME => Some(Self::TxFrame),
+            EXT_FRAME => Some(Self::TxExtFrame),
+            MULTICAST_FRAME => Some(Self::TxMulticastFrame),
+            _ => None,
+        }
+    }
+}
+
 /// A number for each [`Counter`].
 pub(super) struct Counters([u64; NAMES.len()]);
 
@@ -55,6 +85,13 @@ impl Counters {
 
     pub(super) fn add(&mut self, counter: Counter) {
         self.0[counter as usize] += 1;
+    }
+
+    /// What is counted under no name is left out.
+    pub(super) fn add_if(&mut self, counter: Option<Counter>) {
+        if let Some(counter) = counter {
+            self.add(counter);
+        }
     }
 
     pub(super) fn add_many(&mut self, counter: Counter, number: usize) {

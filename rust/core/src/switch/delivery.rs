@@ -8,7 +8,7 @@ use super::counters::Counter;
 use super::egress::{Egress, Held, Origin};
 use super::filter::{Candidate, NodeCredentials, Passage};
 use super::frames::{self, EXT_FRAME, ExtFrame, FRAME, Frame, MULTICAST_FRAME, MulticastFrame};
-use super::network::{Group, GroupId, Member, Network, NetworkTables};
+use super::network::{Gathers, Group, GroupId, Member, Network, NetworkTables};
 use super::output::Output;
 use super::paths::Path;
 use super::punt::{Punt, PuntKind};
@@ -61,19 +61,22 @@ impl Opened<'_> {
 }
 
 impl Switch {
-    /// Process again an opened frame packet that was punted at the gate. What is still refused is dropped.
-    pub fn deliver(&mut self, packet: &Opened<'_>, now: u64, out: &mut Output) {
+    /// Process again an opened frame packet that was punted. What is still refused is dropped. `judged`:
+    /// not the gate refused it but the rules did, and all else was done.
+    pub fn deliver(&mut self, packet: &Opened<'_>, judged: bool, now: u64, out: &mut Output) {
         if !packet.carries_frame() {
             return self.count(Counter::DropVerb);
         }
-        if let Err(refused) = self.admit(packet, now, out) {
-            self.count(refused.counter());
+        match self.admit(packet, judged, now, out) {
+            Ok(()) => {}
+            Err(Refused::Rules(_)) if judged => {}
+            Err(refused) => self.count(refused.counter()),
         }
     }
 
     /// A frame packet, for the first time: the engines are asked about senders that are not admitted.
     pub(super) fn receive_frame(&mut self, packet: &Opened<'_>, now: u64, out: &mut Output) {
-        match self.admit(packet, now, out) {
+        match self.admit(packet, false, now, out) {
             Ok(()) => {}
             Err(Refused::Gate(network)) => {
                 self.punt(Punt { network, ..packet.punt_with_payload(PuntKind::Gate) }, out);
@@ -90,7 +93,13 @@ impl Switch {
         }
     }
 
-    fn admit(&mut self, packet: &Opened<'_>, now: u64, out: &mut Output) -> Result<(), Refused> {
+    fn admit(
+        &mut self,
+        packet: &Opened<'_>,
+        judged: bool,
+        now: u64,
+        out: &mut Output,
+    ) -> Result<(), Refused> {
         let id = frames::network_of(packet.payload).ok_or(Refused::Drop(Counter::DropMalformed))?;
         let tables = self.networks.get_mut(&id).ok_or(Refused::Drop(Counter::DropNetwork))?;
         let admitted = tables.is_admitted(packet.source);
@@ -101,6 +110,7 @@ impl Switch {
             bridged,
             nobody,
             receiving,
+            gathers,
             ..
         } = tables
         else {
@@ -110,8 +120,9 @@ impl Switch {
             return Err(Refused::Gate(id));
         }
         let vl1 = &mut self.vl1;
-        let known = Known { members, groups, nobody, bridged, receiving };
-        let mut delivery = Delivery { vl1, network, known, packet, refused: false, now, out };
+        let known = Known { members, groups, nobody, bridged, receiving, gathers };
+        let mut delivery =
+            Delivery { vl1, network, known, packet, judged, refused: false, now, out };
         match delivery.run() {
             Err(Counter::DropRules) => Err(Refused::Rules(id)),
             Ok(()) if delivery.refused => Err(Refused::Rules(id)),
@@ -146,6 +157,7 @@ struct Known<'a> {
     nobody: &'a NodeCredentials,
     bridged: &'a mut Bounded<u64, u64>,
     receiving: &'a mut Budget,
+    gathers: &'a mut Gathers,
 }
 
 /// One frame packet of an admitted member. Steps fail with the reason to count.
@@ -154,6 +166,9 @@ struct Delivery<'a> {
     network: &'a Network,
     known: Known<'a>,
     packet: &'a Opened<'a>,
+    /// It was here before, and all but what the rules refused was done: nothing is spent, sent on,
+    /// acknowledged or gathered twice.
+    judged: bool,
     /// The rules refused the frame of a packet that counts all the same.
     refused: bool,
     now: u64,
@@ -187,7 +202,7 @@ impl Delivery<'_> {
         if !frame.data.is_empty() {
             self.ext_frame_data(&frame)?;
         }
-        if frame.acknowledge {
+        if frame.acknowledge && !self.judged {
             let punt = Punt { network: self.network.id, ..self.packet.punt(PuntKind::Ack) };
             self.vl1.punt(punt, self.out);
         }
@@ -240,7 +255,7 @@ impl Delivery<'_> {
         if (1..=MAX_MULTICAST).contains(&frame.data.len()) {
             self.multicast_data(&frame)?;
         }
-        if frame.gather_limit > 0 {
+        if frame.gather_limit > 0 && !self.judged && self.may_gather((frame.mac, frame.adi)) {
             let punt = Punt {
                 network: self.network.id,
                 mac: frame.mac,
@@ -266,7 +281,7 @@ impl Delivery<'_> {
             self.learn_bridged(source)?;
         }
         let header = Header { destination: frame.mac, source, ethertype: frame.ethertype };
-        if frame.replicate && self.network.config.replicates {
+        if frame.replicate && self.network.config.replicates && !self.judged {
             self.replicate(header, frame.data);
         }
         let outcome = self
@@ -279,8 +294,12 @@ impl Delivery<'_> {
     /// A multicast frame, out of the budget of its sender.
     fn spend(&mut self, group: GroupId) -> Result<(), Counter> {
         let (sender, allowance) = (self.packet.source, self.network.config.receive_budget);
-        let fits = self.known.receiving.take(sender, group, allowance, self.now);
+        let fits = self.judged || self.known.receiving.take(sender, group, allowance, self.now);
         if fits { Ok(()) } else { Err(Counter::DropReceiveBudget) }
+    }
+
+    fn may_gather(&mut self, group: GroupId) -> bool {
+        self.known.gathers.is_due(self.packet.source, group, self.now)
     }
 
     /// Send it on to the members of its group, only after its source MAC was checked: what replicators send

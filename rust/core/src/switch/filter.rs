@@ -1,9 +1,11 @@
 //! Where a network's rules decide about each frame (03, 6.7).
 
+use std::cell::RefCell;
+
 use super::counters::Counter;
 use super::network::Network;
 use crate::ethernet::Header;
-use crate::rules::{self, Context, Copy, Credentials, Filtered, RuleTable};
+use crate::rules::{self, Context, Copy, Credentials, Filtered, Recent, RuleTable};
 
 /// What the controller says of a node on a network, as far as it is valid now (03, 4.10).
 #[derive(Clone, Debug, Default)]
@@ -24,7 +26,11 @@ impl NodeCredentials {
 pub(super) enum Filter {
     /// Most networks: nothing to look at.
     AcceptAll,
-    Table(RuleTable),
+    Table {
+        table: RuleTable,
+        /// In a cell because judging a frame changes nothing that anybody can see.
+        recent: RefCell<Recent>,
+    },
     /// A table that cannot be read refuses everything.
     Malformed,
 }
@@ -62,8 +68,15 @@ impl Filter {
     pub(super) fn compile(rules: &[u8]) -> Self {
         match RuleTable::parse(rules) {
             Ok(table) if table.accepts_all() => Self::AcceptAll,
-            Ok(table) => Self::Table(table),
+            Ok(table) => Self::Table { table, recent: RefCell::default() },
             Err(rules::Malformed) => Self::Malformed,
+        }
+    }
+
+    /// The credentials of a member are not what they were.
+    pub(super) fn forget_decisions(&mut self) {
+        if let Self::Table { recent, .. } = self {
+            recent.get_mut().clear();
         }
     }
 }
@@ -77,10 +90,10 @@ impl Network {
         other: &NodeCredentials,
         random: impl FnMut() -> u32,
     ) -> Result<Passage, Counter> {
-        let table = match &self.filter {
+        let (table, recent) = match &self.filter {
             Filter::AcceptAll => return Ok(Passage::PLAIN),
             Filter::Malformed => return Err(Counter::DropRulesMalformed),
-            Filter::Table(table) => table,
+            Filter::Table { table, recent } => (table, recent),
         };
         let own = &self.config.credentials;
         let context = Context {
@@ -90,7 +103,8 @@ impl Network {
             emulated: &self.config.emulated,
         };
         let sender = if frame.inbound { other } else { own };
-        match rules::filter(table, &sender.capabilities, &frame.rule_frame(), &context, random) {
+        let (frame, capabilities) = (frame.rule_frame(), &sender.capabilities);
+        match recent.borrow_mut().filter(table, capabilities, &frame, &context, random) {
             Filtered::Dropped => Err(Counter::DropRules),
             Filtered::Accepted { unchecked, redirect, copies } => {
                 Ok(Passage { unchecked, redirect, copies })

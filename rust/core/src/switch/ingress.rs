@@ -109,6 +109,7 @@ impl Switch {
 
     /// An authentic packet: frames are for the switch, everything else is for the engines.
     fn dispatch(&mut self, packet: &Opened<'_>, now: u64, out: &mut Output) {
+        self.vl1.counters.add_if(Counter::came_in(packet.verb));
         if packet.verb != OK {
             self.vl1.peers.received(packet.source, &packet.path, packet.hops, now);
         }

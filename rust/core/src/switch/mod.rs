@@ -172,13 +172,13 @@ impl Switch {
         address: u64,
         credentials: NodeCredentials,
     ) {
-        self.tables(network).members.entry(address).or_default().credentials = credentials;
+        self.tables(network).set_member_credentials(address, credentials);
     }
 
     /// Forget a member.
     pub fn remove_member(&mut self, network: u64, address: u64) {
         if let Some(tables) = self.networks.get_mut(&network) {
-            tables.members.remove(&address);
+            tables.remove_member(address);
         }
     }
 

@@ -16,6 +16,11 @@ const MAX_ASKED: usize = 4096;
 /// The credentials of one sender are asked for this often, in ms.
 const ASK_MS: u64 = 1000;
 
+/// Pairs of a sender and a group for which it is known when a gathering was last answered.
+const MAX_GATHERS: usize = 4096;
+/// Members of a group are gathered for one sender this often, in ms: it asks in each of its frames.
+const GATHER_MS: u64 = 1000;
+
 /// What the switch needs of a network's configuration (03, 3).
 #[derive(Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of the wire")]
@@ -92,12 +97,17 @@ impl Member {
     /// Whether to report now that it needs our credentials: at most once a second.
     pub(super) fn is_push_due(&mut self, now: u64) -> bool {
         let wanted = !self.ready || now >= self.push_due_at;
-        let due = self.reported_at.is_none_or(|at| now.saturating_sub(at) >= PUSH_DUE_MS);
-        if wanted && due {
-            self.reported_at = Some(now);
-        }
-        wanted && due
+        wanted && is_due(&mut self.reported_at, PUSH_DUE_MS, now)
     }
+}
+
+/// Whether something that may be done once in a period may be done now; it is then.
+fn is_due(last_at: &mut Option<u64>, period_ms: u64, now: u64) -> bool {
+    let due = last_at.is_none_or(|at| now.saturating_sub(at) >= period_ms);
+    if due {
+        *last_at = Some(now);
+    }
+    due
 }
 
 /// A multicast group: its MAC and its ADI.
@@ -114,6 +124,16 @@ pub(super) struct Group {
     pub(super) hand_off: bool,
 }
 
+/// What keeps a flood of frames that ask for members from being one of questions.
+pub(super) struct Gathers(Bounded<(u64, GroupId), Option<u64>>);
+
+impl Gathers {
+    /// Whether to gather for this sender now: once a second.
+    pub(super) fn is_due(&mut self, sender: u64, group: GroupId, now: u64) -> bool {
+        is_due(self.0.get_or_default((sender, group)), GATHER_MS, now)
+    }
+}
+
 /// All about one network. Members may be known before its configuration is.
 pub(super) struct NetworkTables {
     pub(super) installed: Option<Network>,
@@ -125,6 +145,8 @@ pub(super) struct NetworkTables {
     pub(super) nobody: NodeCredentials,
     /// When the credentials of a sender that the rules refuse were last asked for.
     asked: Bounded<u64, Option<u64>>,
+    /// When members were last gathered for whom of which group.
+    pub(super) gathers: Gathers,
     /// What our own multicast frames may cost.
     pub(super) sending: Budget,
     /// What those of the members may.
@@ -140,6 +162,7 @@ impl NetworkTables {
             bridged: Bounded::new(MAX_BRIDGED, keyed),
             nobody: NodeCredentials::default(),
             asked: Bounded::new(MAX_ASKED, keyed),
+            gathers: Gathers(Bounded::new(MAX_GATHERS, keyed)),
             sending: Budget::new(keyed),
             receiving: Budget::new(keyed),
         }
@@ -151,12 +174,7 @@ impl NetworkTables {
         if self.members.get(&sender).is_some_and(|member| !member.credentials.is_empty()) {
             return false;
         }
-        let asked_at = self.asked.get_or_default(sender);
-        let due = asked_at.is_none_or(|at| now.saturating_sub(at) >= ASK_MS);
-        if due {
-            *asked_at = Some(now);
-        }
-        due
+        is_due(self.asked.get_or_default(sender), ASK_MS, now)
     }
 
     pub(super) fn set_member(
@@ -168,6 +186,22 @@ impl NetworkTables {
     ) {
         let member = self.members.entry(address).or_default();
         (member.admitted, member.ready, member.push_due_at) = (admitted, ready, push_due_at);
+    }
+
+    pub(super) fn set_member_credentials(&mut self, address: u64, credentials: NodeCredentials) {
+        self.members.entry(address).or_default().credentials = credentials;
+        self.forget_decisions();
+    }
+
+    pub(super) fn remove_member(&mut self, address: u64) {
+        self.members.remove(&address);
+        self.forget_decisions();
+    }
+
+    fn forget_decisions(&mut self) {
+        if let Some(network) = &mut self.installed {
+            network.filter.forget_decisions();
+        }
     }
 
     pub(super) fn is_admitted(&self, address: u64) -> bool {

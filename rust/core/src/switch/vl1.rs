@@ -10,7 +10,7 @@ use super::peers::{PeerTable, Route, Session};
 use super::punt::Punt;
 use super::tables::Keyed;
 use crate::fragment;
-use crate::packet::{self, MAX_PACKET, MAX_PIECES};
+use crate::packet::{self, MAX_PACKET, MAX_PIECES, VERB_MASK};
 
 /// Why a packet did not leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +84,7 @@ impl Vl1 {
             Ok((pieces, last_cut.next(plain.len(), route.mtu, pieces)))
         })?;
         self.counters.add_many(Counter::PacketsTx, pieces);
+        self.counters.add_if(Counter::went_out(verb & VERB_MASK));
         self.paths.went_out(&path, now);
         self.peers.sent(destination, now);
         Ok(())

@@ -9,12 +9,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from earthline.wire.address import controller_of
-from earthline.wire.identity import SIGNATURE_LENGTH, Identity
+from earthline.wire.identity import SIGNATURE_LENGTH, Identity, SecretIdentity
 from earthline.wire.reader import Malformed, Reader
 
 FindIdentity: TypeAlias = Callable[[int], Identity | None]
@@ -76,6 +78,34 @@ def skip_additional_fields(reader: Reader) -> None:
 def emit_additional_fields() -> bytes:
     """There are none."""
     return _NO_ADDITIONAL_FIELDS
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerSigned(ABC):
+    """A tag, an ownership or a revocation: a body, then the controller's signature of it."""
+
+    network: int
+    signed_by: int = field(default=0, kw_only=True)
+    signature: bytes = field(default=NO_SIGNATURE, kw_only=True)
+
+    @abstractmethod
+    def body(self) -> bytes:
+        """All fields before the signature block."""
+
+    def emit(self) -> bytes:
+        return self.body() + emit_signature(self.signature) + emit_additional_fields()
+
+    def signed_bytes(self) -> bytes:
+        return guard(self.body())
+
+    def sign(self, controller: SecretIdentity) -> Self:
+        unsigned = replace(self, signed_by=controller.address)
+        return replace(unsigned, signature=controller.sign(unsigned.signed_bytes()))
+
+    def verify(self, find_identity: FindIdentity) -> Verification:
+        return verify_signed_by_controller(
+            self.network, self.signed_by, self.signed_bytes(), self.signature, find_identity
+        )
 
 
 def verify_signed_by_controller(

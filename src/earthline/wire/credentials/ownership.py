@@ -10,23 +10,16 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
 from earthline.wire.address import address_bytes
 from earthline.wire.credentials.common import (
-    NO_SIGNATURE,
-    FindIdentity,
-    Verification,
-    emit_additional_fields,
-    emit_signature,
-    guard,
+    ControllerSigned,
     read_signature,
     skip_additional_fields,
-    verify_signed_by_controller,
 )
-from earthline.wire.identity import SecretIdentity
 from earthline.wire.mac import mac_bytes
 from earthline.wire.reader import Malformed, Reader
 
@@ -75,17 +68,14 @@ class Thing(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class CertificateOfOwnership:
+class CertificateOfOwnership(ControllerSigned):
     """A certificate as read or made."""
 
-    network: int
     timestamp: int
     ownership_id: int
     things: tuple[Thing, ...]
     issued_to: int
     flags: int = 0
-    signed_by: int = 0
-    signature: bytes = NO_SIGNATURE
 
     @classmethod
     def read(cls, reader: Reader) -> CertificateOfOwnership:
@@ -106,21 +96,6 @@ class CertificateOfOwnership:
         skip_additional_fields(reader)
         return certificate
 
-    def emit(self) -> bytes:
-        return self._body() + emit_signature(self.signature) + emit_additional_fields()
-
-    def signed_bytes(self) -> bytes:
-        return guard(self._body())
-
-    def sign(self, controller: SecretIdentity) -> CertificateOfOwnership:
-        unsigned = replace(self, signed_by=controller.address)
-        return replace(unsigned, signature=controller.sign(unsigned.signed_bytes()))
-
-    def verify(self, find_identity: FindIdentity) -> Verification:
-        return verify_signed_by_controller(
-            self.network, self.signed_by, self.signed_bytes(), self.signature, find_identity
-        )
-
     def owns_ip(self, ip: bytes) -> bool:
         """Whether an IP of 4 or 16 bytes is among the things."""
         return self._owns(Thing.of_ip(ip))
@@ -132,7 +107,7 @@ class CertificateOfOwnership:
     def _owns(self, wanted: Thing) -> bool:
         return any(thing.same(wanted) for thing in self.things)
 
-    def _body(self) -> bytes:
+    def body(self) -> bytes:
         return b"".join(
             (
                 _HEAD.pack(

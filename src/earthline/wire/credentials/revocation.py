@@ -9,21 +9,14 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from earthline.wire.address import address_bytes
 from earthline.wire.credentials.common import (
-    NO_SIGNATURE,
-    FindIdentity,
-    Verification,
-    emit_additional_fields,
-    emit_signature,
-    guard,
+    ControllerSigned,
     read_signature,
     skip_additional_fields,
-    verify_signed_by_controller,
 )
-from earthline.wire.identity import SecretIdentity
 from earthline.wire.reader import Reader
 
 FLAG_FAST_PROPAGATE = 0x01
@@ -33,11 +26,10 @@ _HEAD = struct.Struct(">4xIQ4xIQQ")
 
 
 @dataclass(frozen=True, slots=True)
-class Revocation:
+class Revocation(ControllerSigned):
     """A revocation as read or made."""
 
     revocation_id: int
-    network: int
     credential_id: int
     """0 for certificates of membership."""
     threshold: int
@@ -46,8 +38,6 @@ class Revocation:
     credential_type: int
     """A `CredentialType`, or a number that means nothing yet."""
     flags: int = 0
-    signed_by: int = 0
-    signature: bytes = NO_SIGNATURE
 
     @classmethod
     def read(cls, reader: Reader) -> Revocation:
@@ -69,21 +59,6 @@ class Revocation:
             signature=signature,
         )
 
-    def emit(self) -> bytes:
-        return self._body() + emit_signature(self.signature) + emit_additional_fields()
-
-    def signed_bytes(self) -> bytes:
-        return guard(self._body())
-
-    def sign(self, controller: SecretIdentity) -> Revocation:
-        unsigned = replace(self, signed_by=controller.address)
-        return replace(unsigned, signature=controller.sign(unsigned.signed_bytes()))
-
-    def verify(self, find_identity: FindIdentity) -> Verification:
-        return verify_signed_by_controller(
-            self.network, self.signed_by, self.signed_bytes(), self.signature, find_identity
-        )
-
     @property
     def issued_to(self) -> int:
         """The member whose credentials are revoked."""
@@ -94,7 +69,7 @@ class Revocation:
         """Whether a member that learns it tells all others."""
         return bool(self.flags & FLAG_FAST_PROPAGATE)
 
-    def _body(self) -> bytes:
+    def body(self) -> bytes:
         return b"".join(
             (
                 _HEAD.pack(

@@ -1,0 +1,77 @@
+"""What is kept of sending to one group, and what the switch is told for one frame (03, 8.5)."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from earthline.effects import InstallMulticast
+
+if TYPE_CHECKING:
+    from earthline.effects import InstallReplicator
+    from earthline.vl2.groups import GroupKey
+
+QUEUE_LIMIT = 32
+"""Frames of one group queued for members learned late."""
+
+
+class Incoming(NamedTuple):
+    """A frame to send: our own, or that of the member ``origin``."""
+
+    frame: bytes
+    origin: int
+
+
+def entry_of(
+    key: GroupKey, recipients: list[int], gather_limit: int, refresh_at: int
+) -> InstallMulticast:
+    """What makes the switch send a group's frames to these, until ``refresh_at``."""
+    network, (mac, adi) = key
+    return InstallMulticast(network, mac, adi, tuple(recipients), gather_limit, refresh_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """A frame, whom it goes to, and how many more members it asks for on the way."""
+
+    key: GroupKey
+    frame: bytes
+    recipients: list[int]
+    gather_limit: int
+    origin: int = 0
+    """The member for which we replicate it; 0: it is our own."""
+
+    def entry(self, refresh_at: int) -> InstallMulticast:
+        """What makes the switch send it so."""
+        return entry_of(self.key, self.recipients, self.gather_limit, refresh_at)
+
+
+@dataclass(slots=True)
+class Queued:
+    """A frame for members learned late."""
+
+    frame: bytes
+    until: int
+    sent: set[int]
+    """Who has it, or sent it."""
+    origin: int
+
+
+@dataclass(slots=True)
+class Sending:
+    """What we know of sending to one group."""
+
+    asked_at: int | None = None
+    queue: deque[Queued] = field(default_factory=lambda: deque(maxlen=QUEUE_LIMIT))
+    settled: InstallMulticast | InstallReplicator | None = None
+    unreached: set[int] = field(default_factory=set)
+    """Recipients without a route, whom queued frames still await."""
+
+    def expire(self, now: int) -> bool:
+        """Forget old frames; whether any is left in the queue."""
+        while self.queue and self.queue[0].until <= now:
+            self.queue.popleft()
+        if not self.queue:
+            self.unreached.clear()
+        return bool(self.queue)

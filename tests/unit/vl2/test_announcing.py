@@ -1,0 +1,81 @@
+"""Announcing groups (03, 8.3)."""
+
+from __future__ import annotations
+
+from group_bench import CONTROLLER, MDNS, NETWORK, OWN, PEERS, ROOT, addresses, configured
+from vl2_bench import Bench
+
+from earthline import effects
+from earthline.wire.credentials.com import CertificateOfMembership
+from earthline.wire.messages.multicast import MulticastLike
+from earthline.wire.multicast import BROADCAST_GROUP, MulticastGroup
+from earthline.wire.packet import Verb
+
+
+def test_groups_are_announced_with_the_first_configuration_then_every_minute():
+    bench = Bench(OWN)
+    bench.meet(CONTROLLER.public)
+    bench.underlay.upstreams = (ROOT.address,)
+    bench.command(effects.Join(NETWORK))
+    bench.tell(effects.SubscriptionsChanged(NETWORK, (tuple(MDNS),)))
+    assert bench.sent(Verb.MULTICAST_LIKE) == []
+
+    config = bench.member_config(NETWORK, CONTROLLER)
+    bench.command(effects.SendConfig(NETWORK, OWN.address, config.emit(), 1))
+    expected = MulticastLike(((NETWORK, MDNS), (NETWORK, BROADCAST_GROUP))).emit()
+    announced = bench.sent(Verb.MULTICAST_LIKE)
+    assert [(s.to, s.payload) for s in sorted(announced)] == [
+        (address, expected) for address in addresses(ROOT, CONTROLLER)
+    ]
+
+    # Once more after the first tick, for it may be lost; then at minutes.
+    bench.forget()
+    bench.advance(5_000)
+    assert len(bench.sent(Verb.MULTICAST_LIKE)) == 2
+    bench.forget()
+    bench.advance(55_000)
+    assert bench.sent(Verb.MULTICAST_LIKE) == []
+    bench.advance(5_000)
+    assert len(bench.sent(Verb.MULTICAST_LIKE)) == 2
+
+
+def test_new_group_is_announced_at_once_and_alone(bench):
+    bench.tell(effects.SubscriptionsChanged(NETWORK, (tuple(MDNS),)))
+    bench.forget()
+    other = MulticastGroup(0x01005E000001, 0)
+    bench.tell(effects.SubscriptionsChanged(NETWORK, (tuple(MDNS), tuple(other))))
+    payloads = {sent.payload for sent in bench.sent(Verb.MULTICAST_LIKE)}
+    assert payloads == {MulticastLike(((NETWORK, other),)).emit()}
+
+
+def test_members_learn_our_groups_when_they_are_admitted(bench):
+    configured(bench)
+    certificate = CertificateOfMembership.build(
+        NETWORK, bench.now, 1_800_000, PEERS[0].public
+    ).sign(CONTROLLER)
+    payload = certificate.emit() + b"\x00"
+    for _ in range(3):
+        bench.give(PEERS[0].address, Verb.NETWORK_CREDENTIALS, payload)
+    assert [sent.to for sent in bench.sent(Verb.MULTICAST_LIKE)] == [PEERS[0].address]
+
+
+def test_root_that_is_a_member_is_told_our_groups_as_a_root_alone():
+    bench = Bench(OWN)
+    bench.meet(CONTROLLER.public)
+    bench.command(effects.Join(NETWORK))
+    bench.tell(effects.SubscriptionsChanged(NETWORK, (tuple(MDNS),)))
+    configured(bench)
+    # Its certificate comes a moment after the configuration.
+    certificate = CertificateOfMembership.build(
+        NETWORK, bench.now, 1_800_000, CONTROLLER.public
+    ).sign(CONTROLLER)
+    bench.give(CONTROLLER.address, Verb.NETWORK_CREDENTIALS, certificate.emit() + b"\x00")
+    assert bench.engine._station.networks[NETWORK].members[CONTROLLER.address].installed.admitted
+    assert bench.sent(Verb.MULTICAST_LIKE) == []
+
+
+def test_many_groups_are_announced_in_several_packets(bench):
+    groups = tuple((0x01005E000000 + number, 0) for number in range(1_200))
+    bench.tell(effects.SubscriptionsChanged(NETWORK, groups))
+    to_root = [s for s in bench.sent(Verb.MULTICAST_LIKE) if s.to == ROOT.address]
+    assert [len(s.payload) // 18 for s in to_root] == [540, 540, 120]

@@ -1,0 +1,109 @@
+"""Gathering the members of groups (03, 8.4)."""
+
+from __future__ import annotations
+
+from group_bench import (
+    CONTROLLER,
+    MDNS,
+    NETWORK,
+    OWN,
+    PEERS,
+    ROOT,
+    addresses,
+    configured,
+    gathered,
+    like,
+    multicast,
+)
+from vl2_bench import Bench
+
+from earthline import effects
+from earthline.vl2.groups import GroupKey
+from earthline.wire.messages.frame import MulticastFrame
+from earthline.wire.messages.multicast import MulticastGather
+from earthline.wire.messages.ok import Gathered, Ok, OkMulticastFrame, OkMulticastGather
+from earthline.wire.network_config import ROLE_ANCHOR
+from earthline.wire.packet import Verb
+
+
+def gather(bench, member, group=MDNS, limit=10, network=NETWORK):
+    message = MulticastGather(network, group, limit)
+    bench.give(member.address, Verb.MULTICAST_GATHER, message.emit())
+    answers = [OkMulticastGather.parse(s.payload[9:]) for s in bench.sent(Verb.OK)]
+    return answers[0].gathered if answers else None
+
+
+def test_gather_names_ourselves_first_and_never_the_asker(bench):
+    bench.tell(effects.SubscriptionsChanged(NETWORK, (tuple(MDNS),)))
+    for peer in PEERS[:3]:
+        like(bench, peer, MDNS)
+    bench.forget()
+    answer = gather(bench, PEERS[0])
+    assert answer.members[0] == OWN.address
+    assert sorted(answer.members[1:]) == addresses(*PEERS[1:3])
+    assert answer.total == 4
+
+
+def test_gather_of_an_unknown_group_is_not_answered(bench):
+    assert gather(bench, PEERS[0]) is None
+
+
+def test_stranger_neither_announces_nor_gathers_on_a_private_network(bench):
+    configured(bench)
+    like(bench, PEERS[0], MDNS)
+    assert len(bench.engine._groups) == 0
+    bench.engine._announcer.learn(GroupKey(NETWORK, MDNS), PEERS[1].address, bench.now)
+    assert gather(bench, PEERS[0]) is None
+
+
+def test_root_keeps_groups_of_networks_it_has_not_joined(bench):
+    elsewhere = 0x1234567890000007
+    like(bench, PEERS[0], MDNS, network=elsewhere)
+    assert gather(bench, PEERS[1], network=elsewhere) is None
+    bench.underlay.acting_as_upstream = True
+    like(bench, PEERS[0], MDNS, network=elsewhere)
+    assert gather(bench, PEERS[1], network=elsewhere).members == (PEERS[0].address,)
+
+
+def test_controller_keeps_groups_of_members_it_configured_for_3_minutes():
+    bench = Bench(CONTROLLER)
+    for peer in PEERS[:2]:
+        bench.meet(peer.public)
+        bench.command(effects.SendConfig(NETWORK, peer.address, b"v=7", 5))
+    like(bench, PEERS[0], MDNS)
+    bench.forget()
+    assert gather(bench, PEERS[1]).members == (PEERS[0].address,)
+
+    bench.forget()
+    bench.advance(180_000)
+    assert gather(bench, PEERS[1]) is None
+    assert len(bench.engine._delegate._configured_at) == 0
+
+
+def test_anchors_are_asked_too_and_nobody_twice(bench):
+    anchors = (PEERS[0].address | ROLE_ANCHOR, CONTROLLER.address | ROLE_ANCHOR)
+    configured(bench, public=True, com=None, specialists=anchors)
+    multicast(bench)
+    asked = sorted(sent.to for sent in bench.sent(Verb.MULTICAST_GATHER))
+    assert asked == addresses(ROOT, CONTROLLER, PEERS[0])
+
+
+def test_members_of_networks_not_joined_are_not_learned_from_answers(bench):
+    answer = OkMulticastGather(0x1234567890000007, MDNS, Gathered(1, (PEERS[0].address,)))
+    bench.give_ok(ROOT.address, Verb.MULTICAST_GATHER, answer.emit())
+    gathered(bench, MDNS, OWN)
+    assert len(bench.engine._groups) == 0
+
+
+def test_gather_that_rides_on_a_frame_is_answered(bench):
+    for peer in PEERS[:3]:
+        like(bench, peer, MDNS)
+    frame = MulticastFrame(NETWORK, MDNS, 0x0800, b"x", gather_limit=1)
+    bench.forget()
+    bench.wire(PEERS[0].address, Verb.MULTICAST_FRAME, frame.emit(), packet_id=77)
+    (sent,) = bench.sent(Verb.OK)
+    ok = Ok.parse(sent.payload)
+    assert (ok.in_re_verb, ok.in_re_packet_id) == (Verb.MULTICAST_FRAME, 77)
+    members = OkMulticastFrame.parse(ok.payload).gathered.members
+    assert len(members) == 1
+    assert PEERS[0].address not in members
