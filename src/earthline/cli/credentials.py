@@ -1,9 +1,7 @@
-"""Commands of ``earthline network`` and ``earthline member`` about rules and credentials."""
+"""Commands of ``earthline member`` about what the controller certifies of a member."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,46 +12,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NetworkArgument = Annotated[str, typer.Argument(metavar="NETWORK")]
 MemberArgument = Annotated[str, typer.Argument(metavar="ADDRESS")]
 
-RULE_KEYS = ("rules", "capabilities", "tags")
 U32_MAX = 0xFFFFFFFF
 
 
-def add_to(network_app: typer.Typer, member_app: typer.Typer) -> None:
-    """Make these commands part of the two groups."""
-    network_app.command()(rules)
+def add_to(member_app: typer.Typer) -> None:
+    """Make these commands part of the group."""
     member_app.command()(bridge)
     member_app.command()(tag)
     member_app.command()(capability)
-
-
-def rules(
-    nwid: NetworkArgument,
-    file: Annotated[Path, typer.Argument(metavar="FILE.json", help="Rules as the API has them.")],
-    as_json: AsJson = False,
-) -> None:
-    """Replace a network's rules: by an array, or by an object with rules, capabilities and tags."""
-    network_id = hexadecimal(nwid, 16, "network ID")
-    found = call("POST", f"/controller/network/{network_id}", _read_rules(file))
-    if as_json:
-        show_json(found)
-    else:
-        counts = ", ".join(f"{len(found[key])} {key}" for key in RULE_KEYS)
-        print(f"{network_id} has {counts}")
-
-
-def _read_rules(file: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(file.read_bytes())
-    except OSError as error:
-        fail(f"cannot read {file}: {error.strerror}")
-    except ValueError as error:
-        fail(f"{file} is no JSON: {error}")
-    body = {"rules": value} if isinstance(value, list) else value
-    arrays = isinstance(body, dict) and all(isinstance(item, list) for item in body.values())
-    if not arrays or not body or not set(body) <= set(RULE_KEYS):
-        fail(f"{file}: an array of rules, or an object of arrays {', '.join(RULE_KEYS)}, is needed")
-    checked: dict[str, Any] = body
-    return checked
 
 
 def _member_path(nwid: str, address: str) -> str:

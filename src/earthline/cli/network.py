@@ -1,23 +1,31 @@
-"""``earthline network`` and ``earthline member``: the networks that this node controls."""
+"""``earthline network``: the networks that this node controls."""
 
 from __future__ import annotations
 
 import ipaddress
+import sys
 from typing import Annotated, Any
 
 import typer
 
 from earthline.cli.output import call, fail, hexadecimal, show_json, show_table
+from earthline.cli.rules import network_rules
 
-network_app = typer.Typer(help="Networks that this node controls.")
-member_app = typer.Typer(help="Members of the networks that this node controls.")
+network_app = typer.Typer(help="Networks that this node controls.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NetworkArgument = Annotated[str, typer.Argument(metavar="NETWORK")]
-MemberArgument = Annotated[str, typer.Argument(metavar="ADDRESS")]
+
+network_app.command(
+    "rules",
+    epilog="Example: earthline network rules 1122334455000001 office.rules",
+)(network_rules)
 
 
-@network_app.command()
+@network_app.command(
+    epilog="Example: earthline network create --name office --pool 10.7.0.10-10.7.0.99"
+    " --route 10.7.0.0/24"
+)
 def create(
     name: Annotated[str, typer.Option(help="A name for people.")] = "",
     private: Annotated[
@@ -123,47 +131,26 @@ def show_network(nwid: NetworkArgument, as_json: AsJson = False) -> None:
     show_table(("", ""), rows, "")
 
 
-@member_app.command("list")
-def list_members(nwid: NetworkArgument, as_json: AsJson = False) -> None:
-    """The members of a network."""
+@network_app.command(epilog="Example: earthline network delete 1122334455000001 --yes")
+def delete(
+    nwid: NetworkArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a network of this node's controller, and put out its members."""
     network_id = hexadecimal(nwid, 16, "network ID")
-    addresses = sorted(call("GET", f"/controller/network/{network_id}/member"))
-    found = [call("GET", f"/controller/network/{network_id}/member/{a}") for a in addresses]
-    if as_json:
-        show_json(found)
-        return
-    rows = (
-        (
-            item["address"],
-            "yes" if item["authorized"] else "no",
-            ", ".join(item["ipAssignments"]) or "-",
-            item["revision"],
-        )
-        for item in found
-    )
-    columns = ("address", "authorised", "addresses", "revision")
-    show_table(columns, rows, "no members: nobody asked to join yet")
-
-
-def _set_authorised(nwid: str, address: str, authorised: bool, as_json: bool) -> None:
-    network_id = hexadecimal(nwid, 16, "network ID")
-    member = hexadecimal(address, 10, "node address")
-    path = f"/controller/network/{network_id}/member/{member}"
-    found = call("POST", path, {"authorized": authorised})
+    path = f"/controller/network/{network_id}"
+    if not yes:
+        _ask(call("GET", path), len(call("GET", f"{path}/member")))
+    found = call("DELETE", path)
     if as_json:
         show_json(found)
     else:
-        word = "authorised" if found["authorized"] else "no longer authorised"
-        print(f"{member} is {word} on {network_id}")
+        print(f"deleted {network_id}")
 
 
-@member_app.command()
-def authorize(nwid: NetworkArgument, address: MemberArgument, as_json: AsJson = False) -> None:
-    """Let a node into a network."""
-    _set_authorised(nwid, address, authorised=True, as_json=as_json)
-
-
-@member_app.command()
-def deauthorize(nwid: NetworkArgument, address: MemberArgument, as_json: AsJson = False) -> None:
-    """Put a node out of a network."""
-    _set_authorised(nwid, address, authorised=False, as_json=as_json)
+def _ask(network: dict[str, Any], members: int) -> None:
+    if not sys.stdin.isatty():
+        fail(f"{network['id']} has {members} members: say --yes to delete it")
+    name = f" ({network['name']})" if network["name"] else ""
+    typer.confirm(f"Delete {network['id']}{name} with its {members} members?", abort=True)

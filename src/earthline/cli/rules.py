@@ -1,0 +1,99 @@
+"""``earthline rules``, and the rules of a network: scripts, compiled and put in force (04, 13)."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from earthline.cli.output import call, fail, hexadecimal, show_json
+from earthline.cli.rules_check import check
+from earthline.cli.rules_file import compiled, read_script
+from earthline.controller.rules_script import ScriptFault, compile_script
+
+app = typer.Typer(help="Write rules as text, and find out what they do.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+RULE_KEYS = ("rules", "capabilities", "tags")
+
+
+@app.command(
+    "compile",
+    epilog="Example: earthline rules compile office.rules > office.json",
+)
+def compile_file(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A script; - for standard input.")],
+) -> None:
+    """Print the JSON that the controller's API takes; its "config" can be posted as it is."""
+    try:
+        program = compile_script(read_script(file))
+    except ScriptFault as fault:
+        print(f"ERROR parsing {file} {fault}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    print(program.emit())
+
+
+app.command(
+    epilog="Example: earthline rules check office.rules --as 0a1b2c3d4e --tag role=printer"
+    ' --frame "tcp 10.1.1.1:5000 > 10.1.1.2:443"',
+)(check)
+
+
+def network_rules(
+    nwid: Annotated[str, typer.Argument(metavar="NETWORK")],
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="FILE", help="A script, or JSON as the API has it; - for input."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a network's rules, or replace them (with its capabilities and tags) by those of a file.
+
+    The text of a script is kept with the network.
+    """
+    network_id = hexadecimal(nwid, 16, "network ID")
+    if file is None:
+        _show(network_id, as_json)
+        return
+    text = read_script(file)
+    if text.lstrip()[:1] in {"{", "["}:
+        found = call("POST", f"/controller/network/{network_id}", _read_json(text, file))
+    else:
+        compiled(text, file)
+        found = call("POST", f"/earthline/rules/{network_id}", {"source": text})
+    if as_json:
+        show_json(found)
+    else:
+        counts = ", ".join(f"{len(found[key])} {key}" for key in RULE_KEYS)
+        print(f"{network_id} has {counts}")
+
+
+def _show(network_id: str, as_json: bool) -> None:
+    found = call("GET", f"/earthline/rules/{network_id}")
+    if as_json:
+        show_json(found)
+    elif found["source"]:
+        print(found["source"].rstrip("\n"))
+        if not found["sourceInForce"]:
+            line = "these rules were changed since: what is in force shows `--json`"
+            print(f"earthline: {line}", file=sys.stderr)
+    else:
+        show_json({key: found[key] for key in RULE_KEYS})
+
+
+def _read_json(text: str, file: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        fail(f"{file} is no JSON: {error}")
+    if isinstance(value, dict) and isinstance(value.get("config"), dict):
+        value = value["config"]
+    body = {"rules": value} if isinstance(value, list) else value
+    arrays = isinstance(body, dict) and all(isinstance(item, list) for item in body.values())
+    if not arrays or not body or not set(body) <= set(RULE_KEYS):
+        fail(f"{file}: an array of rules, or an object of arrays {', '.join(RULE_KEYS)}, is needed")
+    checked: dict[str, Any] = body
+    return checked
