@@ -63,8 +63,8 @@ class Authority:
 
     @property
     def counters(self) -> dict[str, int]:
-        """What became of requests, by name."""
-        return dict(self._requests.counters)
+        """What became of requests, and what was saved, by name."""
+        return dict(self._requests.counters + self._records.counters)
 
     # --- what the node asks -----------------------------------------------------------------------
 
@@ -112,14 +112,19 @@ class Authority:
         return {"data": data, "meta": {"networkCount": len(data)}}
 
     def post_network(
-        self, network: int | None, body: JsonObject, now: int
+        self, network: int | None, body: JsonObject, now: int, *, source: str | None = None
     ) -> tuple[JsonObject, list[Command]]:
-        """Create or change a network; None draws a free ID (raises `NoFreeNetwork`)."""
+        """Create or change a network; None draws a free ID (raises `NoFreeNetwork`).
+
+        ``source``: the script that the posted rules were compiled from, which no body may set.
+        """
         if network is None:
             network = self._draw_network()
         stored = self._records.network(network)
         changed = network_object.complete(stored or {}, network, now)
         network_object.apply_post(changed, body)
+        if source is not None:
+            changed["rulesSource"] = source
         if not self._records.save_network(network, changed, stored):
             return changed, []
         for member in self._activity.online(network, now):

@@ -101,6 +101,10 @@ def _defaults(now: int) -> JsonObject:
     }
 
 
+FIELDS = frozenset(_defaults(0)) | {"id", "address", "nwid", "objtype", "identity", "name"}
+"""What a stored member has (04, 5.2)."""
+
+
 def _authorise(member: JsonObject, authorised: bool, now: int) -> None:
     if authorised == is_authorised(member):
         return

@@ -19,6 +19,7 @@ from earthline.wire.network_config import DEFAULT_MTU, MAX_MTU, MIN_MTU
 
 DEFAULT_MULTICAST_LIMIT = 32
 
+_V6_MODES = ("6plane", "rfc4193", "zt")
 _NOT_STORED = (
     "clock",
     "authorizedMemberCount",
@@ -77,9 +78,13 @@ def _defaults(now: int) -> JsonObject:
         "rulesSource": "",
         "ssoEnabled": False,
         "tags": [],
-        "v4AssignMode": _v4_mode(None),
-        "v6AssignMode": _v6_mode(None),
+        "v4AssignMode": {"zt": False},
+        "v6AssignMode": dict.fromkeys(_V6_MODES, False),
     }
+
+
+FIELDS = frozenset(_defaults(0)) | {"id", "nwid", "objtype", "certificateTimeoutWindowSize"}
+"""What a stored network has (04, 4.2)."""
 
 
 # --- structured fields (4.3) ----------------------------------------------------------------------
@@ -89,9 +94,6 @@ def _v4_mode(posted: object) -> JsonObject:
     if isinstance(posted, dict):
         return {"zt": as_bool(posted.get("zt"), False)}
     return {"zt": posted == "zt"}
-
-
-_V6_MODES = ("6plane", "rfc4193", "zt")
 
 
 def _v6_mode(posted: object) -> JsonObject:

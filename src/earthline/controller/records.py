@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection
 
 from earthline.controller.coercion import (
@@ -24,6 +25,8 @@ class Records:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.counters: Counter[str] = Counter()
+        """What was saved, by name."""
 
     def network(self, network: int) -> JsonObject | None:
         """The stored object; a fresh copy every time."""
@@ -47,6 +50,7 @@ class Records:
         if not _revise(changed, stored):
             return False
         self._store.write_network(network, render(changed))
+        self.counters["network_changes"] += 1
         return True
 
     def save_member(
@@ -64,7 +68,20 @@ class Records:
         if not _revise(changed, stored):
             return False
         self._store.write_member(network, _record(address, changed), picked)
+        self.counters["member_changes"] += 1
+        may, might = is_authorised(changed), stored is not None and is_authorised(stored)
+        if may != might:
+            self.counters["member_auths" if may else "member_deauths"] += 1
         return True
+
+    def restore_network(self, network: int, found: JsonObject) -> None:
+        """Save an object of another controller as it is, its revision included."""
+        self._store.write_network(network, render(found))
+
+    def restore_member(self, network: int, address: int, found: JsonObject) -> None:
+        """The same for a member. Nothing is picked for it: it has what it has."""
+        found["revision"] = as_int(found.get("revision"), 1)
+        self._store.write_member(network, _record(address, found))
 
 
 def _load(text: str | None) -> JsonObject | None:

@@ -76,7 +76,7 @@ class Requests:
     ) -> None:
         self._controller = controller
         self._store = store
-        self._records = Records(store)
+        self._records = records
         self._clock = clock
         self._activity = activity
         self._strangers = Activity(_MAX_STRANGERS)

@@ -8,7 +8,7 @@ import random
 from earthline import _native
 from earthline.controller.authority import Authority
 from earthline.controller.request import Command
-from earthline.controller.store.sqlite import SqliteStore
+from earthline.controller.store import Store
 from earthline.effects import RequestConfig, SendConfig
 from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.metadata import RequestMetadata
@@ -29,7 +29,7 @@ def secret_identity(address: int) -> SecretIdentity:
 class Lab:
     """An authority with a clock of its own."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: Store) -> None:
         self.store = store
         self.now = NOW
         self.identity = secret_identity(CONTROLLER)

@@ -9,7 +9,7 @@ from earthline.controller import authority as authority_module
 from earthline.controller import request as request_module
 from earthline.controller.authority import Authority, NoFreeNetwork
 from earthline.controller.coercion import render
-from earthline.controller.store.sqlite import SqliteStore
+from earthline.controller.store import Store
 from earthline.effects import RequestConfig, SendConfig, SendConfigError, SendCredentials
 from earthline.wire.credentials.common import Verification
 from earthline.wire.dictionary import Dictionary
@@ -361,7 +361,7 @@ def test_failing_store_is_answered_not_raised(lab: Lab) -> None:
 
 
 def test_every_network_number_in_use_is_said_so(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+    store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(authority_module, "_MAX_DRAWS", 3)
     authority = Authority(secret_identity(CONTROLLER), store, bytes)

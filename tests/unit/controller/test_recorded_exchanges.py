@@ -19,7 +19,7 @@ from earthline.api.answers import empty, failure
 from earthline.api.controller import controller_router
 from earthline.api.dress import Dress
 from earthline.controller.authority import Authority
-from earthline.controller.store.sqlite import SqliteStore
+from earthline.controller.store import Store
 
 RECORDED = Path(__file__).parents[2] / "vectors" / "data" / "service-api"
 
@@ -99,7 +99,7 @@ def timeless(value: Any, *, revision: bool) -> Any:
 
 
 @pytest.fixture
-def client(store: SqliteStore) -> httpx.AsyncClient:
+def client(store: Store) -> httpx.AsyncClient:
     drawn = iter(map(bytes.fromhex, DRAWN_NUMBERS))
     authority = Authority(secret_identity(CONTROLLER), store, lambda _: next(drawn))
     app = FastAPI(redirect_slashes=False)

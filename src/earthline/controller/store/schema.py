@@ -16,21 +16,20 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     Index,
-    Integer,
     LargeBinary,
     MetaData,
     String,
     Table,
     Text,
+    inspect,
+    select,
 )
 
-VERSION = 1
-"""Of this schema. A store with a higher one was written by a later release and is left alone."""
+from earthline.controller.store import StoreFault
 
 METADATA = MetaData()
-
-SCHEMA = Table("schema", METADATA, Column("version", Integer, nullable=False))
 
 NETWORK = Table(
     "network",
@@ -78,3 +77,37 @@ ISSUE_CLOCK = Table(
     Column("network", String(16), primary_key=True),
     Column("at", BigInteger, nullable=False),
 )
+
+REVISION = "0001"
+"""Of the newest migration: it leads to the tables above."""
+
+_REVISIONS = Table(
+    "alembic_version", MetaData(), Column("version_num", String(32), primary_key=True)
+)
+
+
+def migrate(connection: Connection, name: str) -> None:
+    """Bring a database up to this schema; `StoreFault` for one of a later release."""
+    if not inspect(connection).has_table(_REVISIONS.name):
+        METADATA.create_all(connection)
+        _REVISIONS.create(connection)
+        connection.execute(_REVISIONS.insert().values(version_num=REVISION))
+        return
+    found = connection.execute(select(_REVISIONS.c.version_num)).scalar_one_or_none()
+    if found != REVISION:
+        upgrade(connection, f"{name}: schema revision {found}, this release knows {REVISION}")
+
+
+def upgrade(connection: Connection, refusal: str) -> None:
+    """Run the migrations that are missing; `StoreFault` if there is no way from here."""
+    from alembic import command  # noqa: PLC0415 - slow to import, and hardly ever needed
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", "earthline:controller/store/migrations")
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError:
+        raise StoreFault(refusal) from None

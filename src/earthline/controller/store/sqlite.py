@@ -3,233 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Engine,
-    Select,
-    bindparam,
-    create_engine,
-    delete,
-    event,
-    func,
-    select,
-)
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from earthline.controller.store import AddressTaken, MemberRecord, NetworkSummary, StoreFault
-from earthline.controller.store.schema import (
-    ASSIGNMENT,
-    ISSUE_CLOCK,
-    MEMBER,
-    METADATA,
-    NETWORK,
-    SCHEMA,
-    VERSION,
-)
-from earthline.wire.address import format_network
+from earthline.controller.store import StoreFault
+from earthline.controller.store.sql import SqlStore
 
 IN_MEMORY = ":memory:"
 
 _BEGIN = "earthline_begin"
-_SUMMARIES_AT_ONCE = 256
-
-# What every request asks, built once.
-_NETWORK_OBJECT = select(NETWORK.c.object).where(NETWORK.c.id == bindparam("network"))
-_MEMBER_OBJECT = select(MEMBER.c.object).where(
-    MEMBER.c.network == bindparam("network"), MEMBER.c.address == bindparam("address")
-)
-_ACTIVE_BRIDGES = (
-    select(MEMBER.c.address)
-    .where(MEMBER.c.network == bindparam("network"), MEMBER.c.active_bridge)
-    .order_by(MEMBER.c.address)
-    .limit(bindparam("limit"))
-)
-_TAKEN = select(ASSIGNMENT.c.ip).where(
-    ASSIGNMENT.c.network == bindparam("network"),
-    ASSIGNMENT.c.ip.in_(bindparam("ips", expanding=True)),
-    ASSIGNMENT.c.address != bindparam("address"),
-)
-_ISSUED_AT = select(ISSUE_CLOCK.c.at).where(ISSUE_CLOCK.c.network == bindparam("network"))
 
 
-class SqliteStore:
-    """A `Store` in one SQLite file, or in memory. One thread at a time."""
+class SqliteStore(SqlStore):
+    """A store in one SQLite file, or in memory."""
 
     def __init__(self, path: str) -> None:
         """Open or create the file (mode 0600). Raises `StoreFault`, and changes nothing then."""
-        self._path = path
-        self._engine = _open(path)
-        try:
-            with self._write() as connection:
-                _prepare(connection, path)
-        except StoreFault:
-            self.close()
-            raise
+        super().__init__(path, _open(path), insert)
 
-    def close(self) -> None:
-        self._engine.dispose()
-
-    # --- networks ---------------------------------------------------------------------------------
-
-    def network_ids(self) -> list[int]:
-        with self._read() as connection:
-            ids = connection.execute(select(NETWORK.c.id).order_by(NETWORK.c.id)).scalars()
-            return [int(name, 16) for name in ids]
-
-    def read_network(self, network: int) -> str | None:
-        text: str | None = self._one(_NETWORK_OBJECT, {"network": format_network(network)})
-        return text
-
-    def write_network(self, network: int, text: str) -> None:
-        row = {"id": format_network(network), "object": text}
-        with self._write() as connection:
-            connection.execute(
-                insert(NETWORK).values(row).on_conflict_do_update(["id"], set_={"object": text})
-            )
-
-    def delete_network(self, network: int) -> None:
-        name = format_network(network)
-        with self._write() as connection:
-            connection.execute(delete(ASSIGNMENT).where(ASSIGNMENT.c.network == name))
-            connection.execute(delete(MEMBER).where(MEMBER.c.network == name))
-            connection.execute(delete(NETWORK).where(NETWORK.c.id == name))
-
-    def summaries(self) -> Iterator[NetworkSummary]:
-        after = ""
-        while rows := self._summaries_after(after):
-            for row in rows:
-                yield NetworkSummary(row.object, row.members, row.authorised)
-            after = rows[-1].id
-
-    def _summaries_after(self, after: str) -> Sequence[Any]:
-        members = select(func.count()).where(MEMBER.c.network == NETWORK.c.id)
-        query = (
-            select(
-                NETWORK.c.id,
-                NETWORK.c.object,
-                members.scalar_subquery().label("members"),
-                members.where(MEMBER.c.authorised).scalar_subquery().label("authorised"),
-            )
-            .where(NETWORK.c.id > after)
-            .order_by(NETWORK.c.id)
-            .limit(_SUMMARIES_AT_ONCE)
-        )
-        with self._read() as connection:
-            return connection.execute(query).all()
-
-    # --- members ----------------------------------------------------------------------------------
-
-    def read_member(self, network: int, address: int) -> str | None:
-        key = {"network": format_network(network), "address": address}
-        text: str | None = self._one(_MEMBER_OBJECT, key)
-        return text
-
-    def write_member(
-        self, network: int, member: MemberRecord, picked: Collection[bytes] = ()
-    ) -> None:
-        with self._write() as connection:
-            if picked and _taken(connection, network, list(picked), member.address):
-                raise AddressTaken
-            columns = {
-                "object": member.text,
-                "revision": member.revision,
-                "authorised": member.authorised,
-                "active_bridge": member.active_bridge,
-            }
-            key = {"network": format_network(network), "address": member.address}
-            connection.execute(
-                insert(MEMBER).values(key | columns).on_conflict_do_update(list(key), set_=columns)
-            )
-            _assign(connection, network, member, picked)
-
-    def delete_member(self, network: int, address: int) -> None:
-        with self._write() as connection:
-            connection.execute(delete(MEMBER).where(*_is_member(network, address)))
-            connection.execute(delete(ASSIGNMENT).where(*_is_holder(network, address)))
-
-    def revisions(self, network: int) -> dict[int, int]:
-        query = (
-            select(MEMBER.c.address, MEMBER.c.revision)
-            .where(MEMBER.c.network == format_network(network))
-            .order_by(MEMBER.c.address)
-        )
-        with self._read() as connection:
-            return {row.address: row.revision for row in connection.execute(query)}
-
-    def member_page(self, network: int, after: int, limit: int) -> list[tuple[int, str]]:
-        of_network = MEMBER.c.network == format_network(network)
-        query = (
-            select(MEMBER.c.address, MEMBER.c.object)
-            .where(of_network, MEMBER.c.address > after)
-            .order_by(MEMBER.c.address)
-            .limit(limit)
-        )
-        with self._read() as connection:
-            return [(row.address, row.object) for row in connection.execute(query)]
-
-    def count_waiting(self, network: int, limit: int) -> int:
-        waiting = (
-            select(MEMBER.c.address)
-            .where(MEMBER.c.network == format_network(network), MEMBER.c.authorised.is_(False))
-            .limit(limit)
-        )
-        with self._read() as connection:
-            count = select(func.count()).select_from(waiting.subquery())
-            return connection.execute(count).scalar_one()
-
-    def active_bridges(self, network: int, limit: int) -> list[int]:
-        key = {"network": format_network(network), "limit": limit}
-        with self._read() as connection:
-            return list(connection.execute(_ACTIVE_BRIDGES, key).scalars())
-
-    def taken(self, network: int, ips: Sequence[bytes], other_than: int) -> set[bytes]:
-        with self._read() as connection:
-            return _taken(connection, network, ips, other_than)
-
-    # --- the clock of issue -----------------------------------------------------------------------
-
-    def issued_at(self, network: int) -> int:
-        return self._one(_ISSUED_AT, {"network": format_network(network)}) or 0
-
-    def note_issued(self, network: int, at: int) -> None:
-        row = {"network": format_network(network), "at": at}
-        with self._write() as connection:
-            connection.execute(
-                insert(ISSUE_CLOCK).values(row).on_conflict_do_update(["network"], set_={"at": at})
-            )
-
-    # --- transactions -----------------------------------------------------------------------------
-
-    def _one(self, query: Select[Any], values: dict[str, Any]) -> Any:
-        with self._read() as connection:
-            return connection.execute(query, values).scalar_one_or_none()
-
-    @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with _faults_named(self._path), self._engine.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _write(self) -> Iterator[Connection]:
+    def _write(self) -> AbstractContextManager[Connection]:
         # Immediate: a writer waits for another one at once, not half way through.
-        engine = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
-        with _faults_named(self._path), engine.begin() as connection:
-            yield connection
-
-
-@contextmanager
-def _faults_named(path: str) -> Iterator[None]:
-    try:
-        yield
-    except SQLAlchemyError as fault:
-        what = str(getattr(fault, "orig", None) or fault).splitlines()[0]
-        raise StoreFault(f"{path}: {what}") from None
+        return self._transaction(self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}))
 
 
 def _open(path: str) -> Engine:
@@ -254,51 +52,3 @@ def _open(path: str) -> Engine:
         connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
 
     return engine
-
-
-def _prepare(connection: Connection, path: str) -> None:
-    """Create the tables of a new store; refuse one of a later release."""
-    SCHEMA.create(connection, checkfirst=True)
-    version = connection.execute(select(SCHEMA.c.version)).scalar_one_or_none()
-    if version is None:
-        METADATA.create_all(connection)
-        connection.execute(insert(SCHEMA).values(version=VERSION))
-    elif version != VERSION:
-        raise StoreFault(f"{path}: schema version {version}, this release knows {VERSION}")
-
-
-def _is_member(network: int, address: int) -> tuple[Any, Any]:
-    return MEMBER.c.network == format_network(network), MEMBER.c.address == address
-
-
-def _is_holder(network: int, address: int) -> tuple[Any, Any]:
-    return ASSIGNMENT.c.network == format_network(network), ASSIGNMENT.c.address == address
-
-
-def _taken(
-    connection: Connection, network: int, ips: Sequence[bytes], other_than: int
-) -> set[bytes]:
-    values = {"network": format_network(network), "ips": ips, "address": other_than}
-    return set(connection.execute(_TAKEN, values).scalars())
-
-
-def _assign(
-    connection: Connection, network: int, member: MemberRecord, picked: Collection[bytes]
-) -> None:
-    """Make the assignments of a member those of its record; what was picked once stays picked."""
-    holder = _is_holder(network, member.address)
-    wanted = set(member.assigned)
-    held = set(connection.execute(select(ASSIGNMENT.c.ip).where(*holder)).scalars())
-    if gone := held - wanted:
-        connection.execute(delete(ASSIGNMENT).where(*holder, ASSIGNMENT.c.ip.in_(gone)))
-    rows = [
-        {
-            "network": format_network(network),
-            "ip": ip,
-            "address": member.address,
-            "picked": ip in picked,
-        }
-        for ip in sorted(wanted - held)
-    ]
-    if rows:
-        connection.execute(insert(ASSIGNMENT), rows)

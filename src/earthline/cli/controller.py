@@ -1,0 +1,134 @@
+"""``earthline controller``: take over the networks of a stock controller, and give them back."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from earthline.cli.output import Session, fail
+
+if TYPE_CHECKING:
+    from earthline.controller.archive import Archive
+
+app = typer.Typer(no_args_is_help=True, help="Move a controller's networks in and out.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+CARRIED_OVER = ("identity.secret", "identity.public", "planet", "moons.d", "networks.d")
+"""What makes the home the same node to its members, besides the networks."""
+
+
+@app.command("import")
+def import_(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A stock home, or controller.d.")],
+    names: Annotated[
+        Path | None, typer.Option(help="Where ztncui keeps its names: .../ztncui/etc/storage.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Serve the networks of a stock controller from this home: same IDs, members and addresses.
+
+    Stop both services first. The identity comes along, for the networks belong to it.
+
+    Example: earthline --home /var/lib/earthline controller import /var/lib/zerotier-one
+    """
+    from earthline.controller import archive as archives  # noqa: PLC0415 - needs the store
+
+    source = archives.archive_folder(folder)
+    if source is None:
+        fail(f"{folder}: no networks of a controller there (neither network/ nor controller.d/)")
+    found = archives.read_archive(source)
+    if names is not None:
+        if not names.is_dir():
+            fail(f"{names}: there is no such folder")
+        archives.read_names(names, found)
+    home = source.parent if source.name == "controller.d" else source
+    _check_identity(home)
+    if not dry_run:
+        with _own_home() as place:
+            _carry_over(home)
+            _write_networks(place, found)
+    print(archives.report_json(found) if as_json else archives.report_text(found))
+
+
+@app.command("export")
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write: controller.d.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write this home's networks as the files of a stock controller. Stop the service first.
+
+    Example: earthline controller export /var/lib/zerotier-one/controller.d
+    """
+    from earthline.controller import archive as archives  # noqa: PLC0415
+    from earthline.controller.store.places import open_store  # noqa: PLC0415
+
+    with _own_home() as place:
+        store = open_store(place)
+        try:
+            written = archives.export_archive(store, folder)
+        except OSError as error:
+            fail(f"{error.filename}: {error.strerror}")
+        finally:
+            store.close()
+    print(archives.report_json(written) if as_json else archives.report_text(written))
+
+
+@contextmanager
+def _own_home() -> Iterator[str]:
+    """The place of this home's store, while no service uses it."""
+    from earthline.controller.store import StoreFault  # noqa: PLC0415
+    from earthline.runtime.home import Home, StartFault  # noqa: PLC0415
+    from earthline.runtime.settings import SettingsFile  # noqa: PLC0415
+
+    home = Home(Session.home)
+    try:
+        home.claim()
+        settings = SettingsFile(home.settings_file)
+        settings.load()
+        place = settings.parsed.settings.controller_db_path
+        yield place or str(home.controller_folder)
+    except (StartFault, StoreFault) as fault:
+        fail(str(fault))
+    finally:
+        home.release()
+
+
+def _check_identity(source: Path) -> None:
+    """The two may be one node, or this home none yet."""
+    theirs, ours = ((home / "identity.secret") for home in (source, Session.home))
+    if not theirs.exists():
+        return
+    if ours.exists() and ours.read_text().strip() != theirs.read_text().strip():
+        fail(
+            f"{Session.home} has an identity of its own, and the networks belong to that of "
+            f"{source}: import into a new folder, with --home"
+        )
+
+
+def _carry_over(source: Path) -> None:
+    """What this home has is kept."""
+    for name in CARRIED_OVER:
+        theirs, ours = source / name, Session.home / name
+        if theirs == ours or ours.exists() or not theirs.exists():
+            continue
+        if theirs.is_dir():
+            shutil.copytree(theirs, ours)
+        else:
+            shutil.copy(theirs, ours)
+
+
+def _write_networks(place: str, found: Archive) -> None:
+    from earthline.controller.archive import import_archive  # noqa: PLC0415
+    from earthline.controller.store.places import open_store  # noqa: PLC0415
+
+    store = open_store(place)
+    try:
+        import_archive(found, store)
+    finally:
+        store.close()

@@ -1,0 +1,260 @@
+"""A store in a relational database, whichever that is: what is asked, and in which transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, bindparam, delete, func, select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from earthline.controller.store import AddressTaken, MemberRecord, NetworkSummary, StoreFault
+from earthline.controller.store.schema import ASSIGNMENT, ISSUE_CLOCK, MEMBER, NETWORK, migrate
+from earthline.wire.address import format_network
+
+_SUMMARIES_AT_ONCE = 256
+
+# What every request asks, built once.
+_NETWORK_OBJECT = select(NETWORK.c.object).where(NETWORK.c.id == bindparam("network"))
+_MEMBER_OBJECT = select(MEMBER.c.object).where(
+    MEMBER.c.network == bindparam("network"), MEMBER.c.address == bindparam("address")
+)
+_ACTIVE_BRIDGES = (
+    select(MEMBER.c.address)
+    .where(MEMBER.c.network == bindparam("network"), MEMBER.c.active_bridge)
+    .order_by(MEMBER.c.address)
+    .limit(bindparam("limit"))
+)
+_TAKEN = select(ASSIGNMENT.c.ip).where(
+    ASSIGNMENT.c.network == bindparam("network"),
+    ASSIGNMENT.c.ip.in_(bindparam("ips", expanding=True)),
+    ASSIGNMENT.c.address != bindparam("address"),
+)
+_ISSUED_AT = select(ISSUE_CLOCK.c.at).where(ISSUE_CLOCK.c.network == bindparam("network"))
+
+
+class SqlStore:
+    """A `Store` in a database. One thread at a time."""
+
+    def __init__(self, name: str, engine: Engine, insert: Callable[..., Any]) -> None:
+        """Bring the schema up to date. Raises `StoreFault`, and changes nothing then.
+
+        ``name`` stands for the database in messages; ``insert`` is its dialect's, which knows
+        what to do with a row that is there already.
+        """
+        self._name = name
+        self._engine = engine
+        self._insert = insert
+        try:
+            with self._write() as connection:
+                migrate(connection, name)
+        except StoreFault:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    # --- networks ---------------------------------------------------------------------------------
+
+    def network_ids(self) -> list[int]:
+        with self._read() as connection:
+            ids = connection.execute(select(NETWORK.c.id).order_by(NETWORK.c.id)).scalars()
+            return [int(name, 16) for name in ids]
+
+    def read_network(self, network: int) -> str | None:
+        text: str | None = self._one(_NETWORK_OBJECT, {"network": format_network(network)})
+        return text
+
+    def write_network(self, network: int, text: str) -> None:
+        row = {"id": format_network(network), "object": text}
+        with self._write() as connection:
+            connection.execute(
+                self._insert(NETWORK)
+                .values(row)
+                .on_conflict_do_update(index_elements=["id"], set_={"object": text})
+            )
+
+    def delete_network(self, network: int) -> None:
+        name = format_network(network)
+        with self._write() as connection:
+            connection.execute(delete(ASSIGNMENT).where(ASSIGNMENT.c.network == name))
+            connection.execute(delete(MEMBER).where(MEMBER.c.network == name))
+            connection.execute(delete(NETWORK).where(NETWORK.c.id == name))
+
+    def summaries(self) -> Iterator[NetworkSummary]:
+        after = ""
+        while rows := self._summaries_after(after):
+            for row in rows:
+                yield NetworkSummary(row.object, row.members, row.authorised)
+            after = rows[-1].id
+
+    def _summaries_after(self, after: str) -> Sequence[Any]:
+        members = select(func.count()).where(MEMBER.c.network == NETWORK.c.id)
+        query = (
+            select(
+                NETWORK.c.id,
+                NETWORK.c.object,
+                members.scalar_subquery().label("members"),
+                members.where(MEMBER.c.authorised).scalar_subquery().label("authorised"),
+            )
+            .where(NETWORK.c.id > after)
+            .order_by(NETWORK.c.id)
+            .limit(_SUMMARIES_AT_ONCE)
+        )
+        with self._read() as connection:
+            return connection.execute(query).all()
+
+    # --- members ----------------------------------------------------------------------------------
+
+    def read_member(self, network: int, address: int) -> str | None:
+        key = {"network": format_network(network), "address": address}
+        text: str | None = self._one(_MEMBER_OBJECT, key)
+        return text
+
+    def write_member(
+        self, network: int, member: MemberRecord, picked: Collection[bytes] = ()
+    ) -> None:
+        with self._write() as connection:
+            if picked and _taken(connection, network, list(picked), member.address):
+                raise AddressTaken
+            columns = {
+                "object": member.text,
+                "revision": member.revision,
+                "authorised": member.authorised,
+                "active_bridge": member.active_bridge,
+            }
+            key = {"network": format_network(network), "address": member.address}
+            connection.execute(
+                self._insert(MEMBER)
+                .values(key | columns)
+                .on_conflict_do_update(index_elements=list(key), set_=columns)
+            )
+            try:
+                _assign(connection, network, member, picked)
+            except IntegrityError:  # another controller on this database was quicker
+                raise AddressTaken from None
+
+    def delete_member(self, network: int, address: int) -> None:
+        with self._write() as connection:
+            connection.execute(delete(MEMBER).where(*_is_member(network, address)))
+            connection.execute(delete(ASSIGNMENT).where(*_is_holder(network, address)))
+
+    def revisions(self, network: int) -> dict[int, int]:
+        query = (
+            select(MEMBER.c.address, MEMBER.c.revision)
+            .where(MEMBER.c.network == format_network(network))
+            .order_by(MEMBER.c.address)
+        )
+        with self._read() as connection:
+            return {row.address: row.revision for row in connection.execute(query)}
+
+    def member_page(self, network: int, after: int, limit: int) -> list[tuple[int, str]]:
+        of_network = MEMBER.c.network == format_network(network)
+        query = (
+            select(MEMBER.c.address, MEMBER.c.object)
+            .where(of_network, MEMBER.c.address > after)
+            .order_by(MEMBER.c.address)
+            .limit(limit)
+        )
+        with self._read() as connection:
+            return [(row.address, row.object) for row in connection.execute(query)]
+
+    def count_waiting(self, network: int, limit: int) -> int:
+        waiting = (
+            select(MEMBER.c.address)
+            .where(MEMBER.c.network == format_network(network), MEMBER.c.authorised.is_(False))
+            .limit(limit)
+        )
+        with self._read() as connection:
+            count = select(func.count()).select_from(waiting.subquery())
+            return connection.execute(count).scalar_one()
+
+    def active_bridges(self, network: int, limit: int) -> list[int]:
+        key = {"network": format_network(network), "limit": limit}
+        with self._read() as connection:
+            return list(connection.execute(_ACTIVE_BRIDGES, key).scalars())
+
+    def taken(self, network: int, ips: Sequence[bytes], other_than: int) -> set[bytes]:
+        with self._read() as connection:
+            return _taken(connection, network, ips, other_than)
+
+    # --- the clock of issue -----------------------------------------------------------------------
+
+    def issued_at(self, network: int) -> int:
+        return self._one(_ISSUED_AT, {"network": format_network(network)}) or 0
+
+    def note_issued(self, network: int, at: int) -> None:
+        row = {"network": format_network(network), "at": at}
+        with self._write() as connection:
+            connection.execute(
+                self._insert(ISSUE_CLOCK)
+                .values(row)
+                .on_conflict_do_update(index_elements=["network"], set_={"at": at})
+            )
+
+    # --- transactions -----------------------------------------------------------------------------
+
+    def _one(self, query: Select[Any], values: dict[str, Any]) -> Any:
+        with self._read() as connection:
+            return connection.execute(query, values).scalar_one_or_none()
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with _faults_named(self._name), self._engine.connect() as connection:
+            yield connection
+
+    def _write(self) -> AbstractContextManager[Connection]:
+        return self._transaction(self._engine)
+
+    @contextmanager
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        with _faults_named(self._name), engine.begin() as connection:
+            yield connection
+
+
+@contextmanager
+def _faults_named(name: str) -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as fault:
+        what = str(getattr(fault, "orig", None) or fault).splitlines()[0]
+        raise StoreFault(f"{name}: {what}") from None
+
+
+def _is_member(network: int, address: int) -> tuple[Any, Any]:
+    return MEMBER.c.network == format_network(network), MEMBER.c.address == address
+
+
+def _is_holder(network: int, address: int) -> tuple[Any, Any]:
+    return ASSIGNMENT.c.network == format_network(network), ASSIGNMENT.c.address == address
+
+
+def _taken(
+    connection: Connection, network: int, ips: Sequence[bytes], other_than: int
+) -> set[bytes]:
+    values = {"network": format_network(network), "ips": ips, "address": other_than}
+    return set(connection.execute(_TAKEN, values).scalars())
+
+
+def _assign(
+    connection: Connection, network: int, member: MemberRecord, picked: Collection[bytes]
+) -> None:
+    """Make the assignments of a member those of its record; what was picked once stays picked."""
+    holder = _is_holder(network, member.address)
+    wanted = set(member.assigned)
+    held = set(connection.execute(select(ASSIGNMENT.c.ip).where(*holder)).scalars())
+    if gone := held - wanted:
+        connection.execute(delete(ASSIGNMENT).where(*holder, ASSIGNMENT.c.ip.in_(gone)))
+    rows = [
+        {
+            "network": format_network(network),
+            "ip": ip,
+            "address": member.address,
+            "picked": ip in picked,
+        }
+        for ip in sorted(wanted - held)
+    ]
+    if rows:
+        connection.execute(ASSIGNMENT.insert(), rows)

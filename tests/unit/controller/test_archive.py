@@ -1,0 +1,134 @@
+"""Networks of a stock controller: taken over whole, given back, and what is odd is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from controller_lab import LAB, MEMBER, Lab
+
+from earthline.controller.archive import (
+    Finding,
+    archive_folder,
+    export_archive,
+    import_archive,
+    read_archive,
+    read_names,
+)
+from earthline.controller.store import Store
+from earthline.controller.store.places import FILE, open_store
+
+NETWORK = {
+    "id": "b48062de76000001",
+    "nwid": "b48062de76000001",
+    "name": "office",
+    "private": True,
+    "revision": 7,
+    "ipAssignmentPools": [{"ipRangeStart": "10.7.0.10", "ipRangeEnd": "10.7.0.99"}],
+    "routes": [{"target": "10.7.0.0/24", "via": None}],
+    "v4AssignMode": {"zt": True},
+    "colour": "green",
+}
+ANNA = {
+    "id": "e2189d2483",
+    "address": "e2189d2483",
+    "nwid": "b48062de76000001",
+    "authorized": True,
+    "ipAssignments": ["10.7.0.42"],
+    "revision": 3,
+    "mood": "fine",
+}
+OTTO = {"id": "0a1b2c3d4e", "nwid": "b48062de76000001", "authorized": False}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A stock controller's home, with a few things in it that do not belong there."""
+    networks = tmp_path / "controller.d" / "network"
+    members = networks / "b48062de76000001" / "member"
+    members.mkdir(parents=True)
+    (networks / "b48062de76000001.json").write_text(json.dumps(NETWORK))
+    (members / "e2189d2483.json").write_text(json.dumps(ANNA))
+    (members / "0a1b2c3d4e.json").write_text(json.dumps(OTTO))
+    (members / "ffffffffff.json").write_text("{torn")
+    (networks / "notes.txt").write_text("remember the milk")
+    return tmp_path
+
+
+def found_in(folder: Path) -> Path:
+    place = archive_folder(folder)
+    assert place is not None
+    return place
+
+
+def test_members_keep_address_and_rights_and_get_nothing_new(folder: Path, lab: Lab) -> None:
+    import_archive(read_archive(found_in(folder)), lab.store)
+    assert lab.config(MEMBER).static_ips[0].ip == bytes((10, 7, 0, 42))
+    taken = lab.store.taken(LAB, [bytes((10, 7, 0, 42))], other_than=1)
+    assert taken == {bytes((10, 7, 0, 42))}
+    assert lab.authority.get_network(LAB)["colour"] == "green"  # type: ignore[index]
+    assert lab.authority.get_member(LAB, 0x0A1B2C3D4E)["authorized"] is False  # type: ignore[index]
+
+
+def test_what_is_not_understood_is_named_by_file_and_key(folder: Path) -> None:
+    archive = read_archive(found_in(folder))
+    named = {(Path(f.file).name, f.key): f.problem for f in archive.findings}
+    assert named["b48062de76000001.json", "colour"] == "kept, but not understood"
+    assert named["e2189d2483.json", "mood"] == "kept, but not understood"
+    assert named["notes.txt", ""] == "not a file of a controller: skipped"
+    assert named["ffffffffff.json", ""].startswith("the body is not JSON")
+    assert set(archive.networks) == {LAB}
+    assert set(archive.members) == {(LAB, 0x0A1B2C3D4E), (LAB, MEMBER)}
+
+
+def test_export_gives_back_what_was_imported(folder: Path, store: Store, tmp_path: Path) -> None:
+    import_archive(read_archive(found_in(folder)), store)
+    export_archive(store, tmp_path / "back")
+    again = read_archive(tmp_path / "back")
+    assert again.networks == {LAB: NETWORK}
+    assert again.members[LAB, MEMBER] == ANNA
+    assert again.members[LAB, 0x0A1B2C3D4E] == {**OTTO, "revision": 1}
+
+
+def test_network_that_is_there_already_is_left_alone(folder: Path, lab: Lab) -> None:
+    lab.create(name="mine")
+    archive = read_archive(found_in(folder))
+    import_archive(archive, lab.store)
+    assert lab.authority.get_network(LAB)["name"] == "mine"  # type: ignore[index]
+    assert lab.authority.members(LAB) == {}
+    assert Finding(f"{LAB:016x}", "", "there already: left as it is") in archive.findings
+
+
+def test_console_names_and_scripts_come_along(folder: Path, tmp_path: Path) -> None:
+    names = tmp_path / "storage"
+    names.mkdir()
+    notes = {
+        "a": {"key": "e2189d2483", "value": "anna's laptop"},
+        "b": {"key": "member-0a1b2c3d4e", "value": {"name": "otto"}},
+        "c": {"key": "network-b48062de76000001", "value": {"rulesSource": "accept;"}},
+        "d": {"key": "version", "value": 2},
+        "e": {"key": "theme", "value": "dark"},
+    }
+    for file, note in notes.items():
+        (names / file).write_text(json.dumps(note))
+    archive = read_archive(found_in(folder))
+    known = len(archive.findings)
+    read_names(names, archive)
+    assert archive.members[LAB, MEMBER]["name"] == "anna's laptop"
+    assert archive.members[LAB, 0x0A1B2C3D4E]["name"] == "otto"
+    assert archive.networks[LAB]["rulesSource"] == "accept;"
+    assert [finding.key for finding in archive.findings[known:]] == ["theme"]
+
+
+def test_stock_home_used_in_place_keeps_its_networks_and_its_files(folder: Path) -> None:
+    place = folder / "controller.d"
+    (place / f"{FILE}.import").write_text("of a start that was cut short")
+    store = open_store(str(place))
+    assert store.network_ids() == [LAB]
+    store.delete_network(LAB)
+    store.close()
+    again = open_store(str(place))
+    assert again.network_ids() == []
+    again.close()
+    assert (place / "network" / "b48062de76000001.json").exists()
