@@ -11,48 +11,29 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+import structlog
+from pydantic import Field, ValidationError
 
+from earthline.runtime.bond_settings import BondPolicy
 from earthline.runtime.files import read_if_there, write_atomic
 from earthline.runtime.home import StartFault
-from earthline.wire.address import parse_address
-from earthline.wire.inet import InetAddress
+from earthline.runtime.setting_types import (
+    AddressText,
+    Count,
+    EndpointText,
+    EndpointV4Text,
+    IpNetworkText,
+    IpText,
+    PortNumber,
+    PrefixText,
+    Section,
+)
+from earthline.runtime.trusted_paths import parse_trusted_paths, with_trusted_paths
+
+log = structlog.get_logger()
 
 
-def _ip(text: str) -> str:
-    ipaddress.ip_address(text)
-    return text
-
-
-def _ip_network(text: str) -> str:
-    ipaddress.ip_network(text, strict=False)
-    return text
-
-
-def _endpoint(text: str) -> str:
-    InetAddress.parse(text)
-    return text
-
-
-def _address(text: str) -> str:
-    parse_address(text)
-    return text
-
-
-IpText = Annotated[str, AfterValidator(_ip)]
-IpNetworkText = Annotated[str, AfterValidator(_ip_network)]
-EndpointText = Annotated[str, AfterValidator(_endpoint)]
-AddressText = Annotated[str, AfterValidator(_address)]
-PortNumber = Annotated[int, Field(ge=0, le=0xFFFF)]
-
-
-class _Section(BaseModel):
-    """A strict section that keeps what it does not know."""
-
-    model_config = ConfigDict(extra="allow", strict=True, populate_by_name=True)
-
-
-class OffloadSettings(_Section):
+class OffloadSettings(Section):
     """What the I/O leaves to the kernel where that knows how: a switch for each kind of work."""
 
     tso: bool = True
@@ -67,35 +48,93 @@ class OffloadSettings(_Section):
     """Datagrams are received several at a time."""
 
 
-class ServiceSettings(_Section):
-    """The object ``settings`` (05, 3.1)."""
+class TlsFiles(Section):
+    """A certificate chain and its key, both PEM; paths are relative to the home folder."""
+
+    certificate: str
+    key: str
+
+
+class TcpRelaySettings(Section):
+    """Ours: the TCP relay that this node is for nodes without UDP (02, 8.3)."""
+
+    listen: list[EndpointText] = Field(default_factory=list)
+    """Where it listens, such as 0.0.0.0/443; empty: it is none."""
+    tls: TlsFiles | None = None
+    """None: with a certificate of its own making."""
+    max_clients: Annotated[int, Field(ge=1, le=0xFFFF)] = Field(default=1024, alias="maxClients")
+
+
+class ServiceSettings(Section):
+    """The object ``settings`` (05, 3.1).
+
+    The last ones, from bonding on, are the stock service's alone: checked, kept, without effect.
+    """
 
     primary_port: PortNumber | None = Field(default=None, alias="primaryPort")
     secondary_port: PortNumber = Field(default=0, alias="secondaryPort")
+    tertiary_port: PortNumber = Field(default=0, alias="tertiaryPort")
     allow_secondary_port: bool = Field(default=True, alias="allowSecondaryPort")
     port_mapping_enabled: bool = Field(default=True, alias="portMappingEnabled")
-    interface_prefix_blacklist: list[str] = Field(
+    port_spray: bool = Field(default=True, alias="portSpray")
+    allow_tcp_fallback_relay: bool = Field(default=True, alias="allowTcpFallbackRelay")
+    force_tcp_relay: bool = Field(default=False, alias="forceTcpRelay")
+    tcp_fallback_relay: EndpointV4Text | None = Field(default=None, alias="tcpFallbackRelay")
+    """None: the roots. The stock default is a relay of strangers, which nobody told us to use."""
+    tcp_relay: TcpRelaySettings = Field(default_factory=TcpRelaySettings, alias="tcpRelay")
+    interface_prefix_blacklist: list[PrefixText] = Field(
         default_factory=list, alias="interfacePrefixBlacklist"
     )
+    interface_prefix_allowlist: list[PrefixText] = Field(
+        default_factory=list, alias="interfacePrefixAllowlist"
+    )
+    """Ours: only interfaces whose names begin so are used; empty: all that are no virtual ones."""
     bind: list[IpText] = Field(default_factory=list)
     allow_management_from: list[IpNetworkText] = Field(
         default_factory=list, alias="allowManagementFrom"
     )
+    low_bandwidth_mode: bool = Field(default=False, alias="lowBandwidthMode")
+    """Ours: less traffic of the node itself, at the price of slower reactions (02, 1.7)."""
     join_earth: bool = Field(default=True, alias="joinEarth")
     offload: OffloadSettings = OffloadSettings()
+    controller_db_path: str | None = Field(default=None, alias="controllerDbPath")
+
+    default_bonding_policy: str | None = Field(default=None, alias="defaultBondingPolicy")
+    policies: dict[str, BondPolicy] = Field(default_factory=dict)
+    peer_specific_bonds: dict[AddressText, str] = Field(
+        default_factory=dict, alias="peerSpecificBonds"
+    )
+    enable_web_server: bool = Field(default=False, alias="enableWebServer")
+    software_update: str = Field(default="disable", alias="softwareUpdate")
+    software_update_channel: str = Field(default="release", alias="softwareUpdateChannel")
+    software_update_dist: bool = Field(default=False, alias="softwareUpdateDist")
+    multicore_enabled: bool = Field(default=False, alias="multicoreEnabled")
+    concurrency: int = 1
+    cpu_pinning_enabled: bool = Field(default=False, alias="cpuPinningEnabled")
+    sso_redirect_url: str = Field(default="", alias="ssoRedirectURL")
 
 
-class PhysicalNetwork(_Section):
+READ_AT_START = ("primary_port", "offload", "controller_db_path")
+"""Settings that a running service cannot take over."""
+
+
+def restart_needed(started_with: ServiceSettings, now: ServiceSettings) -> list[str]:
+    """The keys that were changed and take effect with the next start only."""
+    changed = (name for name in READ_AT_START if getattr(started_with, name) != getattr(now, name))
+    return [ServiceSettings.model_fields[name].alias or name for name in changed]
+
+
+class PhysicalNetwork(Section):
     """What holds for remote and local addresses in an IP network (05, 3.2)."""
 
     blacklist: bool = False
     trusted_path_id: Annotated[int, Field(ge=0, lt=1 << 64)] = Field(
         default=0, alias="trustedPathId"
     )
-    mtu: Annotated[int, Field(ge=0)] = 0
+    mtu: Count = 0
 
 
-class VirtualPeer(_Section):
+class VirtualPeer(Section):
     """Hints for one peer (05, 3.3)."""
 
     attempt: list[EndpointText] = Field(default_factory=list, alias="try")
@@ -106,7 +145,7 @@ MAX_PHYSICAL = 32
 """The engine's limit (02, 9)."""
 
 
-class Settings(_Section):
+class Settings(Section):
     """All of ``local.conf``."""
 
     settings: ServiceSettings = ServiceSettings()
@@ -141,21 +180,26 @@ class SettingsFile:
         self.path = path
         self.raw: dict[str, Any] = {}
         self.parsed = Settings()
-        self._read: bytes | None = None
+        self._trusted_file = path.with_name("trustedpaths")
+        self._trusted: dict[str, int] = {}
+        self._read: tuple[bytes | None, bytes | None] = (None, None)
 
     def reload_if_changed(self) -> bool:
-        """Read the file again if its content is new; `StartFault`, once, if it cannot be used."""
-        if read_if_there(self.path) == self._read:
+        """Read the files again if they are new; `StartFault`, once, if they cannot be used."""
+        if self._contents() == self._read:
             return False
         self.load()
         return True
 
     def load(self) -> None:
-        """Read the file; `StartFault` with one line if it cannot be used."""
-        data = self._read = read_if_there(self.path)
+        """Read the files; `StartFault` with one line if one cannot be used."""
+        data, trusted_data = self._read = self._contents()
+        trusted = parse_trusted_paths(trusted_data or b"", str(self._trusted_file))
         raw = parse_settings_text(data, str(self.path)) if data and data.strip() else {}
-        self.parsed = understand(raw, str(self.path))
-        self.raw = raw
+        self.parsed = understand(with_trusted_paths(raw, trusted), str(self.path))
+        self.raw, self._trusted = raw, trusted
+        if trusted:
+            log.warning("trustedpaths_is_deprecated", use="physical in local.conf")
 
     def change(self, changes: dict[str, Any]) -> None:
         """Replace or add keys of ``settings``, check them, and rewrite the file (05, 7.6).
@@ -165,17 +209,24 @@ class SettingsFile:
         stored = self.raw.get("settings")
         merged = {**(stored if isinstance(stored, dict) else {}), **changes}
         raw = {**self.raw, "settings": merged}
-        self.parsed = understand(raw, str(self.path))
+        self.parsed = understand(with_trusted_paths(raw, self._trusted), str(self.path))
         self.raw = raw
-        self._read = json.dumps(raw, indent=4, sort_keys=True).encode() + b"\n"
-        write_atomic(self.path, self._read)
+        data = json.dumps(raw, indent=4, sort_keys=True).encode() + b"\n"
+        self._read = (data, self._read[1])
+        write_atomic(self.path, data)
+
+    def _contents(self) -> tuple[bytes | None, bytes | None]:
+        try:
+            return read_if_there(self.path), read_if_there(self._trusted_file)
+        except OSError as error:
+            raise StartFault(f"{error.filename}: {error.strerror}") from None
 
 
 def parse_settings_text(data: bytes, name: str) -> dict[str, Any]:
     """The JSON object of a settings file."""
     try:
         raw = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StartFault(f"{name}: invalid JSON: {error}") from None
     if not isinstance(raw, dict):
         raise StartFault(f"{name}: the root element is not a JSON object")

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from earthline.runtime.home import StartFault
-from earthline.runtime.settings import SettingsFile
+from earthline.runtime.settings import ServiceSettings, SettingsFile, restart_needed
 
 EXAMPLE = {
     "physical": {
@@ -24,6 +24,9 @@ EXAMPLE = {
     },
     "unknown": {"kept": True},
 }
+
+
+BOND = {"basePolicy": "balance-rr"}
 
 
 def load(tmp_path, content):
@@ -69,12 +72,48 @@ def test_missing_file_means_defaults(tmp_path):
         ({"settings": {"bind": ["10.0.0.300"]}}, "settings.bind.0"),
         ({"settings": {"bind": "10.0.0.3"}}, "settings.bind"),
         ({"settings": {"allowManagementFrom": ["everywhere"]}}, "settings.allowManagementFrom.0"),
+        ({"settings": {"tertiaryPort": "1"}}, "settings.tertiaryPort"),
+        ({"settings": {"allowSecondaryPort": 0}}, "settings.allowSecondaryPort"),
+        ({"settings": {"portMappingEnabled": "yes"}}, "settings.portMappingEnabled"),
+        ({"settings": {"allowTcpFallbackRelay": 1}}, "settings.allowTcpFallbackRelay"),
+        ({"settings": {"forceTcpRelay": "no"}}, "settings.forceTcpRelay"),
+        ({"settings": {"tcpFallbackRelay": "relay.example/443"}}, "settings.tcpFallbackRelay"),
+        ({"settings": {"tcpFallbackRelay": "203.0.113.5"}}, "settings.tcpFallbackRelay"),
+        ({"settings": {"tcpFallbackRelay": "2001:db8::5/443"}}, "settings.tcpFallbackRelay"),
+        ({"settings": {"interfacePrefixBlacklist": [""]}}, "settings.interfacePrefixBlacklist.0"),
+        ({"settings": {"interfacePrefixAllowlist": "eth"}}, "settings.interfacePrefixAllowlist"),
+        ({"settings": {"lowBandwidthMode": "on"}}, "settings.lowBandwidthMode"),
+        ({"settings": {"enableWebServer": "a"}}, "settings.enableWebServer"),
+        ({"settings": {"controllerDbPath": 1}}, "settings.controllerDbPath"),
+        ({"settings": {"softwareUpdate": 1}}, "settings.softwareUpdate"),
+        ({"settings": {"softwareUpdateChannel": 1}}, "settings.softwareUpdateChannel"),
+        ({"settings": {"softwareUpdateDist": 1}}, "settings.softwareUpdateDist"),
+        ({"settings": {"multicoreEnabled": 1}}, "settings.multicoreEnabled"),
+        ({"settings": {"concurrency": "2"}}, "settings.concurrency"),
+        ({"settings": {"cpuPinningEnabled": 1}}, "settings.cpuPinningEnabled"),
+        ({"settings": {"ssoRedirectURL": 1}}, "settings.ssoRedirectURL"),
+        ({"settings": {"defaultBondingPolicy": 1}}, "settings.defaultBondingPolicy"),
+        ({"settings": {"peerSpecificBonds": {"me": "x"}}}, "settings.peerSpecificBonds.me"),
+        ({"settings": {"policies": {"mine": {}}}}, "settings.policies.mine.basePolicy"),
+        (
+            {"settings": {"policies": {"mine": BOND | {"links": {"eth0": {"mode": "main"}}}}}},
+            "settings.policies.mine.links.eth0.mode",
+        ),
+        (
+            {"settings": {"policies": {"mine": BOND | {"linkQuality": {"lat_max": 1}}}}},
+            "settings.policies.mine.linkQuality.pdv_max",
+        ),
         ({"settings": 7}, "settings"),
         ({"physical": {"10.0.0.0/40": {}}}, "physical.10.0.0.0/40"),
         ({"physical": {"10.0.0.0/8": {"mtu": "x"}}}, "physical.10.0.0.0/8.mtu"),
         ({"physical": {f"10.{n}.0.0/16": {} for n in range(33)}}, "physical"),
         ({"virtual": {"xyz": {}}}, "virtual.xyz"),
+        ({"physical": {"10.0.0.0/8": {"blacklist": 1}}}, "physical.10.0.0.0/8.blacklist"),
+        ({"physical": {"10.0.0.0/8": {"trustedPathId": "7"}}}, "10.0.0.0/8.trustedPathId"),
         ({"virtual": {"0a1b2c3d4e": {"try": ["a/1"]}}}, "virtual.0a1b2c3d4e.try.0"),
+        ({"virtual": {"0a1b2c3d4e": {"try": ["10.0.0.1"]}}}, "virtual.0a1b2c3d4e.try.0"),
+        ({"virtual": {"0a1b2c3d4e": {"blacklist": ["x"]}}}, "virtual.0a1b2c3d4e.blacklist.0"),
+        ("[" * 100_000, "invalid JSON"),
     ],
 )
 def test_wrong_setting_stops_the_start_with_its_name_in_one_line(tmp_path, content, named):
@@ -115,3 +154,54 @@ def test_unusable_file_is_reported_once_while_running(tmp_path):
         settings.reload_if_changed()
     assert not settings.reload_if_changed()
     assert settings.raw == EXAMPLE
+
+
+def test_bonding_of_the_user_is_understood_and_kept(tmp_path):
+    weights = ("lat_max", "pdv_max", "plr_max", "per_max")
+    weights += ("lat_weight", "pdv_weight", "plr_weight", "per_weight")
+    policy = BOND | {
+        "failoverInterval": 10000,
+        "linkQuality": dict.fromkeys(weights, 0.5),
+        "links": {"eth0": {"ipvPref": 46, "mode": "primary"}},
+    }
+    content = {
+        "defaultBondingPolicy": "mine",
+        "policies": {"mine": policy},
+        "peerSpecificBonds": {"0A1B2C3D4E": "active-backup"},
+    }
+    settings = load(tmp_path, {"settings": content})
+    assert settings.raw["settings"] == content
+    assert settings.parsed.settings.policies["mine"].links["eth0"].ip_preference == 46
+    assert settings.parsed.settings.peer_specific_bonds == {"0a1b2c3d4e": "active-backup"}
+
+
+def test_settings_that_wait_for_a_restart_are_named():
+    before = ServiceSettings()
+    after = ServiceSettings.model_validate({"primaryPort": 1, "secondaryPort": 2, "bind": ["::"]})
+    assert restart_needed(before, after) == ["primaryPort"]
+    assert restart_needed(after, after) == []
+
+
+def test_old_trusted_paths_are_merged_and_read_again(tmp_path):
+    (tmp_path / "trustedpaths").write_text("# old\n\n4d=192.168.41.0/24\n 9 = 10.0.0.0/8 # x\n")
+    settings = load(tmp_path, {"physical": {"10.0.0.0/8": {"trustedPathId": 3, "mtu": 1500}}})
+    assert settings.parsed.trusted_networks() == [
+        (bytes([10, 0, 0, 0]), 8, 3),
+        (bytes([192, 168, 41, 0]), 24, 0x4D),
+    ]
+    assert settings.parsed.physical["10.0.0.0/8"].mtu == 1500
+    assert settings.raw == {"physical": {"10.0.0.0/8": {"trustedPathId": 3, "mtu": 1500}}}
+    settings.change({"joinEarth": False})
+    assert len(settings.parsed.trusted_networks()) == 2
+    (tmp_path / "trustedpaths").unlink()
+    assert settings.reload_if_changed()
+    assert len(settings.parsed.trusted_networks()) == 1
+
+
+@pytest.mark.parametrize(
+    "line", ["4d", "x=10.0.0.0/8", "4d=here", "0=10.0.0.0/8", f"1{'0' * 16}=::/0"]
+)
+def test_wrong_trusted_path_is_refused_with_its_line(tmp_path, line):
+    (tmp_path / "trustedpaths").write_text(f"1=10.0.0.0/8\n{line}\n")
+    with pytest.raises(StartFault, match="trustedpaths: line 2"):
+        load(tmp_path, {})

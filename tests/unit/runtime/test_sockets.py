@@ -6,7 +6,17 @@ import pytest
 
 from earthline.runtime.netlink import Interface
 from earthline.runtime.settings import Settings
-from earthline.runtime.sockets import Place, Ports, Sockets, wanted_places
+from earthline.runtime.sockets import (
+    Place,
+    Ports,
+    Sockets,
+    favourite_port,
+    follow_settings,
+    free_port,
+    wanted_places,
+    why_not_bound,
+    wildcard_places,
+)
 from earthline.wire.inet import InetAddress
 
 at = InetAddress.parse
@@ -60,6 +70,52 @@ def test_bind_list_replaces_the_scan():
     parsed = settings(settings={"bind": ["10.9.9.9", "::"]})
     found = places([interface("eth0", "10.0.0.5/24")], parsed)
     assert found == [("10.9.9.9/9993", None), ("::/9993", None)]
+
+
+def test_allow_list_leaves_everything_else_out():
+    parsed = settings(
+        settings={"interfacePrefixAllowlist": ["eth", "tun"], "interfacePrefixBlacklist": ["eth1"]}
+    )
+    names = ("eth0", "eth1", "wlan0", "tun0", "ethlan")
+    found = [why_not_bound(interface(n, "10.0.0.5/24"), parsed, {"ethlan"}) for n in names]
+    assert found == [
+        None,
+        "interfacePrefixBlacklist names it",
+        "interfacePrefixAllowlist does not name it",
+        None,
+        "it is a virtual network's",
+    ]
+
+
+@pytest.mark.parametrize("bind", [[], ["10.0.0.5"]])
+def test_no_socket_is_bound_where_all_goes_through_the_relay(bind):
+    parsed = settings(settings={"forceTcpRelay": True, "bind": bind})
+    assert places([interface("eth0", "10.0.0.5/24")], parsed) == []
+    assert wildcard_places(parsed, (9993,)) == []
+
+
+def test_same_port_twice_is_one_socket():
+    assert list(Ports(9993, 9993, 0)) == [9993]
+
+
+def test_ports_follow_the_settings_and_those_that_serve_stay():
+    first = follow_settings(settings(), Ports(9993, 30000), 40000)
+    assert (first.primary, first.secondary) == (9993, 30000)
+    assert first.tertiary >= 40000
+    assert follow_settings(settings(), first, 50000) == first
+    named = settings(settings={"secondaryPort": 31000, "tertiaryPort": 41000, "primaryPort": 1})
+    assert follow_settings(named, first, 40000) == Ports(9993, 31000, 41000)
+    none = settings(settings={"allowSecondaryPort": False, "portMappingEnabled": False})
+    assert follow_settings(none, first, 40000) == Ports(9993, 0, 0)
+    assert follow_settings(settings(), Ports(9993, 0), 40000).secondary >= 20000
+
+
+def test_favourite_port_is_a_nodes_own_and_the_next_free_one_is_taken():
+    assert favourite_port(0x0A1B2C3D4E) == favourite_port(0x0A1B2C3D4E)
+    assert 20000 <= favourite_port(0xFFFFFFFFFF) < 65500
+    first = free_port(40000)
+    assert free_port(first, {first}) > first
+    assert 20000 <= free_port(65535, {65535}) < 65535
 
 
 def test_host_with_very_many_addresses_is_bounded():
@@ -116,6 +172,18 @@ def test_address_that_cannot_be_bound_is_tried_again():
     assert not sockets.refresh([place])
     driver.refused.clear()
     assert sockets.refresh([place])
+
+
+def test_mapped_address_is_told_with_the_sockets_and_only_when_it_changes():
+    reports = []
+    sockets = Sockets(Driver(), reports.append, Ports(9993, 0))
+    mapped = (at("80.0.0.1/40000"),)
+    for news in (mapped, mapped, ()):
+        sockets.set_mapped(news)
+    sockets.set_mapped(mapped)
+    sockets.refresh([Place(b"\n\0\0\1", 9993, "eth0")])
+    assert [report.mapped for report in reports] == [mapped, (), mapped, mapped]
+    assert len(reports[-1].sockets) == 1
 
 
 def test_sockets_are_told_apart_by_family():
