@@ -14,9 +14,10 @@ from earthline.sim.nat import (
     FullCone,
     PortRestricted,
     Symmetric,
+    SymmetricByAddress,
     SymmetricSequential,
 )
-from earthline.vl1.nat import Mapping
+from earthline.vl1.nat import Filtering, Mapping
 from earthline.vl1.reasons import Reason, State
 
 ROOTS = ("one", "80.1.0.1", "two", "80.2.0.1")
@@ -28,18 +29,15 @@ PLACES = (
     "address-restricted",
     "port-restricted",
     "symmetric",
+    "symmetric-by-address",
     "symmetric-sequential",
     "double",
     "udp-blocked",
 )
 
-RELAYED = {
-    ("port-restricted", "symmetric"),
-    ("symmetric", "symmetric"),
-    ("symmetric", "symmetric-sequential"),
-    ("symmetric", "double"),
-}
-"""A random port that only the wanted endpoint may use cannot be guessed. All others go direct."""
+RELAYED = {("symmetric", "symmetric"), ("symmetric", "symmetric-sequential")}
+"""Each side must guess a port, and be sent to from just the one it guessed. All others go direct,
+even where one side must guess: it sprays (`earthline.vl1.spray`)."""
 
 PAIRS = list(combinations_with_replacement(PLACES, 2))
 
@@ -107,7 +105,17 @@ def test_every_pair_of_nats_gets_what_it_can(simulate, left, right):
 
 
 @pytest.mark.parametrize("hairpin", [True, False])
-@pytest.mark.parametrize("kind", [FullCone, PortRestricted, Symmetric, SymmetricSequential])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        FullCone,
+        AddressRestricted,
+        PortRestricted,
+        Symmetric,
+        SymmetricByAddress,
+        SymmetricSequential,
+    ],
+)
 def test_hosts_behind_one_nat_meet_on_their_own_wire(simulate, kind, hairpin):
     for seed in SEEDS:
         sim = simulate(seed=seed)
@@ -139,6 +147,7 @@ def test_hosts_on_two_wires_behind_one_provider_need_its_hairpin(simulate, hairp
         ("port-restricted", Mapping.INDEPENDENT),
         ("double", Mapping.INDEPENDENT),
         ("symmetric", Mapping.RANDOM),
+        ("symmetric-by-address", Mapping.RANDOM),
         ("symmetric-sequential", Mapping.SEQUENTIAL),
         ("udp-blocked", Mapping.UNKNOWN),
     ],
@@ -154,6 +163,46 @@ def test_node_knows_what_nat_it_is_behind(simulate, place, mapping):
         assert report.stride == (1 if mapping is Mapping.SEQUENTIAL else 0)
         preserved = mapping in (Mapping.NONE, Mapping.INDEPENDENT)
         assert report.preserves_port is preserved
+
+
+def examined(sim, nat, root_ports):
+    """The report of a node behind the NAT, once it had time to ask the roots."""
+    sim.root(*ROOTS)
+    for name in ROOTS[::2]:
+        sim.hosts[name].rebind(*root_ports)
+    alice = sim.host("alice", nat=nat)
+    sim.run_for(20_000)
+    assert alice.extra_sockets == 0
+    return alice.node.peers.nat_report()
+
+
+@pytest.mark.parametrize("hairpin", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "filtering"),
+    [
+        (FullCone, Filtering.INDEPENDENT),
+        (AddressRestricted, Filtering.ADDRESS),
+        (PortRestricted, Filtering.RESTRICTED),
+    ],
+)
+def test_node_knows_whom_its_nat_lets_in_and_whether_it_hairpins(
+    simulate, kind, filtering, hairpin
+):
+    for seed in SEEDS:
+        sim = simulate(seed=seed, link=Link(delay_ms=20, jitter_ms=30, loss=0.05))
+        report = examined(sim, kind(hairpin=hairpin), (9_993, 29_993))
+        assert (report.filtering, report.hairpin) == (filtering, hairpin), seed
+
+
+def test_root_with_one_port_cannot_show_that_filtering_is_address_dependent(simulate):
+    report = examined(simulate(seed=1), AddressRestricted(), (9_993,))
+    assert report.filtering is Filtering.RESTRICTED
+
+
+@pytest.mark.parametrize("kind", [Symmetric, SymmetricSequential])
+def test_filtering_of_a_symmetric_nat_stays_unknown(simulate, kind):
+    report = examined(simulate(seed=1), kind(hairpin=True), (9_993, 29_993))
+    assert (report.filtering, report.hairpin) == (Filtering.UNKNOWN, None)
 
 
 @pytest.mark.parametrize("kind", [FullCone, AddressRestricted, PortRestricted])

@@ -19,6 +19,27 @@ class Transmit:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenSockets:
+    """Open UDP sockets beside the ordinary ones, at ports of the system's choice.
+
+    They share the IP and device of the ordinary socket ``like``, and none of them sends what goes
+    by every socket. The host answers with `SocketsOpened`, even where it could open none.
+    """
+
+    token: int
+    """What the answer refers to."""
+    like: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseSockets:
+    """Close sockets that were opened beside the ordinary ones."""
+
+    sockets: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class InstallSession:
     """Keys and sending suite of a peer."""
 
@@ -191,6 +212,8 @@ class DeliverPacket:
     """Give an opened frame packet to the switch again, now that its sender is admitted."""
 
     packet: PacketReceived
+    judged: bool = False
+    """Not the gate refused it but the rules did, for want of the sender's credentials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +300,8 @@ class Report:
 
 Command: TypeAlias = (
     Transmit
+    | OpenSockets
+    | CloseSockets
     | InstallSession
     | RemoveSession
     | InstallRoute

@@ -159,6 +159,26 @@ class SocketsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class SocketsOpened:
+    """Sockets opened beside the ordinary ones, by number: the answer to `OpenSockets`."""
+
+    token: int
+    sockets: tuple[tuple[int, InetAddress], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelChanged:
+    """Whether a TCP tunnel is up, which carries what goes to the internet over IPv4 (02, 8.3)."""
+
+    up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultRouteChanged:
+    """The host reaches the internet another way now, maybe by the same sockets."""
+
+
+@dataclass(frozen=True, slots=True)
 class SubscriptionsChanged:
     """The multicast groups the host's interface of a network listens to, as (MAC, ADI)."""
 
@@ -197,6 +217,9 @@ Event: TypeAlias = (
     | AckRequested
     | Activity
     | SocketsChanged
+    | SocketsOpened
+    | TunnelChanged
+    | DefaultRouteChanged
     | SubscriptionsChanged
     | PortFailed
     | StateLoaded

@@ -43,6 +43,13 @@ class TakeWorld:
 
 
 @dataclass(frozen=True, slots=True)
+class AskRoots:
+    """Ask every root for a sign of life, by datagrams of ``size`` bytes; 0: small ones."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class SendConfig:
     """Our controller's configuration for a member (04, 8): the node cuts, signs and sends it."""
 
@@ -73,6 +80,14 @@ class SendCredentials:
 
 
 HostCommand: TypeAlias = (
-    Join | Leave | Orbit | Deorbit | TakeWorld | SendConfig | SendConfigError | SendCredentials
+    Join
+    | Leave
+    | Orbit
+    | Deorbit
+    | TakeWorld
+    | AskRoots
+    | SendConfig
+    | SendConfigError
+    | SendCredentials
 )
 """What `Node.send` takes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -24,6 +25,7 @@ from earthline.wire.multicast import MulticastGroup, group_of_ip
 
 DEFAULT_PORT = 9993
 ALL_SOCKETS = -1
+EPHEMERAL_PORTS = (32_768, 61_000)
 ACTIVITY_MS = 500
 """The node hears of the switch's activity at least this often, as in the service."""
 ALL_HOSTS_GROUP = MulticastGroup(0x01005E000001, 0)
@@ -56,17 +58,27 @@ class SimHost:
         self._clock: Clock = internet.clock
         self._entropy = random.Random(f"{seed}/{name}")
         self._sockets: dict[int, int] = {1: DEFAULT_PORT}
+        self._extra: dict[int, int] = {}
+        """Number → port of the sockets beside the ordinary ones."""
+        self._by_port: dict[int, int] = {}
+        self._numbers = itertools.count(2)
         self._wake: Timer | None = None
         self._authority_wake: Timer | None = None
         self._activity_at = 0
         self._work: deque[Callable[[], None]] = deque()
         self._working = False
+        self._own_commands = self._commands()
         self.running = False
 
     @property
     def address(self) -> int:
         """The node's 40-bit address."""
         return self.identity.address
+
+    @property
+    def extra_sockets(self) -> int:
+        """How many sockets are open beside the ordinary ones."""
+        return len(self._extra)
 
     # Life
 
@@ -86,6 +98,7 @@ class SimHost:
         self.running = False
         self.nics.clear()
         self._work.clear()
+        self._extra.clear()
         if self._wake is not None:
             self._wake.cancel()
 
@@ -103,8 +116,7 @@ class SimHost:
 
     def rebind(self, *ports: int) -> None:
         """Close all sockets, and open new ones at these ports."""
-        first = max(self._sockets) + 1
-        self._sockets = dict(enumerate(ports, first))
+        self._sockets = {next(self._numbers): port for port in ports}
         self._announce_sockets()
 
     def suspend(self) -> None:
@@ -119,10 +131,15 @@ class SimHost:
         self._on_wake()
 
     def _announce_sockets(self) -> None:
-        sockets = tuple(
-            (number, InetAddress(self.ip, port)) for number, port in self._sockets.items()
-        )
-        self.tell(effects.SocketsChanged(sockets))
+        self._index_ports()
+        self.tell(effects.SocketsChanged(self._bound(self._sockets)))
+
+    def _bound(self, sockets: dict[int, int]) -> tuple[tuple[int, InetAddress], ...]:
+        return tuple((number, InetAddress(self.ip, port)) for number, port in sockets.items())
+
+    def _index_ports(self) -> None:
+        everything = {**self._extra, **self._sockets}
+        self._by_port = {port: number for number, port in everything.items()}
 
     # What the user does
 
@@ -155,9 +172,9 @@ class SimHost:
 
     def datagram_in(self, port: int, source: Endpoint, datagram: bytes) -> None:
         """A datagram has arrived from the virtual internet."""
-        numbers = [number for number, bound in self._sockets.items() if bound == port]
-        if self.running and numbers:
-            batch = [(numbers[0], *source, datagram)]
+        number = self._by_port.get(port)
+        if self.running and number is not None:
+            batch = [(number, *source, datagram)]
             self._do(lambda: self._outcome(self.switch.ingest_datagrams(batch, self._clock.now)))
 
     def _frame_out(self, network: int, frame: bytes) -> None:
@@ -208,31 +225,25 @@ class SimHost:
     # Carrying out commands
 
     def _carry_out(self, command: Any) -> None:
-        now = self._clock.now
-        if self.adapter.handles(command):
-            output = self.adapter.apply(command, now)
-            if output is not None:
-                self._work.append(lambda: self._outcome(output))
+        if not self.adapter.handles(command):
+            self._own_commands[type(command)](command)
             return
-        match command:
-            case effects.Transmit():
-                self._transmit(command.path, command.datagram, command.ttl)
-            case effects.ConfigureTap():
-                self._configure_tap(command)
-            case effects.RemoveTap():
-                self.nics.pop(command.network, None)
-            case effects.WriteFrame():
-                if command.network in self.nics:
-                    self.nics[command.network].receive(command.frame)
-            case effects.Store():
-                self._store(command)
-            case effects.RequestConfig():
-                if self.authority is not None:
-                    self.obey(self.authority.handle_request(command, now))
-            case effects.Report():
-                self.reports.append(command)
-            case _:
-                raise TypeError(f"no way to carry out {type(command).__name__}")
+        output = self.adapter.apply(command, self._clock.now)
+        if output is not None:
+            self._work.append(lambda: self._outcome(output))
+
+    def _commands(self) -> dict[type, Callable[[Any], object]]:
+        return {
+            effects.Transmit: lambda c: self._transmit(c.path, c.datagram, c.ttl),
+            effects.OpenSockets: self._open_sockets,
+            effects.CloseSockets: self._close_sockets,
+            effects.ConfigureTap: self._configure_tap,
+            effects.RemoveTap: lambda c: self.nics.pop(c.network, None),
+            effects.WriteFrame: self._write_frame,
+            effects.Store: self._store,
+            effects.RequestConfig: self._answer_request,
+            effects.Report: self.reports.append,
+        }
 
     def _transmit(self, path: effects.Path, datagram: bytes, ttl: int) -> None:
         socket, ip, port = path
@@ -240,10 +251,29 @@ class SimHost:
             return
         numbers = self._sockets if socket == ALL_SOCKETS else (socket,)
         for number in numbers:
-            if number in self._sockets:
-                source = (self.ip, self._sockets[number])
+            bound = self._sockets.get(number) or self._extra.get(number)
+            if bound is not None:
+                source = (self.ip, bound)
                 destination = (ip, port)
                 self._internet.send(self, self.segment, source, destination, datagram, ttl=ttl)
+
+    def _open_sockets(self, command: effects.OpenSockets) -> None:
+        ports = set(self._by_port)
+        opened: dict[int, int] = {}
+        while len(opened) < command.count:
+            port = self._entropy.randrange(*EPHEMERAL_PORTS)
+            if port not in ports:
+                ports.add(port)
+                opened[next(self._numbers)] = port
+        self._extra.update(opened)
+        self._index_ports()
+        event = effects.SocketsOpened(command.token, self._bound(opened))
+        self._work.append(lambda: self.node.receive(event, self._clock.now))
+
+    def _close_sockets(self, command: effects.CloseSockets) -> None:
+        for number in command.sockets:
+            self._extra.pop(number, None)
+        self._index_ports()
 
     def _configure_tap(self, command: effects.ConfigureTap) -> None:
         network = command.network
@@ -255,6 +285,14 @@ class SimHost:
         groups = {ALL_HOSTS_GROUP, *(group_of_ip(address.ip) for address in command.addresses)}
         event = effects.SubscriptionsChanged(network, tuple(sorted(groups)))
         self._work.append(lambda: self.node.receive(event, self._clock.now))
+
+    def _write_frame(self, command: effects.WriteFrame) -> None:
+        if command.network in self.nics:
+            self.nics[command.network].receive(command.frame)
+
+    def _answer_request(self, command: effects.RequestConfig) -> None:
+        if self.authority is not None:
+            self.obey(self.authority.handle_request(command, self._clock.now))
 
     def _store(self, command: effects.Store) -> None:
         if command.data is None:

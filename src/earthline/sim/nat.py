@@ -6,7 +6,8 @@
 | `address-restricted` | inside endpoint                  | hosts that were sent to          |
 | `port-restricted`    | inside endpoint                  | endpoints that were sent to      |
 | `symmetric`          | inside endpoint and destination  | that destination                 |
-| `symmetric-sequential` | the same, each the next port   | that destination                 |
+| `symmetric-by-address` | inside endpoint and host     | that host                        |
+| `symmetric-sequential` | as symmetric, each the next port | that destination               |
 | `udp-blocked`        | nothing leaves                   | nobody                           |
 """
 
@@ -138,6 +139,18 @@ class Symmetric(PortRestricted):
         while self._taken(port, now):
             port = entropy.randrange(1024, 65536)
         return port
+
+
+class SymmetricByAddress(Symmetric):
+    """A new random port for each host sent to, whatever its port; lets that host in by any port."""
+
+    name = "symmetric-by-address"
+
+    def mapping_key(self, inside: Endpoint, destination: Endpoint) -> Hashable:
+        return (inside, destination[0])
+
+    def lets_in(self, mapping: Mapping, source: Endpoint) -> bool:
+        return any(ip == source[0] for ip, _port in mapping.sent_to)
 
 
 class SymmetricSequential(Symmetric):

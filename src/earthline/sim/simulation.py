@@ -11,7 +11,7 @@ assert sim.run_until(lambda: alice.nic(network).addresses, within_ms=10_000)
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import resources
 
 from earthline.controller.authority import Authority
@@ -50,6 +50,10 @@ class Simulation:
         self.planet: World | None = None
         self._identities = throwaway_identities()
         self._sites = 0
+
+    def take_identities(self, identities: Iterable[SecretIdentity]) -> None:
+        """Give hosts made from now on these identities, in order."""
+        self._identities = iter(identities)
 
     # Building
 

@@ -7,13 +7,14 @@ u16 count, count x inet
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 
 from earthline.effects import Store
 from earthline.vl1.local import Local
 from earthline.vl1.peer import MAX_SLOTS, Peer, Version
 from earthline.vl1.topology import Topology
 from earthline.wire.identity import Identity
-from earthline.wire.inet import read_inet
+from earthline.wire.inet import InetAddress, read_inet
 from earthline.wire.reader import Malformed, Reader
 
 _FORMAT = 2
@@ -60,9 +61,19 @@ class PeerCache:
         return peer
 
 
+def record_of(
+    identity: Identity,
+    protocol: int = 0,
+    version: Version = Version(),  # noqa: B008 - a constant
+    addresses: Sequence[InetAddress] = (),
+) -> bytes:
+    """What is stored of a peer; by default nothing but who it is."""
+    versions = _VERSIONS.pack(protocol, *version, len(addresses))
+    encoded = b"".join(address.emit() for address in addresses)
+    return bytes([_FORMAT]) + identity.emit() + versions + encoded
+
+
 def _record(peer: Peer) -> bytes:
     reached = dict.fromkeys(slot.path.address for slot in peer.slots)
     addresses = tuple(reached) or peer.cached_addresses
-    versions = _VERSIONS.pack(peer.protocol, *peer.version, len(addresses))
-    encoded = b"".join(address.emit() for address in addresses)
-    return bytes([_FORMAT]) + peer.identity.emit() + versions + encoded
+    return record_of(peer.identity, peer.protocol, peer.version, addresses)

@@ -32,6 +32,9 @@ class Contact:
         """HELLO in suite 0, its tail masked (01, 6.5); ``relayed``: by the path of a root."""
         if not relayed:
             peer.tried(path, now)
+        self._hello(peer, path, now)
+
+    def _hello(self, peer: Peer, path: Path, now: int) -> None:
         packet_id = self._local.packet_id()
         hello = self._compose(InetAddress(path[1], path[2]), now)
         payload = hello.emit(tail_mask(peer.session, packet_id))
@@ -57,6 +60,13 @@ class Contact:
         """An empty ECHO; its OK confirms the path like that of a HELLO."""
         peer.tried(path, now)
         self._outbound.write(peer, path, Verb.ECHO, b"", now)
+
+    def knock(self, peer: Peer, path: Path, now: int, *, hello: bool = False) -> None:
+        """The same as `probe` (or HELLO), where the attempt is not worth to be remembered."""
+        if peer.understands_echo and not hello:
+            self._outbound.write(peer, path, Verb.ECHO, b"", now)
+        else:
+            self._hello(peer, path, now)
 
     def probe(self, peer: Peer, path: Path, now: int) -> None:
         """The cheapest contact that the peer is known to understand (02, 3.10)."""

@@ -185,6 +185,8 @@ class Dispatch:
 
     def _error(self, _peer: Peer, packet: PacketReceived, now: int) -> None:
         error = Error.parse(packet.payload)
+        if error.code in _ERROR_NAMES:
+            self._local.count(f"rx_error_{_ERROR_NAMES[error.code]}")
         handler = self._error_handlers.get(error.code)
         if handler is not None:
             handler(packet, error, now)
@@ -208,6 +210,7 @@ class Dispatch:
 
 
 _VERB_NAMES = {verb.value: verb.name.lower() for verb in Verb}
+_ERROR_NAMES = {code.value: code.name.lower() for code in ErrorCode}
 
 
 def _verb_name(verb: int) -> str:

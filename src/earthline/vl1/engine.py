@@ -18,14 +18,17 @@ from typing import Any
 
 from earthline.effects import (
     Activity,
+    DefaultRouteChanged,
     HelloReceived,
     PacketReceived,
     PairRelayed,
     Path,
     PathSeen,
     SocketsChanged,
+    SocketsOpened,
     StateLoaded,
     TrustPath,
+    TunnelChanged,
     UnknownSource,
 )
 from earthline.vl1.dispatch import Asked, ErrorHandler, Handler, OkHandler
@@ -73,6 +76,9 @@ class PeerEngine(Wiring):
             PairRelayed: self._pair_relayed,
             Activity: self._activity.apply,
             SocketsChanged: self._sockets_changed,
+            SocketsOpened: self._extra.opened,
+            DefaultRouteChanged: self._rerouted,
+            TunnelChanged: self._tunnel_changed,
             StateLoaded: self._state_loaded,
         }
 
@@ -88,6 +94,8 @@ class PeerEngine(Wiring):
         self._arm(now)
 
     def _stranger(self, event: UnknownSource, now: int) -> None:
+        if self._examination.recognises(event):
+            return
         self._deferred.keep_sealed(event.path, event.source, event.packet, now)
         if self.topology.peer(event.source) is None:
             self._whois.ask(event.source, now)
@@ -107,7 +115,16 @@ class PeerEngine(Wiring):
 
     def _sockets_changed(self, event: SocketsChanged, now: int) -> None:
         if self._roaming.apply(event, now):
+            self._extra.follow(now)
             self._start_over(now)
+
+    def _rerouted(self, _event: DefaultRouteChanged, now: int) -> None:
+        self._roaming.jumped(now, now)
+        self._start_over(now)
+
+    def _tunnel_changed(self, event: TunnelChanged, now: int) -> None:
+        self._roaming.tunnel(event.up, now)
+        self._start_over(now)
 
     def _state_loaded(self, event: StateLoaded, now: int) -> None:
         self._state.load(event, now)
@@ -134,17 +151,22 @@ class PeerEngine(Wiring):
             self._roaming.jumped(last, now)
         else:
             self._roaming.set_back(now)
+        for peer in self.topology.peers.values():
+            peer.clock_offset = None
         self.timers.restart(now)
         self._start_over(now)
 
     def _start_over(self, now: int) -> None:
         """We may be somewhere else: greet the upstreams, and be eager about it."""
+        self._examination.start_over(now)
+        self.spray.start_over(now)
         self._keepalive.start_over()
         self.timers.hasten(Timer.CHECK, now)
 
     def _check(self, now: int) -> None:
-        if self.local.sockets:
+        if self.local.families:
             self._keepalive.check(now)
+            self._examination.consider(now)
         self._refresh.everything(now)
         self._online.update(now)
 
@@ -154,14 +176,27 @@ class PeerEngine(Wiring):
         self._introduction.expire(now)
         self._hello.gate.expire(now)
         self._whois.expire(now)
+        self.spray.expire(now)
         self._cache.save_all()
 
     def _watch(self, now: int) -> None:
         self._vigil.tick(now)
         self._roaming.tick(now)
         self._punch.tick(now)
-        if self._vigil.idle() and self._roaming.idle() and self._punch.idle():
+        self.spray.tick(now)
+        self._examination.tick(now)
+        if not self._watching():
             self.timers.stop(Timer.WATCH)
+
+    def _watching(self) -> bool:
+        """Whether anything is to be done every 100 ms; asked after every event."""
+        return not (
+            self._vigil.idle()
+            and self._roaming.idle()
+            and self._punch.idle()
+            and self.spray.idle()
+            and self._examination.idle()
+        )
 
     def _repeat(self, now: int) -> None:
         self._keepalive.try_unreached(now)
@@ -178,7 +213,7 @@ class PeerEngine(Wiring):
     def _arm(self, now: int) -> None:
         if self._waiting():
             self.timers.hasten(Timer.QUEUE, now + PERIOD_MS[Timer.QUEUE])
-        if not (self._vigil.idle() and self._roaming.idle() and self._punch.idle()):
+        if self._watching():
             self.timers.hasten(Timer.WATCH, now + PERIOD_MS[Timer.WATCH])
 
     # For the layer above
@@ -315,11 +350,20 @@ class PeerEngine(Wiring):
         if self.worlds.deorbit(world_id):
             self._worlds_changed(now)
 
+    def ask_upstreams(self, size: int, now: int) -> None:
+        """Ask every upstream for a sign of life by datagrams of a size (see `checkup`)."""
+        self.checkup.ask(size, now)
+
     # Set by the host and the layer above
 
     def set_physical_networks(self, networks: Iterable[PhysicalNetwork]) -> None:
         """MTU and trusted path ID of physical networks (9)."""
         self.physical.configure(networks)
+
+    def set_low_bandwidth(self, enabled: bool) -> None:
+        """Whether to say as little as can be, at the price of slower reactions (1.7)."""
+        self.local.low_bandwidth = enabled
+        self.timers.set_frugal(enabled)
 
     def set_hints(self, hints: Callable[[int], Sequence[InetAddress]]) -> None:
         """Static addresses to look for a peer at (7.11)."""
@@ -366,7 +410,7 @@ class PeerEngine(Wiring):
             route = self.routes.of(peer, now)
             return explain(peer, route, now, topology=self.topology, local=self.local, nat=nat)
 
-        return peer_states(self.topology, self.physical, judge, now)
+        return peer_states(self.topology, self.physical, self.checkup, judge, now)
 
     def nat_report(self) -> NatReport:
         """Our NAT, as far as peers' reports tell (7.5)."""

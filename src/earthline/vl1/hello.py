@@ -69,6 +69,7 @@ class HelloReception:
             if peer is not None:
                 payload = event.packet[HEADER_LENGTH:]
                 packet = _as_packet(event.path, header, payload)
+                self._local.count("rx_hello")
                 self.receive(peer, packet, now)
 
     def _authenticate(
@@ -124,6 +125,7 @@ class HelloReception:
         if hello.protocol < MINIMUM_PROTOCOL_VERSION or hello.identity != peer.identity:
             self._local.count("hello_refused")
             return
+        peer.clock_offset = hello.timestamp - now
         if packet.hops == 0 and hello.sent_to is not None:
             self._reports.record(peer, packet.path, hello.sent_to, now)
         self._answer(peer, packet, hello, now)

@@ -96,8 +96,7 @@ class KeepAlive:
             return
         tries = self._tries[peer.address] = self._tries.get(peer.address, 0) + 1
         reached = {slot.path.address.is_ipv4 for slot in peer.slots}
-        bound = {address.is_ipv4 for address in self._local.sockets.values()}
-        for is_ipv4 in bound - reached:
+        for is_ipv4 in self._local.families - reached:
             endpoints = self._endpoints(peer, is_ipv4=is_ipv4)
             if endpoints:
                 peer.full_hello_at = now
@@ -134,10 +133,17 @@ class KeepAlive:
         return full
 
     def _hello_all(self, peer: Peer, now: int) -> None:
-        """One HELLO to each remote address of its slots, by every socket."""
+        """One HELLO to each remote address of its slots, by every socket.
+
+        A socket opened for one path only is not among "every": it sends by itself. So does each
+        in low-bandwidth mode (1.7).
+        """
         peer.full_hello_at = now
-        for endpoint in dict.fromkeys(slot.path.address for slot in peer.slots):
-            self._contact.hello(peer, toward(endpoint), now)
+        alone, extra = self._local.low_bandwidth, self._local.extra
+        paths = [slot.path for slot in peer.slots]
+        ways = (p.key if alone or p.socket in extra else toward(p.address) for p in paths)
+        for way in dict.fromkeys(ways):
+            self._contact.hello(peer, way, now)
         for slot in peer.slots:
             slot.path.last_out = now
 
@@ -155,7 +161,7 @@ class KeepAlive:
 
     def eager(self) -> bool:
         """Whether an upstream waits to be tried before the next check."""
-        return bool(self._local.sockets) and any(self._unreached())
+        return bool(self._local.families) and any(self._unreached())
 
     def try_unreached(self, now: int) -> None:
         """Try them."""

@@ -94,7 +94,8 @@ class Learning:
         if len(peer.confirmations) >= _CONFIRMATIONS:
             del peer.confirmations[next(iter(peer.confirmations))]
         peer.confirmations[path.key] = now
-        self._contact.hello(peer, toward(path.address), now)
+        extra = path.socket in self._local.extra
+        self._contact.hello(peer, path.key if extra else toward(path.address), now)
         path.last_out = now
 
 

@@ -36,6 +36,12 @@ class Local:
         self.emit = emit
         self.counters: Counter[str] = Counter()
         self.sockets: dict[int, InetAddress] = {}
+        self.extra: dict[int, InetAddress] = {}
+        """Sockets opened for one purpose each (`vl1.extra`); nothing else leaves by them."""
+        self.tunnel = False
+        """Whether a TCP tunnel stands in for UDP (02, 8.3)."""
+        self.low_bandwidth = False
+        """Whether our own traffic is to be as little as can be (02, 1.7)."""
         self.mapped: tuple[InetAddress, ...] = ()
         """Addresses a gateway maps to us (02, 7.7)."""
         self.assigned_networks: Callable[[], Iterable[InetAddress]] = _nothing
@@ -44,8 +50,16 @@ class Local:
         """The host's veto on a physical address of a peer (02, 7.8)."""
 
     def holds(self, socket: int) -> bool:
-        """Whether a path's socket is bound; a tunnel, which has none, always counts."""
-        return socket == ALL_SOCKETS or socket in self.sockets
+        """Whether something leaves by a path's socket; the tunnel, which has none, counts."""
+        if socket == ALL_SOCKETS:
+            return self.tunnel
+        return socket in self.sockets or socket in self.extra
+
+    @property
+    def families(self) -> set[bool]:
+        """The IP families that we can send to: True is IPv4, which a tunnel is for."""
+        bound = {address.is_ipv4 for address in self.sockets.values()}
+        return bound | {True} if self.tunnel else bound
 
     def count(self, reason: str) -> None:
         """Count one dropped packet or other event by its reason."""

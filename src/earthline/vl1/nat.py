@@ -19,6 +19,8 @@ from earthline.wire.inet import InetAddress, Scope
 
 _MIN_PORT, _MAX_PORT = 1_024, 65_535
 
+_WIDTH = {Scope.PRIVATE: 1, Scope.SHARED: 2, Scope.PSEUDO_PRIVATE: 3, Scope.GLOBAL: 4}
+
 MAX_STRIDE = 16
 """Ports further apart per mapping are called random."""
 MAX_DESTINATIONS = 1_024
@@ -48,11 +50,27 @@ class Mapping(Enum):
         return self in (Mapping.SEQUENTIAL, Mapping.RANDOM)
 
 
+class Filtering(Enum):
+    """Whom the NAT lets in by a port that one of our sockets has outside."""
+
+    UNKNOWN = "unknown"
+    """It was not examined, or there were not roots enough to ask."""
+    INDEPENDENT = "endpoint-independent"
+    """Everybody."""
+    ADDRESS = "address-dependent"
+    """The hosts we have sent to, by any port."""
+    RESTRICTED = "restricted"
+    """What we have sent to, and maybe other ports of the same host; the roots had none to show."""
+
+
 @dataclass(frozen=True, slots=True)
 class NatReport:
     """Our NAT as it looks now."""
 
     mapping: Mapping
+    filtering: Filtering
+    hairpin: bool | None
+    """Whether what we send to our own outside comes back in; None while unknown."""
     preserves_port: bool
     """Whether a reported port is the socket's own."""
     stride: int
@@ -79,6 +97,8 @@ class NatWatch:
         self._sent: dict[Path, _Sent] = {}
         self._made: Counter[Scope] = Counter()
         """Mappings per scope: what stays on the LAN needs none of those that the outside sees."""
+        self._filtering = Filtering.UNKNOWN
+        self._hairpin: bool | None = None
 
     def sent(self, path: Path, now: int) -> None:
         """A datagram leaves by the path: the NAT makes a mapping, unless it has one."""
@@ -107,15 +127,46 @@ class NatWatch:
 
     def report(self) -> NatReport:
         """What is known of our NAT, for IPv4."""
-        sightings = [s for s in self._surface.sightings() if s.surface.is_ipv4]
+        sightings = self._from_outside()
         mapping, stride = self._classify(sightings)
         return NatReport(
             mapping,
+            self._filtering,
+            self._hairpin,
             any(s.surface.port == self._port(s) for s in sightings),
             stride,
             len({s.reporter for s in sightings}),
             tuple(dict.fromkeys(s.surface for s in sightings)),
         )
+
+    def examined(self, filtering: Filtering, hairpin: bool | None) -> None:
+        """What an examination has shown."""
+        self._filtering, self._hairpin = filtering, hairpin
+
+    def best_socket(self) -> int | None:
+        """The ordinary socket that most peers have seen by IPv4."""
+        ordinary = self._local.sockets
+        sightings = [s for s in self._surface.sightings() if s.path[0] in ordinary]
+        seen = self._best_seen([s for s in sightings if s.surface.is_ipv4])
+        return seen[-1].path[0] if seen else None
+
+    def socket_seen_as(self, place: InetAddress) -> int | None:
+        """The ordinary socket that somebody sees at the place; else the one seen by most."""
+        sightings = (s for s in self._surface.sightings() if s.surface == place)
+        ordinary = (s.path[0] for s in sightings if s.path[0] in self._local.sockets)
+        return next(ordinary, self.best_socket())
+
+    def seen_at(self, socket: int) -> InetAddress | None:
+        """Where a socket was seen last, by IPv4."""
+        sightings = (s for s in self._surface.sightings() if s.path[0] == socket)
+        places = [s.surface for s in sightings if s.surface.is_ipv4]
+        return places[-1] if places else None
+
+    def _from_outside(self) -> list[Sighting]:
+        """By IPv4, of the widest scope only: on its own LAN every node is seen as it is."""
+        seen = [s for s in self._surface.sightings() if s.surface.is_ipv4]
+        widest = max((_WIDTH.get(s.surface.scope, 0) for s in seen), default=0)
+        return [s for s in seen if _WIDTH.get(s.surface.scope, 0) == widest]
 
     def _port(self, sighting: Sighting) -> int:
         bound = self._local.sockets.get(sighting.path[0])
@@ -165,7 +216,7 @@ class NatWatch:
 
     def predicted(self, targets: Iterable[InetAddress]) -> tuple[InetAddress, ...]:
         """Where the targets see us, or will once we send to them; the likeliest first."""
-        sightings = [s for s in self._surface.sightings() if s.surface.is_ipv4]
+        sightings = self._from_outside()
         mapping, stride = self._classify(sightings)
         if mapping is not Mapping.SEQUENTIAL:
             return ()

@@ -89,6 +89,7 @@ class Outbound:
     def transmit(self, sealed: bytes, path: Path, verb: int, destination: int, now: int) -> int:
         """Cut an armoured packet and send it; register it for a reply; returns its wire ID."""
         packet_id = int.from_bytes(sealed[:8], "big")
+        self._local.count(f"tx_{Verb(verb).name.lower()}")
         if verb not in _UNANSWERED:
             self._replies.expect(packet_id, verb, destination)
         for datagram in _native.fragment(sealed, self._mtu(path)):
@@ -112,6 +113,7 @@ class Outbound:
         self, peer: Peer, request: Request, code: ErrorCode, payload: bytes, now: int
     ) -> None:
         """Refuse back the way the request came."""
+        self._local.count(f"tx_error_{code.name.lower()}")
         body = Error(request.verb, request.packet_id, code, payload).emit()
         self.write(peer, request.path, Verb.ERROR, body, now)
 
@@ -121,6 +123,7 @@ class Outbound:
         Stock nodes use the known peer's AES keys here, which the newcomer cannot open (01, B.4).
         """
         code = ErrorCode.IDENTITY_COLLISION
+        self._local.count(f"tx_error_{code.name.lower()}")
         body = Error(request.verb, request.packet_id, code, b"").emit()
         ours = self._local.address
         packet = build(self._local.packet_id(), address, ours, Verb.ERROR, body)

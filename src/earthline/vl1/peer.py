@@ -138,6 +138,8 @@ class Peer:
     """When the last packet left for it that calls for an answer."""
     proved: dict[Path, int] = field(default_factory=dict)
     """When each way to it, relays included, last brought an answer."""
+    clock_offset: int | None = None
+    """Its clock less ours in ms, as its last HELLO said: too low by the time that took."""
     asked_since: int = 0
     """When it was first asked for proof after it was last heard."""
     silent_at: int = 0

@@ -12,6 +12,7 @@ from earthline.vl1.nat import NatWatch
 from earthline.vl1.peer import Peer
 from earthline.vl1.push import PushSender
 from earthline.vl1.routes import Routes
+from earthline.vl1.spray import Spray
 from earthline.vl1.topology import Topology
 
 PAUSES_MS = (300, 700, 1_500, 3_000, 5_000, 8_000, 15_000)
@@ -35,14 +36,17 @@ class Punch:
         topology: Topology,
         routes: Routes,
         contact: Contact,
+        *,
         push: PushSender,
         nat: NatWatch,
+        spray: Spray,
     ) -> None:
         self._topology = topology
         self._routes = routes
         self._contact = contact
         self._push = push
         self._nat = nat
+        self._spray = spray
         self._wanted: set[int] = set()
 
     def relayed(self, peer: Peer) -> None:
@@ -81,6 +85,7 @@ class Punch:
         peer.punches += 1
         peer.punched_at = now
         self._tell(peer, now)
+        self._spray.consider(peer, now)
         if peer.hard_nat and self._nat.counts:
             return  # Its ports are only good for the answer to a push; see `PushReception`.
         tried = 0

@@ -20,10 +20,13 @@ from earthline.wire.messages.paths import (
     FLAG_FORGET,
     PushDirectPaths,
     PushedPath,
+    SprayRecord,
 )
 from earthline.wire.packet import Verb
 
 DIRECT_INTERVAL_MS = 120_000
+FRUGAL_INTERVAL_MS = 16 * DIRECT_INTERVAL_MS
+"""In place of it in low-bandwidth mode (1.7)."""
 RELAYED_INTERVAL_MS = 15_000
 URGENT_INTERVAL_MS = 400
 ANSWER_INTERVAL_MS = 2_000
@@ -49,7 +52,8 @@ class PushSender:
 
     def when_due(self, peer: Peer, path: Path, now: int, *, direct: bool) -> None:
         """Push by the path a packet came by, if trust holds and the last push is old enough."""
-        interval = DIRECT_INTERVAL_MS if direct else RELAYED_INTERVAL_MS
+        by_itself = FRUGAL_INTERVAL_MS if self._local.low_bandwidth else DIRECT_INTERVAL_MS
+        interval = by_itself if direct else RELAYED_INTERVAL_MS
         if peer.trusted(now) and now - peer.push_sent_at >= interval:
             self._push(peer, path, now)
 
@@ -57,6 +61,16 @@ class PushSender:
         """Push because our addresses have changed: without waiting, but not more than that."""
         if peer.trusted(now) and now - peer.push_sent_at >= URGENT_INTERVAL_MS:
             self._push(peer, path, now)
+
+    def say(self, peer: Peer, path: Path, record: SprayRecord, now: int) -> None:
+        """Push no address, but something about spraying."""
+        payload = PushDirectPaths((), record).emit()
+        self._outbound.write(peer, path, Verb.PUSH_DIRECT_PATHS, payload, now)
+
+    def name(self, peer: Peer, path: Path, place: InetAddress, now: int) -> None:
+        """Push one place, to have it contacted."""
+        payload = PushDirectPaths((PushedPath(place),)).emit()
+        self._outbound.write(peer, path, Verb.PUSH_DIRECT_PATHS, payload, now)
 
     def _push(self, peer: Peer, path: Path, now: int) -> None:
         records = [PushedPath(endpoint) for endpoint in self._endpoints(peer)]
@@ -106,9 +120,11 @@ class PushReception:
         sender: PushSender,
         nat: NatWatch,
         changed: Callable[[Peer, int], None],
+        sprayed: Callable[[Peer, SprayRecord, int], None],
     ) -> None:
         self._sender = sender
         self._nat = nat
+        self._sprayed = sprayed
         self._topology = topology
         self._paths = paths
         self._contact = contact
@@ -117,7 +133,9 @@ class PushReception:
     def receive(self, peer: Peer, packet: PacketReceived, now: int) -> None:
         """Contact each usable address that is not a live slot already."""
         push = PushDirectPaths.parse(packet.payload)
-        if not self._gate(peer, now):
+        if push.spray is not None:
+            self._sprayed(peer, push.spray, now)
+        if not push.paths or not self._gate(peer, now):
             return
         peer.hard_nat = _names_more_than_sockets(push.paths)
         tried: Counter[tuple[Scope, bool]] = Counter()
@@ -158,14 +176,22 @@ class PushReception:
 
 
 def _names_more_than_sockets(paths: tuple[PushedPath, ...]) -> bool:
-    """Whether one outside IP has more ports than there can be sockets: a symmetric NAT."""
+    """Whether its outside IP has more ports than any other: every destination sees a new one.
+
+    It names its bound addresses, all with the same few ports, and last how others see it. The
+    scopes of both say nothing: a provider's NAT, or a LAN's, has private addresses outside, too.
+    """
     ports: dict[bytes, set[int]] = {}
     for record in paths:
         if record.endpoint.is_ipv4:
             ports.setdefault(record.endpoint.ip, set()).add(record.endpoint.port)
-    private = [len(ports[ip]) for ip in ports if InetAddress(ip, 0).scope is Scope.PRIVATE]
-    outside = [len(ports[ip]) for ip in ports if InetAddress(ip, 0).scope is not Scope.PRIVATE]
-    return bool(private) and max(outside, default=0) > max(private)
+            outside = record.endpoint.ip
+    if len(ports) < 2:
+        return False
+    seen = len(ports.pop(outside))
+    sockets = max(len(named) for named in ports.values())
+    # With several ports one may be mapped by the router, to another one outside.
+    return seen > sockets + (sockets > 1)
 
 
 def _live_slot(peer: Peer, endpoint: InetAddress, now: int) -> bool:

@@ -96,6 +96,8 @@ def _why_silent(peer: Peer, local: Local) -> Reason:
 def _why_relayed(peer: Peer, local: Local, nat: NatReport, now: int) -> Reason:
     if not peer.relayed_since:
         return Reason.NO_TRAFFIC
+    if local.tunnel:
+        return Reason.UDP_BLOCKED
     if peer.places and not _common_family(peer, local):
         return Reason.NO_FAMILY
     if now - peer.relayed_since < TRYING_MS:
@@ -111,6 +113,6 @@ def _why_relayed(peer: Peer, local: Local, nat: NatReport, now: int) -> Reason:
 
 
 def _common_family(peer: Peer, local: Local) -> bool:
-    ours = {address.is_ipv4 for address in local.sockets.values()}
+    ours = local.families
     known = {*peer.places, *peer.attempts}
     return not known or any(place.is_ipv4 in ours for place in known)

@@ -34,7 +34,11 @@ class Reception:
         push: PushSender,
         heard: Callable[[Peer, int], None],
         vigil: Vigil,
+        *,
+        examined: Callable[[Path], bool],
     ) -> None:
+        """``examined`` says whether a path's packets are to teach no path."""
+        self._examined = examined
         self._paths = paths
         self._learning = learning
         self._push = push
@@ -52,6 +56,8 @@ class Reception:
             peer.nontrivial_at = now
         if confirmed:
             self._vigil.answered(peer, path, now)
+        if hops == 0 and self._examined(path):
+            return
         if hops == 0:
             self._learning.direct(peer, state, now, confirmed=confirmed)
         else:

@@ -11,7 +11,7 @@ from earthline.vl1.local import Local
 from earthline.vl1.outbound import Outbound
 from earthline.vl1.peer import Peer, Slot, best_of
 from earthline.vl1.topology import Topology
-from earthline.wire.inet import Scope
+from earthline.wire.inet import InetAddress, Scope
 from earthline.wire.messages.rendezvous import Rendezvous
 from earthline.wire.packet import Verb
 
@@ -80,9 +80,12 @@ class RendezvousReception:
         local: Local,
         topology: Topology,
         contact: Contact,
+        *,
         whois: Callable[[int, int], None],
         defer: Callable[[PacketReceived, int], None],
+        introduced: Callable[[Peer, InetAddress, int], None],
     ) -> None:
+        self._introduced = introduced
         self._local = local
         self._topology = topology
         self._contact = contact
@@ -105,3 +108,4 @@ class RendezvousReception:
             opener = self._local.entropy(OPENER_LENGTH)
             self._local.emit(Transmit(path, opener, OPENER_TTL))
         self._contact.probe(peer, path, now)
+        self._introduced(peer, introduced.endpoint, now)

@@ -1,4 +1,6 @@
-"""Being somewhere else all of a sudden: other sockets, or a clock that jumped (02, 7.8 and 7.9).
+"""Being somewhere else all of a sudden: other sockets, a TCP tunnel, or a clock that jumped.
+
+That is 7.8, 7.9 and 8.3 of 02.
 
 Roots are greeted at once. As soon as one has answered, active peers get a HELLO by way of it, and
 the addresses at which it sees us now; what was known of ways to them is in doubt.
@@ -72,7 +74,7 @@ class Roaming:
     def _leave(self, gone: set[int], now: int) -> None:
         """Drop the paths of closed sockets, and greet their peers by the others at once."""
         for peer in list(self._topology.peers.values()):
-            lost = [s for s in peer.slots if s.path.socket in gone and s.path.socket != ALL_SOCKETS]
+            lost = [slot for slot in peer.slots if slot.path.socket in gone]
             if not lost:
                 continue
             peer.slots = [slot for slot in peer.slots if slot not in lost]
@@ -82,10 +84,34 @@ class Roaming:
             self._find_again(peer, now)
             self._changed(peer, now)
 
+    def tunnel(self, up: bool, now: int) -> None:
+        """A TCP tunnel stands in for UDP, or no longer does (8.3).
+
+        Everybody sees us elsewhere then, as if we had moved.
+        """
+        self._local.tunnel = up
+        if not up:
+            self._surface.forget_sockets({ALL_SOCKETS})
+            self._leave({ALL_SOCKETS}, now)
+            return
+        self._greet_upstreams(now)
+        for peer in self._topology.peers.values():
+            self._find_again(peer, now)
+
+    def _greet_upstreams(self, now: int) -> None:
+        for address in self._topology.upstreams:
+            peer = self._topology.peer(address)
+            for endpoint in self._topology.worlds.endpoints(address):
+                if peer is not None and endpoint.is_ipv4:
+                    self._contact.hello(peer, toward(endpoint), now)
+
     # Clock
 
     def jumped(self, last: int, now: int) -> None:
-        """The clock went on by itself: whoever was active at ``last`` is to be found again."""
+        """The clock went on by itself, or the host's routes changed.
+
+        Whoever was active at ``last`` is to be found again.
+        """
         for peer in self._topology.peers.values():
             upstream = self._topology.is_upstream(peer.address)
             if not upstream and not peer.active(last):

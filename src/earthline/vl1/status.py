@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from earthline.vl1.checkup import Checkup
 from earthline.vl1.local import Local
 from earthline.vl1.peer import Attempt, Peer, Version
 from earthline.vl1.physical import PhysicalNetworks
@@ -50,6 +51,12 @@ class PathReport:
     preferred: bool
     expired: bool
     trusted_path_id: int
+    mtu: int
+    """Bytes of the largest datagram sent by it."""
+    proved_at: int
+    """When it last brought an answer to something of ours."""
+    largest: int
+    """Bytes of the largest datagram that came back by it when we asked; 0: never asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,10 @@ class PeerState:
     """Where it was looked for lately, other than at its paths; the oldest first."""
     last_receive: int
     last_send: int
+    clock_offset: int | None
+    """Its clock less ours in ms; None while unknown."""
+    endpoints: tuple[InetAddress, ...]
+    """Upstreams: where the planet or a moon says it is."""
     paths: tuple[PathReport, ...]
 
 
@@ -97,15 +108,22 @@ def node_status(
 
 
 def peer_states(
-    topology: Topology, physical: PhysicalNetworks, judge: Callable[[Peer], Explained], now: int
+    topology: Topology,
+    physical: PhysicalNetworks,
+    checkup: Checkup,
+    judge: Callable[[Peer], Explained],
+    now: int,
 ) -> tuple[PeerState, ...]:
     """Every peer in memory, ascending by address; ``judge`` says why it is reached as it is."""
     peers = [peer for _, peer in sorted(topology.peers.items())]
-    return tuple(_peer_state(peer, topology, judge(peer), physical, now) for peer in peers)
+    return tuple(
+        _peer_state(peer, topology, judge(peer), _path_reports(peer, physical, checkup, now))
+        for peer in peers
+    )
 
 
 def _peer_state(
-    peer: Peer, topology: Topology, explained: Explained, physical: PhysicalNetworks, now: int
+    peer: Peer, topology: Topology, explained: Explained, paths: tuple[PathReport, ...]
 ) -> PeerState:
     return PeerState(
         address=peer.address,
@@ -119,11 +137,15 @@ def _peer_state(
         attempts=tuple(peer.attempts.values()),
         last_receive=peer.last_receive,
         last_send=peer.last_sent,
-        paths=_path_reports(peer, physical, now),
+        clock_offset=peer.clock_offset,
+        endpoints=topology.worlds.endpoints(peer.address),
+        paths=paths,
     )
 
 
-def _path_reports(peer: Peer, physical: PhysicalNetworks, now: int) -> tuple[PathReport, ...]:
+def _path_reports(
+    peer: Peer, physical: PhysicalNetworks, checkup: Checkup, now: int
+) -> tuple[PathReport, ...]:
     preferred = peer.best(now)
     return tuple(
         PathReport(
@@ -135,6 +157,9 @@ def _path_reports(peer: Peer, physical: PhysicalNetworks, now: int) -> tuple[Pat
             preferred=slot is preferred,
             expired=slot.expired(now),
             trusted_path_id=physical.trusted_path_id(slot.path.address),
+            mtu=physical.mtu(slot.path.address),
+            proved_at=peer.proved.get(slot.path.key, 0),
+            largest=checkup.largest(slot.path.key),
         )
         for slot in peer.slots
     )

@@ -20,6 +20,8 @@ class Timer(Enum):
 
 
 PERIOD_MS = {Timer.CHECK: 5_000, Timer.HOUSEKEEPING: 30_000, Timer.WATCH: 100, Timer.QUEUE: 500}
+FRUGAL_CHECK_MS = 25_000
+"""The check's period in low-bandwidth mode (1.7)."""
 
 
 class Timers:
@@ -27,6 +29,11 @@ class Timers:
 
     def __init__(self) -> None:
         self._due: dict[Timer, int] = {Timer.CHECK: 0, Timer.HOUSEKEEPING: 0}
+        self._periods = dict(PERIOD_MS)
+
+    def set_frugal(self, frugal: bool) -> None:
+        """Check seldom, or as usual, after the check that is due next."""
+        self._periods[Timer.CHECK] = FRUGAL_CHECK_MS if frugal else PERIOD_MS[Timer.CHECK]
 
     def hasten(self, timer: Timer, at: int) -> None:
         """Fire at ``at`` unless it is due earlier."""
@@ -36,7 +43,7 @@ class Timers:
 
     def restart(self, now: int) -> None:
         """The clock jumped: all is due in its period from now, the check at once."""
-        self._due = {timer: now + PERIOD_MS[timer] for timer in self._due}
+        self._due = {timer: now + self._periods[timer] for timer in self._due}
         self._due[Timer.CHECK] = now
 
     def stop(self, timer: Timer) -> None:
@@ -47,7 +54,7 @@ class Timers:
         for timer in Timer:
             due = self._due.get(timer)
             if due is not None and due <= now:
-                self._due[timer] = now + PERIOD_MS[timer]
+                self._due[timer] = now + self._periods[timer]
                 yield timer
 
     def next(self) -> int:

@@ -9,9 +9,12 @@ from collections.abc import Callable
 
 from earthline.vl1.activity import ActivityLog
 from earthline.vl1.cache import PeerCache
+from earthline.vl1.checkup import Checkup
 from earthline.vl1.contact import Contact
 from earthline.vl1.dispatch import Dispatch, Rule
 from earthline.vl1.echo import EchoReplies
+from earthline.vl1.examine import Examination
+from earthline.vl1.extra import ExtraSockets
 from earthline.vl1.hello import HelloReception
 from earthline.vl1.keepalive import KeepAlive
 from earthline.vl1.learning import Learning
@@ -33,6 +36,7 @@ from earthline.vl1.roaming import Roaming
 from earthline.vl1.routes import Routes
 from earthline.vl1.seek import Seek
 from earthline.vl1.sendqueue import SendQueue
+from earthline.vl1.spray import Spray
 from earthline.vl1.state import LoadedState
 from earthline.vl1.surface import Surface
 from earthline.vl1.tables import SwitchTables
@@ -90,6 +94,7 @@ class Wiring:
         self._tables = SwitchTables(self.local, self.topology, self.routes, self.physical)
         self._refresh = Refresh(self.topology, self.routes, self._tables, self._queue)
         self._push = PushSender(self.local, self._outbound, self.surface, self.nat)
+        self.checkup = Checkup(self.topology, self._contact, self._outbound)
 
     def _build_watching(self) -> None:
         """What notices that ways are dead, and looks for better ones."""
@@ -100,7 +105,32 @@ class Wiring:
             changed=self._refresh.peer,
             relay_changed=self._refresh.relay,
         )
-        self._punch = Punch(self.topology, self.routes, self._contact, self._push, self.nat)
+        self._extra = ExtraSockets(self.local, self.topology, self.surface, self._refresh.peer)
+        self.spray = Spray(
+            self.local,
+            self.topology,
+            self.routes,
+            self._contact,
+            push=self._push,
+            nat=self.nat,
+            sockets=self._extra,
+        )
+        self._examination = Examination(
+            self.local,
+            self.topology,
+            self._contact,
+            push=self._push,
+            nat=self.nat,
+            sockets=self._extra,
+        )
+        self._punch = Punch(
+            self.topology,
+            self.routes,
+            self._contact,
+            push=self._push,
+            nat=self.nat,
+            spray=self.spray,
+        )
         self._roaming = Roaming(
             self.local,
             self.topology,
@@ -121,7 +151,12 @@ class Wiring:
             changed=self._refresh.peer,
         )
         self._reception = Reception(
-            self.paths, self._learning, self._push, self._heard, self._vigil
+            self.paths,
+            self._learning,
+            self._push,
+            self._heard,
+            self._vigil,
+            examined=self._examination.takes,
         )
         self._dispatch = Dispatch(self.local, self.topology, self._reception, self._replies)
         self._deferred = self._dispatch.deferred
@@ -170,9 +205,15 @@ class Wiring:
             sender=self._push,
             nat=self.nat,
             changed=self._refresh.peer,
+            sprayed=self.spray.heard,
         )
         meeting = RendezvousReception(
-            self.local, self.topology, self._contact, self._whois.ask, self._deferred.keep
+            self.local,
+            self.topology,
+            self._contact,
+            whois=self._whois.ask,
+            defer=self._deferred.keep,
+            introduced=self.spray.introduced,
         )
         rule, ok_rule = self._dispatch.rule, self._dispatch.ok_rule
         rule(Verb.HELLO, Rule(self._hello.receive))
@@ -182,6 +223,7 @@ class Wiring:
         rule(Verb.PUSH_DIRECT_PATHS, Rule(push.receive))
         ok_rule(Verb.HELLO, self._hello.receive_ok)
         ok_rule(Verb.WHOIS, self._whois.receive_ok)
+        ok_rule(Verb.ECHO, self.checkup.echoed)
 
     # What follows from a change
 
