@@ -1,0 +1,77 @@
+"""What the stock API does not say: why a peer is reached as it is, and what NAT we are behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from earthline.diagnosis.peers import reason_word, words
+from earthline.runtime.relay import RelayState
+from earthline.runtime.tunnel import TunnelState
+from earthline.vl1.local import ALL_SOCKETS
+from earthline.vl1.nat import NatReport
+from earthline.vl1.status import PathReport, PeerState
+
+
+def peer_explained(peer: PeerState, now: int) -> dict[str, Any]:
+    """``earthline`` of a peer. Times are ms since the epoch, ages ms before ``now``."""
+    explanation, next_step = words(peer.state, peer.reason)
+    return {
+        "state": peer.state.value,
+        "reason": reason_word(peer.reason),
+        "explanation": explanation,
+        "nextStep": next_step,
+        "attempts": [
+            {"address": str(attempt.address), "at": attempt.at, "times": attempt.times}
+            for attempt in peer.attempts
+        ],
+        "paths": [_path(path, now) for path in peer.paths],
+    }
+
+
+def _path(path: PathReport, now: int) -> dict[str, Any]:
+    """A path, expired or not; ``age`` is null where nothing ever came by it."""
+    return {
+        "address": str(path.address),
+        "age": max(0, now - path.last_receive) if path.last_receive else None,
+        "expired": path.expired,
+        "latency": path.latency,
+        "mtu": path.mtu,
+        "preferred": path.preferred,
+        "scope": path.address.scope.name.lower(),
+        "tunnelled": path.socket == ALL_SOCKETS,
+    }
+
+
+def nat_object(nat: NatReport) -> dict[str, Any]:
+    """``nat`` of the status."""
+    return {
+        "filtering": nat.filtering.value,
+        "hairpin": nat.hairpin,
+        "mapping": nat.mapping.value,
+        "portPreserved": nat.preserves_port,
+        "reporters": nat.reporters,
+        "stride": nat.stride,
+        "surfaces": [str(surface) for surface in nat.surfaces],
+    }
+
+
+def tunnel_object(tunnel: TunnelState) -> dict[str, Any]:
+    """``tunnel`` of the status: the TCP tunnel that stands in for UDP."""
+    relay = tunnel.connected_to
+    return {
+        "allowed": tunnel.allowed,
+        "connectedTo": None if relay is None else str(relay),
+        "failure": tunnel.failure,
+        "forced": tunnel.forced,
+        "since": tunnel.since,
+        "tls": tunnel.tls,
+    }
+
+
+def relay_object(relay: RelayState) -> dict[str, Any]:
+    """``tcpRelay`` of the status: what this node is for others."""
+    return {
+        "clients": relay.clients,
+        "failure": relay.failure,
+        "listeningOn": [str(address) for address in relay.listening_on],
+    }

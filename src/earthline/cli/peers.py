@@ -1,0 +1,57 @@
+"""``earthline peers``: the nodes this one knows, how packets get there, and why not better."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from earthline.cli.output import call, show_json, show_table
+
+COLUMNS = ("address", "role", "version", "latency", "state", "path", "heard", "why")
+
+
+def peers(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """The nodes this one knows, how packets get there, and why not directly."""
+    found = call("GET", "/peer")
+    if as_json:
+        show_json(found)
+        return
+    show_table(COLUMNS, (_row(peer) for peer in found), "no peers yet")
+    for line in _steps(found):
+        print(line)
+
+
+def _row(peer: dict[str, Any]) -> tuple[object, ...]:
+    ours = peer["earthline"]
+    path = next((path for path in ours["paths"] if path["preferred"]), None)
+    version = "-" if peer["versionMajor"] < 0 else peer["version"]
+    latency = "-" if peer["latency"] < 0 else f"{peer['latency']} ms"
+    age = None if path is None else path["age"]
+    return (
+        peer["address"],
+        peer["role"].lower(),
+        version,
+        latency,
+        ours["state"],
+        "-" if path is None else path["address"],
+        "-" if age is None else f"{age // 1000} s ago",
+        _why(ours),
+    )
+
+
+def _why(ours: dict[str, Any]) -> str:
+    """The reason without how the peer is reached, which has a column of its own."""
+    if ours["reason"] is None:
+        return ""
+    return str(ours["explanation"].partition(": ")[2].removesuffix("."))
+
+
+def _steps(found: list[dict[str, Any]]) -> list[str]:
+    """What to do, once for each reason."""
+    steps = {
+        peer["earthline"]["reason"]: f"{_why(peer['earthline'])}: {peer['earthline']['nextStep']}"
+        for peer in found
+        if peer["earthline"]["nextStep"]
+    }
+    return ["", *steps.values()] if steps else []

@@ -1,0 +1,68 @@
+"""All findings of a snapshot, the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from earthline.diagnosis.finding import Finding, Severity
+from earthline.diagnosis.host import (
+    judge_clock,
+    judge_datagrams,
+    judge_interfaces,
+    judge_service,
+    judge_tracker,
+)
+from earthline.diagnosis.nat import judge_nat, judge_port_mapping, judge_tunnel
+from earthline.diagnosis.networks import judge_networks
+from earthline.diagnosis.peers import judge_peers
+from earthline.diagnosis.roots import judge_roots
+from earthline.diagnosis.snapshot import Snapshot
+
+ALL_WELL = "all_well"
+
+_JUDGES: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
+    judge_service,
+    judge_interfaces,
+    judge_roots,
+    judge_tunnel,
+    judge_networks,
+    judge_nat,
+    judge_port_mapping,
+    judge_peers,
+    judge_datagrams,
+    judge_clock,
+    judge_tracker,
+)
+"""From causes to what follows from them: of equal findings the first one is the cause."""
+
+
+def judge(seen: Snapshot) -> list[Finding]:
+    """Every finding; those of one severity from causes to consequences."""
+    found = [finding for one in _JUDGES for finding in one(seen)]
+    return sorted(found, key=lambda finding: -finding.severity)
+
+
+def cause(findings: list[Finding]) -> str:
+    """The ID of what most probably is the root of all trouble; `ALL_WELL` if there is none."""
+    first = findings[0] if findings else None
+    return first.id if first is not None and first.severity >= Severity.WARNING else ALL_WELL
+
+
+def report(seen: Snapshot) -> dict[str, Any]:
+    """The diagnosis as JSON: ``cause`` is the ID of the finding to look at first."""
+    findings = judge(seen)
+    return {
+        "running": seen.running,
+        "cause": cause(findings),
+        "findings": [
+            {
+                "id": finding.id,
+                "severity": finding.severity.name.lower(),
+                "seen": finding.seen,
+                "do": finding.do,
+                "subjects": list(finding.subjects),
+            }
+            for finding in findings
+        ],
+    }

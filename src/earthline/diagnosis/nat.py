@@ -1,0 +1,139 @@
+"""The NAT this node is behind, the router's port mapping, and the TCP tunnel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from earthline.diagnosis.finding import Finding, note, ok, warning
+from earthline.diagnosis.snapshot import Snapshot
+from earthline.vl1.nat import Filtering, Mapping, NatReport
+
+_OPEN_A_PORT = (
+    "Let the router map ports (UPnP or NAT-PMP), forward the service's UDP port by hand, or use "
+    "IPv6."
+)
+
+
+def judge_nat(seen: Snapshot) -> Iterator[Finding]:
+    """What others report of our address; nothing if no root is heard, which is said elsewhere."""
+    if seen.nat is not None and any(root.answers for root in seen.roots):
+        yield _mapping(seen.nat, seen)
+        yield from _filtering(seen.nat)
+        yield from _hairpin(seen.nat)
+
+
+def _mapping(nat: NatReport, seen: Snapshot) -> Finding:
+    seen_as = ", ".join(str(surface) for surface in nat.surfaces)
+    match nat.mapping:
+        case Mapping.NONE:
+            return ok("nat_none", f"No NAT: others see this node at its own address, {seen_as}.")
+        case Mapping.INDEPENDENT:
+            kept = ", which is the node's own" if nat.preserves_port else ""
+            return ok(
+                "nat_independent",
+                f"The NAT shows everybody the same port{kept}: others see this node at {seen_as}.",
+            )
+        case Mapping.SEQUENTIAL:
+            return note(
+                "nat_symmetric_sequential",
+                "The NAT shows every destination another port, each "
+                f"{abs(nat.stride)} {'above' if nat.stride > 0 else 'below'} the last: others see "
+                f"{seen_as}. The next ones can be told, so most direct paths succeed.",
+                "",
+            )
+        case Mapping.RANDOM:
+            return _symmetric(seen_as, seen)
+        case Mapping.UNKNOWN:
+            return _unknown(nat, seen_as)
+
+
+def _filtering(nat: NatReport) -> Iterator[Finding]:
+    if nat.mapping is Mapping.NONE or nat.filtering is Filtering.UNKNOWN:
+        return
+    lets_in = {
+        Filtering.INDEPENDENT: "everybody who sends to the port",
+        Filtering.ADDRESS: "the hosts that were called, by any port",
+        Filtering.RESTRICTED: "only who was called",
+    }
+    yield ok("nat_filtering", f"The NAT lets in {lets_in[nat.filtering]}.")
+
+
+def _hairpin(nat: NatReport) -> Iterator[Finding]:
+    if nat.mapping is Mapping.NONE or nat.hairpin is None:
+        return
+    if nat.hairpin:
+        yield ok("hairpin", "The NAT lets hosts behind it reach one another by its outside.")
+    else:
+        yield ok(
+            "hairpin",
+            "Hosts behind the same NAT cannot reach one another by its outside (no hairpin): they "
+            "need addresses on a common network inside.",
+        )
+
+
+def _symmetric(seen_as: str, seen: Snapshot) -> Finding:
+    """A mapped port makes it harmless."""
+    said = (
+        "The NAT is symmetric: it shows every destination another port that nobody can tell; "
+        f"others see {seen_as}."
+    )
+    if seen.port_mapping is not None and seen.port_mapping.protocol:
+        return note("nat_symmetric", f"{said} The mapped port makes up for it.")
+    return warning(
+        "nat_symmetric",
+        f"{said} Peers behind such a NAT, or a strict one, are reached by way of a root.",
+        _OPEN_A_PORT,
+    )
+
+
+def _unknown(nat: NatReport, seen_as: str) -> Finding:
+    if not nat.reporters:
+        return note("nat_unknown", "Nobody has said yet at which address this node is seen.")
+    return note(
+        "nat_unknown",
+        f"Only one node says where it sees this one ({seen_as}): to tell a symmetric NAT from "
+        "others takes two.",
+        "A second root in the planet would tell.",
+    )
+
+
+def judge_port_mapping(seen: Snapshot) -> Iterator[Finding]:
+    """What the router does for us; of no interest without a NAT."""
+    mapping = seen.port_mapping
+    if mapping is None or (seen.nat is not None and seen.nat.mapping is Mapping.NONE):
+        return
+    if mapping.protocol:
+        yield ok(
+            "port_mapped",
+            f"The router maps {mapping.external} to UDP port {mapping.internal_port} "
+            f"({mapping.protocol}).",
+        )
+    elif not mapping.enabled:
+        yield note(
+            "port_mapping_off",
+            "Port mapping is switched off by `portMappingEnabled` in local.conf.",
+        )
+    else:
+        tried = f": {'; '.join(mapping.tried)}" if mapping.tried else ""
+        yield note(
+            "port_mapping_unavailable",
+            f"The router maps no port for this node{tried}.",
+            "Where direct paths fail, switch UPnP or NAT-PMP on at the router, or forward the "
+            "service's UDP port by hand.",
+        )
+
+
+def judge_tunnel(seen: Snapshot) -> Iterator[Finding]:
+    """The TCP tunnel, where there is one or should be one."""
+    tunnel = seen.tunnel
+    if tunnel is None:
+        return
+    if tunnel.connected_to:
+        yield note("tunnel_up", f"The TCP tunnel to {tunnel.connected_to} is in use.")
+    elif tunnel.failure:
+        yield warning(
+            "tunnel_failed",
+            f"The TCP tunnel could not be set up: {tunnel.failure}.",
+            "Have TCP to the relay let out, or name another one by `tcpFallbackRelay` in "
+            "local.conf.",
+        )

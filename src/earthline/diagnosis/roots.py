@@ -1,0 +1,241 @@
+"""Which roots can be heard; and if none can, why that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from earthline.diagnosis.finding import Finding, fault, note, ok, warning
+from earthline.diagnosis.snapshot import Endpoint, RootSight, Snapshot, Udp
+
+
+def judge_roots(seen: Snapshot) -> Iterator[Finding]:
+    """The planet, and each of its roots."""
+    if seen.has_planet is False and not seen.has_moons:
+        yield fault(
+            "no_planet",
+            "This node holds no planet, so it knows no root and cannot find anybody.",
+            "Get the planet file of your network and run `earthline planet install FILE`, or make "
+            "this node a root with `earthline planet make --endpoint IP/PORT`.",
+        )
+        return
+    if seen.is_root:
+        yield ok("is_root", "This node is a root itself.")
+    if not seen.usable and seen.interfaces:
+        return  # said of the interfaces
+    if not seen.inside:
+        yield from _from_outside(seen)
+        return
+    if seen.tunnel is not None and seen.tunnel.forced:
+        yield from _by_tunnel(seen)
+        return
+    answering = [root for root in seen.roots if root.answers]
+    for root in answering:
+        yield _answers(root)
+    silent = [root for root in seen.roots if not root.answers]
+    if not silent:
+        return
+    if answering:
+        for root in silent:
+            yield _alone(root)
+    else:
+        yield _none_answers(seen, silent)
+
+
+def _from_outside(seen: Snapshot) -> Iterator[Finding]:
+    """Without the service nobody can be asked by UDP; the kernel still knows a little."""
+    ends = [end for root in seen.roots for end in root.endpoints]
+    who = tuple(root.address for root in seen.roots)
+    if ends and (trouble := _no_way_out(seen, ends, who) or _blocked_here(ends, who)):
+        yield trouble
+        return
+    for root in seen.roots:
+        if any(end.udp is Udp.REFUSED for end in root.endpoints):
+            yield _down_alone(root, f"Root {root.address}: {_details(root)}.")
+        else:
+            yield note("root_not_asked", f"Root {root.address}: {_details(root)}.")
+
+
+def _by_tunnel(seen: Snapshot) -> Iterator[Finding]:
+    """The settings want it so: nothing goes by UDP."""
+    reached = [root for root in seen.roots if root.tunnelled]
+    for root in reached:
+        yield ok("root_answers", f"Root {root.address} answers by the TCP tunnel.", root.address)
+    if seen.roots and not reached:
+        yield fault(
+            "tunnel_only",
+            "`forceTcpRelay` allows nothing but the TCP tunnel, and no root answers by that.",
+            "Look at what is said of the tunnel, or take `forceTcpRelay` out of local.conf.",
+            *(root.address for root in seen.roots),
+        )
+
+
+def _answers(root: RootSight) -> Finding:
+    latency = f" in {root.latency} ms" if root.latency >= 0 else ""
+    return ok(
+        "root_answers", f"Root {root.address} answers{latency}: {_details(root)}.", root.address
+    )
+
+
+def _details(root: RootSight) -> str:
+    return "; ".join(
+        f"{end.address} by UDP: {end.udp.value}, by TCP: {end.tcp.value}" for end in root.endpoints
+    )
+
+
+def _alone(root: RootSight) -> Finding:
+    """One is silent while another answers: it is not us."""
+    said = f"Root {root.address} does not answer, others do: {_details(root)}."
+    if any(end.udp is Udp.REFUSED for end in root.endpoints):
+        return _down_alone(root, said)
+    if root.endpoints and all(end.udp is Udp.NO_ROUTE for end in root.endpoints):
+        return note(
+            "root_without_route",
+            f"{said} This host has no route there.",
+            "Nothing, unless this host should have that address family or route.",
+            root.address,
+        )
+    return warning(
+        "root_silent",
+        said,
+        "Look whether that root is switched on and its firewall lets its UDP port in.",
+        root.address,
+    )
+
+
+def _down_alone(root: RootSight, said: str) -> Finding:
+    return warning(
+        "root_down",
+        f"{said} Its host is there, but nobody listens at the port.",
+        "Start the service on that root; until then the other roots do its work.",
+        root.address,
+    )
+
+
+def _none_answers(seen: Snapshot, roots: list[RootSight]) -> Finding:
+    """All are silent: the nearest cause that explains it."""
+    ends = [end for root in roots for end in root.endpoints]
+    who = tuple(root.address for root in roots)
+    if not ends:
+        return fault(
+            "roots_without_endpoint",
+            "No root of the planet has an address that could be tried.",
+            "Have the planet issued again with `earthline planet reissue --endpoint IP/PORT`.",
+            *who,
+        )
+    return (
+        _no_way_out(seen, ends, who)
+        or _blocked_here(ends, who)
+        or _rejected(seen, ends, who)
+        or _down(ends, who)
+        or _blocked_on_the_way(seen, ends, who)
+        or _cut_off(seen, who)
+    )
+
+
+def _no_way_out(seen: Snapshot, ends: Iterable[Endpoint], who: tuple[str, ...]) -> Finding | None:
+    if any(end.udp is not Udp.NO_ROUTE for end in ends):
+        return None
+    default = "" if seen.gateways else " It has no default route."
+    return fault(
+        "no_route",
+        f"This host has no route to any root.{default}",
+        "Give it a default route: look at `ip route`, and at the DHCP client or the network "
+        "settings.",
+        *who,
+    )
+
+
+def _blocked_here(ends: list[Endpoint], who: tuple[str, ...]) -> Finding | None:
+    """A firewall of this very host: the kernel refuses, or one side of the interface is mute."""
+    came = [end.address for end in ends if end.came]
+    if came:
+        return fault(
+            "udp_blocked_here",
+            f"Answers of {_list(came)} come in by the interface, and do not reach the service: "
+            "a firewall on this host drops them.",
+            "Let UDP to the ports of the service in: look at `nft list ruleset` or "
+            "`iptables -S INPUT`.",
+            *who,
+        )
+    tried = [end for end in ends if end.udp is not Udp.NO_ROUTE]
+    refused = [end.address for end in tried if end.udp is Udp.UNSENDABLE]
+    held = [end.address for end in tried if end.left is False]
+    if refused or (held and len(held) == len(tried)):
+        return fault(
+            "udp_blocked_here",
+            f"Datagrams to {_list(refused or held)} do not leave this host: a firewall on it "
+            "drops them.",
+            "Let UDP of the service out: look at `nft list ruleset` or `iptables -S OUTPUT`.",
+            *who,
+        )
+    return None
+
+
+def _rejected(seen: Snapshot, ends: list[Endpoint], who: tuple[str, ...]) -> Finding | None:
+    by = sorted({end.rejected_by for end in ends if end.udp is Udp.REJECTED})
+    if not by:
+        return None
+    said = f"No root answers by UDP: {_list(by)} on the way rejects datagrams."
+    return _blocked(seen, said, "Have UDP let out there to the roots' ports, or to any", who)
+
+
+def _down(ends: list[Endpoint], who: tuple[str, ...]) -> Finding | None:
+    refused = [end.address for end in ends if end.udp is Udp.REFUSED]
+    if not refused:
+        return None
+    return fault(
+        "roots_down",
+        f"No root answers. The host at {_list(refused)} is reached, but nobody listens there: "
+        "the root is down.",
+        "Start the service on the roots. Established direct connections go on without them.",
+        *who,
+    )
+
+
+def _blocked_on_the_way(
+    seen: Snapshot, ends: list[Endpoint], who: tuple[str, ...]
+) -> Finding | None:
+    passing = [end.address for end in ends if end.tcp.passes]
+    if not passing:
+        return None
+    sure = " Datagrams do leave this host." if any(end.left for end in ends) else ""
+    said = (
+        f"No root answers by UDP, while TCP reaches {_list(passing)}: UDP is blocked on the way, "
+        f"by a firewall of this network or its provider.{sure}"
+    )
+    return _blocked(seen, said, "Have UDP let out to the roots' ports, or to any", who)
+
+
+def _blocked(seen: Snapshot, said: str, todo: str, who: tuple[str, ...]) -> Finding:
+    """It is no fault as long as the TCP tunnel stands in."""
+    tunnel = seen.tunnel
+    if tunnel is not None and tunnel.connected_to:
+        said = f"{said} Traffic goes by the TCP tunnel to {tunnel.connected_to} meanwhile."
+        return warning("udp_blocked", said, f"{todo}: the tunnel is slower.", *who)
+    if tunnel is not None and not tunnel.allowed:
+        todo = f"{todo}; or allow the TCP tunnel (`allowTcpFallbackRelay` in local.conf)"
+    return fault("udp_blocked", said, f"{todo}.", *who)
+
+
+def _cut_off(seen: Snapshot, who: tuple[str, ...]) -> Finding:
+    mute = [gateway for gateway in seen.gateways or () if gateway.answers is False]
+    if mute:
+        gateway = mute[0]
+        return fault(
+            "gateway_silent",
+            f"No root answers, and the gateway {gateway.address} on {gateway.interface} does not "
+            "either.",
+            "Look at the cable or the wireless network, and at the router.",
+            *who,
+        )
+    return fault(
+        "roots_unreachable",
+        "No root answers, neither by UDP nor by TCP: this network has no way to them, or every "
+        "root is switched off.",
+        "Try `ping` to a root and to something else outside; look at the roots themselves.",
+        *who,
+    )
+
+
+def _list(items: list[str]) -> str:
+    return ", ".join(items)

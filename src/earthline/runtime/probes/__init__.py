@@ -1,0 +1,1 @@
+"""Looking at this host and the way to the roots: sockets, netlink and files, no judgement."""

@@ -1,0 +1,91 @@
+"""What can be seen of a node without its service: the host, its files, the way to the roots."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from earthline.diagnosis.snapshot import RootSight, Snapshot
+from earthline.runtime.home import Home, StartFault, parse_planet
+from earthline.runtime.netlink import Interface, Netlink
+from earthline.runtime.probes.ends import Ends
+from earthline.runtime.probes.surroundings import gateways, sight_of, tracked_flows
+from earthline.runtime.settings import Settings, SettingsFile
+from earthline.wire.address import format_address
+from earthline.wire.world import World
+
+ROUND_S = 0.4
+ROUNDS = 5
+
+
+async def look_outside(path: Path, *, running: bool, unseen: tuple[str, ...] = ()) -> Snapshot:
+    """Look at a home folder and the host; ``running``: a service runs that cannot be asked."""
+    home, notes = Home(path), list(unseen)
+    settings, planet = _settings(home, notes), _planet(home, notes)
+    async with Netlink() as netlink:
+        interfaces = await netlink.interfaces()
+    roots = () if planet is None else await _probe(planet, interfaces)
+    return Snapshot(
+        running=running,
+        home=str(path),
+        inside=False,
+        unseen=tuple(notes),
+        has_planet=_held(home, planet, notes),
+        has_moons=_has_moons(home),
+        interfaces=sight_of(interfaces, settings, ()),
+        gateways=gateways(),
+        roots=roots,
+        tracked=tracked_flows(),
+    )
+
+
+def _settings(home: Home, notes: list[str]) -> Settings:
+    file = SettingsFile(home.settings_file)
+    try:
+        file.load()
+    except StartFault as fault:
+        notes.append(f"{fault}.")
+    except OSError as error:
+        notes.append(f"{home.settings_file} could not be read ({error.strerror}): try as root.")
+    return file.parsed
+
+
+def _planet(home: Home, notes: list[str]) -> World | None:
+    try:
+        data = home.load_planet()
+    except StartFault as fault:
+        notes.append(f"{fault}.")
+        return None
+    except OSError as error:
+        notes.append(f"{home.planet_file} could not be read ({error.strerror}): try as root.")
+        return None
+    return None if data is None else parse_planet(data, str(home.planet_file))
+
+
+def _held(home: Home, planet: World | None, notes: list[str]) -> bool | None:
+    """Whether there is a planet; None if that could not be seen."""
+    if planet is not None:
+        return True
+    return None if any(str(home.planet_file) in line for line in notes) else False
+
+
+def _has_moons(home: Home) -> bool:
+    return any(home.path.glob("moons.d/*.moon"))
+
+
+async def _probe(planet: World, interfaces: list[Interface]) -> tuple[RootSight, ...]:
+    own = {address.ip_text for interface in interfaces for address in interface.addresses}
+    roots = {root.identity.address: root.endpoints for root in planet.roots}
+    async with Ends(roots, 0, ()) as ends:
+        for _ in range(ROUNDS):
+            ends.send()
+            await asyncio.sleep(ROUND_S)
+            if ends.done:
+                break
+        return tuple(
+            RootSight(
+                format_address(address),
+                tuple(ends.told(end, own, answered=None) for end in endpoints),
+            )
+            for address, endpoints in roots.items()
+        )

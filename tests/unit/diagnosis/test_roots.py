@@ -1,0 +1,143 @@
+"""Why roots are silent: each pattern of answers has one nearest cause."""
+
+from __future__ import annotations
+
+import pytest
+from seen import HEALTHY, ONE, TWO, all_roots, bad, blamed, end, found, root, seen
+
+from earthline.diagnosis.finding import Severity
+from earthline.diagnosis.judge import judge
+from earthline.diagnosis.snapshot import Gateway, InterfaceSight, Tcp, Tunnel, Udp
+
+SILENT = Udp.SILENT
+
+
+def test_healthy_node_has_nothing_worse_than_ok():
+    assert blamed(HEALTHY) == "all_well"
+    assert {finding.severity for finding in judge(HEALTHY)} == {Severity.OK}
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [
+        ({"udp": SILENT, "tcp": Tcp.REFUSED}, "udp_blocked"),
+        ({"udp": SILENT, "tcp": Tcp.OPEN, "left": True, "came": False}, "udp_blocked"),
+        ({"udp": SILENT, "tcp": Tcp.SILENT}, "roots_unreachable"),
+        ({"udp": SILENT, "tcp": Tcp.REFUSED, "left": True, "came": True}, "udp_blocked_here"),
+        ({"udp": SILENT, "tcp": Tcp.REFUSED, "left": False, "came": False}, "udp_blocked_here"),
+        ({"udp": Udp.UNSENDABLE, "tcp": Tcp.OPEN}, "udp_blocked_here"),
+        ({"udp": Udp.REFUSED, "tcp": Tcp.REFUSED, "left": True, "came": False}, "roots_down"),
+        ({"udp": Udp.REJECTED, "tcp": Tcp.OPEN, "rejected_by": "10.0.0.1"}, "udp_blocked"),
+        ({"udp": Udp.NO_ROUTE, "tcp": Tcp.NO_ROUTE}, "no_route"),
+    ],
+)
+def test_silence_of_all_roots_has_the_nearest_cause(ends, expected):
+    assert bad(all_roots(**ends)) == [expected]
+
+
+def test_rejecting_firewall_is_named():
+    snapshot = all_roots(udp=Udp.REJECTED, tcp=Tcp.OPEN, rejected_by="10.0.0.1")
+    assert "10.0.0.1 on the way rejects" in found(snapshot, "udp_blocked").seen
+
+
+def test_one_refusal_shows_that_udp_passes():
+    snapshot = seen(
+        roots=(
+            root(end(Udp.REFUSED)),
+            root(end(SILENT, Tcp.OPEN, TWO), address="a000000002"),
+        )
+    )
+    assert blamed(snapshot) == "roots_down"
+
+
+def test_blocked_udp_is_no_fault_while_the_tunnel_carries_it():
+    blocked = all_roots(udp=SILENT, tcp=Tcp.OPEN)
+    tunnel = Tunnel(allowed=True, connected_to="80.9.0.1/443")
+    tunnelled = seen(roots=blocked.roots, tunnel=tunnel)
+    assert found(blocked, "udp_blocked").severity is Severity.FAULT
+    assert found(tunnelled, "udp_blocked").severity is Severity.WARNING
+    assert "80.9.0.1/443" in found(tunnelled, "udp_blocked").seen
+
+
+def test_tunnel_is_offered_where_it_is_switched_off():
+    blocked = all_roots(udp=SILENT, tcp=Tcp.OPEN)
+    off, on = (seen(roots=blocked.roots, tunnel=Tunnel(allowed)) for allowed in (False, True))
+    assert "allowTcpFallbackRelay" in found(off, "udp_blocked").do
+    assert "allowTcpFallbackRelay" not in found(on, "udp_blocked").do
+
+
+def test_forced_tunnel_needs_no_socket_but_a_root_that_answers_by_it():
+    quiet = root(end(SILENT, Tcp.OPEN), tunnelled=True)
+    forced = Tunnel(allowed=True, forced=True, connected_to="80.9.0.1/443")
+    assert bad(seen(roots=(quiet,), tunnel=forced, bound=())) == []
+    mute = root(end(SILENT, Tcp.OPEN))
+    assert bad(seen(roots=(mute,), tunnel=forced, bound=())) == ["tunnel_only"]
+
+
+def test_mute_gateway_is_the_cause_of_silence():
+    quiet = all_roots(udp=SILENT, tcp=Tcp.SILENT)
+    gateway = Gateway("192.168.1.1", "eth0", answers=False)
+    assert blamed(seen(roots=quiet.roots, gateways=(gateway,))) == "gateway_silent"
+
+
+def test_host_without_usable_interface_is_told_nothing_of_roots():
+    unplugged = InterfaceSight("eth0", (), (), "it has no carrier")
+    lost = all_roots(udp=Udp.NO_ROUTE, tcp=Tcp.NO_ROUTE)
+    snapshot = seen(interfaces=(unplugged,), roots=lost.roots, bound=(), networks=())
+    assert bad(snapshot) == ["no_interface"]
+    assert "eth0: it has no carrier" in found(snapshot, "no_interface").seen
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected", "severity"),
+    [
+        ({"udp": Udp.REFUSED}, "root_down", Severity.WARNING),
+        ({"udp": SILENT, "tcp": Tcp.OPEN}, "root_silent", Severity.WARNING),
+        ({"udp": Udp.NO_ROUTE}, "root_without_route", Severity.NOTE),
+    ],
+)
+def test_one_silent_root_of_two_is_its_own_trouble(ends, expected, severity):
+    snapshot = seen(roots=(root(end(**ends)), root(end(address=TWO), address="a000000002")))
+    finding = found(snapshot, expected)
+    assert (finding.severity, finding.subjects) == (severity, ("a000000001",))
+    assert found(snapshot, "root_answers").subjects == ("a000000002",)
+
+
+def test_root_is_heard_if_any_endpoint_answers():
+    snapshot = seen(roots=(root(end(Udp.NO_ROUTE, address="2001:db8::1/9993"), end()),))
+    assert bad(snapshot) == []
+
+
+def test_node_without_planet_hears_of_nothing_else():
+    snapshot = seen(has_planet=False, roots=(), nat=None, networks=(), clocks=())
+    assert bad(snapshot) == ["no_planet"]
+    assert bad(seen(has_planet=False, has_moons=True)) == []
+
+
+def test_roots_without_endpoints_cannot_be_tried():
+    assert blamed(seen(roots=(root(address="a000000001").__class__("a000000001", ()),))) == (
+        "roots_without_endpoint"
+    )
+
+
+def outside(udp, **more):
+    roots = (root(end(udp, Tcp.REFUSED)), root(end(udp, Tcp.REFUSED, TWO), address="a000000002"))
+    changes = {"running": False, "inside": False, "roots": roots, "bound": (), "nat": None}
+    return seen(**(changes | {"clocks": (), "networks": ()} | more))
+
+
+def test_stopped_service_is_the_cause_whatever_else_is_seen():
+    assert bad(outside(Udp.UNASKED)) == ["service_not_running"]
+    assert ONE in found(outside(Udp.UNASKED), "root_not_asked").seen
+
+
+def test_kernel_knows_of_dead_roots_and_missing_routes_without_a_service():
+    assert bad(outside(Udp.REFUSED)) == ["service_not_running", "root_down", "root_down"]
+    assert bad(outside(Udp.NO_ROUTE)) == ["service_not_running", "no_route"]
+    assert bad(outside(Udp.UNSENDABLE)) == ["service_not_running", "udp_blocked_here"]
+
+
+def test_what_could_not_be_seen_is_said():
+    snapshot = outside(Udp.UNASKED, running=True, unseen=("the token: try as root.",))
+    assert found(snapshot, "not_seen").seen == "the token: try as root."
+    assert bad(snapshot) == []
