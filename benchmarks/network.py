@@ -8,14 +8,9 @@ are medians, and their ratios. A stock node takes part if ``$ZEROTIER_ONE`` name
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -23,11 +18,7 @@ from rich.table import Table
 from earthline.lab import Lab
 from network_measures import MEASURES, Pair, measure
 from network_systems import SYSTEMS, available
-
-OUT = Path(__file__).parent / "out" / "bench.json"
-
-Samples = dict[tuple[str, str], list[float]]
-"""Every value measured, by system and measure."""
+from report import Samples, write
 
 
 @contextmanager
@@ -47,35 +38,6 @@ def run(systems: list[str], measures: list[str], rounds: int, seconds: int) -> S
                     samples.setdefault((system, name), []).append(value)
                     print(f"round {number + 1}: {system} {name} {value:.3g} {MEASURES[name].unit}")
     return samples
-
-
-def rows(samples: Samples) -> list[dict[str, Any]]:
-    """One row for each system and measure."""
-    return [
-        {
-            "system": system,
-            "measure": name,
-            "median": statistics.median(values),
-            "min": min(values),
-            "max": max(values),
-            "runs": len(values),
-            "unit": MEASURES[name].unit,
-        }
-        for (system, name), values in samples.items()
-    ]
-
-
-def environment() -> dict[str, str | int | None]:
-    """Where it was measured."""
-    model = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.machine(),
-    )
-    return {"cpu": model, "cores": os.cpu_count(), "kernel": platform.release()}
 
 
 def show(samples: Samples, systems: list[str], measures: list[str]) -> None:
@@ -100,7 +62,7 @@ def cell(values: list[float] | None, stock: list[float] | None) -> str:
 
 
 def main() -> None:
-    """Measure, print a table, and write `OUT`."""
+    """Measure, print a table, and write it to ``out/bench.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5, help="length of each transfer")
@@ -109,9 +71,7 @@ def main() -> None:
     chosen = parser.parse_args()
     samples = run(chosen.systems, chosen.measures, chosen.rounds, chosen.seconds)
     show(samples, chosen.systems, chosen.measures)
-    OUT.parent.mkdir(exist_ok=True)
-    written = {"environment": environment(), "rows": rows(samples)}
-    OUT.write_text(json.dumps(written, indent=1) + "\n")
+    write("bench", samples, {name: measure.unit for name, measure in MEASURES.items()})
 
 
 if __name__ == "__main__":

@@ -5,12 +5,29 @@ from __future__ import annotations
 import pytest
 
 from earthline.lab import Lab, LabError, NatKind
-from earthline.lab.nat_check import EXPECTED, measure, udp_socket
+from earthline.lab.nat_check import EXPECTED, Probe, measure, udp_socket
 
 
 @pytest.mark.parametrize("kind", NatKind)
 def test_nat_maps_and_filters_as_its_kind_promises(lab: Lab, kind: NatKind) -> None:
     assert measure(lab, kind) == EXPECTED[kind]
+
+
+def test_full_cone_turns_packets_of_neighbours_when_it_has_a_hairpin(lab: Lab) -> None:
+    probe = Probe(lab, lab.router("home", NatKind.FULL_CONE, hairpin=True))
+    assert probe.measure().hairpin
+    probe.close()
+
+
+def test_sequential_nat_counts_its_ports_up(lab: Lab) -> None:
+    near = lab.router("home", NatKind.SYMMETRIC_SEQUENTIAL).host("near")
+    ports = []
+    with udp_socket(near, 9993) as inside:
+        for name in ("one", "two", "three"):
+            with udp_socket(lab.host(name), 9993) as observer:
+                inside.sendto(b"observe", observer.getsockname())
+                ports.append(observer.recvfrom(16)[1][1])
+    assert ports == [ports[0], ports[0] + 1, ports[0] + 2]
 
 
 @pytest.mark.parametrize("kind", [NatKind.FULL_CONE, NatKind.PORT_RESTRICTED])

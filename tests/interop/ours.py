@@ -33,13 +33,16 @@ class Ours:
 
 
 @contextlib.contextmanager
-def planet_of_ours() -> Iterator[Ours]:
+def planet_of_ours(
+    home_kind: NatKind = NatKind.PORT_RESTRICTED, office_kind: NatKind = NatKind.FULL_CONE
+) -> Iterator[Ours]:
+    """The member is at home, the stranger in the office."""
     with Lab() as lab:
         root = Service(lab.host("root"))
         root.start()
         planet = root.found_planet()
-        home = lab.router("home", NatKind.PORT_RESTRICTED, "192.168.1.0/24")
-        office = lab.router("office", NatKind.FULL_CONE, "10.20.0.0/24")
+        home = lab.router("home", home_kind, "192.168.1.0/24")
+        office = lab.router("office", office_kind, "10.20.0.0/24")
         member = Service(home.host("member"))
         member.start(planet.data)
         yield Ours(planet, root, member, office.host("stranger"))

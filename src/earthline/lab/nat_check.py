@@ -39,10 +39,16 @@ class Behaviour:
 EXPECTED = {
     NatKind.OPEN: Behaviour(Dependence.NONE, Dependence.INDEPENDENT, hairpin=True),
     NatKind.FULL_CONE: Behaviour(Dependence.INDEPENDENT, Dependence.INDEPENDENT, hairpin=False),
+    NatKind.ADDRESS_RESTRICTED: Behaviour(
+        Dependence.INDEPENDENT, Dependence.ADDRESS, hairpin=False
+    ),
     NatKind.PORT_RESTRICTED: Behaviour(
         Dependence.INDEPENDENT, Dependence.ADDRESS_AND_PORT, hairpin=False
     ),
     NatKind.SYMMETRIC: Behaviour(
+        Dependence.ADDRESS_AND_PORT, Dependence.ADDRESS_AND_PORT, hairpin=False
+    ),
+    NatKind.SYMMETRIC_SEQUENTIAL: Behaviour(
         Dependence.ADDRESS_AND_PORT, Dependence.ADDRESS_AND_PORT, hairpin=False
     ),
 }

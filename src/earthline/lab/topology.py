@@ -32,6 +32,7 @@ from earthline.lab.process import LabProcess
 
 _PROGRAMS = {"ip": "iproute2", "nft": "nftables", "ping": "iputils-ping", "unshare": "util-linux"}
 _TUN = Path("/dev/net/tun")
+_BRIDGE_FILTER = "net/bridge/bridge-nf-call-iptables"
 
 
 def missing(command: str = "COMMAND") -> str | None:
@@ -106,16 +107,26 @@ class Machine:
         far.ip("link", "set", far_interface, "up")
         self.namespace.ip("link", "set", self.uplink, "up")
 
+    def replug(self, far: Namespace) -> str:
+        """Take the far end of the cable to another namespace; the interface it has there."""
+        namespace, interface = self._cable()
+        namespace.ip("link", "set", interface, "netns", far.name)
+        self._far_end = (far, interface)
+        return interface
+
     def configure(self, address: IPv4Interface, gateway: str) -> None:
         """Give the uplink its address and the machine its default route."""
         self.namespace.ip("address", "add", str(address), "dev", self.uplink)
         self.namespace.ip("route", "add", "default", "via", gateway)
 
     def _set_far_end(self, state: str) -> None:
+        namespace, interface = self._cable()
+        namespace.ip("link", "set", interface, state)
+
+    def _cable(self) -> tuple[Namespace, str]:
         if self._far_end is None:
             raise LabError(f"{self.name} has no cable")
-        namespace, interface = self._far_end
-        namespace.ip("link", "set", interface, state)
+        return self._far_end
 
 
 class Host(Machine):
@@ -128,6 +139,14 @@ class Host(Machine):
     @property
     def address(self) -> str:
         return str(self.interface.ip)
+
+    def move(self, router: Router) -> None:
+        """Carry it over to another router's LAN: a new address on the same interface."""
+        port = self.replug(router.namespace)
+        self.namespace.ip("address", "flush", "dev", self.uplink)
+        router.connect_port(port)
+        self.interface = router.next_interface()
+        self.configure(self.interface, router.gateway)
 
 
 class Router(Machine):
@@ -144,19 +163,47 @@ class Router(Machine):
         self.namespace.ip("address", "add", f"{self.gateway}/{lan.prefixlen}", "dev", "lan")
         self.namespace.ip("link", "set", "lan", "up")
         self.namespace.sysctl("net/ipv4/ip_forward", "1")
+        if Path("/proc/sys", _BRIDGE_FILTER).exists():
+            # What hosts of the LAN say to one another is no business of its router's firewall.
+            self.namespace.sysctl(_BRIDGE_FILTER, "0")
 
     def host(self, name: str) -> Host:
         """Add a host to the LAN, with the next free address."""
-        host = Host(self.lab, name, IPv4Interface((next(self._addresses), self.lan.prefixlen)))
-        port = f"port{self.lab.number()}"
-        host.connect(self.namespace, port)
-        self.namespace.ip("link", "set", port, "master", "lan")
-        host.configure(host.interface, self.gateway)
+        host = Host(self.lab, name, self.next_interface())
+        self._attach(host, host.interface)
         return host
 
-    def translate(self, *, udp_blocked: bool = False) -> None:
-        """Load the rules of the router's kind, in place of those loaded earlier."""
-        self.namespace.nft(ruleset(self.kind, udp_blocked=udp_blocked))
+    def router(self, name: str, kind: NatKind, lan: str) -> Router:
+        """Add a router to the LAN: whoever is behind it is behind two NATs."""
+        inner = Router(self.lab, name, kind, IPv4Network(lan))
+        address = self.next_interface()
+        self._attach(inner, address)
+        inner.public_address = str(address.ip)
+        inner.translate()
+        return inner
+
+    def translate(self, *, udp_blocked: bool = False, hairpin: bool = False) -> None:
+        """Load the rules of the router's kind, in place of those loaded earlier.
+
+        ``hairpin``: hosts of the LAN reach one another by the public address, too.
+        """
+        turned = self.public_address if hairpin else ""
+        self.namespace.nft(ruleset(self.kind, udp_blocked=udp_blocked, hairpin=turned))
+
+    def next_interface(self) -> IPv4Interface:
+        """An address of the LAN that nobody has."""
+        return IPv4Interface((next(self._addresses), self.lan.prefixlen))
+
+    def connect_port(self, port: str) -> None:
+        """Make an interface of this namespace a port of the LAN."""
+        self.namespace.ip("link", "set", port, "master", "lan")
+        self.namespace.ip("link", "set", port, "up")
+
+    def _attach(self, machine: Machine, address: IPv4Interface) -> None:
+        port = f"port{self.lab.number()}"
+        machine.connect(self.namespace, port)
+        self.connect_port(port)
+        machine.configure(address, self.gateway)
 
 
 class Lab:
@@ -215,14 +262,20 @@ class Lab:
         return host
 
     def router(
-        self, name: str, kind: NatKind, lan: str = "192.168.1.0/24", *, udp_blocked: bool = False
+        self,
+        name: str,
+        kind: NatKind,
+        lan: str = "192.168.1.0/24",
+        *,
+        udp_blocked: bool = False,
+        hairpin: bool = False,
     ) -> Router:
         """Add a router of a kind, with a public address. The LAN of an open one is public too."""
         address, gateway = self._next_site()
         router = Router(self, name, kind, IPv4Network(lan))
         self._attach(router, address, gateway)
         router.public_address = str(address.ip)
-        router.translate(udp_blocked=udp_blocked)
+        router.translate(udp_blocked=udp_blocked, hairpin=hairpin)
         if not kind.translates:
             self._core.ip("route", "add", lan, "via", router.public_address)
         return router
