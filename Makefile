@@ -8,10 +8,10 @@ BIN := $(VENV)/bin
 BUILT := $(VENV)/.built
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 
-.PHONY: help setup build demo test check fmt bench bench-micro fuzz clean
+.PHONY: help setup build demo test check fmt bench bench-controller bench-failover bench-flood bench-micro bench-planet bench-rules fuzz clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing (uv, compiler, iproute2, nftables) and the Python packages
 	@tools/setup
@@ -27,7 +27,7 @@ demo: build ## Build a small internet with NATs on this machine and run a LAN ac
 	$(BIN)/earthline demo
 
 test: build ## Run every test: vectors, units, properties, scenarios, the lab, real peers, Rust
-	cargo test --release --locked --quiet -p earthline-core -p earthline-io
+	cargo test --release --locked --quiet -p earthline-core -p earthline-io -p earthline-simd
 	$(BIN)/python -m pytest --numprocesses 2 tests/vectors tests/unit tests/property tests/scenario
 	$(BIN)/python -m pytest -p no:randomly --numprocesses 2 --dist loadfile tests/boundary tests/e2e tests/interop
 
@@ -49,8 +49,24 @@ fmt: build ## Format Python and Rust
 bench: build ## Measure Earthline, a stock node ($$ZEROTIER_ONE) and the bare link side by side
 	$(BIN)/python benchmarks/network.py
 
-bench-micro: build ## Micro benchmarks: identities, sealing and opening, the switch
+bench-controller: build ## Configurations a second, by store and size, beside $$ZEROTIER_ONE's (ROUNDS=n for fewer)
+	$(BIN)/python benchmarks/controller.py --rounds $(or $(ROUNDS),10)
+
+bench-failover: build ## Outages after the crash of a root and after roaming, beside $$ZEROTIER_ONE's
+	$(BIN)/python benchmarks/failover.py
+
+bench-flood: build ## What a multicast flood does to a ping between two others
+	$(BIN)/python benchmarks/flood.py
+
+bench-micro: build ## Micro benchmarks: identities, sealing and opening, the switch under rules
 	$(BIN)/python benchmarks/micro.py
+	$(BIN)/python benchmarks/rules.py
+
+bench-rules: build ## A TCP stream under 100 rules, beside a network that accepts everything
+	$(BIN)/python benchmarks/rules_network.py
+
+bench-planet: build ## What it costs 5,000 simulated nodes to come online (NODES=n for fewer)
+	$(BIN)/python benchmarks/planet.py --nodes $(or $(NODES),5000)
 
 fuzz: build ## Fuzz every parser for a minute each (TARGET=name SECONDS=n to choose)
 	$(BIN)/python fuzz/run.py $(TARGET) --seconds $(or $(SECONDS),60)

@@ -16,6 +16,7 @@ __all__ = [
     "Reassembler",
     "SessionKey",
     "Switch",
+    "TcpRelay",
     "agree",
     "compress",
     "decompress",
@@ -178,9 +179,11 @@ class Switch:
         packet_id: int,
         verb: int,
         payload: bytes,
+        judged: bool,
         now: int,
     ) -> Output:
-        """Process again an opened FRAME, EXT_FRAME or MULTICAST_FRAME that was punted as ``gate``."""
+        """Process again an opened FRAME, EXT_FRAME or MULTICAST_FRAME that was punted as ``gate``, or as
+        ``rules`` (``judged``): then all but what the rules refused was done already."""
     # sessions and paths
     def set_session(self, address: int, key: bytes, suite: int) -> None:
         """Keys (48-byte K) and sending suite (1 or 3) for a peer; keeps its route and its paths."""
@@ -247,6 +250,14 @@ class Switch:
     def counters(self) -> dict[str, int]:
         """Every counter by name: ``packets_rx``, ``frames_tx``, ``punts``, ``drop_<reason>``, ..."""
 
+# --- the process (Linux) --------------------------------------------------------------------------
+
+def keep_capabilities() -> None:
+    """Have this thread keep its capabilities when its user changes. OSError: the kernel refuses."""
+
+def narrow_capabilities() -> None:
+    """Keep NET_ADMIN and NET_RAW (ambient, too) and NET_BIND_SERVICE, drop all others. OSError likewise."""
+
 # --- I/O (Linux) ----------------------------------------------------------------------------------
 
 @final
@@ -267,14 +278,27 @@ class Driver:
         and several UDP datagrams (``uso``) read from a TAP as one frame, frames of a flow joined for it
         (``join``), datagrams sent (``gso``) and received (``gro``) several at a time."""
     def add_udp(self, socket: int, ip: bytes, port: int, device: str | None) -> int:
-        """Bind a UDP socket (to a device too, where given) under the host's number; returns the port."""
+        """Bind a UDP socket (to a device too, where given) under the host's number; returns the port. Numbers
+        from 1 << 20 on are left out where -1 stands for all sockets."""
     def remove_udp(self, socket: int) -> None: ...
     def add_tap(self, network: int, name: str, mac: int, mtu: int) -> str:
         """Open a TAP device for a network, set MAC, MTU and up; returns the interface's name."""
     def remove_tap(self, network: int) -> None: ...
     def set_tap_mtu(self, network: int, mtu: int) -> None: ...
     def transmit(self, socket: int, ip: bytes, port: int, datagram: bytes, ttl: int) -> bool:
-        """Send one datagram of Python's own (ttl 0: the default); False if the kernel refused."""
+        """Send one datagram of Python's own (ttl 0: the default), by all sockets of the IP's family if
+        ``socket`` is -1; False if nothing took it."""
+    def open_tunnel(self, ip: bytes, port: int, tls: bool, device: str | None) -> None:
+        """Begin to connect to a TCP relay, in place of any tunnel there is (02, 8.3). Once it is up, what goes
+        to the internet over IPv4 leaves by it too; what comes by it has the socket -1."""
+    def leave_tunnel(self) -> None:
+        """Send nothing by the tunnel any more; what still comes by it is taken."""
+    def close_tunnel(self) -> None: ...
+    def tunnel(self) -> tuple[str, str, int]:
+        """(``closed``, ``connecting``, ``up`` or ``failed``; why it failed; when a datagram last came by it,
+        ms, 0 for never)"""
+    def unanswered_since(self) -> int:
+        """Since when (ms) datagrams to the internet over IPv4 leave, but none from it has come by UDP; or 0."""
     def write_frame(self, network: int, frame: bytes) -> bool: ...
     def apply(self, output: Output) -> None:
         """Send the datagrams and frames of an `Output` that Python obtained by itself."""
@@ -284,3 +308,23 @@ class Driver:
     def counters(self) -> dict[str, int]: ...
     def close(self) -> None:
         """Stop the threads, close sockets and TAP devices. Idempotent."""
+
+@final
+class TcpRelay:
+    """A relay for nodes without UDP, in TLS or not, on a thread of its own (02, 8.3)."""
+
+    def __new__(
+        cls,
+        listen: Sequence[tuple[bytes, int]],
+        certificate: tuple[bytes, bytes] | None,
+        clients: int,
+    ) -> TcpRelay:
+        """Listen at (ip, port) each; ``certificate``: chain and key as PEM, else it makes its own;
+        ``clients``: most at a time. ``OSError`` if it cannot listen, or cannot use the certificate."""
+    def bound(self) -> list[tuple[bytes, int]]:
+        """Where it listens."""
+    def clients(self) -> int:
+        """How many are connected."""
+    def counters(self) -> dict[str, int]: ...
+    def close(self) -> None:
+        """End the thread and close every connection. Idempotent."""

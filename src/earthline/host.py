@@ -221,6 +221,7 @@ class SwitchHost:
             packet.packet_id,
             packet.verb,
             packet.payload,
+            command.judged,
             now,
         )
 

@@ -34,6 +34,9 @@ _BELOW = (
     effects.PairRelayed,
     effects.Activity,
     effects.SocketsChanged,
+    effects.SocketsOpened,
+    effects.DefaultRouteChanged,
+    effects.TunnelChanged,
 )
 """Events of the peer engine; so are state objects, but for those of networks."""
 
@@ -78,6 +81,8 @@ class Node:
                 self.peers.deorbit(command.world_id, now)
             case effects.TakeWorld():
                 self.peers.take_world(World.parse(command.world), now)
+            case effects.AskRoots():
+                self.peers.ask_upstreams(command.size, now)
             case _:
                 self.ethernet.send(command, now)
         self.ethernet.settle(now)
@@ -96,6 +101,11 @@ class Node:
         """The commands since the last call."""
         commands, self._commands = self._commands, []
         return commands
+
+    def set_low_bandwidth(self, enabled: bool, now: int) -> None:
+        """Whether to say as little as can be (02, 1.7)."""
+        self.peers.set_low_bandwidth(enabled)
+        self.ethernet.set_low_bandwidth(enabled, now)
 
     # What the host shows
 

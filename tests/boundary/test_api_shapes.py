@@ -151,7 +151,7 @@ def test_metrics_are_prometheus_text(caller):
     reply = caller("GET", "/metrics", headers={"X-ZT1-Auth": caller.metrics_token})
     assert reply.status == 200
     assert reply.headers["content-type"].startswith("text/plain")
-    assert "\nzt_num_networks 1.0\n" in reply.text
+    assert "\nzt_num_networks 1\n" in reply.text
     assert "\nearthline_punts_total " in reply.text
 
 

@@ -9,6 +9,10 @@ pub(crate) enum Counter {
     UdpRx,
     /// Datagrams sent.
     UdpTx,
+    /// Bytes in them.
+    UdpRxBytes,
+    /// Bytes in datagrams given to the kernel.
+    UdpTxBytes,
     /// Frames read from TAP devices.
     TapRx,
     /// Frames written to TAP devices.
@@ -25,11 +29,23 @@ pub(crate) enum Counter {
     DropTapWrite,
     /// Punts that found the queue full.
     DropPuntQueue,
+    /// Datagrams that came by the TCP tunnel.
+    TunnelRx,
+    /// Datagrams given to the TCP tunnel.
+    TunnelTx,
+    /// Bytes in those that came by it.
+    TunnelRxBytes,
+    /// Bytes in those it took.
+    TunnelTxBytes,
+    /// Datagrams that found its queue full.
+    DropTunnelQueue,
 }
 
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 17] = [
     "udp_rx",
     "udp_tx",
+    "udp_rx_bytes",
+    "udp_tx_bytes",
     "tap_rx",
     "tap_tx",
     "drop_truncated",
@@ -38,6 +54,11 @@ const NAMES: [&str; 10] = [
     "drop_tap_read",
     "drop_tap_write",
     "drop_punt_queue",
+    "tunnel_rx",
+    "tunnel_tx",
+    "tunnel_rx_bytes",
+    "tunnel_tx_bytes",
+    "drop_tunnel_queue",
 ];
 
 #[derive(Default)]

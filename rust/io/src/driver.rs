@@ -14,12 +14,17 @@ use rustix::event::{EventfdFlags, eventfd};
 use crate::counters::{Counter, Counters};
 use crate::offload::Offload;
 use crate::punts::{PuntQueue, signal};
+use crate::reach::Reach;
 use crate::tap::Tap;
+use crate::tunnel::{Tunnel, TunnelReport};
 use crate::udp::UdpSocket;
 use crate::worker::{self, Sender, Worker};
 
 /// The token of the eventfd that ends the thread.
 pub(crate) const WAKE: u64 = 0;
+
+/// Sockets with this number and above serve a purpose of their own: only who names them sends by them.
+pub(crate) const FIRST_EXTRA: i32 = 1 << 20;
 
 /// Something the thread reads from.
 #[derive(Clone)]
@@ -28,6 +33,8 @@ pub(crate) enum Port {
     Udp(i32, Arc<UdpSocket>),
     /// The TAP of a network.
     Tap(u64, Arc<Tap>),
+    /// The TCP tunnel.
+    Tunnel(Arc<Tunnel>),
 }
 
 /// All open ports.
@@ -35,6 +42,7 @@ pub(crate) enum Port {
 pub(crate) struct Ports {
     udp: BTreeMap<i32, (u64, Arc<UdpSocket>)>,
     taps: BTreeMap<u64, (u64, Arc<Tap>)>,
+    tunnel: Option<(u64, Arc<Tunnel>)>,
     by_token: BTreeMap<u64, Port>,
     /// The last token given; 0 is [`WAKE`].
     last_token: u64,
@@ -46,12 +54,17 @@ impl Ports {
         self.udp.get(&number).map(|(_, socket)| socket.as_ref())
     }
 
+    /// Those that "all" means.
     pub(crate) fn all_udp(&self) -> impl Iterator<Item = &UdpSocket> {
-        self.udp.values().map(|(_, socket)| socket.as_ref())
+        self.udp.range(..FIRST_EXTRA).map(|(_, (_, socket))| socket.as_ref())
     }
 
     pub(crate) fn tap(&self, network: u64) -> Option<&Tap> {
         self.taps.get(&network).map(|(_, tap)| tap.as_ref())
+    }
+
+    pub(crate) fn tunnel(&self) -> Option<&Tunnel> {
+        self.tunnel.as_ref().map(|(_, tunnel)| tunnel.as_ref())
     }
 
     /// A token for a new port, never used before.
@@ -69,6 +82,7 @@ impl Ports {
 pub(crate) struct Shared {
     pub(crate) epoll: OwnedFd,
     pub(crate) counters: Counters,
+    pub(crate) reach: Reach,
     switch: Arc<Mutex<Switch>>,
     offload: Offload,
     ports: RwLock<Ports>,
@@ -84,6 +98,7 @@ impl Shared {
         Ok(Self {
             epoll,
             counters: Counters::default(),
+            reach: Reach::default(),
             switch,
             offload,
             ports: RwLock::default(),
@@ -204,17 +219,62 @@ impl Driver {
         tap.ok_or_else(|| io::Error::from_raw_os_error(libc::ENODEV))?.set_mtu(mtu)
     }
 
+    /// Begin to connect to a relay, by a device if one is named, in place of any tunnel there is.
+    pub fn open_tunnel(
+        &self,
+        relay: SocketAddr,
+        in_tls: bool,
+        device: Option<&str>,
+    ) -> io::Result<()> {
+        self.close_tunnel();
+        let mut ports = self.shared.change();
+        ports.check_open()?;
+        let token = ports.new_token();
+        let tunnel = Arc::new(Tunnel::open(&self.shared, token, relay, device, in_tls)?);
+        ports.by_token.insert(token, Port::Tunnel(Arc::clone(&tunnel)));
+        ports.tunnel = Some((token, tunnel));
+        Ok(())
+    }
+
+    /// Send nothing by the tunnel any more; what still comes by it is taken.
+    pub fn leave_tunnel(&self) {
+        if let Some(tunnel) = self.shared.ports().tunnel() {
+            tunnel.leave();
+        }
+    }
+
+    /// Close the tunnel, if there is one.
+    pub fn close_tunnel(&self) {
+        let mut ports = self.shared.change();
+        if let Some((token, tunnel)) = ports.tunnel.take() {
+            ports.by_token.remove(&token);
+            tunnel.unwatch(&self.shared.epoll);
+        }
+    }
+
+    /// What there is to know of the tunnel.
+    pub fn tunnel(&self) -> TunnelReport {
+        self.shared.ports().tunnel().map(Tunnel::report).unwrap_or_default()
+    }
+
+    /// Since when the internet has not answered by UDP, in ms; 0 if it does, or was not asked.
+    pub fn unanswered_since(&self) -> u64 {
+        self.shared.reach.unanswered_since()
+    }
+
     /// Send one datagram by a path, by its own TTL unless that is 0; whether the kernel took it.
     pub fn transmit(&self, path: Path, datagram: &[u8], ttl: u8) -> bool {
         let (ports, to) = (self.shared.ports(), SocketAddr::new(path.ip, path.port));
+        let tunnelled =
+            worker::send_by_tunnel(&self.shared, &ports, path.socket, &[datagram], &[to]) > 0;
         if path.socket == -1 {
-            return worker::send_by_all(&self.shared, &ports, datagram, to, ttl);
+            return worker::send_by_all(&self.shared, &ports, datagram, to, ttl) || tunnelled;
         }
         let Some(socket) = ports.udp(path.socket) else {
             self.shared.counters.add(Counter::DropSocket, 1);
-            return false;
+            return tunnelled;
         };
-        worker::send_one(&self.shared, socket, datagram, to, ttl)
+        worker::send_one(&self.shared, socket, datagram, to, ttl) || tunnelled
     }
 
     /// Write a frame to the TAP of a network; whether the kernel took it.

@@ -8,20 +8,35 @@
 //! | [`runs`] | which datagrams may leave together |
 //! | [`tap`] | a TAP device, and batches of frames |
 //! | [`offload`] | what is left to the kernel |
+//! | [`privileges`] | the capabilities the process keeps |
 //! | [`punts`] | the bounded queue of punts |
+//! | [`reach`], [`scope`] | whether the internet answers by UDP |
+//! | [`tunnel`] | the TCP tunnel to a relay, where it does not |
+//! | [`relay`] | such a relay, on a thread of its own |
+//! | [`stream`], [`framing`], [`tls`] | a TCP stream and its records, in TLS or not |
 //! | [`sys`] | system calls without a safe wrapper: all the unsafe code there is |
 
 #![deny(unsafe_code)]
 
 mod counters;
 mod driver;
+mod framing;
 mod offload;
+pub mod privileges;
 mod punts;
+mod reach;
+mod relay;
 mod runs;
+mod scope;
+mod stream;
 mod sys;
 mod tap;
+mod tls;
+mod tunnel;
 mod udp;
 mod worker;
 
 pub use driver::Driver;
 pub use offload::Offload;
+pub use relay::{Relay, RelayOptions};
+pub use tunnel::{TunnelPhase, TunnelReport};

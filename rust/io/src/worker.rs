@@ -15,8 +15,10 @@ use rustix::buffer::spare_capacity;
 use rustix::event::epoll;
 
 use crate::counters::Counter;
-use crate::driver::{Port, Ports, Shared, WAKE};
+use crate::driver::{FIRST_EXTRA, Port, Ports, Shared, WAKE};
+use crate::reach::{comes_from_afar, goes_far};
 use crate::tap::{MAX_PARTS, ReadBatch, Tap};
+use crate::tunnel::SCRATCH;
 use crate::udp::{ReceiveBatch, SendBatch, UdpSocket};
 
 /// Events taken from the kernel at once.
@@ -27,6 +29,8 @@ pub(crate) struct Worker {
     shared: Arc<Shared>,
     received: ReceiveBatch,
     read: ReadBatch,
+    /// What is read from the tunnel.
+    scratch: Vec<u8>,
     out: Output,
     sender: Sender,
 }
@@ -37,6 +41,7 @@ impl Worker {
             shared,
             received: ReceiveBatch::new(),
             read: ReadBatch::new(),
+            scratch: vec![0; SCRATCH],
             out: Output::new(),
             sender: Sender::new(),
         }
@@ -68,6 +73,7 @@ impl Worker {
         match port {
             Port::Udp(number, socket) => self.take_datagrams(*number, socket),
             Port::Tap(network, tap) => self.take_frames(*network, tap),
+            Port::Tunnel(tunnel) => tunnel.serve(&self.shared, &mut self.scratch, &mut self.out),
         }
         self.sender.send(&self.shared, &self.out);
         self.shared.punt(self.out.take_punts());
@@ -78,7 +84,7 @@ impl Worker {
         if self.received.receive(socket).is_err() {
             return;
         }
-        let (now, mut received) = (now_ms(), 0);
+        let (now, mut received, mut length, mut from_afar) = (now_ms(), 0, 0, false);
         let mut switch = self.shared.switch();
         for datagram in self.received.datagrams() {
             received += 1;
@@ -86,10 +92,16 @@ impl Worker {
                 self.shared.counters.add(Counter::DropTruncated, 1);
                 continue;
             };
+            length += bytes.len();
+            from_afar = from_afar || comes_from_afar(bytes, from);
             let path = Path { socket: number, ip: from.ip(), port: from.port() };
             switch.ingest_datagram(path, bytes, now, &mut self.out);
         }
+        if from_afar {
+            self.shared.reach.heard();
+        }
         self.shared.counters.add(Counter::UdpRx, received);
+        self.shared.counters.add(Counter::UdpRxBytes, length);
     }
 
     fn take_frames(&mut self, network: u64, tap: &Tap) {
@@ -158,6 +170,9 @@ impl Sender {
     }
 
     fn flush(&mut self, shared: &Shared, ports: &Ports, socket: Option<i32>, run: &mut Vec<&[u8]>) {
+        if let Some(number) = socket {
+            send_by_tunnel(shared, ports, number, run, &self.to);
+        }
         match socket {
             Some(-1) => {
                 for (datagram, to) in run.iter().zip(&self.to) {
@@ -169,6 +184,8 @@ impl Sender {
                     let refused = self.batch.send(socket, run, &self.to, now_ms());
                     shared.counters.add(Counter::DropUdpSend, refused);
                     shared.counters.add(Counter::UdpTx, run.len() - refused);
+                    let length = run.iter().map(|datagram| datagram.len()).sum();
+                    shared.counters.add(Counter::UdpTxBytes, length);
                 }
                 None => shared.counters.add(Counter::DropSocket, run.len()),
             },
@@ -207,6 +224,23 @@ impl Sender {
     }
 }
 
+/// Give the tunnel those datagrams that it is for, if there is one; returns how many it took. All that
+/// leaves by a socket passes here, so that it is known since when nothing is answered.
+pub(crate) fn send_by_tunnel(
+    shared: &Shared,
+    ports: &Ports,
+    socket: i32,
+    datagrams: &[&[u8]],
+    to: &[SocketAddr],
+) -> usize {
+    let mut addressed = datagrams.iter().copied().zip(to.iter().copied());
+    if socket >= FIRST_EXTRA || !addressed.clone().any(|(datagram, to)| goes_far(datagram, to)) {
+        return 0;
+    }
+    shared.reach.asked(now_ms());
+    ports.tunnel().map_or(0, |tunnel| tunnel.send(shared, &mut addressed))
+}
+
 /// Send one datagram by every socket of the IP's family; whether any took it.
 pub(crate) fn send_by_all(
     shared: &Shared,
@@ -232,6 +266,7 @@ pub(crate) fn send_one(
 ) -> bool {
     let taken = socket.send(datagram, to, ttl).is_ok();
     shared.counters.add(if taken { Counter::UdpTx } else { Counter::DropUdpSend }, 1);
+    shared.counters.add(Counter::UdpTxBytes, datagram.len());
     taken
 }
 
@@ -243,6 +278,6 @@ pub(crate) fn write_frame(shared: &Shared, ports: &Ports, network: u64, frame: &
 }
 
 /// Milliseconds since the Unix epoch.
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

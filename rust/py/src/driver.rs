@@ -1,8 +1,9 @@
 //! The I/O driver.
 
 use std::io;
+use std::net::SocketAddr;
 
-use earthline_io::Offload;
+use earthline_io::{Offload, TunnelPhase};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -13,7 +14,7 @@ use crate::switch::{Ip, Output, Punt, Switch};
 const MAX_DATAGRAM: usize = 65_507;
 
 /// An `OSError` with its errno, and hence of its own class.
-fn os_error(error: &io::Error) -> PyErr {
+pub(crate) fn os_error(error: &io::Error) -> PyErr {
     PyOSError::new_err((error.raw_os_error(), error.to_string()))
 }
 
@@ -72,6 +73,42 @@ impl Driver {
 
     fn set_tap_mtu(&self, py: Python<'_>, network: u64, mtu: u32) -> PyResult<()> {
         py.detach(|| self.0.set_tap_mtu(network, mtu)).map_err(|error| os_error(&error))
+    }
+
+    #[pyo3(signature = (ip, port, tls, device))]
+    fn open_tunnel(
+        &self,
+        py: Python<'_>,
+        ip: Ip,
+        port: u16,
+        tls: bool,
+        device: Option<&str>,
+    ) -> PyResult<()> {
+        let relay = SocketAddr::new(ip.0, port);
+        py.detach(|| self.0.open_tunnel(relay, tls, device)).map_err(|error| os_error(&error))
+    }
+
+    fn leave_tunnel(&self, py: Python<'_>) {
+        py.detach(|| self.0.leave_tunnel());
+    }
+
+    fn close_tunnel(&self, py: Python<'_>) {
+        py.detach(|| self.0.close_tunnel());
+    }
+
+    fn tunnel(&self, py: Python<'_>) -> (&'static str, String, u64) {
+        let report = py.detach(|| self.0.tunnel());
+        let (phase, failure) = match report.phase {
+            TunnelPhase::Closed => ("closed", String::new()),
+            TunnelPhase::Connecting => ("connecting", String::new()),
+            TunnelPhase::Up => ("up", String::new()),
+            TunnelPhase::Failed(reason) => ("failed", reason),
+        };
+        (phase, failure, report.heard_at)
+    }
+
+    fn unanswered_since(&self) -> u64 {
+        self.0.unanswered_since()
     }
 
     fn transmit(

@@ -3,8 +3,10 @@
 mod driver;
 mod identity;
 mod packet;
+mod privileges;
 mod rules;
 mod switch;
+mod tcp_relay;
 
 use pyo3::prelude::*;
 
@@ -20,7 +22,9 @@ fn exactly<const N: usize>(name: &str, bytes: &[u8]) -> PyResult<[u8; N]> {
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     identity::register(module)?;
     packet::register(module)?;
+    privileges::register(module)?;
     rules::register(module)?;
     switch::register(module)?;
-    driver::register(module)
+    driver::register(module)?;
+    tcp_relay::register(module)
 }

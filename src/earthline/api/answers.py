@@ -12,6 +12,14 @@ from starlette.responses import JSONResponse, Response
 NetworkId = Annotated[str, PathParameter(pattern="^[0-9a-fA-F]{16}$")]
 Address = Annotated[str, PathParameter(pattern="^[0-9a-fA-F]{10}$")]
 
+JSON_OBJECT: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    }
+}
+"""The schema of routes that read their bodies by themselves, since stock takes any content type."""
+
 
 class StockJson(JSONResponse):
     """Compact, keys in byte order."""

@@ -13,13 +13,16 @@ from earthline.api.answers import StockJson, empty, failure
 from earthline.api.bridge import bridge_router
 from earthline.api.config import config_router
 from earthline.api.controller import controller_router
+from earthline.api.doctor import doctor_router
 from earthline.api.dress import Dress
 from earthline.api.gate import Gate
-from earthline.api.metrics import metrics_router
+from earthline.api.metrics import Metrics, metrics_router
 from earthline.api.moon import moon_router
 from earthline.api.network import network_router
 from earthline.api.node import node_router
 from earthline.api.planet import planet_router
+from earthline.api.rules import rules_router
+from earthline.api.web import web_router
 from earthline.controller.store import StoreFault
 from earthline.runtime.bridge.checks import BridgeRefused
 from earthline.runtime.home import StartFault
@@ -27,7 +30,7 @@ from earthline.runtime.planet import PlanetRefused
 from earthline.runtime.service import Service
 
 
-def create_app(service: Service) -> ASGIApp:
+def create_app(service: Service, metrics: Metrics) -> ASGIApp:
     """The whole API of one service. Its schema is at ``/earthline/openapi.json``."""
     app = FastAPI(
         title="Earthline",
@@ -43,13 +46,17 @@ def create_app(service: Service) -> ASGIApp:
         network_router(service),
         moon_router(service),
         config_router(service),
-        metrics_router(service),
+        metrics_router(metrics),
         planet_router(service),
         bridge_router(service),
+        doctor_router(service),
         controller_router(service.authority, service.core.send),
+        rules_router(service.authority, service.core.send),
     )
     for router in routers:
         app.include_router(router)
+    if service.settings.parsed.settings.enable_web_server:
+        app.include_router(web_router(service.home.path / "app"))
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(RequestValidationError, _no_route)
     app.add_exception_handler(ValueError, _failed)

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from earthline.api.answers import read_json
+from earthline.api.answers import JSON_OBJECT, read_json
 from earthline.runtime.service import Service
 
 
@@ -18,7 +18,7 @@ def config_router(service: Service) -> APIRouter:
     async def show() -> dict[str, Any]:
         return service.settings.raw
 
-    @router.post("/config/settings")
+    @router.post("/config/settings", openapi_extra=JSON_OBJECT)
     async def change(request: Request) -> dict[str, Any]:
         body = await read_json(request)
         if isinstance(body, dict):

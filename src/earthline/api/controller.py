@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from earthline.api.answers import Address, NetworkId, StockJson, empty
+from earthline.api.answers import JSON_OBJECT, Address, NetworkId, StockJson, empty
 from earthline.controller.authority import Authority, NoFreeNetwork
 from earthline.controller.coercion import parse_object
 from earthline.runtime.clock import now_ms
@@ -61,17 +61,17 @@ def _add_networks(router: APIRouter, authority: Authority, carry_out: CarryOut) 
     async def list_networks_whole() -> Response:
         return _answer(authority.network_listing())
 
-    @router.post("/controller/network")
+    @router.post("/controller/network", openapi_extra=JSON_OBJECT)
     async def create_network(request: Request) -> Response:
         return await post(None, request)
 
-    @router.post("/controller/network/{controller}______")
+    @router.post("/controller/network/{controller}______", openapi_extra=JSON_OBJECT)
     async def create_network_of(controller: Address, request: Request) -> Response:
         if controller.lower() != format_address(authority.address):
             return empty(400)
         return await post(None, request)
 
-    @router.post("/controller/network/{network}")
+    @router.post("/controller/network/{network}", openapi_extra=JSON_OBJECT)
     async def post_network(network: NetworkId, request: Request) -> Response:
         return await post(parse_network(network), request)
 
@@ -102,7 +102,7 @@ def _add_members(router: APIRouter, authority: Authority, carry_out: CarryOut) -
     async def get_member(network: NetworkId, member: Address) -> Response:
         return _answer(authority.get_member(parse_network(network), parse_address(member)))
 
-    @router.post("/controller/network/{network}/member/{member}")
+    @router.post("/controller/network/{network}/member/{member}", openapi_extra=JSON_OBJECT)
     async def post_member(network: NetworkId, member: Address, request: Request) -> Response:
         ids = parse_network(network), parse_address(member)
         body = parse_object(await request.body())

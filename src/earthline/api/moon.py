@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from earthline.api.answers import Address, StockJson, read_object
+from earthline.api.answers import JSON_OBJECT, Address, StockJson, read_object
 from earthline.effects import Deorbit, Orbit
 from earthline.runtime.service import Service
 from earthline.wire.address import parse_address
@@ -68,7 +68,7 @@ def moon_router(service: Service) -> APIRouter:
         found = held(int(world, 16))
         return {} if found is None else moon_object(found)
 
-    @router.post("/{world}")
+    @router.post("/{world}", openapi_extra=JSON_OBJECT)
     async def orbit(world: Address, request: Request) -> dict[str, Any]:
         world_id, seed = int(world, 16), _seed(await read_object(request))
         found = held(world_id)

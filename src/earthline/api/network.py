@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from earthline.api.answers import NetworkId, StockJson, read_object
+from earthline.api.answers import JSON_OBJECT, NetworkId, StockJson, read_object
 from earthline.runtime.notes import host_notes
 from earthline.runtime.service import Service
 from earthline.vl2.status import NetworkState
@@ -103,7 +103,7 @@ def network_router(service: Service) -> APIRouter:
         found = find(nwid)
         return StockJson({}, 404) if found is None else StockJson(found)
 
-    @router.post("/{nwid}")
+    @router.post("/{nwid}", openapi_extra=JSON_OBJECT)
     async def join(nwid: NetworkId, request: Request) -> Response:
         service.join(int(nwid, 16), await read_object(request))
         return StockJson(find(nwid) or {})

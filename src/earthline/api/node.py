@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from earthline import STOCK_VERSION, __version__
 from earthline.api.answers import Address, StockJson
+from earthline.api.explained import nat_object, peer_explained, relay_object, tunnel_object
 from earthline.runtime.clock import now_ms
 from earthline.runtime.service import Service
 from earthline.vl1.status import PathReport, PeerState
@@ -42,12 +43,15 @@ def status_object(service: Service) -> dict[str, Any]:
         "planetWorldId": 0 if planet is None else planet.world_id,
         "planetWorldTimestamp": 0 if planet is None else planet.timestamp,
         "publicIdentity": str(status.identity),
-        "tcpFallbackActive": False,
+        "tcpFallbackActive": service.tunnel.connected_to is not None,
         "earthline": {
             "version": __version__,
             "root": status.acting_as_upstream,
             "upstreams": [f"{address:010x}" for address in status.upstreams],
             "earth": None if earth is None else f"{earth:016x}",
+            "nat": nat_object(service.node.peers.nat_report()),
+            "tunnel": tunnel_object(service.tunnel),
+            "tcpRelay": relay_object(service.tcp_relay),
             "uptime": now - service.started_at,
             "counters": dict(sorted(service.counters().items())),
         },
@@ -57,16 +61,17 @@ def status_object(service: Service) -> dict[str, Any]:
 def _settings_object(service: Service) -> dict[str, Any]:
     """The stored settings, completed; what is in effect is always computed."""
     stored = service.settings.raw.get("settings")
+    said = service.settings.parsed.settings
     surfaces = service.node.status(now_ms()).surfaces
     effective = {
-        "allowTcpFallbackRelay": False,
-        "forceTcpRelay": False,
-        "portMappingEnabled": False,
+        "allowTcpFallbackRelay": said.allow_tcp_fallback_relay,
+        "forceTcpRelay": said.force_tcp_relay,
+        "portMappingEnabled": said.port_mapping_enabled,
         "primaryPort": service.ports.primary,
         "secondaryPort": service.ports.secondary,
         "softwareUpdate": "disable",
         "softwareUpdateChannel": "release",
-        "tertiaryPort": 0,
+        "tertiaryPort": service.ports.tertiary,
     }
     computed = {
         "homeDir": str(service.home.path),
@@ -76,16 +81,20 @@ def _settings_object(service: Service) -> dict[str, Any]:
     return effective | (stored if isinstance(stored, dict) else {}) | computed
 
 
-def peer_object(peer: PeerState) -> dict[str, Any]:
-    """A peer and its path slots."""
+def peer_object(peer: PeerState, now: int, *, tunneled: bool) -> dict[str, Any]:
+    """A peer and its path slots; ``earthline`` holds what the stock API does not have.
+
+    ``tunneled``: the TCP tunnel is up, by which any peer's packets may go (05, 7.8).
+    """
     major, minor, revision = peer.version or UNKNOWN_VERSION
     return {
         "address": f"{peer.address:010x}",
+        "earthline": peer_explained(peer, now),
         "isBonded": False,
         "latency": peer.latency,
         "paths": [_path_object(path) for path in peer.paths if not path.expired],
         "role": peer.role.value,
-        "tunneled": False,
+        "tunneled": tunneled,
         "version": f"{major}.{minor}.{revision}",
         "versionMajor": major,
         "versionMinor": minor,
@@ -121,13 +130,16 @@ def node_router(service: Service) -> APIRouter:
 
     @router.get("/peer")
     async def peers() -> list[dict[str, Any]]:
-        return [peer_object(peer) for peer in service.node.peer_states(now_ms())]
+        now, tunneled = now_ms(), service.tunnel.connected_to is not None
+        peers = service.node.peer_states(now)
+        return [peer_object(peer, now, tunneled=tunneled) for peer in peers]
 
     @router.get("/peer/{address}")
     async def peer(address: Address) -> dict[str, Any]:
-        wanted = int(address, 16)
-        found = (p for p in service.node.peer_states(now_ms()) if p.address == wanted)
-        return next((peer_object(peer) for peer in found), {})
+        wanted, now = int(address, 16), now_ms()
+        tunneled = service.tunnel.connected_to is not None
+        found = (p for p in service.node.peer_states(now) if p.address == wanted)
+        return next((peer_object(peer, now, tunneled=tunneled) for peer in found), {})
 
     @router.get("/bond/show/{address}")
     async def bond(address: Address) -> Response:  # noqa: ARG001 - no peer is bonded

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from earthline.api.answers import read_json, read_object
+from earthline.api.answers import JSON_OBJECT, read_json, read_object
 from earthline.root.earth import DEFAULT_RANGE
 from earthline.runtime.planet import PlanetRefused, parse_endpoints
 from earthline.runtime.service import Service
@@ -47,7 +47,7 @@ def planet_router(service: Service) -> APIRouter:
             )
         return planet_object(planet)
 
-    @router.post("")
+    @router.post("", openapi_extra=JSON_OBJECT)
     async def make(request: Request) -> dict[str, Any]:
         body = await read_json(request)
         if not isinstance(body, dict) or not _texts(body.get("endpoints")):
@@ -56,13 +56,13 @@ def planet_router(service: Service) -> APIRouter:
         earth = body.get("earth", DEFAULT_RANGE)
         return planet_object(service.planets.make(endpoints, str(earth), service.core.send))
 
-    @router.post("/reissue")
+    @router.post("/reissue", openapi_extra=JSON_OBJECT)
     async def reissue(request: Request) -> dict[str, Any]:
         texts = (await read_object(request)).get("endpoints")
         endpoints = parse_endpoints(texts) if texts and _texts(texts) else ()
         return planet_object(service.planets.reissue(endpoints, service.core.send))
 
-    @router.post("/install")
+    @router.post("/install", openapi_extra=JSON_OBJECT)
     async def install(request: Request) -> dict[str, Any]:
         body = await read_object(request)
         try:

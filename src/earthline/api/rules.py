@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from earthline.api.answers import NetworkId, StockJson, empty, failure
+from earthline.api.answers import JSON_OBJECT, NetworkId, StockJson, empty, failure
 from earthline.api.controller import CarryOut
 from earthline.controller.authority import Authority
 from earthline.controller.coercion import JsonObject, parse_object
@@ -48,7 +48,7 @@ def rules_router(authority: Authority, carry_out: CarryOut) -> APIRouter:
         found = authority.get_network(parse_network(network))
         return empty(404) if found is None else StockJson(rules_object(found))
 
-    @router.post("/{network}")
+    @router.post("/{network}", openapi_extra=JSON_OBJECT)
     async def replace(network: NetworkId, request: Request) -> Response:
         network_id = parse_network(network)
         source = parse_object(await request.body()).get("source")

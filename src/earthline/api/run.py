@@ -6,6 +6,8 @@ import asyncio
 import signal
 import socket
 
+import structlog
+
 from earthline.api.server import bind_api, serve_api
 from earthline.controller.store import StoreFault
 from earthline.runtime.home import Home, StartFault
@@ -14,6 +16,8 @@ from earthline.runtime.service import Options, Service
 from earthline.runtime.settings import SettingsFile
 from earthline.runtime.sockets import choose_ports
 
+log = structlog.get_logger()
+
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 IGNORED_SIGNALS = (signal.SIGHUP, signal.SIGPIPE, signal.SIGIO, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -21,9 +25,16 @@ IGNORED_SIGNALS = (signal.SIGHUP, signal.SIGPIPE, signal.SIGIO, signal.SIGUSR1, 
 def run(home: Home, port: int, *, join_earth: bool) -> None:
     """Run on a claimed home until a signal ends it. `StartFault` if it cannot start."""
     configure_logs()
+    while _run_once(home, port, join_earth=join_earth):
+        log.warning("restarting", why="another node has our address: a new identity is made")
+
+
+def _run_once(home: Home, port: int, *, join_earth: bool) -> bool:
+    """Until it is told to stop; True if it is to start again, with another identity."""
     settings = SettingsFile(home.settings_file)
     settings.load()
     home.load_planet()
+    home.refuse_old_controller()
     home.fix_modes()
     ports = choose_ports(settings.parsed, port)
     listeners = bind_api(settings.parsed, ports.primary)
@@ -36,6 +47,7 @@ def run(home: Home, port: int, *, join_earth: bool) -> None:
     finally:
         for listener in listeners:
             listener.close()
+    return service.collided
 
 
 async def _serve(service: Service, listeners: list[socket.socket]) -> None:

@@ -6,11 +6,15 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
 
 from earthline.api.app import create_app
+from earthline.api.metrics import Metrics
+from earthline.api.metrics_file import metrics_kept
 from earthline.runtime.home import StartFault
 from earthline.runtime.service import Service
 from earthline.runtime.settings import Settings
@@ -61,9 +65,55 @@ class _Server(uvicorn.Server):
 
 
 async def serve_api(service: Service, listeners: list[socket.socket]) -> None:
-    """Answer requests until the service is told to stop."""
-    config = uvicorn.Config(
-        create_app(service),
+    """Answer requests until the service is told to stop.
+
+    The listeners are exchanged for others when the settings begin, or cease, to let others manage
+    this node; the list always holds those in use.
+    """
+    metrics = Metrics(service)
+    app = create_app(service, metrics)
+    stopping = asyncio.create_task(service.stopping.wait())
+    service.write_port_file()
+    service.supervisor.ready()
+    async with metrics_kept(metrics):
+        while await _serve_until(app, listeners, stopping, service.management_moved):
+            listeners[:] = _listen_again(service)
+    log.info("stopping")
+    service.supervisor.stopping()
+    stopping.cancel()
+
+
+async def _serve_until(
+    app: ASGIApp,
+    listeners: list[socket.socket],
+    stopping: asyncio.Task[Any],
+    moved: asyncio.Event,
+) -> bool:
+    """Serve until it is to end; whether only to go on with other listeners."""
+    moved.clear()
+    server = _Server(_config(app))
+    serving = asyncio.create_task(server.serve(listeners), name="api")
+    moving = asyncio.create_task(moved.wait())
+    done, _ = await asyncio.wait({serving, stopping, moving}, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    moving.cancel()
+    await serving
+    return done == {moving}
+
+
+def _listen_again(service: Service) -> list[socket.socket]:
+    """Where the settings of now want the API; on loopback alone if that cannot be had."""
+    port = service.ports.primary
+    try:
+        return bind_api(service.settings.parsed, port)
+    except StartFault as fault:
+        log.warning("api_on_loopback_only", fault=str(fault))
+        return bind_api(Settings(), port)
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
         http="httptools",
         ws="none",
         lifespan="off",
@@ -77,12 +127,3 @@ async def serve_api(service: Service, listeners: list[socket.socket]) -> None:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_S,
     )
-    server = _Server(config)
-    serving = asyncio.create_task(server.serve(listeners), name="api")
-    stopping = asyncio.create_task(service.stopping.wait())
-    service.write_port_file()
-    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    log.info("stopping")
-    server.should_exit = True
-    stopping.cancel()
-    await serving

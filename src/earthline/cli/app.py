@@ -3,30 +3,51 @@
 from __future__ import annotations
 
 import importlib
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from earthline import __version__
-from earthline.cli import bridge, credentials, network, planet
+from earthline.cli import (
+    bridge,
+    controller,
+    member,
+    moon,
+    network,
+    planet,
+    rules,
+    system,
+    tcp_relay,
+)
+from earthline.cli.doctor import doctor
 from earthline.cli.output import Session, call, hexadecimal, show_json, show_table
+from earthline.cli.peers import peers
 from earthline.cli.permissions import set_permissions
+from earthline.cli.usage import run
 
 app = typer.Typer(
     name="earthline",
     help="Flat virtual Ethernet over any IP network.",
+    epilog="Examples: earthline up; earthline join 1122334455000001; earthline networks --json."
+    " Each command has more with --help.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.add_typer(planet.app, name="planet")
 app.add_typer(network.network_app, name="network")
-app.add_typer(network.member_app, name="member")
+app.add_typer(member.app, name="member")
+app.add_typer(rules.app, name="rules")
+app.add_typer(moon.app, name="moon")
 app.add_typer(bridge.app, name="bridge")
-credentials.add_to(network.network_app, network.member_app)
-app.command("set")(set_permissions)
+app.add_typer(system.app, name="service")
+app.add_typer(tcp_relay.app, name="tcp-relay")
+app.add_typer(controller.app, name="controller")
+app.command(
+    "set", epilog="Example: earthline set 1122334455000001 allowDNS=on allowManaged=10.0.0.0/8"
+)(set_permissions)
+app.command()(peers)
+app.command()(doctor)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 HomeOption = Annotated[
@@ -52,7 +73,7 @@ def _main(
         Session.home = home
 
 
-@app.command()
+@app.command(epilog="Example: earthline up --home /var/lib/earthline --port 9993")
 def up(
     home: HomeOption = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Primary port; 0: random.")] = 9993,
@@ -93,29 +114,6 @@ def _planet_text(found: dict[str, Any]) -> str:
 
 
 @app.command()
-def peers(as_json: AsJson = False) -> None:
-    """The nodes this one knows, and how packets get there."""
-    found = call("GET", "/peer")
-    if as_json:
-        show_json(found)
-        return
-    columns = ("address", "role", "version", "latency", "link", "path", "heard")
-    show_table(columns, (_peer_row(peer) for peer in found), "no peers yet")
-
-
-def _peer_row(peer: dict[str, Any]) -> tuple[object, ...]:
-    path = next((path for path in peer["paths"] if path["preferred"]), None)
-    version = "-" if peer["versionMajor"] < 0 else peer["version"]
-    latency = "-" if peer["latency"] < 0 else f"{peer['latency']} ms"
-    link = "relayed" if path is None else "direct"
-    heard = "-"
-    if path is not None and path["lastReceive"]:
-        heard = f"{max(0, time.time_ns() // 1_000_000 - path['lastReceive']) // 1000} s ago"
-    where = "-" if path is None else path["address"]
-    return (peer["address"], peer["role"].lower(), version, latency, link, where, heard)
-
-
-@app.command()
 def networks(as_json: AsJson = False) -> None:
     """The networks this node has joined."""
     found = call("GET", "/network")
@@ -140,7 +138,7 @@ def networks(as_json: AsJson = False) -> None:
             print(f"{item['id']}: {note}")
 
 
-@app.command()
+@app.command(epilog="Example: earthline join 1122334455000001")
 def join(nwid: Annotated[str, typer.Argument(metavar="NETWORK")], as_json: AsJson = False) -> None:
     """Join a network."""
     network_id = hexadecimal(nwid, 16, "network ID")
@@ -151,7 +149,7 @@ def join(nwid: Annotated[str, typer.Argument(metavar="NETWORK")], as_json: AsJso
         print(f"joined {network_id}: see `earthline networks`")
 
 
-@app.command()
+@app.command(epilog="Example: earthline leave 1122334455000001")
 def leave(nwid: Annotated[str, typer.Argument(metavar="NETWORK")], as_json: AsJson = False) -> None:
     """Leave a network."""
     network_id = hexadecimal(nwid, 16, "network ID")
@@ -187,4 +185,4 @@ def demo(context: typer.Context) -> None:
 
 def main() -> None:
     """Console script ``earthline``."""
-    app()
+    run(app)

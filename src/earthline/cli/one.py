@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -105,19 +104,27 @@ def serve(
     port: int,
     *,
     join_earth: bool = True,
-    fork: Callable[[], None] = lambda: None,
+    fork: bool = False,
+    drop_root: bool = False,
 ) -> int:
     """Run the service on a home folder until it is told to stop; the exit status.
 
-    ``fork`` is called once the home is ours and before anything runs.
+    ``fork``: in the background, once the home is ours. ``drop_root``: as the user of the stock
+    packages, if there is one (05, 10.3).
     """
     from earthline.api.run import run  # noqa: PLC0415 - heavy, and no part of help or version
+    from earthline.runtime.container import fill_home  # noqa: PLC0415
     from earthline.runtime.home import Home, StartFault  # noqa: PLC0415
+    from earthline.runtime.privileges import drop_privileges  # noqa: PLC0415
 
     held = Home(home.absolute())
     try:
         held.claim()
-        fork()
+        fill_home(held.path, os.environ)
+        if fork:
+            _fork()
+        if drop_root:
+            drop_privileges(held.path)
         run(held, port, join_earth=join_earth)
     except StartFault as fault:
         print(f"{program}: fatal error: {fault}", file=sys.stderr)
@@ -158,7 +165,8 @@ def main() -> None:
         arguments.home,
         arguments.port,
         join_earth=arguments.join_earth,
-        fork=_fork if arguments.fork else lambda: None,
+        fork=arguments.fork,
+        drop_root=not arguments.skip_root_check,
     )
     end(status)
 

@@ -10,6 +10,7 @@ import typer
 
 from earthline.cli.client import NoService, read_port, read_token
 from earthline.cli.output import Session, call, client, fail, show_json
+from earthline.cli.tcp_relay import DEFAULT_LISTEN, become_relay
 
 app = typer.Typer(help="The planet: the set of roots that nodes find one another by.")
 
@@ -38,6 +39,10 @@ def make(
     earth: Annotated[
         str, typer.Option(metavar="CIDR", help="The range of Earth's addresses.")
     ] = "28.0.0.0/7",
+    tcp_relay: Annotated[
+        bool,
+        typer.Option("--tcp-relay", help="Also relay over TCP port 443 for nodes without UDP."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make this node the root and controller of a planet of its own, and create its Earth."""
@@ -45,6 +50,8 @@ def make(
         fail("say where nodes can reach this root, for example --endpoint 192.0.2.1/9993")
     body = {"endpoints": endpoint, "earth": earth}
     _describe(call("POST", "/earthline/planet", body), "made", as_json)
+    if tcp_relay:
+        become_relay([DEFAULT_LISTEN])
 
 
 @app.command()

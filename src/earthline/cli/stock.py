@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from earthline.cli.client import Answer, Client, NoService
@@ -22,13 +23,19 @@ SETTABLE = ("allowManaged", "allowGlobal", "allowDefault", "allowDNS")
 # --- asking ---------------------------------------------------------------------------------------
 
 
-def ask(client: Client, arguments: Arguments, path: str) -> Any:
-    """GET and parse, for the reading commands; anything but 200 and JSON raises `Finish`."""
+def read(client: Client, arguments: Arguments, path: str) -> Answer:
+    """GET, for the reading commands; anything but 200 raises `Finish`."""
     try:
         answer = client.request("GET", path)
     except NoService:
         raise Finish(1, NO_CONNECTION) from None
     _demand_ok(answer, arguments)
+    return answer
+
+
+def ask(client: Client, arguments: Arguments, path: str) -> Any:
+    """The same and parse; anything but JSON raises `Finish`, too."""
+    answer = read(client, arguments, path)
     try:
         return answer.json()
     except ValueError as error:
@@ -278,6 +285,22 @@ ADDRESS_PROPERTIES: dict[str, Callable[[list[str]], str]] = {
 }
 
 
+def dump(client: Client, arguments: Arguments) -> str:
+    """``dump``: the file for whoever is to help."""
+    from earthline.cli.stock_dump import FILE, dump_text  # noqa: PLC0415 - rarely needed
+
+    titles = {"status": "/status", "networks": "/network", "peers": "/peer"}
+    answers = {title: read(client, arguments, path).text for title, path in titles.items()}
+    path = Path.cwd() / FILE
+    try:
+        path.write_text(dump_text(arguments.home, answers), "utf-8")
+    except OSError as error:
+        raise Finish(
+            1, err=f"{arguments.program}: cannot write {path}: {error.strerror}\n"
+        ) from None
+    return f"Writing dump to: {path}\n"
+
+
 def raw(client: Client, arguments: Arguments) -> str:
     """``/path``: the body as it comes."""
     return change(client, arguments, "GET", arguments.command)
@@ -298,6 +321,7 @@ COMMANDS: dict[str, Callable[[Client, Arguments], str]] = {
     "deorbit": deorbit,
     "set": set_property,
     "get": get_property,
+    "dump": dump,
 }
 
 

@@ -33,6 +33,7 @@ Available commands:
   orbit <world ID> <seed> - Join a moon via any member root
   deorbit <world ID>      - Leave a moon
   bond list               - List peers with bonded links
+  dump                    - Write all that is known of this node into a file
   help                    - Display this help
 
 Settings: allowManaged, allowGlobal, allowDefault, allowDNS

@@ -52,7 +52,9 @@ class Authority:
         self._records = Records(store)
         self._clock = IssueClock(store)
         self._activity = Activity()
-        self._requests = Requests(identity, store, self._clock, self._activity, entropy)
+        self._requests = Requests(
+            identity, store, self._records, self._clock, self._activity, entropy=entropy
+        )
         self._due: OrderedDict[tuple[int, int], None] = OrderedDict()
         self._due_at = 0
 
@@ -96,6 +98,10 @@ class Authority:
     def list_networks(self) -> list[int]:
         """IDs, ascending."""
         return self._store.network_ids()
+
+    def count_members(self) -> int:
+        """Of all networks together."""
+        return self._store.count_members()
 
     def get_network(self, network: int) -> JsonObject | None:
         return self._records.network(network)

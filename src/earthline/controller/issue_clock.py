@@ -2,59 +2,53 @@
 
 Members compare the timestamps of certificates with one another and with revocations, so a host
 clock that is set back must not reach them, nor a restart after it was. The store is told at most
-once a minute, and of every revocation.
+once a minute, for all networks together, and of every revocation, for its network.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 
 from earthline.controller.store import Store
 
 _NOTE_EVERY_MS = 60_000
-_MAX_NETWORKS = 4096
+_MAX_NETWORKS = 65_536
 
-
-@dataclass(slots=True)
-class _Mark:
-    issued_at: int
-    noted_at: int
+_ALL = 0
+"""Stands for all networks in the store: no network has this ID."""
 
 
 class IssueClock:
-    """Per network, the later of the host's clock and the last time issued."""
+    """The latest of the host's clock, the last time issued, and the network's last revocation."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._marks: OrderedDict[int, _Mark] = OrderedDict()
+        self._issued_at = 0
+        self._noted_at: int | None = None
+        self._floors: OrderedDict[int, int] = OrderedDict()
+        """By network: what the store says of it. Those asked for lately; the store has all."""
 
     def stamp(self, network: int, now: int) -> int:
         """The timestamp of a credential issued now, in ms."""
-        mark = self._mark(network)
-        mark.issued_at = max(now, mark.issued_at)
-        if mark.issued_at - mark.noted_at >= _NOTE_EVERY_MS:
-            self._note(network, mark)
-        return mark.issued_at
+        if self._noted_at is None:
+            self._issued_at = self._noted_at = self._store.issued_at(_ALL)
+        self._issued_at = max(now, self._issued_at)
+        if self._issued_at - self._noted_at >= _NOTE_EVERY_MS:
+            self._store.note_issued(_ALL, self._issued_at)
+            self._noted_at = self._issued_at
+        return max(self._issued_at, self._floor(network))
 
     def revoke(self, network: int, now: int) -> int:
         """The threshold of a revocation made now: whatever is issued afterwards is above it."""
         threshold = self.stamp(network, now)
-        mark = self._mark(network)
-        mark.issued_at = threshold + 1
-        self._note(network, mark)
+        self._store.note_issued(network, threshold + 1)
+        self._floors[network] = threshold + 1
         return threshold
 
-    def _mark(self, network: int) -> _Mark:
-        mark = self._marks.get(network)
-        if mark is None:
-            at = self._store.issued_at(network)
-            mark = self._marks[network] = _Mark(at, at)
-        self._marks.move_to_end(network)
-        while len(self._marks) > _MAX_NETWORKS:
-            self._note(*self._marks.popitem(last=False))
-        return mark
-
-    def _note(self, network: int, mark: _Mark) -> None:
-        mark.noted_at = mark.issued_at
-        self._store.note_issued(network, mark.noted_at)
+    def _floor(self, network: int) -> int:
+        if network not in self._floors:
+            self._floors[network] = self._store.issued_at(network)
+        self._floors.move_to_end(network)
+        while len(self._floors) > _MAX_NETWORKS:
+            self._floors.popitem(last=False)
+        return self._floors[network]

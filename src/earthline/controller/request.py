@@ -7,9 +7,11 @@ controller store or remember is bounded.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from earthline.controller import member_object
@@ -19,7 +21,7 @@ from earthline.controller.coercion import JsonObject, as_bool, as_int
 from earthline.controller.expiry import ExpiryList
 from earthline.controller.issue_clock import IssueClock
 from earthline.controller.records import Records
-from earthline.controller.store import AddressTaken, Store
+from earthline.controller.store import AddressTaken, Filed, Store
 from earthline.controller.terms import NetworkTerms, read_terms
 from earthline.effects import RequestConfig, SendConfig, SendConfigError, SendCredentials
 from earthline.wire.address import controller_of
@@ -51,6 +53,7 @@ class _Case:
 
     network: int
     terms: NetworkTerms
+    has_bridges: bool
     identity: Identity
     metadata: RequestMetadata
     in_re: int
@@ -70,8 +73,10 @@ class Requests:
         self,
         controller: SecretIdentity,
         store: Store,
+        records: Records,
         clock: IssueClock,
         activity: Activity,
+        *,
         entropy: Callable[[int], bytes],
     ) -> None:
         self._controller = controller
@@ -94,30 +99,31 @@ class Requests:
         key = (request.network, request.member)
         if self._activity.too_soon(*key, now) or self._strangers.too_soon(*key, now):  # 2
             return self._dropped("too_soon")
-        text = self._store.read_network(request.network)
-        seen = self._strangers if text is None else self._activity
+        filed = self._store.look_up(*key)
+        seen = self._strangers if filed is None else self._activity
         seen.note(*key, requester, now)  # 3
-        return self._decide(request.network, text, requester, request.packet_id, now)
+        return self._decide(request.network, filed, requester, request.packet_id, now)
 
     def repeat(self, network: int, member: int, now: int) -> list[Command]:
         """Push its configuration to a member that is online (section 10)."""
         requester = self._activity.requester(network, member, now)
         if requester is None:
             return []
-        return self._decide(network, self._store.read_network(network), requester, PUSH, now)
+        return self._decide(network, self._store.look_up(network, member), requester, PUSH, now)
 
     def _decide(
-        self, network: int, text: str | None, requester: Requester, in_re: int, now: int
+        self, network: int, filed: Filed | None, requester: Requester, in_re: int, now: int
     ) -> list[Command]:
         address = requester.identity.address
-        if text is None:  # 4
+        if filed is None:  # 4
             return self._refuse(network, address, in_re, ErrorCode.OBJECT_NOT_FOUND)
-        stored = self._records.member(network, address)
+        stored = None if filed.member is None else json.loads(filed.member)
         case = _Case(
             network=network,
-            terms=read_terms(text),
+            terms=read_terms(filed.network),
+            has_bridges=filed.has_bridges,
             identity=requester.identity,
-            metadata=RequestMetadata.parse(requester.metadata),
+            metadata=_read_metadata(requester.metadata),
             in_re=in_re,
             now=now,
             stored=stored,
@@ -154,12 +160,15 @@ class Requests:
             knows_rules=case.metadata.rules_engine != 0,
             new_member=case.stored is None,
         )
+        bridges = (
+            self._store.active_bridges(case.network, MAX_SPECIALISTS) if case.has_bridges else []
+        )
         while True:
             member = dict(case.member)
             config, picked = build_config(
                 issue,
                 member,
-                bridges=self._store.active_bridges(case.network, MAX_SPECIALISTS),
+                bridges=bridges,
                 taken=lambda ips: self._store.taken(case.network, ips, case.address),
                 entropy=self._entropy,
             )
@@ -211,6 +220,12 @@ def _read_requester(request: RequestConfig) -> Requester | None:
     if identity.address != request.member:
         return None
     return Requester(identity, request.metadata[:MAX_METADATA])
+
+
+@lru_cache(maxsize=1024)
+def _read_metadata(metadata: bytes) -> RequestMetadata:
+    """Members of one release say the same, over and over."""
+    return RequestMetadata.parse(metadata)
 
 
 def _authorise(case: _Case) -> bool:

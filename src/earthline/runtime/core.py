@@ -28,7 +28,6 @@ PUNTS_AT_ONCE = 256
 STEPS_AT_ONCE = 2048
 """Events and commands handled before other tasks of the loop get their turn."""
 ACTIVITY_MS = 500
-ALL_SOCKETS = -1
 
 
 class Core:
@@ -39,15 +38,12 @@ class Core:
         node: Node,
         host: SwitchHost,
         driver: Driver,
-        sockets_of: Callable[[bool], list[int]],
         commands: Mapping[type, Callable[[Any], None]],
     ) -> None:
-        """``sockets_of(ipv4)`` lists the bound sockets of a family."""
         self.node = node
         self.driver = driver
         self.counters: Counter[str] = Counter()
         self._host = host
-        self._sockets_of = sockets_of
         self._carry_out: dict[type, Callable[[Any], None]] = {
             Transmit: self._transmit,
             WriteFrame: self._write_frame,
@@ -153,11 +149,8 @@ class Core:
         self._events.extend(self._host.events(output.punts))
 
     def _transmit(self, command: Transmit) -> None:
-        socket, ip, port = command.path
-        numbers = self._sockets_of(len(ip) == 4) if socket == ALL_SOCKETS else [socket]
-        for number in numbers:
-            if not self.driver.transmit(number, ip, port, command.datagram, command.ttl):
-                self.counters["transmit_refused"] += 1
+        if not self.driver.transmit(*command.path, command.datagram, command.ttl):
+            self.counters["transmit_refused"] += 1
 
     def _write_frame(self, command: WriteFrame) -> None:
         if not self.driver.write_frame(command.network, command.frame):

@@ -59,11 +59,10 @@ class Home:
     def pid_file(self) -> Path:
         return self.path / "zerotier-one.pid"
 
-    def make_controller_folder(self) -> Path:
-        """The controller's database, in a folder that is nobody else's business."""
-        folder = self.path / "controller.d"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        return folder / "controller.sqlite3"
+    @property
+    def controller_folder(self) -> Path:
+        """Where the controller's networks are, unless the settings say otherwise."""
+        return self.path / "controller.d"
 
     # --- one instance -----------------------------------------------------------------------------
 
@@ -107,6 +106,15 @@ class Home:
 
     # --- start-up files ---------------------------------------------------------------------------
 
+    def refuse_old_controller(self) -> None:
+        """`StartFault` where a controller of before 1.2 kept its networks (05, 10.1)."""
+        old = self.path / "controller.db"
+        if old.exists():
+            raise StartFault(
+                f"{old}: this is a controller database of release 1.1 or before, which cannot be "
+                "read; move it away to start without those networks"
+            )
+
     def fix_modes(self) -> None:
         """Secrets are nobody else's business, whoever put them here (05, 2.1)."""
         for name in ("identity.secret", "authtoken.secret", "metricstoken.secret", SIGNING_FILE):
@@ -131,6 +139,13 @@ class Home:
         """Write both identity files, where they differ."""
         write_atomic(self.path / "identity.secret", identity.text.encode("ascii"), PRIVATE)
         write_atomic(self.path / "identity.public", str(identity.public).encode("ascii"))
+
+    def retire_identity(self) -> None:
+        """Put an identity aside whose address another node has: the next start makes a new one."""
+        secret = self.path / "identity.secret"
+        with contextlib.suppress(FileNotFoundError):
+            secret.rename(secret.with_suffix(".secret.saved_after_collision"))
+        remove(self.path / "identity.public")
 
     def load_planet(self) -> bytes | None:
         """The stored planet, checked to be one; None if there is none."""

@@ -15,7 +15,9 @@ from pyroute2.iproute.linux import AsyncIPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.rtnl import (
     RTMGRP_IPV4_IFADDR,
+    RTMGRP_IPV4_ROUTE,
     RTMGRP_IPV6_IFADDR,
+    RTMGRP_IPV6_ROUTE,
     RTMGRP_LINK,
 )
 
@@ -32,10 +34,14 @@ RTPROT_STATIC = 4
 RT_SCOPE_UNIVERSE = 0
 RT_SCOPE_LINK = 253
 GATEWAY_METRIC = 5000
+NEWS = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE
+MAIN_TABLE = 254
 DUMP_DISTURBED = (-1, errno.EBUSY)
 """What the library and the kernel say when something changed while the list was read."""
 DUMP_TRIALS = 20
 DUMP_PAUSE_S = 0.02
+FAR_AWAY = "192.88.99.1"
+"""An address that has no route of its own anywhere. Nothing is ever sent there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,16 @@ class KernelRoute:
     source: InetAddress
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something about an interface is new."""
+
+    interface: int
+    """0 stands for any: so much changed at once that the kernel dropped some of the news."""
+    default_route: bool = False
+    """The way to everywhere else; else it is the interface's state, or its addresses."""
+
+
 class Netlink:
     """One socket for questions and one for news, both of this network namespace."""
 
@@ -70,7 +86,7 @@ class Netlink:
     async def __aenter__(self) -> Self:
         await self._requests.__aenter__()
         await self._news.__aenter__()
-        await self._news.bind(groups=RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR)
+        await self._news.bind(groups=NEWS)
         return self
 
     async def __aexit__(
@@ -82,18 +98,16 @@ class Netlink:
         await self._news.__aexit__(kind, error, trace)
         await self._requests.__aexit__(kind, error, trace)
 
-    async def changes(self) -> AsyncIterator[int]:
-        """The index of each interface whose state or addresses changed, for ever.
-
-        0 stands for any: so much changed at once that the kernel dropped some of the news.
-        """
+    async def changes(self) -> AsyncIterator[Change]:
+        """What changes, for ever."""
         while True:
             try:
                 async for message in self._news.get():
-                    yield int(message.get("index") or 0)
+                    if (change := _change(message)) is not None:
+                        yield change
             except (OSError, NetlinkError):
                 await asyncio.sleep(DUMP_PAUSE_S)
-                yield 0
+                yield Change(0)
 
     async def interfaces(self) -> list[Interface]:
         """All interfaces with their addresses, by index. Raises ``OSError``."""
@@ -121,6 +135,17 @@ class Netlink:
             )
             async for message in await self._requests.get_links()
         ]
+
+    async def gateway(self, index: int | None) -> str | None:
+        """The IPv4 router that leads from an interface (None: any) to the internet, if one does."""
+        where = {} if index is None else {"oif": index}
+        async with self._one_at_a_time:
+            try:
+                routes = await _os_errors(self._requests.route("get", dst=FAR_AWAY, **where))
+            except OSError:
+                return None
+        gateways = (route.get("gateway") for route in routes)
+        return next((str(gateway) for gateway in gateways if gateway), None)
 
     async def add_address(self, index: int, address: InetAddress) -> None:
         """Give an interface an address; one that is there with that prefix is fine.
@@ -165,6 +190,15 @@ class Netlink:
             except OSError as error:
                 if error.errno not in harmless:
                     raise
+
+
+def _change(message: Any) -> Change | None:
+    """None for news of routes other than a default one: applications come and go with those."""
+    if message.get("event") not in {"RTM_NEWROUTE", "RTM_DELROUTE"}:
+        return Change(int(message.get("index") or 0))
+    if message["dst_len"] or message["table"] != MAIN_TABLE:
+        return None
+    return Change(int(message.get("oif") or 0), default_route=True)
 
 
 def _usable_address(message: Any) -> InetAddress | None:

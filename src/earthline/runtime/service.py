@@ -17,7 +17,7 @@ import structlog
 from earthline import effects
 from earthline._native import Driver, Switch
 from earthline.controller.authority import Authority
-from earthline.controller.store.sqlite import SqliteStore
+from earthline.controller.store.places import open_store
 from earthline.host import SwitchHost
 from earthline.node import Node
 from earthline.runtime.bridge.bridges import Bridges
@@ -28,11 +28,15 @@ from earthline.runtime.files import write_atomic
 from earthline.runtime.home import Home, StartFault
 from earthline.runtime.netlink import Netlink
 from earthline.runtime.planet import Planets
-from earthline.runtime.settings import SettingsFile
+from earthline.runtime.portmap.mapper import PortMapping
+from earthline.runtime.relay import RelayRole, RelayState
+from earthline.runtime.settings import SettingsFile, restart_needed
 from earthline.runtime.sockets import Ports
 from earthline.runtime.state import StateFiles
 from earthline.runtime.subscriptions import scan
+from earthline.runtime.supervisor import Supervisor
 from earthline.runtime.taps import Taps
+from earthline.runtime.tunnel import Tunnel, TunnelState
 from earthline.runtime.underlay import Underlay
 from earthline.runtime.watch import Watch
 from earthline.vl2.status import NetworkState
@@ -63,10 +67,15 @@ class Service:
         """For a claimed home, read settings and free ports."""
         self.home = home
         self.settings = settings
+        self._started_with = self._said = settings.parsed.settings
         self.options = options
         self.started_at = now_ms()
         self.stopping = asyncio.Event()
+        self.management_moved = asyncio.Event()
+        """Set when others begin, or cease, to be allowed to manage this node."""
         self.broken = False
+        self.collided = False
+        self.supervisor = Supervisor()
         self.token = home.token("authtoken")
         self.metrics_token = home.token("metricstoken")
         self._ports = ports
@@ -112,10 +121,12 @@ class Service:
             self.settings,
             self._ports,
             self.driver,
-            self.core.receive,
+            self._sockets_moved,
+            identity=self.identity,
             netlink=self.netlink,
             taps=self.taps,
         )
+        self._build_tcp()
         self.underlay.apply_settings(self.node, self.switch)
         await self.underlay.refresh()
         self._load_state(planet)
@@ -148,19 +159,33 @@ class Service:
         )
         self._exits.callback(self.driver.close)
         self.node = Node(self.identity, secrets.token_bytes, now_ms())
-        store = SqliteStore(str(self.home.make_controller_folder()))
+        place = self.settings.parsed.settings.controller_db_path
+        store = open_store(place or str(self.home.controller_folder))
         self._exits.callback(store.close)
         self.authority = Authority(self.identity, store, secrets.token_bytes)
-        self.core = Core(
-            self.node, SwitchHost(self.switch), self.driver, self._sockets_of, self._commands()
-        )
+        self.core = Core(self.node, SwitchHost(self.switch), self.driver, self._commands())
         self.planets = Planets(self.home, self.identity.public, self.node, self.authority)
+
+    def _build_tcp(self) -> None:
+        """What stands in for UDP: our tunnel, and the relay that we may be for others."""
+        self._tunnel = Tunnel(
+            self.driver,
+            self.settings,
+            self.node,
+            uplinks=lambda: self.underlay.uplinks,
+            report=self.core.receive,
+        )
+        self._relay = RelayRole(self.settings, self.home.path)
+        self._exits.callback(self._relay.close)
+        self._relay.check()
 
     def _commands(self) -> Mapping[type, Any]:
         """Who carries out the commands that are neither the switch's nor the driver's."""
         return {
             effects.ConfigureTap: self._configure_tap,
             effects.RemoveTap: self._remove_tap,
+            effects.OpenSockets: self._open_sockets,
+            effects.CloseSockets: self._close_sockets,
             effects.Store: self._store,
             effects.RequestConfig: self._answer_request,
             effects.Report: self._note,
@@ -180,12 +205,16 @@ class Service:
         jobs = {
             "netlink": self._watch_netlink(),
             "sockets": self.underlay.rebind.run(),
+            "portmap": self.underlay.mapper.run(),
             "subscriptions": self._scan.run(),
             "taps": self.taps.run(),
             "bridges": self.bridges.run(),
             "settings": Watch("settings", SETTINGS_S, self._reread_settings).run(),
             "working": Watch("working", WORKING_S, self._work).run(),
         }
+        if self.supervisor.watchdog_s is not None:
+            rest = self.supervisor.watchdog_s / 3
+            jobs["supervisor"] = Watch("supervisor", rest, self._tell_supervisor).run()
         self._tasks = [asyncio.create_task(job, name=name) for name, job in jobs.items()]
         for task in self._tasks:
             task.add_done_callback(self._task_ended)
@@ -211,8 +240,10 @@ class Service:
 
     # --- commands of the node ---------------------------------------------------------------------
 
-    def _sockets_of(self, ipv4: bool) -> list[int]:
-        return self.underlay.sockets.numbers(ipv4)
+    def _sockets_moved(self, event: effects.SocketsChanged | effects.SocketsOpened) -> None:
+        if isinstance(event, effects.SocketsChanged):
+            self._tunnel.moved(now_ms())
+        self.core.receive(event)
 
     def _port_changed(self, event: effects.PortFailed) -> None:
         self.core.receive(event)
@@ -233,16 +264,36 @@ class Service:
     def _answer_request(self, request: effects.RequestConfig) -> None:
         self.core.send(*self.authority.handle_request(request, now_ms()))
 
+    def _open_sockets(self, command: effects.OpenSockets) -> None:
+        self.underlay.extra.open(command)
+
+    def _close_sockets(self, command: effects.CloseSockets) -> None:
+        self.underlay.extra.close(command)
+
     def _note(self, report: effects.Report) -> None:
         log.info(report.event, **report.fields)
+        if report.event == "identity_collision" and not self.collided:
+            self.home.retire_identity()
+            self.collided = True
+            self.stopping.set()
+
+    async def _tell_supervisor(self) -> None:
+        state = "online" if self.node.online else "offline"
+        peers = len(self.node.peer_states(now_ms()))
+        self.supervisor.alive(f"{state}, {len(self.joined)} networks, {peers} peers")
 
     # --- the host around it -----------------------------------------------------------------------
 
     async def _watch_netlink(self) -> None:
-        async for index in self.netlink.changes():
-            if index == 0 or index not in self.taps.indexes:
+        async for change in self.netlink.changes():
+            ours = change.interface in self.taps.indexes
+            if change.default_route:
+                if not ours:
+                    self.core.receive(effects.DefaultRouteChanged())
+                continue
+            if not ours:
                 self.underlay.rebind.wake()
-            if index == 0 or index in self.taps.indexes:
+            if ours or change.interface == 0:
                 self._scan.wake()
 
     async def _scan_subscriptions(self) -> None:
@@ -259,11 +310,13 @@ class Service:
         now = now_ms()
         if now - self._passed_at > ASLEEP_MS:
             self.underlay.rebind.wake()
+            self._tunnel.moved(now)
         self._passed_at = now
         await self._work_for_controller(now)
         online = self.node.online
         self.taps.set_online(online)
         self.underlay.set_online(online, now)
+        self._tunnel.check(now)
 
     async def _work_for_controller(self, now: int) -> None:
         """All that is due up to now, some configurations at a time, others' turn in between."""
@@ -276,6 +329,7 @@ class Service:
     async def _reread_settings(self) -> None:
         """Take over a changed ``local.conf``; an unusable one changes nothing while we run."""
         self.taps.check()
+        self._relay.check()
         try:
             if not self.settings.reload_if_changed():
                 return
@@ -285,6 +339,14 @@ class Service:
         self._take_over_settings()
 
     def _take_over_settings(self) -> None:
+        said = self.settings.parsed.settings
+        keys = restart_needed(self._started_with, said)
+        if keys and restart_needed(self._said, said):
+            log.warning("settings_wait_for_restart", settings=keys)
+        if bool(self._said.allow_management_from) != bool(said.allow_management_from):
+            self.management_moved.set()
+        self._said = said
+        self._relay.check()
         self.underlay.apply_settings(self.node, self.switch)
 
     # --- Earth ------------------------------------------------------------------------------------
@@ -353,11 +415,27 @@ class Service:
             counted.update(source)
         counted.update(self.authority.counters)
         counted.update(self.core.counters)
+        counted.update(self._relay.counters())
         return counted
 
     @property
     def ports(self) -> Ports:
         return self.underlay.sockets.ports
+
+    @property
+    def port_mapping(self) -> PortMapping:
+        """What gateways map to us, and what became of asking them."""
+        return self.underlay.mapper.state
+
+    @property
+    def tunnel(self) -> TunnelState:
+        """The TCP tunnel that stands in for UDP."""
+        return self._tunnel.state
+
+    @property
+    def tcp_relay(self) -> RelayState:
+        """The TCP relay that this node is for others."""
+        return self._relay.state
 
     @property
     def listening_on(self) -> list[InetAddress]:

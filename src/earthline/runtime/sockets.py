@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import secrets
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
@@ -51,9 +51,12 @@ class Ports:
 
     primary: int
     secondary: int
+    tertiary: int = 0
+    """The one that gateways are asked to map."""
 
     def __iter__(self) -> Iterator[int]:
-        return (port for port in (self.primary, self.secondary) if port)
+        ports = (self.primary, self.secondary, self.tertiary)
+        return (port for port in dict.fromkeys(ports) if port)
 
 
 def port_is_free(port: int) -> bool:
@@ -73,7 +76,19 @@ def port_is_free(port: int) -> bool:
 
 def random_port(taken: Iterable[int] = ()) -> int:
     """A free port from 20000 up, found by trial; 0 if there is none."""
-    first = PORT_FIRST + secrets.randbelow(PORT_SPREAD)
+    return free_port(PORT_FIRST + secrets.randbelow(PORT_SPREAD), taken)
+
+
+def favourite_port(address: int) -> int:
+    """Where a node begins to look for its tertiary port.
+
+    It is the same in each run, so that a mapping which a crash left behind is found and used again.
+    """
+    return PORT_FIRST + address % PORT_SPREAD
+
+
+def free_port(first: int, taken: Iterable[int] = ()) -> int:
+    """The first free port from one on, beginning again at 20000; 0 if there is none."""
     for step in range(PORT_TRIALS):
         port = first + step
         if port > 0xFFFF:
@@ -84,7 +99,10 @@ def random_port(taken: Iterable[int] = ()) -> int:
 
 
 def choose_ports(settings: Settings, wished: int) -> Ports:
-    """The ports of this run. ``wished`` is the command line's; settings win over it (05, 3.1)."""
+    """The primary port of this run, and the secondary one.
+
+    ``wished`` is the command line's primary port; settings win over it (05, 3.1).
+    """
     fixed = settings.settings.primary_port
     primary = wished if fixed is None else fixed
     if primary == 0:
@@ -93,12 +111,27 @@ def choose_ports(settings: Settings, wished: int) -> Ports:
         raise StartFault(f"cannot bind to local control interface port {primary}")
     if primary == 0:
         raise StartFault("no free port found for the primary port")
-    secondary = settings.settings.secondary_port
-    if not settings.settings.allow_secondary_port:
-        secondary = 0
-    elif secondary == 0:
-        secondary = random_port({primary})
-    return Ports(primary, secondary)
+    return Ports(primary, _secondary(settings, Ports(primary, 0)))
+
+
+def follow_settings(settings: Settings, before: Ports, favourite: int) -> Ports:
+    """The ports by the settings of now: one that serves already stays, unless another is named.
+
+    ``favourite`` is where the search for a tertiary port begins.
+    """
+    said = settings.settings
+    secondary, tertiary = _secondary(settings, before), 0
+    if said.port_mapping_enabled:
+        taken = {before.primary, secondary}
+        tertiary = said.tertiary_port or before.tertiary or free_port(favourite, taken)
+    return Ports(before.primary, secondary, tertiary)
+
+
+def _secondary(settings: Settings, before: Ports) -> int:
+    said = settings.settings
+    if not said.allow_secondary_port:
+        return 0
+    return said.secondary_port or before.secondary or random_port({before.primary})
 
 
 def wanted_places(
@@ -108,27 +141,56 @@ def wanted_places(
 
     ``own`` names our virtual devices: binding to those would tunnel the tunnel (02, 7.10).
     """
-    addresses = list(_local_addresses(interfaces, settings, frozenset(own)))
+    if settings.settings.force_tcp_relay:
+        return []
+    addresses = list(usable_addresses(interfaces, settings, frozenset(own)))
     places = [Place(ip, port, device) for port in ports for ip, device in addresses]
     return places[:MAX_SOCKETS]
 
 
-def _local_addresses(
-    interfaces: Iterable[Interface], settings: Settings, own: frozenset[str]
+def wildcard_places(settings: Settings, ports: Iterable[int]) -> list[Place]:
+    """Where sockets belong as long as nobody tells what addresses there are."""
+    if settings.settings.force_tcp_relay:
+        return []
+    return [Place(ip, port, None) for ip in WILDCARDS for port in ports]
+
+
+def usable_addresses(
+    interfaces: Iterable[Interface], settings: Settings, own: Collection[str]
 ) -> Iterator[tuple[bytes, str | None]]:
+    """Each local IP that may be used, and the device that has it."""
     if settings.settings.bind:
         # On a device too: a default route by a virtual network must not catch what is sent.
         devices = {a.ip: interface.name for interface in interfaces for a in interface.addresses}
         bound = (InetAddress.parse(text).ip for text in settings.settings.bind)
         yield from ((ip, devices.get(ip)) for ip in bound)
         return
-    skipped = VIRTUAL_PREFIXES + tuple(settings.settings.interface_prefix_blacklist)
     for interface in interfaces:
-        if interface.name in own or not interface.up or interface.name.startswith(skipped):
-            continue
-        for address in interface.addresses:
-            if address.scope in BINDABLE and not settings.blacklisted(address.ip):
-                yield address.ip, interface.name
+        if why_not_bound(interface, settings, own) is None:
+            for address in interface.addresses:
+                if address.scope in BINDABLE and not settings.blacklisted(address.ip):
+                    yield address.ip, interface.name
+
+
+def why_not_bound(
+    interface: Interface, settings: Settings, own: Collection[str] = ()
+) -> str | None:
+    """Why no socket is bound to an interface, in a few words; None if its addresses are used.
+
+    The allow list is taken at its word, also where it names what is skipped without one.
+    """
+    allowed = tuple(settings.settings.interface_prefix_allowlist)
+    if interface.name in own:
+        return "it is a virtual network's"
+    if not interface.up:
+        return "it is down"
+    if interface.name.startswith(tuple(settings.settings.interface_prefix_blacklist)):
+        return "interfacePrefixBlacklist names it"
+    if allowed and not interface.name.startswith(allowed):
+        return "interfacePrefixAllowlist does not name it"
+    if not allowed and interface.name.startswith(VIRTUAL_PREFIXES):
+        return "its name is that of a virtual interface"
+    return None
 
 
 class Sockets:
@@ -142,15 +204,17 @@ class Sockets:
         self.ports = ports
         self._numbers = itertools.count(1)
         self._bound: dict[Place, int] = {}
+        self._mapped: tuple[InetAddress, ...] = ()
 
     @property
     def bound(self) -> list[InetAddress]:
         """Local addresses and ports in use."""
         return [InetAddress(place.ip, place.port) for place in self._bound]
 
-    def numbers(self, ipv4: bool) -> list[int]:
-        """The sockets of one IP family, by number."""
-        return [number for place, number in self._bound.items() if (len(place.ip) == 4) is ipv4]
+    @property
+    def places(self) -> list[Place]:
+        """Where sockets are bound."""
+        return list(self._bound)
 
     def place_of(self, number: int) -> Place | None:
         """Where a socket is bound."""
@@ -165,15 +229,19 @@ class Sockets:
         bound = [place for place in fresh if self._bind(place)]
         if not gone and not bound:
             return False
-        self._report(
-            SocketsChanged(
-                tuple(
-                    (number, InetAddress(place.ip, place.port))
-                    for place, number in self._bound.items()
-                )
-            )
-        )
+        self._tell()
         return True
+
+    def set_mapped(self, mapped: tuple[InetAddress, ...]) -> None:
+        """Note the addresses that a gateway maps to our sockets (02, 7.7)."""
+        if mapped != self._mapped:
+            self._mapped = mapped
+            self._tell()
+
+    def _tell(self) -> None:
+        places = self._bound.items()
+        sockets = ((number, InetAddress(place.ip, place.port)) for place, number in places)
+        self._report(SocketsChanged(tuple(sockets), self._mapped))
 
     def _bind(self, place: Place) -> bool:
         number = next(self._numbers)

@@ -1,30 +1,40 @@
-"""The physical side of the node: its UDP sockets and what the settings say of physical networks.
+"""The physical side of the node: its UDP sockets, the port that a gateway maps to one of them, and
+what the settings say of physical networks.
 
-Kept up with the host's interfaces, with ``local.conf``, and with being offline (02, 7.6, 7.8, 9).
+Kept up with the host's interfaces, with ``local.conf``, and with being offline (02, 7.6-7.8, 9).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from earthline._native import Switch
-from earthline.effects import SocketsChanged
+from earthline.effects import SocketsChanged, SocketsOpened
 from earthline.node import Node
 from earthline.runtime.clock import now_ms
+from earthline.runtime.extra_sockets import ExtraSockets
 from earthline.runtime.netlink import Netlink
-from earthline.runtime.physical import path_allowed, physical_networks
+from earthline.runtime.physical import PathPolicy, physical_networks, static_hints
+from earthline.runtime.portmap.lease import Site
+from earthline.runtime.portmap.mapper import PortMapper
+from earthline.runtime.portmap.protocols import protocols_of
+from earthline.runtime.portmap.sites import find_sites
 from earthline.runtime.settings import SettingsFile
 from earthline.runtime.sockets import (
-    WILDCARDS,
-    Place,
     Ports,
     Sockets,
     UdpDriver,
+    favourite_port,
+    follow_settings,
     random_port,
+    usable_addresses,
     wanted_places,
+    wildcard_places,
 )
 from earthline.runtime.taps import Taps
 from earthline.runtime.watch import Watch
+from earthline.wire.identity import SecretIdentity
 
 REBIND_S = 30.0
 OFFLINE_MS = 120_000
@@ -39,8 +49,9 @@ class Underlay:
         settings: SettingsFile,
         ports: Ports,
         driver: UdpDriver,
-        report: Callable[[SocketsChanged], None],
+        report: Callable[[SocketsChanged | SocketsOpened], None],
         *,
+        identity: SecretIdentity,
         netlink: Netlink,
         taps: Taps,
     ) -> None:
@@ -48,9 +59,16 @@ class Underlay:
         self._settings = settings
         self._netlink = netlink
         self._taps = taps
+        self._favourite = favourite_port(identity.address)
         self._offline_since = 0
+        self.uplinks: tuple[str, ...] = ()
+        """The devices with a usable IPv4 address."""
         self.sockets = Sockets(driver, report, ports)
+        self.extra = ExtraSockets(driver, self.sockets, report)
         self.rebind = Watch("sockets", REBIND_S, self.refresh)
+        self.mapper = PortMapper(
+            self._may_map, self._sites, protocols_of(identity), self.sockets.set_mapped
+        )
 
     async def refresh(self) -> None:
         """Bind what is wanted now and close what is not."""
@@ -61,11 +79,24 @@ class Underlay:
         except OSError:
             if self.sockets.bound:
                 raise  # what is bound serves until the next pass
-            places = [Place(ip, port, None) for ip in WILDCARDS for port in self.sockets.ports]
+            places = wildcard_places(self._settings.parsed, self.sockets.ports)
         else:
             physical = self._taps.without_managed(interfaces)
+            self._note_uplinks(usable_addresses(physical, self._settings.parsed, own))
             places = wanted_places(physical, self._settings.parsed, self.sockets.ports, own)
         self.sockets.refresh(places)
+        self.mapper.wake()
+
+    def _note_uplinks(self, usable: Iterable[tuple[bytes, str | None]]) -> None:
+        devices = (device for ip, device in usable if len(ip) == 4 and device is not None)
+        self.uplinks = tuple(dict.fromkeys(devices))
+
+    def _may_map(self) -> bool:
+        settings = self._settings.parsed.settings
+        return settings.port_mapping_enabled and not settings.force_tcp_relay
+
+    async def _sites(self) -> list[Site]:
+        return await find_sites(self._netlink, self.sockets.places, self.sockets.ports.tertiary)
 
     def set_online(self, online: bool, now: int) -> None:
         """Whether an upstream answers."""
@@ -78,8 +109,13 @@ class Underlay:
         """Take over what the settings say of physical networks, as of now."""
         settings = self._settings.parsed
         switch.set_trusted_networks(settings.trusted_networks())
-        node.peers.physical.configure(physical_networks(settings))
-        node.peers.local.path_allowed = lambda peer, end: path_allowed(settings, peer, end)
+        node.peers.set_physical_networks(physical_networks(settings))
+        node.peers.path_allowed = PathPolicy(settings).allows
+        hints = static_hints(settings)
+        node.set_low_bandwidth(settings.settings.low_bandwidth_mode, now_ms())
+        node.peers.set_hints(lambda address: hints.get(address, ()))
+        self.sockets.ports = follow_settings(settings, self.sockets.ports, self._favourite)
+        node.peers.spray.enabled = settings.settings.port_spray
         self.rebind.wake()
 
     def _change_secondary(self) -> None:
@@ -88,6 +124,6 @@ class Underlay:
         free = settings.allow_secondary_port and settings.secondary_port == 0
         offline = self._offline_since and now_ms() - self._offline_since > OFFLINE_MS
         if free and offline:
-            primary = self.sockets.ports.primary
-            self.sockets.ports = Ports(primary, random_port({primary}))
+            ports = self.sockets.ports
+            self.sockets.ports = replace(ports, secondary=random_port(set(ports)))
             self._offline_since = now_ms()

@@ -51,6 +51,17 @@ def test_server_killed_meanwhile_is_used_again_and_nothing_is_lost(
     store.close()
 
 
+def test_server_restarted_between_two_requests_is_not_noticed(postgresql: DatabaseServer) -> None:
+    store = PostgresqlStore(postgresql.empty())
+    lab = Lab(store)
+    lab.create(private=False)
+    given = lab.config().static_ips
+    postgresql.kill()
+    postgresql.start()
+    assert lab.config().static_ips == given
+    store.close()
+
+
 def test_database_of_a_later_release_is_left_alone(postgresql: DatabaseServer) -> None:
     PostgresqlStore(postgresql.empty()).close()
     postgresql.execute("UPDATE alembic_version SET version_num = '9999'")

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from controller_lab import LAB, MEMBER, Lab
-from sqlalchemy import event
 
 from earthline.controller.store import StoreFault
 from earthline.controller.store.sqlite import IN_MEMORY, SqliteStore
@@ -115,20 +114,38 @@ def test_request_looks_at_no_other_members() -> None:
     )
     for address in range(1, 40):
         lab.config(address)
-    engine = store._engine
-    statements: list[tuple[str, object]] = []
-
-    @event.listens_for(engine, "before_cursor_execute")
-    def note(_c: object, _cursor: object, sql: str, values: object, *_: object) -> None:
-        statements.append((sql, values))
-
+    statements: list[str] = []
+    pooled = store._engine.raw_connection()
+    connection = pooled.driver_connection
+    assert connection is not None
+    connection.set_trace_callback(statements.append)
     lab.config(MEMBER)
-    event.remove(engine, "before_cursor_execute", note)
-    assert 5 < len(statements) < 30
-    with engine.connect() as connection:
-        for sql, values in statements:
-            if sql.startswith(("SELECT", "DELETE")):
-                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)  # type: ignore[arg-type]
-                details = [row[3] for row in plan]
-                assert not any(d.startswith("SCAN") or d.endswith("(network=?)") for d in details)
+    connection.set_trace_callback(None)
+    asked = [sql for sql in statements if sql.startswith(("SELECT", "DELETE"))]
+    assert 2 < len(asked) < 15
+    for sql in asked:
+        details = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
+        assert not any(d.startswith("SCAN") or d.endswith("(network=?)") for d in details)
+    pooled.close()
+    store.close()
+
+
+def test_refreshes_write_the_time_once_a_minute_for_all_networks_together() -> None:
+    store = SqliteStore(IN_MEMORY)
+    lab = Lab(store)
+    networks = [LAB + number for number in range(5)]
+    for network in networks:
+        lab.create(network, private=False)
+        lab.config(network=network)
+    statements: list[str] = []
+    pooled = store._engine.raw_connection()
+    connection = pooled.driver_connection
+    assert connection is not None
+    connection.set_trace_callback(statements.append)
+    lab.now += 60_000
+    for network in networks:
+        lab.config(network=network)
+    connection.set_trace_callback(None)
+    assert sum(sql.startswith("INSERT") for sql in statements) == 1
+    pooled.close()
     store.close()

@@ -184,10 +184,3 @@ def test_mapped_address_is_told_with_the_sockets_and_only_when_it_changes():
     sockets.refresh([Place(b"\n\0\0\1", 9993, "eth0")])
     assert [report.mapped for report in reports] == [mapped, (), mapped, mapped]
     assert len(reports[-1].sockets) == 1
-
-
-def test_sockets_are_told_apart_by_family():
-    sockets = Sockets(Driver(), lambda _report: None, Ports(9993, 0))
-    sockets.refresh([Place(bytes(4), 9993, None), Place(bytes(16), 9993, None)])
-    assert len(sockets.numbers(ipv4=True)) == len(sockets.numbers(ipv4=False)) == 1
-    assert sockets.numbers(ipv4=True) != sockets.numbers(ipv4=False)

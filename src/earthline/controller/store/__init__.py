@@ -37,6 +37,15 @@ class NetworkSummary:
     authorised: int
 
 
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """What is on file about a network, and about one who asks for its configuration."""
+
+    network: str
+    member: str | None
+    has_bridges: bool
+
+
 class AddressTaken(Exception):
     """A picked address was given to another member in the meantime; nothing was written."""
 
@@ -56,6 +65,9 @@ class Store(Protocol):
         """Every network in order of ID."""
 
     def read_member(self, network: int, address: int) -> str | None: ...
+    def look_up(self, network: int, address: int) -> Filed | None:
+        """The network, and the member if it is one, in one question; None for no such network."""
+
     def write_member(
         self, network: int, member: MemberRecord, picked: Collection[bytes] = ()
     ) -> None:
@@ -71,6 +83,9 @@ class Store(Protocol):
 
     def member_page(self, network: int, after: int, limit: int) -> list[tuple[int, str]]:
         """Address and object of at most ``limit`` members above ``after``, in order of address."""
+
+    def count_members(self) -> int:
+        """Of all networks together."""
 
     def count_waiting(self, network: int, limit: int) -> int:
         """Members that are not authorised; ``limit`` stands for "as many or more"."""
@@ -88,4 +103,4 @@ class Store(Protocol):
     def close(self) -> None: ...
 
 
-__all__ = ["AddressTaken", "MemberRecord", "NetworkSummary", "Store", "StoreFault"]
+__all__ = ["AddressTaken", "Filed", "MemberRecord", "NetworkSummary", "Store", "StoreFault"]

@@ -31,8 +31,8 @@ class PostgresqlStore(SqlStore):
             engine = create_engine(
                 parsed,
                 isolation_level="READ COMMITTED",
-                pool_size=1,
-                max_overflow=1,
+                pool_size=2,  # one is kept for reading
+                max_overflow=0,
                 pool_pre_ping=True,
                 connect_args={"connect_timeout": CONNECT_S},
             )
@@ -40,7 +40,9 @@ class PostgresqlStore(SqlStore):
             raise StoreFault(
                 "PostgreSQL needs its driver: install it with `pip install 'earthline[postgresql]'`"
             ) from None
-        super().__init__(parsed.render_as_string(hide_password=True), engine, insert)
+        name = parsed.render_as_string(hide_password=True)
+        reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+        super().__init__(name, engine, reading, insert)
 
 
 def is_postgresql(place: str) -> bool:

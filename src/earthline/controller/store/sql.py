@@ -9,7 +9,14 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, bindparam, delete, func, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from earthline.controller.store import AddressTaken, MemberRecord, NetworkSummary, StoreFault
+from earthline.controller.store import (
+    AddressTaken,
+    Filed,
+    MemberRecord,
+    NetworkSummary,
+    StoreFault,
+)
+from earthline.controller.store.direct import DirectReader
 from earthline.controller.store.schema import ASSIGNMENT, ISSUE_CLOCK, MEMBER, NETWORK, migrate
 from earthline.wire.address import format_network
 
@@ -19,6 +26,23 @@ _SUMMARIES_AT_ONCE = 256
 _NETWORK_OBJECT = select(NETWORK.c.object).where(NETWORK.c.id == bindparam("network"))
 _MEMBER_OBJECT = select(MEMBER.c.object).where(
     MEMBER.c.network == bindparam("network"), MEMBER.c.address == bindparam("address")
+)
+_BRIDGE = MEMBER.alias("bridge")
+# In order, or a database that knows how alike the members are would rather look through all.
+_FIRST_BRIDGE = (
+    select(_BRIDGE.c.address)
+    .where(_BRIDGE.c.network == bindparam("network"), _BRIDGE.c.active_bridge)
+    .order_by(_BRIDGE.c.address)
+    .limit(1)
+    .scalar_subquery()
+)
+_FILED = (
+    select(NETWORK.c.object, MEMBER.c.object, _FIRST_BRIDGE)
+    .outerjoin(
+        MEMBER,
+        (MEMBER.c.network == bindparam("network")) & (MEMBER.c.address == bindparam("address")),
+    )
+    .where(NETWORK.c.id == bindparam("network"))
 )
 _ACTIVE_BRIDGES = (
     select(MEMBER.c.address)
@@ -37,15 +61,19 @@ _ISSUED_AT = select(ISSUE_CLOCK.c.at).where(ISSUE_CLOCK.c.network == bindparam("
 class SqlStore:
     """A `Store` in a database. One thread at a time."""
 
-    def __init__(self, name: str, engine: Engine, insert: Callable[..., Any]) -> None:
+    def __init__(
+        self, name: str, engine: Engine, reading: Engine, insert: Callable[..., Any]
+    ) -> None:
         """Bring the schema up to date. Raises `StoreFault`, and changes nothing then.
 
-        ``name`` stands for the database in messages; ``insert`` is its dialect's, which knows
-        what to do with a row that is there already.
+        ``name`` stands for the database in messages; ``reading`` is the engine as a `DirectReader`
+        needs it; ``insert`` is its dialect's, which knows what to do with a row that is there
+        already.
         """
         self._name = name
         self._engine = engine
         self._insert = insert
+        self._direct = DirectReader(reading)
         try:
             with self._write() as connection:
                 migrate(connection, name)
@@ -54,6 +82,7 @@ class SqlStore:
             raise
 
     def close(self) -> None:
+        self._direct.close()
         self._engine.dispose()
 
     # --- networks ---------------------------------------------------------------------------------
@@ -113,6 +142,15 @@ class SqlStore:
         text: str | None = self._one(_MEMBER_OBJECT, key)
         return text
 
+    def look_up(self, network: int, address: int) -> Filed | None:
+        key = {"network": format_network(network), "address": address}
+        with _faults_named(self._name):
+            rows = self._direct.rows(_FILED, key)
+        if not rows:
+            return None
+        text, member, first_bridge = rows[0]
+        return Filed(text, member, has_bridges=first_bridge is not None)
+
     def write_member(
         self, network: int, member: MemberRecord, picked: Collection[bytes] = ()
     ) -> None:
@@ -161,6 +199,10 @@ class SqlStore:
         with self._read() as connection:
             return [(row.address, row.object) for row in connection.execute(query)]
 
+    def count_members(self) -> int:
+        with self._read() as connection:
+            return connection.execute(select(func.count()).select_from(MEMBER)).scalar_one()
+
     def count_waiting(self, network: int, limit: int) -> int:
         waiting = (
             select(MEMBER.c.address)
@@ -173,8 +215,8 @@ class SqlStore:
 
     def active_bridges(self, network: int, limit: int) -> list[int]:
         key = {"network": format_network(network), "limit": limit}
-        with self._read() as connection:
-            return list(connection.execute(_ACTIVE_BRIDGES, key).scalars())
+        with _faults_named(self._name):
+            return [address for (address,) in self._direct.rows(_ACTIVE_BRIDGES, key)]
 
     def taken(self, network: int, ips: Sequence[bytes], other_than: int) -> set[bytes]:
         with self._read() as connection:
@@ -197,8 +239,8 @@ class SqlStore:
     # --- transactions -----------------------------------------------------------------------------
 
     def _one(self, query: Select[Any], values: dict[str, Any]) -> Any:
-        with self._read() as connection:
-            return connection.execute(query, values).scalar_one_or_none()
+        with _faults_named(self._name):
+            return next((value for (value,) in self._direct.rows(query, values)), None)
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:

@@ -23,7 +23,8 @@ class SqliteStore(SqlStore):
 
     def __init__(self, path: str) -> None:
         """Open or create the file (mode 0600). Raises `StoreFault`, and changes nothing then."""
-        super().__init__(path, _open(path), insert)
+        engine = _open(path)
+        super().__init__(path, engine, engine, insert)
 
     def _write(self) -> AbstractContextManager[Connection]:
         # Immediate: a writer waits for another one at once, not half way through.
@@ -38,7 +39,10 @@ def _open(path: str) -> Engine:
         except OSError as fault:
             raise StoreFault(f"{path}: {fault.strerror}") from None
     engine = create_engine(
-        f"sqlite:///{path}", poolclass=StaticPool, connect_args={"check_same_thread": False}
+        f"sqlite:///{path}",
+        poolclass=StaticPool,
+        paramstyle="named",
+        connect_args={"check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")

@@ -1,0 +1,46 @@
+//! Whether the internet still answers by UDP (02, 8.3).
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::scope;
+
+/// Fewer bytes are no packet.
+pub(crate) const MIN_PACKET: usize = 16;
+
+/// Since when nothing from there has come in, though something was sent.
+#[derive(Default)]
+pub(crate) struct Reach {
+    /// In ms; 0: nothing was sent that is not answered.
+    unanswered_since: AtomicU64,
+}
+
+impl Reach {
+    /// Something came.
+    pub(crate) fn heard(&self) {
+        self.unanswered_since.store(0, Ordering::Relaxed);
+    }
+
+    /// Something was sent.
+    pub(crate) fn asked(&self, now: u64) {
+        let _ =
+            self.unanswered_since.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    pub(crate) fn unanswered_since(&self) -> u64 {
+        self.unanswered_since.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether a datagram is one that counts as sent, and that a tunnel carries.
+pub(crate) fn goes_far(datagram: &[u8], to: SocketAddr) -> bool {
+    match to.ip() {
+        IpAddr::V4(ip) => datagram.len() >= MIN_PACKET && scope::is_global_v4(ip),
+        IpAddr::V6(_) => false,
+    }
+}
+
+/// Whether a datagram is one that counts as an answer.
+pub(crate) fn comes_from_afar(datagram: &[u8], from: SocketAddr) -> bool {
+    datagram.len() >= MIN_PACKET && scope::is_global(from.ip())
+}

@@ -1,0 +1,31 @@
+"""``metrics.prom``: emptied at start, written every few seconds and at exit (05, 2.1)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import structlog
+
+from earthline.api.metrics import Metrics
+from earthline.runtime.watch import Watch
+
+log = structlog.get_logger()
+
+INTERVAL_S = 5.0
+
+
+@contextlib.asynccontextmanager
+async def metrics_kept(metrics: Metrics) -> AsyncIterator[None]:
+    """Have the file written as long as this lasts, and when it ends."""
+    metrics.clear()
+    writing = asyncio.create_task(Watch("metrics", INTERVAL_S, metrics.write).run())
+    try:
+        yield
+    finally:
+        writing.cancel()
+        try:
+            await metrics.write()
+        except OSError as error:
+            log.warning("metrics_not_written", fault=str(error))

@@ -1,0 +1,103 @@
+"""``earthline service``: the node as a systemd service, sandboxed and under a user of its own."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import typer
+
+from earthline.cli.output import Session, fail
+
+USER = "zerotier-one"
+"""That of the stock packages, so that a home folder can go from one to the other and back."""
+UNIT = "earthline.service"
+UNIT_FILE = Path("/etc/systemd/system") / UNIT
+POLKIT_FILE = Path("/etc/polkit-1/rules.d/50-earthline.rules")
+
+app = typer.Typer(no_args_is_help=True, help="Run the node as a systemd service.")
+
+
+def unit_text(home: Path) -> str:
+    """The unit file for this installation and a home folder."""
+    program = Path(sys.executable).with_name("earthline-one")
+    return _template(UNIT).format(program=program, home=home, user=USER)
+
+
+def polkit_text() -> str:
+    """The rule that lets the service's user set the name servers of its networks."""
+    return _template(POLKIT_FILE.name).replace("{user}", USER)
+
+
+def _template(name: str) -> str:
+    return files("earthline").joinpath("systemd", name).read_text("utf-8")
+
+
+@app.command()
+def show() -> None:
+    """Print the unit file that `install` would write."""
+    print(unit_text(Session.home.absolute()), end="")
+
+
+@app.command()
+def install() -> None:
+    """Write the unit, make its user and home folder, enable it and start it."""
+    _demand_systemd()
+    home = Session.home.absolute()
+    _make_user(home)
+    home.mkdir(parents=True, exist_ok=True)
+    _give_away(home)
+    UNIT_FILE.write_text(unit_text(home), "utf-8")
+    if POLKIT_FILE.parent.is_dir():
+        POLKIT_FILE.write_text(polkit_text(), "utf-8")
+    _run("systemctl", "daemon-reload")
+    _run("systemctl", "enable", "--now", UNIT)
+    print(f"{UNIT} runs on {home}: `systemctl status earthline` shows it")
+
+
+@app.command()
+def remove() -> None:
+    """Stop the service and take its unit away. The home folder and the user stay."""
+    _demand_systemd()
+    if UNIT_FILE.exists():
+        _run("systemctl", "disable", "--now", UNIT)
+    UNIT_FILE.unlink(missing_ok=True)
+    POLKIT_FILE.unlink(missing_ok=True)
+    _run("systemctl", "daemon-reload")
+    print(f"{UNIT} is gone, {Session.home} is as it was")
+
+
+def _demand_systemd() -> None:
+    if not Path("/run/systemd/system").is_dir():
+        fail("systemd does not run here: start the node with `earthline up`")
+    if os.geteuid() != 0:
+        fail("this changes the system: try again as root")
+
+
+def _make_user(home: Path) -> None:
+    try:
+        pwd.getpwnam(USER)
+    except KeyError:
+        nologin = shutil.which("nologin") or "/bin/false"
+        _run("useradd", "--system", "--user-group", "--home-dir", str(home), "-s", nologin, USER)
+
+
+def _give_away(home: Path) -> None:
+    for path in (home, *home.rglob("*")):
+        shutil.chown(path, USER, USER)
+
+
+def _run(*words: str) -> None:
+    """A command of the system that has to work, or its own complaint."""
+    try:
+        subprocess.run(words, check=True, capture_output=True, text=True)
+    except FileNotFoundError:
+        fail(f"{words[0]} is not installed")
+    except subprocess.CalledProcessError as error:
+        complaint = error.stderr.strip().splitlines() or [f"status {error.returncode}"]
+        fail(f"{' '.join(words)}: {complaint[-1]}")

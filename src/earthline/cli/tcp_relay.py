@@ -1,0 +1,69 @@
+"""``earthline tcp-relay``: be a relay for nodes that have no UDP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from earthline.cli.output import call, fail, show_json
+
+app = typer.Typer(
+    help="Be a relay over TCP for nodes without UDP, stock ones included.", no_args_is_help=True
+)
+
+DEFAULT_LISTEN = "0.0.0.0/443"
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def become_relay(listen: list[str], tls: dict[str, str] | None = None) -> dict[str, Any]:
+    """Have the settings say so; what became of it. Ends the program if it cannot listen."""
+    call("POST", "/config/settings", {"tcpRelay": {"listen": listen, "tls": tls}})
+    found: dict[str, Any] = call("GET", "/status")["earthline"]["tcpRelay"]
+    if found["failure"]:
+        fail(f"the relay does not run yet, and is tried again: {found['failure']}")
+    return found
+
+
+@app.command("on")
+def turn_on(
+    listen: Annotated[
+        list[str] | None,
+        typer.Option(metavar="IP/PORT", help=f"Where to listen; repeat. [{DEFAULT_LISTEN}]"),
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="PEM chain (default: made by itself).")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key, PEM.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Become a relay, now and at every start; roots on port 443 are found by themselves."""
+    if (certificate is None) != (key is None):
+        fail("a certificate needs its key: give both --certificate and --key")
+    tls = None
+    if certificate is not None and key is not None:
+        tls = {"certificate": str(certificate.absolute()), "key": str(key.absolute())}
+    _show(become_relay(listen or [DEFAULT_LISTEN], tls), as_json=as_json)
+
+
+@app.command("off")
+def turn_off(as_json: AsJson = False) -> None:
+    """Be none any more."""
+    _show(become_relay([]), as_json=as_json)
+
+
+@app.command()
+def show(as_json: AsJson = False) -> None:
+    """Whether this node is one, and for how many."""
+    _show(call("GET", "/status")["earthline"]["tcpRelay"], as_json=as_json)
+
+
+def _show(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        show_json(found)
+    elif found["listeningOn"]:
+        print(f"relay at {', '.join(found['listeningOn'])} for {found['clients']} clients")
+    else:
+        print(found["failure"] or "no relay: `earthline tcp-relay on` makes this node one")

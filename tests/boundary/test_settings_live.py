@@ -1,0 +1,95 @@
+"""local.conf changed under a running service: what it takes over, and what it says it cannot."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+
+import pytest
+
+from earthline.lab.service import Service, wait_until
+
+
+@pytest.fixture
+def running(node: Service) -> Service:
+    (node.home / "local.conf").write_text('{"settings": {"portMappingEnabled": false}}')
+    node.start()
+    return node
+
+
+def change(node: Service, **settings: object) -> None:
+    node.request("POST", "/config/settings", settings)
+
+
+def answer_outside(node: Service) -> int | None:
+    """The status of a call by the host's own address; None if nobody listens there."""
+    token = (node.home / "authtoken.secret").read_text()
+    with node.host.inside():
+        opened = socket.socket()
+    connection = http.client.HTTPConnection(node.host.address, node.port, timeout=10)
+    connection.sock = opened
+    try:
+        opened.connect((node.host.address, node.port))
+        connection.request("GET", "/status", headers={"X-ZT1-Auth": token})
+        return connection.getresponse().status
+    except OSError:
+        return None
+    finally:
+        connection.close()
+
+
+def test_management_from_outside_opens_and_closes_while_running(running: Service) -> None:
+    assert answer_outside(running) is None
+    change(running, allowManagementFrom=[f"{running.host.address}/32"])
+    wait_until("the API answers outside", lambda: answer_outside(running) == 200)
+    change(running, allowManagementFrom=["192.0.2.0/24"])
+    wait_until("it refuses us", lambda: answer_outside(running) == 401)
+    change(running, allowManagementFrom=[])
+    wait_until("it is gone again", lambda: answer_outside(running) is None)
+    wait_until("it answers inside", running._answers)
+
+
+def listening(node: Service) -> set[str]:
+    return set(node.status()["config"]["settings"]["listeningOn"])
+
+
+def test_ports_and_interfaces_follow_the_settings(running: Service) -> None:
+    here = running.host.address
+    change(running, secondaryPort=30001, tertiaryPort=30002, portMappingEnabled=True)
+    every = {f"{here}/{port}" for port in (9993, 30001, 30002)}
+    wait_until("all ports are bound", lambda: listening(running) == every)
+    change(running, allowSecondaryPort=False, portMappingEnabled=False)
+    wait_until("one is left", lambda: listening(running) == {f"{here}/9993"})
+    assert running.status()["config"]["settings"]["tertiaryPort"] == 30002
+    change(running, interfacePrefixAllowlist=["wlan"])
+    wait_until("none is left", lambda: listening(running) == set())
+    change(running, interfacePrefixAllowlist=["eth"])
+    wait_until("it is back", lambda: listening(running) == {f"{here}/9993"})
+
+
+def test_status_shows_the_ports_in_use(node: Service) -> None:
+    node.start()
+    settings = node.status()["config"]["settings"]
+    assert settings["portMappingEnabled"] is True
+    used = {settings[name] for name in ("primaryPort", "secondaryPort", "tertiaryPort")}
+    assert listening(node) == {f"{node.host.address}/{port}" for port in used}
+    assert len(used) == 3
+
+
+def test_setting_that_waits_for_a_restart_is_named_in_the_log(running: Service) -> None:
+    path = running.home / "local.conf"
+    path.write_text(json.dumps({"settings": {"primaryPort": 9995, "portMappingEnabled": False}}))
+    wait_until(
+        "it is named",
+        lambda: '"settings": ["primaryPort"]' in running.process.output,
+        timeout_s=60,
+    )
+    assert listening(running) >= {f"{running.host.address}/9993"}
+
+
+def test_wrong_setting_changes_nothing_while_running(running: Service) -> None:
+    before = listening(running)
+    (running.home / "local.conf").write_text('{"settings": {"bind": [1]}}')
+    wait_until("it is named", lambda: "settings.bind.0" in running.process.output, timeout_s=60)
+    assert listening(running) == before
