@@ -20,12 +20,21 @@ from earthline.lab.service import Service, script, wait_until
 
 @contextlib.contextmanager
 def open_connection(host: Host, ip: str, port: int) -> Iterator[socket.socket]:
+    """The first try may find nobody: a stock node announces its multicast groups every 5 s."""
+    with wait_until("the connection is made", lambda: connect(host, ip, port)) as connection:
+        yield connection
+
+
+def connect(host: Host, ip: str, port: int) -> socket.socket | None:
     with host.inside():
         connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    with connection:
-        connection.settimeout(60)
+    connection.settimeout(60)
+    try:
         connection.connect((ip, port))
-        yield connection
+    except OSError:
+        connection.close()
+        return None
+    return connection
 
 
 def demand_answer(connection: socket.socket, words: bytes) -> None:
