@@ -29,7 +29,7 @@ demo: build ## Build a small internet with NATs on this machine and run a LAN ac
 test: build ## Run every test: vectors, units, properties, scenarios, the lab, real peers, Rust
 	cargo test --release --locked --quiet -p earthline-core -p earthline-io -p earthline-simd
 	$(BIN)/python -m pytest --numprocesses 2 tests/vectors tests/unit tests/property tests/scenario
-	$(BIN)/python -m pytest -p no:randomly --numprocesses 2 --dist loadfile tests/boundary tests/e2e tests/interop
+	$(BIN)/python -m pytest -p no:randomly --numprocesses 3 --dist loadfile tests/boundary tests/e2e tests/interop
 
 check: build ## Lint, types, the native stub, architecture contracts, file sizes, clippy
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ import pytest
 from earthline.cli.system import unit_text
 from earthline.effects import Store
 from earthline.lab import Lab
+from earthline.lab.namespace import LabError
 from earthline.lab.service import Service, script, wait_until
 from earthline.runtime.state import StateFiles
 from earthline.wire.identity import Identity, SecretIdentity
@@ -62,6 +63,14 @@ def with_a_system_user(folder: Path) -> list[str]:
     return ["unshare", "--mount", "sh", "-c", script_text]
 
 
+def reaches(node: Service, ip: str) -> bool:
+    try:
+        node.host.run(["ping", "-c1", "-W5", ip])
+    except LabError:
+        return False
+    return True
+
+
 class Daemon(Service):
     """One started as root in the stock way, without ``-U``."""
 
@@ -101,7 +110,7 @@ def test_two_capabilities_are_all_the_service_needs(lab: Lab) -> None:
     ip = root.wait_ip(planet.earth)
     member.wait_ip(planet.earth)
     assert capabilities(member.process.pid)["CapEff"] == NETWORK_CAPABILITIES
-    assert member.host.run(["ping", "-c1", "-W10", ip])
+    wait_until("the member reaches the root", lambda: reaches(member, ip))
 
 
 def test_service_manager_hears_when_the_service_is_ready_alive_and_stopping(lab: Lab) -> None:

@@ -111,7 +111,7 @@ def demand_direct(neighbourhood: Neighbourhood, left: str, right: str) -> str:
         way, back = here.direct_path(addresses[1]), there.direct_path(addresses[0])
         return way if back else None
 
-    return wait_until("the path is direct", direct)
+    return wait_until("the path is direct", direct, timeout_s=90)
 
 
 @pytest.mark.parametrize(("left", "right"), DIRECT, ids=[" to ".join(pair) for pair in DIRECT])

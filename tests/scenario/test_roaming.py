@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from outage import both_direct, lan, longest_outage
 
+from earthline.effects import DefaultRouteChanged
 from earthline.sim.link import Link
 from earthline.sim.nat import AddressRestricted, FullCone, PortRestricted, Symmetric
 
@@ -51,6 +52,18 @@ def test_old_place_is_not_preferred_because_it_was_nearer(simulate, seed):
     alice.link = far
     alice.move(b"\x0a\x00\x00\x07", sim.site("café", Symmetric()))
     assert longest_outage(sim, bob, alice, network, 10_000) < 3_000
+    sim.run_for(5_000)
+    assert both_direct(sim, alice, bob)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_default_route_moves_to_another_router_and_no_socket_changes(simulate, seed):
+    sim, alice, bob, network = pair(simulate, seed, PortRestricted(), PortRestricted())
+    del alice.segment.hosts[alice.ip]
+    alice.segment = sim.site("second uplink", PortRestricted())
+    alice.segment.hosts[alice.ip] = alice
+    alice.tell(DefaultRouteChanged())
+    assert longest_outage(sim, alice, bob, network, 10_000) < 3_000
     sim.run_for(5_000)
     assert both_direct(sim, alice, bob)
 

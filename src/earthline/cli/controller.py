@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Move a controller's networks in and out.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-CARRIED_OVER = ("identity.secret", "identity.public", "planet", "moons.d", "networks.d")
+CARRIED_OVER = (
+    "identity.secret",
+    "identity.public",
+    "planet",
+    "moons.d",
+    "networks.d",
+    "peers.d",
+)
 """What makes the home the same node to its members, besides the networks."""
 
 

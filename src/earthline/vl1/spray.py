@@ -1,6 +1,7 @@
 """Finding a port by the birthday paradox, where neither NAT lets the other side in (02, 7.5).
 
-A symmetric NAT gives every destination another port, and nobody can tell which. A peer whose NAT
+A symmetric NAT gives every destination another port, and nobody can tell which (or what was told
+was wrong, where it counts its ports up and others use it, too). A peer whose NAT
 lets in only what it has sent to must guess it: one port of 64512. So the symmetric side sends from
 256 sockets at once, and the other one tries random ports: after 1024 tries one has hit in 98 cases
 of 100, after 2048 in 99.97.
@@ -26,7 +27,7 @@ from dataclasses import dataclass, field
 from earthline.vl1.contact import Contact
 from earthline.vl1.extra import ExtraSockets
 from earthline.vl1.local import Local
-from earthline.vl1.nat import Mapping, NatWatch
+from earthline.vl1.nat import NatWatch
 from earthline.vl1.peer import Peer
 from earthline.vl1.push import PushSender
 from earthline.vl1.routes import Routes
@@ -152,7 +153,7 @@ class Spray:
         return prospect
 
     def _offer(self, peer: Peer, prospect: Prospect, now: int) -> None:
-        hard = self._nat.report().mapping is Mapping.RANDOM
+        hard = self._nat.report().mapping.symmetric
         if not hard or now < prospect.due_at or not self._ready(peer, now):
             return
         if self._say(peer, SprayKind.OFFER, now):
@@ -203,7 +204,7 @@ class Spray:
         attempt = Attempt(peer, prospect.place, now, PROBES if probes else 0, [source])
         self._attempt = attempt
         self._local.count("spray_begun")
-        if self._nat.report().mapping is Mapping.RANDOM:
+        if self._nat.report().mapping.symmetric:
             self._sockets.open(source, SOCKETS, self._opened)
 
     def _opened(self, numbers: tuple[int, ...], now: int) -> None:

@@ -128,6 +128,11 @@ class Topology:
 
     # Addresses
 
+    def _is_virtual(self, endpoint: InetAddress) -> bool:
+        """Whether it lies in a subnet of our own; one of all there is would leave no way."""
+        subnets = (net for net in self._local.assigned_networks() if net.port)
+        return any(net.network.contains(endpoint) for net in subnets)
+
     def usable(self, address: int, endpoint: InetAddress) -> bool:
         """Whether a physical address may become a path to the node (6.2)."""
         return (
@@ -135,6 +140,6 @@ class Topology:
             and endpoint.port != 0
             and not _TUNNEL_BROKER.contains(endpoint)
             and self.worlds.pinned(address, endpoint.ip)
-            and not any(net.network.contains(endpoint) for net in self._local.assigned_networks())
+            and not self._is_virtual(endpoint)
             and self._local.path_allowed(address, endpoint)
         )

@@ -182,6 +182,13 @@ def test_unusable_address_never_becomes_a_path(pair, text):
     assert (0, *address) not in pair.ann.paths[pair.bob.address]
 
 
+def test_virtual_subnet_of_all_addresses_leaves_every_path_usable(pair):
+    pair.ann.engine.assigned_networks = lambda: [InetAddress.parse("1.2.3.4/0")]
+    elsewhere = (0, bytes([192, 168, 77, 7]), 555)
+    confirm(pair.ann, pair.bob, elsewhere)
+    assert elsewhere in pair.ann.paths[pair.bob.address]
+
+
 def test_host_may_veto_a_path(pair):
     pair.ann.engine.path_allowed = lambda address, _endpoint: address != pair.bob.address
     elsewhere = (0, bytes([192, 168, 77, 7]), 555)
