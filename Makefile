@@ -20,7 +20,7 @@ build: $(BUILT) ## Build the Rust extension and install Earthline into .venv
 
 $(BUILT): $(RUST_SOURCES) pyproject.toml uv.lock tools/setup
 	@tools/setup
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin develop --release --locked --quiet
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) PATH="$(CURDIR)/$(BIN):$(CURDIR)/.cache/uv/bin:$$PATH" $(BIN)/maturin develop --uv --release --locked --quiet
 	@touch $@
 
 demo: build ## Build a small internet with NATs on this machine and run a LAN across it
