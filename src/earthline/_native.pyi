@@ -162,8 +162,9 @@ class Output:
 class Switch:
     """The passive per-packet engine. All tables are written by Python; nothing here decides."""
 
-    def __new__(cls, address: int, seed: bytes) -> Switch:
-        """For the node ``address``; ``seed`` (32 bytes) feeds its packet IDs."""
+    def __new__(cls, address: int, seed: bytes, *, threads: int = 1) -> Switch:
+        """For the node ``address``; ``seed`` (32 bytes) feeds its packet IDs. The driver has so many
+        ``threads`` (1 to 64), each with a twin of the switch; what is called from here works on the first."""
     def ingest_datagrams(
         self, batch: Sequence[tuple[int, bytes, int, bytes]], now: int
     ) -> Output: ...

@@ -85,9 +85,11 @@ def namespace() -> Iterator[Namespace]:
 class Station:
     """A switch with its driver, a socket on the loopback device, and a TAP."""
 
-    def __init__(self, namespace: Namespace, address: int, tap: str, **offload: bool) -> None:
+    def __init__(
+        self, namespace: Namespace, address: int, tap: str, *, threads: int = 1, **offload: bool
+    ) -> None:
         self.address, self.tap = address, tap
-        self.switch = Switch(address, bytes([address & 0xFF]) * 32)
+        self.switch = Switch(address, bytes([address & 0xFF]) * 32, threads=threads)
         self.driver = namespace.driver(self.switch, **offload)
         self.port = self.driver.add_udp(1, LOOPBACK, 0, None)
         self.driver.add_tap(NETWORK, tap, mac_of(address, NETWORK), 2800)
@@ -295,7 +297,10 @@ MODES = {
 class Lan:
     """Two namespaces with a cable between them, a station in each, and IP over the TAPs."""
 
-    def __init__(self, near: Namespace, far: Namespace, offload: dict[str, bool]) -> None:
+    def __init__(
+        self, near: Namespace, far: Namespace, offload: dict[str, bool], threads: int = 1
+    ) -> None:
+        self.threads = threads
         self.near, self.far = near, far
         self.inner = near.run(threading.get_native_id), far.run(threading.get_native_id)
         near.run(lambda: ip("link", "add", "one", "type", "veth", "peer", "name", "two"))
@@ -305,13 +310,12 @@ class Lan:
         near.run(lambda: self.meet(self.alice, self.bob, 2))
         far.run(lambda: self.meet(self.bob, self.alice, 1))
 
-    @staticmethod
     def station(
-        namespace: Namespace, address: int, device: str, host: int, offload: dict[str, bool]
+        self, namespace: Namespace, address: int, device: str, host: int, offload: dict[str, bool]
     ) -> Station:
         ip("addr", "add", f"10.1.0.{host}/24", "dev", device)
         ip("link", "set", device, "up")
-        station = Station(namespace, address, "tap", **offload)
+        station = Station(namespace, address, "tap", threads=self.threads, **offload)
         station.port = station.driver.add_udp(2, bytes([10, 1, 0, host]), 0, None)
         ip("addr", "add", f"10.2.0.{host}/24", "dev", "tap")
         return station
@@ -334,12 +338,12 @@ def near_and_far() -> Iterator[tuple[Namespace, Namespace]]:
     far.close()
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [*MODES, "three threads"])
 def test_streams_and_datagrams_arrive_whole_whatever_is_left_to_the_kernel(
     near_and_far: tuple[Namespace, Namespace], mode: str
 ) -> None:
     near, far = near_and_far
-    lan = Lan(near, far, MODES[mode])
+    lan = Lan(near, far, MODES.get(mode, {}), threads=3 if mode == "three threads" else 1)
     stream = os.urandom(4_000_000)
     sent, server = near.run(socket.socket), far.run(lambda: socket.create_server(("10.2.0.2", 0)))
     with sent, server:

@@ -1,122 +1,82 @@
-//! The ports, the I/O thread, and what Python asks of them.
+//! The I/O threads, and what Python asks of them.
+//!
+//! Each thread has a lane of its own: an epoll set, a twin of the switch, a socket of each port, a queue of
+//! each TAP. The kernel keeps the datagrams of a path, and the frames of a flow, in one lane.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use earthline_core::switch::{Output, Path, Punt, Switch};
+use arc_swap::{ArcSwap, Guard};
+use earthline_core::switch::{Output, Path, Punt, Switch, Twins};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::counters::{Counter, Counters};
 use crate::offload::Offload;
+use crate::ports::{FIRST_EXTRA, Port, Ports};
 use crate::punts::{PuntQueue, signal};
 use crate::reach::Reach;
 use crate::tap::Tap;
 use crate::tunnel::{Tunnel, TunnelReport};
-use crate::udp::UdpSocket;
+use crate::udp::UdpSockets;
 use crate::worker::{self, Sender, Worker};
 
-/// The token of the eventfd that ends the thread.
+/// The token of the eventfd that ends the threads.
 pub(crate) const WAKE: u64 = 0;
 
-/// Sockets with this number and above serve a purpose of their own: only who names them sends by them.
-pub(crate) const FIRST_EXTRA: i32 = 1 << 20;
+/// The lane of whoever is no I/O thread.
+pub(crate) const ANY_LANE: usize = 0;
 
-/// Something the thread reads from.
-#[derive(Clone)]
-pub(crate) enum Port {
-    /// A UDP socket, under the host's number.
-    Udp(i32, Arc<UdpSocket>),
-    /// The TAP of a network.
-    Tap(u64, Arc<Tap>),
-    /// The TCP tunnel.
-    Tunnel(Arc<Tunnel>),
-}
-
-/// All open ports.
-#[derive(Default)]
-pub(crate) struct Ports {
-    udp: BTreeMap<i32, (u64, Arc<UdpSocket>)>,
-    taps: BTreeMap<u64, (u64, Arc<Tap>)>,
-    tunnel: Option<(u64, Arc<Tunnel>)>,
-    by_token: BTreeMap<u64, Port>,
-    /// The last token given; 0 is [`WAKE`].
-    last_token: u64,
-    closed: bool,
-}
-
-impl Ports {
-    pub(crate) fn udp(&self, number: i32) -> Option<&UdpSocket> {
-        self.udp.get(&number).map(|(_, socket)| socket.as_ref())
-    }
-
-    /// Those that "all" means.
-    pub(crate) fn all_udp(&self) -> impl Iterator<Item = &UdpSocket> {
-        self.udp.range(..FIRST_EXTRA).map(|(_, (_, socket))| socket.as_ref())
-    }
-
-    pub(crate) fn tap(&self, network: u64) -> Option<&Tap> {
-        self.taps.get(&network).map(|(_, tap)| tap.as_ref())
-    }
-
-    pub(crate) fn tunnel(&self) -> Option<&Tunnel> {
-        self.tunnel.as_ref().map(|(_, tunnel)| tunnel.as_ref())
-    }
-
-    /// A token for a new port, never used before.
-    fn new_token(&mut self) -> u64 {
-        self.last_token += 1;
-        self.last_token
-    }
-
-    fn check_open(&self) -> io::Result<()> {
-        if self.closed { Err(io::Error::from_raw_os_error(libc::ESHUTDOWN)) } else { Ok(()) }
-    }
-}
-
-/// What the thread and Python share.
+/// What the threads and Python share.
 pub(crate) struct Shared {
-    pub(crate) epoll: OwnedFd,
     pub(crate) counters: Counters,
     pub(crate) reach: Reach,
-    switch: Arc<Mutex<Switch>>,
+    twins: Arc<Twins>,
     offload: Offload,
-    ports: RwLock<Ports>,
+    /// One for each lane.
+    epolls: Box<[OwnedFd]>,
+    ports: ArcSwap<Ports>,
+    /// Held while the ports are changed.
+    changing: Mutex<()>,
     wake: OwnedFd,
     punts: PuntQueue,
 }
 
 impl Shared {
-    fn new(switch: Arc<Mutex<Switch>>, offload: Offload) -> io::Result<Self> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+    fn new(twins: Arc<Twins>, offload: Offload) -> io::Result<Self> {
         let wake = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
-        epoll::add(&epoll, &wake, EventData::new_u64(WAKE), EventFlags::IN)?;
+        let epoll = |_| {
+            let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+            epoll::add(&epoll, &wake, EventData::new_u64(WAKE), EventFlags::IN)?;
+            Ok(epoll)
+        };
         Ok(Self {
-            epoll,
             counters: Counters::default(),
             reach: Reach::default(),
-            switch,
+            epolls: (0..twins.count()).map(epoll).collect::<io::Result<_>>()?,
+            twins,
             offload,
-            ports: RwLock::default(),
+            ports: ArcSwap::default(),
+            changing: Mutex::default(),
             wake,
             punts: PuntQueue::new()?,
         })
     }
 
-    pub(crate) fn switch(&self) -> MutexGuard<'_, Switch> {
-        self.switch.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn switch(&self, lane: usize) -> MutexGuard<'_, Switch> {
+        self.twins.of(lane)
     }
 
-    pub(crate) fn ports(&self) -> RwLockReadGuard<'_, Ports> {
-        self.ports.read().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn epoll(&self, lane: usize) -> &OwnedFd {
+        &self.epolls[lane % self.epolls.len()]
     }
 
-    pub(crate) fn port(&self, token: u64) -> Option<Port> {
-        self.ports().by_token.get(&token).cloned()
+    /// The ports of now, without a lock.
+    pub(crate) fn ports(&self) -> Guard<Arc<Ports>> {
+        self.ports.load()
     }
 
     pub(crate) fn punt(&self, punts: Vec<Punt>) {
@@ -125,34 +85,51 @@ impl Shared {
         }
     }
 
-    fn change(&self) -> RwLockWriteGuard<'_, Ports> {
-        self.ports.write().unwrap_or_else(PoisonError::into_inner)
+    /// Change the ports, one change at a time. What fails changes nothing.
+    fn change<T>(&self, act: impl FnOnce(&mut Ports) -> io::Result<T>) -> io::Result<T> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ports = Ports::clone(&self.ports());
+        let done = act(&mut ports)?;
+        self.ports.store(Arc::new(ports));
+        Ok(done)
     }
 
-    fn watch(&self, port: impl AsFd, token: u64) -> io::Result<()> {
-        Ok(epoll::add(&self.epoll, port, EventData::new_u64(token), EventFlags::IN)?)
+    /// Add a port that each lane has an end of. What a thread hears of it too early, it hears again.
+    fn open<F: AsFd>(&self, ports: &mut Ports, port: Port, ends: &[F]) -> io::Result<()> {
+        let token = ports.new_token()?;
+        ports.insert(token, port);
+        self.epolls.iter().zip(ends).try_for_each(|(epoll, end)| {
+            Ok(epoll::add(epoll, end, EventData::new_u64(token), EventFlags::IN)?)
+        })
     }
 
-    fn unwatch(&self, port: impl AsFd) {
-        // The thread itself stops watching a device that is gone.
-        let _ = epoll::delete(&self.epoll, port);
+    fn unwatch<F: AsFd>(&self, ends: &[F]) {
+        for (epoll, end) in self.epolls.iter().zip(ends) {
+            // The thread itself stops watching a device that is gone.
+            let _ = epoll::delete(epoll, end);
+        }
     }
 }
 
 /// Bolts a switch to UDP sockets and TAP devices.
 pub struct Driver {
     shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Driver {
-    /// With no ports yet. Starts the I/O thread.
-    pub fn new(switch: Arc<Mutex<Switch>>, offload: Offload) -> io::Result<Self> {
-        let shared = Arc::new(Shared::new(switch, offload)?);
-        let worker = Worker::new(Arc::clone(&shared));
-        let thread =
-            std::thread::Builder::new().name("earthline-io".into()).spawn(|| worker.run())?;
-        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+    /// With no ports yet. Starts a thread for each twin.
+    pub fn new(twins: Arc<Twins>, offload: Offload) -> io::Result<Self> {
+        let lanes = twins.count();
+        let driver =
+            Self { shared: Arc::new(Shared::new(twins, offload)?), threads: Mutex::default() };
+        for lane in 0..lanes {
+            let worker = Worker::new(Arc::clone(&driver.shared), lane);
+            let name = format!("earthline-io-{lane}");
+            let thread = std::thread::Builder::new().name(name).spawn(|| worker.run())?;
+            driver.threads().push(thread);
+        }
+        Ok(driver)
     }
 
     /// Bind a UDP socket, to a device too if one is named, under the host's number; returns its port.
@@ -163,59 +140,53 @@ impl Driver {
         port: u16,
         device: Option<&str>,
     ) -> io::Result<u16> {
-        let socket =
-            Arc::new(UdpSocket::bind(SocketAddr::new(ip, port), device, self.shared.offload)?);
-        let bound = socket.port()?;
-        let mut ports = self.shared.change();
-        ports.check_open()?;
-        if number < 0 || ports.udp.contains_key(&number) {
-            return Err(io::Error::from_raw_os_error(libc::EEXIST));
-        }
-        let token = ports.new_token();
-        self.shared.watch(&*socket, token)?;
-        ports.by_token.insert(token, Port::Udp(number, Arc::clone(&socket)));
-        ports.udp.insert(number, (token, socket));
-        Ok(bound)
+        let shared = &self.shared;
+        // An extra socket has little to do: any lane sends by it, one receives.
+        let lanes = if number < FIRST_EXTRA { shared.epolls.len() } else { 1 };
+        let address = SocketAddr::new(ip, port);
+        let sockets = Arc::new(UdpSockets::bind(address, device, shared.offload, lanes)?);
+        shared.change(|ports| {
+            if number < 0 || ports.udp(number).is_some() {
+                return Err(io::Error::from_raw_os_error(libc::EEXIST));
+            }
+            shared.open(ports, Port::Udp(number, Arc::clone(&sockets)), sockets.all())
+        })?;
+        sockets.port()
     }
 
     /// Close a UDP socket, if it is there.
     pub fn remove_udp(&self, number: i32) {
-        let mut ports = self.shared.change();
-        if let Some((token, socket)) = ports.udp.remove(&number) {
-            ports.by_token.remove(&token);
-            self.shared.unwatch(&*socket);
-        }
+        self.remove(|ports| ports.remove_udp(number), |shared, gone| shared.unwatch(gone.all()));
     }
 
     /// Make the TAP device of a network, with its MAC and MTU, and put it up; returns its name.
     pub fn add_tap(&self, network: u64, name: &str, mac: u64, mtu: u32) -> io::Result<String> {
-        self.shared.ports().check_open()?;
-        let tap = Arc::new(Tap::open(name, mac, mtu, self.shared.offload)?);
-        let mut ports = self.shared.change();
-        ports.check_open()?;
-        if ports.taps.contains_key(&network) {
-            return Err(io::Error::from_raw_os_error(libc::EEXIST));
-        }
-        let token = ports.new_token();
-        self.shared.watch(&*tap, token)?;
-        ports.by_token.insert(token, Port::Tap(network, Arc::clone(&tap)));
-        ports.taps.insert(network, (token, Arc::clone(&tap)));
+        let shared = &self.shared;
+        shared.ports().check_open()?;
+        let tap = Tap::open(name, shared.offload, shared.epolls.len())?;
+        tap.configure(mac, mtu)?;
+        let tap = Arc::new(tap);
+        shared.change(|ports| {
+            if ports.tap(network).is_some() {
+                return Err(io::Error::from_raw_os_error(libc::EEXIST));
+            }
+            shared.open(ports, Port::Tap(network, Arc::clone(&tap)), tap.queues())
+        })?;
         Ok(tap.name().to_owned())
     }
 
     /// Remove the TAP device of a network, if it is there.
     pub fn remove_tap(&self, network: u64) {
-        let mut ports = self.shared.change();
-        let Some((token, tap)) = ports.taps.remove(&network) else { return };
-        ports.by_token.remove(&token);
-        self.shared.unwatch(&*tap);
-        // The kernel takes its time to remove a device: let the other ports go on meanwhile.
-        drop(ports);
+        // The kernel takes its time to remove a device: the other ports go on meanwhile.
+        self.remove(
+            |ports| ports.remove_tap(network),
+            |shared, gone| shared.unwatch(gone.queues()),
+        );
     }
 
     /// Change the MTU of a network's TAP device.
     pub fn set_tap_mtu(&self, network: u64, mtu: u32) -> io::Result<()> {
-        let tap = self.shared.ports().taps.get(&network).map(|(_, tap)| Arc::clone(tap));
+        let tap = self.shared.ports().tap(network).cloned();
         tap.ok_or_else(|| io::Error::from_raw_os_error(libc::ENODEV))?.set_mtu(mtu)
     }
 
@@ -227,13 +198,12 @@ impl Driver {
         device: Option<&str>,
     ) -> io::Result<()> {
         self.close_tunnel();
-        let mut ports = self.shared.change();
-        ports.check_open()?;
-        let token = ports.new_token();
-        let tunnel = Arc::new(Tunnel::open(&self.shared, token, relay, device, in_tls)?);
-        ports.by_token.insert(token, Port::Tunnel(Arc::clone(&tunnel)));
-        ports.tunnel = Some((token, tunnel));
-        Ok(())
+        self.shared.change(|ports| {
+            let token = ports.new_token()?;
+            let tunnel = Tunnel::open(&self.shared, token, relay, device, in_tls)?;
+            ports.insert(token, Port::Tunnel(Arc::new(tunnel)));
+            Ok(())
+        })
     }
 
     /// Send nothing by the tunnel any more; what still comes by it is taken.
@@ -245,10 +215,18 @@ impl Driver {
 
     /// Close the tunnel, if there is one.
     pub fn close_tunnel(&self) {
-        let mut ports = self.shared.change();
-        if let Some((token, tunnel)) = ports.tunnel.take() {
-            ports.by_token.remove(&token);
-            tunnel.unwatch(&self.shared.epoll);
+        self.remove(Ports::remove_tunnel, |shared, gone| gone.unwatch(shared.epoll(ANY_LANE)));
+    }
+
+    /// Take a port away, if it is there; no thread hears of it any more.
+    fn remove<T>(
+        &self,
+        take: impl FnOnce(&mut Ports) -> Option<T>,
+        unwatch: impl FnOnce(&Shared, &T),
+    ) {
+        let gone = self.shared.change(|ports| Ok(take(ports)));
+        if let Ok(Some(gone)) = gone {
+            unwatch(&self.shared, &gone);
         }
     }
 
@@ -274,7 +252,7 @@ impl Driver {
             self.shared.counters.add(Counter::DropSocket, 1);
             return tunnelled;
         };
-        worker::send_one(&self.shared, socket, datagram, to, ttl) || tunnelled
+        worker::send_one(&self.shared, socket.of(ANY_LANE), datagram, to, ttl) || tunnelled
     }
 
     /// Write a frame to the TAP of a network; whether the kernel took it.
@@ -284,7 +262,7 @@ impl Driver {
 
     /// Send the datagrams and frames of an output; its punts stay with the caller.
     pub fn apply(&self, out: &Output) {
-        Sender::new().send(&self.shared, out);
+        Sender::new(ANY_LANE).send(&self.shared, out);
     }
 
     /// An eventfd that is readable while punts wait.
@@ -302,14 +280,23 @@ impl Driver {
         self.shared.counters.read()
     }
 
-    /// End the thread, close sockets and TAP devices. Idempotent.
+    /// End the threads, close sockets and TAP devices. Idempotent.
     pub fn close(&self) {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(thread) = thread else { return };
+        let threads = std::mem::take(&mut *self.threads());
+        if threads.is_empty() {
+            return;
+        }
         signal(self.shared.wake.as_fd());
-        // If it panicked there is nothing left to end.
-        let _ = thread.join();
-        *self.shared.change() = Ports { closed: true, ..Ports::default() };
+        for thread in threads {
+            // If it panicked there is nothing left to end.
+            let _ = thread.join();
+        }
+        let _changing = self.shared.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.shared.ports.store(Arc::new(Ports::closed()));
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

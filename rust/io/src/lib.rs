@@ -2,7 +2,8 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | [`driver`] | the ports, the I/O thread, and what Python asks of them |
+//! | [`driver`] | the I/O threads, and what Python asks of them |
+//! | [`ports`] | the sockets and devices that are open |
 //! | [`worker`] | one thread's loop: wait, read a batch, switch it, send a batch |
 //! | [`udp`] | a bound UDP socket, and batches of datagrams in and out |
 //! | [`runs`] | which datagrams may leave together |
@@ -22,6 +23,7 @@ mod counters;
 mod driver;
 mod framing;
 mod offload;
+mod ports;
 pub mod privileges;
 mod punts;
 mod reach;

@@ -3,7 +3,6 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice};
 use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
 use earthline_core::offload::{JoinLimits, MAX_JOINED, VnetHeader};
@@ -28,9 +27,10 @@ const OFFLOAD_CHECKSUM: u32 = 0x01;
 const OFFLOAD_TCP: u32 = 0x02 | 0x04 | 0x08;
 const OFFLOAD_UDP: u32 = 0x20 | 0x40;
 
-/// An open TAP device, which lasts as long as this.
+/// An open TAP device, which lasts as long as this. Each lane has a queue of it: the kernel gives the frames
+/// of a flow to the queue that the frames of its other direction were last written to.
 pub(crate) struct Tap {
-    device: File,
+    queues: Box<[File]>,
     name: String,
     /// Frames have a header before them that says what is still to be done to them.
     has_vnet: bool,
@@ -39,23 +39,37 @@ pub(crate) struct Tap {
 }
 
 impl Tap {
-    /// Make a device that must not exist yet, set its MAC and MTU, and put it up.
-    pub(crate) fn open(name: &str, mac: u64, mtu: u32, offload: Offload) -> io::Result<Self> {
-        let flags = libc::O_NONBLOCK | libc::O_CLOEXEC;
-        let device =
-            OpenOptions::new().read(true).write(true).custom_flags(flags).open("/dev/net/tun")?;
+    /// Make a device that must not exist yet, with as many queues as there are lanes.
+    pub(crate) fn open(name: &str, offload: Offload, lanes: usize) -> io::Result<Self> {
         let has_vnet = offload.tso || offload.uso || offload.join;
-        let plain = (libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_TUN_EXCL) as u16;
-        let kind = if has_vnet { plain | libc::IFF_VNET_HDR as u16 } else { plain };
-        let mut request = InterfaceRequest::new(name)?.with(&kind.to_ne_bytes());
-        request.ioctl(&device, libc::TUNSETIFF)?;
-        let udp = has_vnet && ask_offload(&device, offload);
+        let mut kind = libc::IFF_TAP | libc::IFF_NO_PI;
+        kind |= if has_vnet { libc::IFF_VNET_HDR } else { 0 };
+        kind |= if lanes > 1 { libc::IFF_MULTI_QUEUE } else { 0 };
+        let (first, name) = open_queue(name, kind | libc::IFF_TUN_EXCL)?;
+        let udp = has_vnet && ask_offload(&first, offload);
+        let mut queues = vec![first];
+        for _ in 1..lanes {
+            queues.push(open_queue(&name, kind)?.0);
+        }
         let limits = JoinLimits { tcp: offload.join, udp: offload.join && udp };
-        let tap = Self { device, name: request.name(), has_vnet, limits };
-        tap.set_mac(mac)?;
-        tap.set_mtu(mtu)?;
-        tap.put_up()?;
-        Ok(tap)
+        Ok(Self { queues: queues.into(), name, has_vnet, limits })
+    }
+
+    /// Set MAC and MTU, and put it up.
+    pub(crate) fn configure(&self, mac: u64, mtu: u32) -> io::Result<()> {
+        self.set_mac(mac)?;
+        self.set_mtu(mtu)?;
+        self.put_up()
+    }
+
+    /// The queue of a lane.
+    pub(crate) fn queue(&self, lane: usize) -> &File {
+        &self.queues[lane % self.queues.len()]
+    }
+
+    /// All, that of the first lane first.
+    pub(crate) fn queues(&self) -> &[File] {
+        &self.queues
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -95,21 +109,36 @@ impl Tap {
     }
 
     /// Write one frame. The kernel refuses it while the device is down.
-    pub(crate) fn write(&self, frame: &[u8]) -> io::Result<()> {
-        self.write_parts(&VnetHeader::default(), &[IoSlice::new(frame)])
+    pub(crate) fn write(&self, lane: usize, frame: &[u8]) -> io::Result<()> {
+        self.write_parts(lane, &VnetHeader::default(), &[IoSlice::new(frame)])
     }
 
     /// Write one frame or super-frame that is given in parts.
-    pub(crate) fn write_parts(&self, vnet: &VnetHeader, parts: &[IoSlice<'_>]) -> io::Result<()> {
+    pub(crate) fn write_parts(
+        &self,
+        lane: usize,
+        vnet: &VnetHeader,
+        parts: &[IoSlice<'_>],
+    ) -> io::Result<()> {
         let header = vnet.bytes();
         let mut all = [IoSlice::new(&[]); MAX_PARTS];
         let skipped = if self.has_vnet { &[][..] } else { &header[..] };
         all[0] = IoSlice::new(&header[skipped.len()..]);
         let number = parts.len().min(MAX_PARTS - 1);
         all[1..=number].copy_from_slice(&parts[..number]);
-        rustix::io::writev(&self.device, &all[..=number])?;
+        rustix::io::writev(self.queue(lane), &all[..=number])?;
         Ok(())
     }
+}
+
+/// Attach to a device of this kind, or make it; returns its name, too.
+fn open_queue(name: &str, kind: i32) -> io::Result<(File, String)> {
+    let flags = libc::O_NONBLOCK | libc::O_CLOEXEC;
+    let queue =
+        OpenOptions::new().read(true).write(true).custom_flags(flags).open("/dev/net/tun")?;
+    let mut request = InterfaceRequest::new(name)?.with(&(kind as u16).to_ne_bytes());
+    request.ioctl(&queue, libc::TUNSETIFF)?;
+    Ok((queue, request.name()))
 }
 
 /// Have as much left to us as is wanted and the kernel knows of; whether it knows of several UDP datagrams
@@ -126,12 +155,6 @@ fn ask_offload(device: &File, offload: Offload) -> bool {
     knows_udp
 }
 
-impl AsFd for Tap {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.device.as_fd()
-    }
-}
-
 /// A batch of frames read, one behind the other.
 pub(crate) struct ReadBatch {
     buffer: Vec<u8>,
@@ -144,11 +167,11 @@ impl ReadBatch {
     }
 
     /// Fill with what waits, up to a whole batch. Fails if the device is gone.
-    pub(crate) fn read(&mut self, tap: &Tap) -> io::Result<()> {
+    pub(crate) fn read(&mut self, queue: &File) -> io::Result<()> {
         self.frames.clear();
         let mut end = 0;
         while self.frames.len() < BATCH && end <= BATCH_BYTES {
-            match rustix::io::read(tap, &mut self.buffer[end..]) {
+            match rustix::io::read(queue, &mut self.buffer[end..]) {
                 Ok(length) => {
                     self.frames.push(end..end + length);
                     end += length;

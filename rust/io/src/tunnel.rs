@@ -9,7 +9,7 @@ use earthline_core::switch::{Output, Path};
 use rustix::event::epoll;
 
 use crate::counters::Counter;
-use crate::driver::Shared;
+use crate::driver::{ANY_LANE, Shared};
 use crate::framing::{Decoder, GREETING, Record};
 use crate::reach::goes_far;
 use crate::stream::Stream;
@@ -67,7 +67,7 @@ impl Tunnel {
         in_tls: bool,
     ) -> io::Result<Self> {
         let stream = Stream::connect(relay, device, in_tls, QUEUE)?;
-        stream.register(&shared.epoll, token)?;
+        stream.register(shared.epoll(ANY_LANE), token)?;
         let report = TunnelReport { phase: TunnelPhase::Connecting, heard_at: 0 };
         let decoder = Decoder::default();
         let mut link = Link { token, stream, decoder, report, is_leaving: false };
@@ -165,7 +165,7 @@ impl Link {
         let (now, decoder) = (now_ms(), &mut self.decoder);
         let (mut received, mut length) = (0, 0);
         let read = self.stream.read(scratch, |bytes| {
-            let mut switch = shared.switch();
+            let mut switch = shared.switch(ANY_LANE);
             decoder.feed(bytes, |record| {
                 if let Record::Datagram(from, datagram) = record {
                     received += 1;
@@ -192,7 +192,7 @@ impl Link {
         match done.and_then(|value| self.watch(shared).map(|()| value)) {
             Ok(value) => Some(value),
             Err(error) => {
-                let _ = epoll::delete(&shared.epoll, &self.stream);
+                let _ = epoll::delete(shared.epoll(ANY_LANE), &self.stream);
                 self.report.phase = TunnelPhase::Failed(reason(&error));
                 None
             }
@@ -207,7 +207,7 @@ impl Link {
         // A connection may stand at once: its first event is then that there is room.
         let may_greet = self.report.phase == TunnelPhase::Connecting && self.stream.is_ready();
         let room = may_greet || !self.stream.is_connected()? || self.stream.wants_to_write();
-        self.stream.watch(&shared.epoll, self.token, room)
+        self.stream.watch(shared.epoll(ANY_LANE), self.token, room)
     }
 }
 

@@ -40,11 +40,12 @@ pub(crate) struct UdpSocket {
 }
 
 impl UdpSocket {
-    /// Bind, to a device too if one is named.
-    pub(crate) fn bind(
+    /// Bind, to a device too if one is named; `beside` others of ours on the same address.
+    fn bind(
         address: SocketAddr,
         device: Option<&str>,
         offload: Offload,
+        beside: bool,
     ) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_nonblocking(true)?;
@@ -60,12 +61,15 @@ impl UdpSocket {
             // A kernel that cannot join datagrams gives them one by one.
             let _ = sys::set_option(&socket, libc::SOL_UDP, libc::UDP_GRO, 1);
         }
+        if beside {
+            socket.set_reuse_port(true)?;
+        }
         socket.bind(&address.into())?;
         let segments_from = AtomicU64::new(if offload.gso { 0 } else { u64::MAX });
         Ok(Self { socket, segments_from })
     }
 
-    pub(crate) fn port(&self) -> io::Result<u16> {
+    fn port(&self) -> io::Result<u16> {
         let address = self.socket.local_addr()?.as_socket();
         Ok(address.map_or(0, |address| address.port()))
     }
@@ -96,6 +100,44 @@ impl UdpSocket {
 impl AsFd for UdpSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+/// The sockets of one local address, one for each lane: the kernel gives the datagrams of a peer's endpoint
+/// always to the same one.
+pub(crate) struct UdpSockets(Box<[UdpSocket]>);
+
+impl UdpSockets {
+    /// Bind as many as there are lanes, or fewer if the kernel refuses more than one.
+    pub(crate) fn bind(
+        address: SocketAddr,
+        device: Option<&str>,
+        offload: Offload,
+        lanes: usize,
+    ) -> io::Result<Self> {
+        // The first is bound alone, so that an address which somebody else has is refused.
+        let mut sockets = vec![UdpSocket::bind(address, device, offload, false)?];
+        let bound = SocketAddr::new(address.ip(), sockets[0].port()?);
+        if lanes > 1 && sockets[0].socket.set_reuse_port(true).is_ok() {
+            let others =
+                (1..lanes).map_while(|_| UdpSocket::bind(bound, device, offload, true).ok());
+            sockets.extend(others);
+        }
+        Ok(Self(sockets.into()))
+    }
+
+    /// That of a lane.
+    pub(crate) fn of(&self, lane: usize) -> &UdpSocket {
+        &self.0[lane % self.0.len()]
+    }
+
+    /// All, that of the first lane first.
+    pub(crate) fn all(&self) -> &[UdpSocket] {
+        &self.0
+    }
+
+    pub(crate) fn port(&self) -> io::Result<u16> {
+        self.of(0).port()
     }
 }
 

@@ -1,11 +1,10 @@
 //! One I/O thread: wait, read a batch, lock the switch once for it, send what came out.
 //!
 //! A batch is what waits already; nothing ever waits for a batch to fill. All that a thread works with is
-//! its own, so that there may be one for each queue.
+//! its own: what it shares with others it only reads, or counts.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,7 +14,8 @@ use rustix::buffer::spare_capacity;
 use rustix::event::epoll;
 
 use crate::counters::Counter;
-use crate::driver::{FIRST_EXTRA, Port, Ports, Shared, WAKE};
+use crate::driver::{ANY_LANE, Shared, WAKE};
+use crate::ports::{FIRST_EXTRA, Port, Ports};
 use crate::reach::{comes_from_afar, goes_far};
 use crate::tap::{MAX_PARTS, ReadBatch, Tap};
 use crate::tunnel::SCRATCH;
@@ -27,6 +27,7 @@ const EVENTS: usize = 64;
 /// The working memory of one thread.
 pub(crate) struct Worker {
     shared: Arc<Shared>,
+    lane: usize,
     received: ReceiveBatch,
     read: ReadBatch,
     /// What is read from the tunnel.
@@ -36,14 +37,15 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, lane: usize) -> Self {
         Self {
             shared,
+            lane,
             received: ReceiveBatch::new(),
             read: ReadBatch::new(),
             scratch: vec![0; SCRATCH],
             out: Output::new(),
-            sender: Sender::new(),
+            sender: Sender::new(lane),
         }
     }
 
@@ -52,7 +54,7 @@ impl Worker {
         let mut events = Vec::with_capacity(EVENTS);
         loop {
             events.clear();
-            match epoll::wait(&self.shared.epoll, spare_capacity(&mut events), None) {
+            match epoll::wait(self.shared.epoll(self.lane), spare_capacity(&mut events), None) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(_) => return,
             }
@@ -61,7 +63,8 @@ impl Worker {
                 if token == WAKE {
                     return;
                 }
-                if let Some(port) = self.shared.port(token) {
+                let port = self.shared.ports().by_token(token).cloned();
+                if let Some(port) = port {
                     self.serve(&port);
                 }
             }
@@ -71,7 +74,7 @@ impl Worker {
     fn serve(&mut self, port: &Port) {
         self.out.clear();
         match port {
-            Port::Udp(number, socket) => self.take_datagrams(*number, socket),
+            Port::Udp(number, sockets) => self.take_datagrams(*number, sockets.of(self.lane)),
             Port::Tap(network, tap) => self.take_frames(*network, tap),
             Port::Tunnel(tunnel) => tunnel.serve(&self.shared, &mut self.scratch, &mut self.out),
         }
@@ -85,7 +88,7 @@ impl Worker {
             return;
         }
         let (now, mut received, mut length, mut from_afar) = (now_ms(), 0, 0, false);
-        let mut switch = self.shared.switch();
+        let mut switch = self.shared.switch(self.lane);
         for datagram in self.received.datagrams() {
             received += 1;
             let Some((from, bytes)) = datagram else {
@@ -105,14 +108,15 @@ impl Worker {
     }
 
     fn take_frames(&mut self, network: u64, tap: &Tap) {
-        if self.read.read(tap).is_err() {
+        let queue = tap.queue(self.lane);
+        if self.read.read(queue).is_err() {
             // The device is gone and would be reported for ever.
-            let _ = epoll::delete(&self.shared.epoll, tap.as_fd());
+            let _ = epoll::delete(self.shared.epoll(self.lane), queue);
             return;
         }
         self.shared.counters.add(Counter::TapRx, self.read.len());
         let (now, mut malformed) = (now_ms(), 0);
-        let mut switch = self.shared.switch();
+        let mut switch = self.shared.switch(self.lane);
         self.read.each(|bytes| {
             let taken = take_frame(&mut switch, network, tap, bytes, now, &mut self.out);
             malformed += usize::from(taken.is_err());
@@ -142,14 +146,15 @@ fn take_frame(
 
 /// Sends outputs: runs of datagrams for the same socket go together, and so do frames of the same flow.
 pub(crate) struct Sender {
+    lane: usize,
     batch: SendBatch,
     to: Vec<SocketAddr>,
     joiner: Joiner,
 }
 
 impl Sender {
-    pub(crate) fn new() -> Self {
-        Self { batch: SendBatch::new(), to: Vec::new(), joiner: Joiner::new() }
+    pub(crate) fn new(lane: usize) -> Self {
+        Self { lane, batch: SendBatch::new(), to: Vec::new(), joiner: Joiner::new() }
     }
 
     /// Everything but the punts.
@@ -180,7 +185,8 @@ impl Sender {
                 }
             }
             Some(number) => match ports.udp(number) {
-                Some(socket) => {
+                Some(sockets) => {
+                    let socket = sockets.of(self.lane);
                     let refused = self.batch.send(socket, run, &self.to, now_ms());
                     shared.counters.add(Counter::DropUdpSend, refused);
                     shared.counters.add(Counter::UdpTx, run.len() - refused);
@@ -198,7 +204,7 @@ impl Sender {
     fn write_frames(&mut self, shared: &Shared, ports: &Ports, out: &Output) {
         self.joiner.clear();
         for (network, frame) in out.frames() {
-            let limits = ports.tap(network).map(Tap::limits).unwrap_or_default();
+            let limits = ports.tap(network).map(|tap| tap.limits()).unwrap_or_default();
             self.joiner.push(network, frame, limits);
         }
         for write in self.joiner.writes() {
@@ -211,7 +217,7 @@ impl Sender {
     fn write(&self, tap: &Tap, write: &Write, out: &Output) -> io::Result<()> {
         let mut frames = self.joiner.frames(write).filter_map(|number| out.frame_at(number));
         let Some((vnet, headers, length)) = write.headers() else {
-            return frames.next().map_or(Ok(()), |frame| tap.write(frame));
+            return frames.next().map_or(Ok(()), |frame| tap.write(self.lane, frame));
         };
         let mut parts = [IoSlice::new(&[]); MAX_PARTS - 1];
         parts[0] = IoSlice::new(&headers[..length]);
@@ -220,7 +226,7 @@ impl Sender {
             *part = IoSlice::new(frame.get(length..).unwrap_or_default());
             number += 1;
         }
-        tap.write_parts(&vnet, &parts[..number])
+        tap.write_parts(self.lane, &vnet, &parts[..number])
     }
 }
 
@@ -250,8 +256,8 @@ pub(crate) fn send_by_all(
     ttl: u8,
 ) -> bool {
     let mut taken = false;
-    for socket in ports.all_udp().filter(|socket| socket.carries(to.ip())) {
-        taken |= send_one(shared, socket, datagram, to, ttl);
+    for socket in ports.all_udp().map(|sockets| sockets.of(ANY_LANE)) {
+        taken |= socket.carries(to.ip()) && send_one(shared, socket, datagram, to, ttl);
     }
     taken
 }
@@ -272,7 +278,7 @@ pub(crate) fn send_one(
 
 /// Write one frame to the TAP of its network; whether the kernel took it.
 pub(crate) fn write_frame(shared: &Shared, ports: &Ports, network: u64, frame: &[u8]) -> bool {
-    let taken = ports.tap(network).is_some_and(|tap| tap.write(frame).is_ok());
+    let taken = ports.tap(network).is_some_and(|tap| tap.write(ANY_LANE, frame).is_ok());
     shared.counters.add(if taken { Counter::TapTx } else { Counter::DropTapWrite }, 1);
     taken
 }

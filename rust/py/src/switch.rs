@@ -1,7 +1,7 @@
 //! The switch, and what it puts out.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use earthline_core::packet::{
     HEADER_LENGTH, SUITE_AES_GMAC_SIV, SUITE_SALSA_POLY1305, is_reserved,
@@ -167,19 +167,14 @@ impl Output {
     }
 }
 
-/// The passive per-packet engine.
+/// The passive per-packet engine: a switch for each I/O thread, all with the same tables.
 #[pyclass(frozen, module = "earthline._native")]
-pub(crate) struct Switch(pub(crate) Arc<Mutex<core::Switch>>);
+pub(crate) struct Switch(pub(crate) Arc<core::Twins>);
 
 impl Switch {
-    /// With the switch locked and the GIL released.
-    fn with<T: Send>(&self, py: Python<'_>, act: impl FnOnce(&mut core::Switch) -> T + Send) -> T {
-        py.detach(|| act(&mut self.lock()))
-    }
-
-    /// A call that panicked left tables that are still whole.
-    fn lock(&self) -> MutexGuard<'_, core::Switch> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Write to the tables of all, with the GIL released.
+    fn each(&self, py: Python<'_>, act: impl Fn(&mut core::Switch) + Send) {
+        py.detach(|| self.0.each(act));
     }
 
     fn output(
@@ -187,9 +182,9 @@ impl Switch {
         py: Python<'_>,
         act: impl FnOnce(&mut core::Switch, &mut core::Output) + Send,
     ) -> Output {
-        self.with(py, |switch| {
+        py.detach(|| {
             let mut out = core::Output::new();
-            act(switch, &mut out);
+            act(&mut self.0.of(0), &mut out);
             Output(out)
         })
     }
@@ -198,9 +193,10 @@ impl Switch {
 #[pymethods]
 impl Switch {
     #[new]
-    fn new(address: u64, seed: &[u8]) -> PyResult<Self> {
+    #[pyo3(signature = (address, seed, *, threads = 1))]
+    fn new(address: u64, seed: &[u8], threads: usize) -> PyResult<Self> {
         let seed = exactly("seed", seed)?;
-        Ok(Self(Arc::new(Mutex::new(core::Switch::new(node(address)?, &seed)))))
+        Ok(Self(Arc::new(core::Twins::new(node(address)?, &seed, threads))))
     }
 
     fn ingest_datagrams(
@@ -264,12 +260,12 @@ impl Switch {
         if ![SUITE_SALSA_POLY1305, SUITE_AES_GMAC_SIV].contains(&suite) {
             return Err(PyValueError::new_err("suite must be 1 or 3"));
         }
-        self.with(py, |switch| switch.set_session(address, &key, suite));
+        self.each(py, |switch| switch.set_session(address, &key, suite));
         Ok(())
     }
 
     fn remove_session(&self, py: Python<'_>, address: u64) {
-        self.with(py, |switch| switch.remove_session(address));
+        self.each(py, |switch| switch.remove_session(address));
     }
 
     fn set_route(
@@ -286,29 +282,29 @@ impl Switch {
         }
         let route = path.map(|Path(path)| core::Route { path, direct, mtu, trusted_path_id });
         let address = node(address)?;
-        self.with(py, |switch| switch.set_route(address, route));
+        self.each(py, |switch| switch.set_route(address, route));
         Ok(())
     }
 
     fn set_known_paths(&self, py: Python<'_>, address: u64, paths: Vec<Path>) -> PyResult<()> {
         let paths: Vec<_> = paths.into_iter().map(|path| path.0).collect();
         let address = node(address)?;
-        self.with(py, |switch| switch.set_known_paths(address, &paths));
+        self.each(py, |switch| switch.set_known_paths(address, &paths));
         Ok(())
     }
 
     fn set_relay(&self, py: Python<'_>, open: bool, upstream: u64, path: Option<Path>) {
-        self.with(py, |switch| switch.set_relay(open, upstream, path.map(|path| path.0)));
+        self.each(py, |switch| switch.set_relay(open, upstream, path.map(|path| path.0)));
     }
 
     fn trust_path(&self, py: Python<'_>, path: Path, now: u64) {
-        self.with(py, |switch| switch.trust_path(path.0, now));
+        self.each(py, |switch| switch.trust_path(path.0, now));
     }
 
     fn set_trusted_networks(&self, py: Python<'_>, networks: Vec<(Ip, u32, u64)>) {
         let trusted = |(Ip(ip), prefix, id)| core::TrustedNetwork { ip, prefix, id };
-        let networks = networks.into_iter().map(trusted).collect();
-        self.with(py, |switch| switch.set_trusted_networks(networks));
+        let networks: Vec<_> = networks.into_iter().map(trusted).collect();
+        self.each(py, |switch| switch.set_trusted_networks(networks.clone()));
     }
 
     fn set_network(&self, py: Python<'_>, entry: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -334,12 +330,12 @@ impl Switch {
                 &entry.getattr("capabilities")?.extract::<Vec<Vec<u8>>>()?,
             ),
         };
-        self.with(py, |switch| switch.set_network(network, config));
+        self.each(py, |switch| switch.set_network(network, config.clone()));
         Ok(())
     }
 
     fn remove_network(&self, py: Python<'_>, network: u64) {
-        self.with(py, |switch| switch.remove_network(network));
+        self.each(py, |switch| switch.remove_network(network));
     }
 
     fn set_member(
@@ -352,7 +348,7 @@ impl Switch {
         push_due_at: u64,
     ) -> PyResult<()> {
         let address = node(address)?;
-        self.with(py, |switch| switch.set_member(network, address, admitted, ready, push_due_at));
+        self.each(py, |switch| switch.set_member(network, address, admitted, ready, push_due_at));
         Ok(())
     }
 
@@ -372,12 +368,12 @@ impl Switch {
         capabilities: Vec<Vec<u8>>,
     ) -> PyResult<()> {
         let (address, known) = (node(address)?, credentials(tags, ips, macs, &capabilities));
-        self.with(py, |switch| switch.set_member_credentials(network, address, known));
+        self.each(py, |switch| switch.set_member_credentials(network, address, known.clone()));
         Ok(())
     }
 
     fn remove_member(&self, py: Python<'_>, network: u64, address: u64) {
-        self.with(py, |switch| switch.remove_member(network, address));
+        self.each(py, |switch| switch.remove_member(network, address));
     }
 
     #[expect(clippy::too_many_arguments, reason = "the fields of a group")]
@@ -391,8 +387,8 @@ impl Switch {
         gather_limit: u32,
         refresh_at: u64,
     ) {
-        self.with(py, |switch| {
-            switch.set_multicast(network, (mac, adi), recipients, gather_limit, refresh_at);
+        self.each(py, |switch| {
+            switch.set_multicast(network, (mac, adi), recipients.clone(), gather_limit, refresh_at);
         });
     }
 
@@ -405,11 +401,11 @@ impl Switch {
         replicator: u64,
         refresh_at: u64,
     ) {
-        self.with(py, |switch| switch.set_replicator(network, (mac, adi), replicator, refresh_at));
+        self.each(py, |switch| switch.set_replicator(network, (mac, adi), replicator, refresh_at));
     }
 
     fn remove_multicast(&self, py: Python<'_>, network: u64, mac: u64, adi: u32) {
-        self.with(py, |switch| switch.remove_multicast(network, (mac, adi)));
+        self.each(py, |switch| switch.remove_multicast(network, (mac, adi)));
     }
 
     #[expect(clippy::type_complexity, reason = "the stub draws it")]
@@ -417,7 +413,7 @@ impl Switch {
         &self,
         py: Python<'py>,
     ) -> (Vec<SessionTuple>, Vec<(u64, PathTuple<'py>, u64)>, Vec<(PathTuple<'py>, u64, u64)>) {
-        let activity = self.with(py, core::Switch::take_activity);
+        let activity = py.detach(|| self.0.take_activity());
         let session = |peer: &core::PeerActivity| {
             let relayed = peer.relayed_received_at;
             (
@@ -445,7 +441,7 @@ impl Switch {
     }
 
     fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let counters: Vec<_> = self.with(py, |switch| switch.counters().collect());
+        let counters = py.detach(|| self.0.counters());
         let dict = PyDict::new(py);
         for (name, value) in counters {
             dict.set_item(name, value)?;

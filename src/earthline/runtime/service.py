@@ -30,7 +30,7 @@ from earthline.runtime.netlink import Netlink
 from earthline.runtime.planet import Planets
 from earthline.runtime.portmap.mapper import PortMapping
 from earthline.runtime.relay import RelayRole, RelayState
-from earthline.runtime.settings import SettingsFile, restart_needed
+from earthline.runtime.settings import SettingsFile, packet_threads, restart_needed
 from earthline.runtime.sockets import Ports
 from earthline.runtime.state import StateFiles
 from earthline.runtime.subscriptions import scan
@@ -147,8 +147,11 @@ class Service:
 
     def _build(self) -> None:
         """Node, switch, driver, controller: nothing moves yet."""
-        self.switch = Switch(self.identity.address, secrets.token_bytes(32))
-        offload = self.settings.parsed.settings.offload
+        settings = self.settings.parsed.settings
+        threads = packet_threads(settings.threads, len(os.sched_getaffinity(0)))
+        seed = secrets.token_bytes(32)
+        self.switch = Switch(self.identity.address, seed, threads=threads)
+        offload = settings.offload
         self.driver = Driver(
             self.switch,
             tso=offload.tso,
@@ -159,8 +162,7 @@ class Service:
         )
         self._exits.callback(self.driver.close)
         self.node = Node(self.identity, secrets.token_bytes, now_ms())
-        place = self.settings.parsed.settings.controller_db_path
-        store = open_store(place or str(self.home.controller_folder))
+        store = open_store(settings.controller_db_path or str(self.home.controller_folder))
         self._exits.callback(store.close)
         self.authority = Authority(self.identity, store, secrets.token_bytes)
         self.core = Core(self.node, SwitchHost(self.switch), self.driver, self._commands())

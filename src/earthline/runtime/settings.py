@@ -33,6 +33,11 @@ from earthline.runtime.trusted_paths import parse_trusted_paths, with_trusted_pa
 log = structlog.get_logger()
 
 
+MAX_THREADS = 64
+AUTOMATIC_THREADS = 8
+"""Most threads without a setting: beyond that the kernel's queues are what limits."""
+
+
 class OffloadSettings(Section):
     """What the I/O leaves to the kernel where that knows how: a switch for each kind of work."""
 
@@ -97,6 +102,8 @@ class ServiceSettings(Section):
     """Ours: less traffic of the node itself, at the price of slower reactions (02, 1.7)."""
     join_earth: bool = Field(default=True, alias="joinEarth")
     offload: OffloadSettings = OffloadSettings()
+    threads: Annotated[int, Field(ge=0, le=MAX_THREADS)] = 0
+    """Ours: threads that move packets; 0: as many as half of the cores, up to 8."""
     controller_db_path: str | None = Field(default=None, alias="controllerDbPath")
 
     default_bonding_policy: str | None = Field(default=None, alias="defaultBondingPolicy")
@@ -114,7 +121,12 @@ class ServiceSettings(Section):
     sso_redirect_url: str = Field(default="", alias="ssoRedirectURL")
 
 
-READ_AT_START = ("primary_port", "offload", "controller_db_path")
+def packet_threads(wished: int, cores: int) -> int:
+    """How many threads move packets: the other half of the cores is for those who send them."""
+    return wished or min(max(cores // 2, 1), AUTOMATIC_THREADS)
+
+
+READ_AT_START = ("primary_port", "offload", "threads", "controller_db_path")
 """Settings that a running service cannot take over."""
 
 

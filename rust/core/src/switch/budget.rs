@@ -26,6 +26,10 @@ pub struct Allowance {
 }
 
 impl Allowance {
+    pub(super) const fn is_unlimited(self) -> bool {
+        self.rate == 0
+    }
+
     const fn of_all_groups(self) -> Self {
         let (rate, burst) = (self.rate, self.burst);
         Self { rate: rate.saturating_mul(ALL_GROUPS), burst: burst.saturating_mul(ALL_GROUPS) }
@@ -71,7 +75,7 @@ impl Budget {
         allowance: Allowance,
         now: u64,
     ) -> bool {
-        allowance.rate == 0
+        allowance.is_unlimited()
             || self.groups.get_or_default((member, group)).take(allowance, now)
                 && self.members.get_or_default(member).take(allowance.of_all_groups(), now)
     }

@@ -1,14 +1,13 @@
 //! Frames of peers on their way to the TAP: the gate, the rules, the bridging checks (03, 5, 7.2, 8.6).
 
 use super::Switch;
-use super::bounded::Bounded;
-use super::budget::Budget;
+use super::common::Common;
 use super::copies::{INBOUND, Observed};
 use super::counters::Counter;
 use super::egress::{Egress, Held, Origin};
 use super::filter::{Candidate, NodeCredentials, Passage};
 use super::frames::{self, EXT_FRAME, ExtFrame, FRAME, Frame, MULTICAST_FRAME, MulticastFrame};
-use super::network::{Gathers, Group, GroupId, Member, Network, NetworkTables};
+use super::network::{Group, GroupId, Member, Network, NetworkTables};
 use super::output::Output;
 use super::paths::Path;
 use super::punt::{Punt, PuntKind};
@@ -84,7 +83,7 @@ impl Switch {
             Err(Refused::Rules(network)) => {
                 self.count(Counter::DropRules);
                 // Its credentials may be on their way up: frames overtake them.
-                let tables = self.networks.get_mut(&network);
+                let tables = self.networks.get(&network);
                 if tables.is_some_and(|tables| tables.is_worth_asking(packet.source, now)) {
                     self.punt(Punt { network, ..packet.punt_with_payload(PuntKind::Rules) }, out);
                 }
@@ -103,16 +102,7 @@ impl Switch {
         let id = frames::network_of(packet.payload).ok_or(Refused::Drop(Counter::DropMalformed))?;
         let tables = self.networks.get_mut(&id).ok_or(Refused::Drop(Counter::DropNetwork))?;
         let admitted = tables.is_admitted(packet.source);
-        let NetworkTables {
-            installed: Some(network),
-            members,
-            groups,
-            bridged,
-            nobody,
-            receiving,
-            gathers,
-            ..
-        } = tables
+        let NetworkTables { installed: Some(network), members, groups, nobody, common } = tables
         else {
             return Err(Refused::Drop(Counter::DropNetwork));
         };
@@ -120,7 +110,7 @@ impl Switch {
             return Err(Refused::Gate(id));
         }
         let vl1 = &mut self.vl1;
-        let known = Known { members, groups, nobody, bridged, receiving, gathers };
+        let known = Known { members, groups, nobody, common };
         let mut delivery =
             Delivery { vl1, network, known, packet, judged, refused: false, now, out };
         match delivery.run() {
@@ -155,9 +145,7 @@ struct Known<'a> {
     members: &'a mut Map<u64, Member>,
     groups: &'a Map<GroupId, Group>,
     nobody: &'a NodeCredentials,
-    bridged: &'a mut Bounded<u64, u64>,
-    receiving: &'a mut Budget,
-    gathers: &'a mut Gathers,
+    common: &'a Common,
 }
 
 /// One frame packet of an admitted member. Steps fail with the reason to count.
@@ -232,7 +220,7 @@ impl Delivery<'_> {
     }
 
     /// Whether these MACs may be sent by this peer to us (03, 7.2, steps 3 and 4).
-    fn check_addresses(&mut self, header: Header) -> Result<(), Counter> {
+    fn check_addresses(&self, header: Header) -> Result<(), Counter> {
         let allowed = if header.source != self.sender_mac() {
             return self.learn_bridged(header.source);
         } else if header.destination == self.network.mac {
@@ -292,14 +280,14 @@ impl Delivery<'_> {
     }
 
     /// A multicast frame, out of the budget of its sender.
-    fn spend(&mut self, group: GroupId) -> Result<(), Counter> {
+    fn spend(&self, group: GroupId) -> Result<(), Counter> {
         let (sender, allowance) = (self.packet.source, self.network.config.receive_budget);
-        let fits = self.judged || self.known.receiving.take(sender, group, allowance, self.now);
+        let fits = self.judged || self.known.common.may_receive(sender, group, allowance, self.now);
         if fits { Ok(()) } else { Err(Counter::DropReceiveBudget) }
     }
 
-    fn may_gather(&mut self, group: GroupId) -> bool {
-        self.known.gathers.is_due(self.packet.source, group, self.now)
+    fn may_gather(&self, group: GroupId) -> bool {
+        self.known.common.may_gather(self.packet.source, group, self.now)
     }
 
     /// Send it on to the members of its group, only after its source MAC was checked: what replicators send
@@ -328,11 +316,11 @@ impl Delivery<'_> {
     }
 
     /// Only an active bridge sends frames of others; remember where they are.
-    fn learn_bridged(&mut self, source: u64) -> Result<(), Counter> {
+    fn learn_bridged(&self, source: u64) -> Result<(), Counter> {
         if !self.network.is_bridge(self.packet.source) {
             return Err(Counter::DropBridge);
         }
-        self.known.bridged.insert(source, self.packet.source);
+        self.known.common.learn_bridge(source, self.packet.source);
         Ok(())
     }
 

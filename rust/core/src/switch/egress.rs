@@ -159,8 +159,7 @@ impl Egress<'_> {
 
     /// To a MAC behind the bridge that we saw it behind, if that is still one; else behind any of them.
     fn beyond_bridge(&mut self, tables: &mut NetworkTables) -> Result<(), Held> {
-        let NetworkTables { installed: Some(network), members, bridged, nobody, .. } = tables
-        else {
+        let NetworkTables { installed: Some(network), members, common, nobody, .. } = tables else {
             return Err(Counter::DropNetwork.into());
         };
         let passage = self.judge(network, nobody, 0)?;
@@ -168,7 +167,7 @@ impl Egress<'_> {
             return Ok(());
         }
         let own = self.vl1.address;
-        let learned = bridged.get(&self.header.destination).copied();
+        let learned = common.bridge_of(self.header.destination);
         if let Some(bridge) = learned.filter(|at| *at != own && network.is_bridge(*at)) {
             return self.send_to_bridge(network, members, nobody, bridge).map_err(Held::Drop);
         }

@@ -13,11 +13,13 @@
 //! | [`multicast`] | frames of the TAP to groups (03, 8.5) |
 //! | [`vl1`], [`peers`], [`paths`] | sessions, routes, paths, and sealing |
 //! | [`network`] | networks, members, groups |
+//! | [`twins`], [`common`] | a switch for each thread, and what they share |
 //! | [`budget`] | how many multicast frames are carried (06, 6.2) |
 //! | [`filter`], [`copies`] | what the rules decide, and whom they let watch (03, 6.7) |
 
 mod bounded;
 mod budget;
+mod common;
 mod copies;
 mod counters;
 mod delivery;
@@ -34,11 +36,13 @@ mod punt;
 mod relay;
 mod superframes;
 mod tables;
+mod twins;
 mod vl1;
 
 use std::net::IpAddr;
 
 use crate::fragment::{DEFAULT_SLOTS, Reassembler};
+use common::Commons;
 use counters::Counter;
 use network::{Group, Network, NetworkTables};
 use relay::Relay;
@@ -53,6 +57,7 @@ pub use output::Output;
 pub use paths::{Path, PathActivity};
 pub use peers::{PeerActivity, Route, SlotActivity};
 pub use punt::{FrameReason, Punt, PuntKind};
+pub use twins::Twins;
 
 /// A physical network that suite 2 is accepted from (01, 3.7).
 #[derive(Clone, Copy, Debug)]
@@ -87,12 +92,17 @@ pub struct Switch {
     cut: Vec<u8>,
     trusted_networks: Vec<TrustedNetwork>,
     networks: Map<u64, NetworkTables>,
+    commons: Commons,
     keyed: Keyed,
 }
 
 impl Switch {
     /// For the node with this address; the seed feeds packet IDs and hash tables.
     pub fn new(address: u64, seed: &[u8; 32]) -> Self {
+        Self::sharing(address, seed, Commons::default())
+    }
+
+    fn sharing(address: u64, seed: &[u8; 32], commons: Commons) -> Self {
         let keyed = Keyed::new(seed);
         Self {
             vl1: Vl1::new(address, seed, &keyed),
@@ -102,6 +112,7 @@ impl Switch {
             cut: Vec::new(),
             trusted_networks: Vec::new(),
             networks: keyed.map(),
+            commons,
             keyed,
         }
     }
@@ -227,7 +238,10 @@ impl Switch {
     }
 
     fn tables(&mut self, network: u64) -> &mut NetworkTables {
-        self.networks.entry(network).or_insert_with(|| NetworkTables::new(&self.keyed))
+        let Self { networks, commons, keyed, .. } = self;
+        networks
+            .entry(network)
+            .or_insert_with(|| NetworkTables::new(keyed, commons.of(network, keyed)))
     }
 
     fn count(&mut self, counter: Counter) {

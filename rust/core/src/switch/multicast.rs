@@ -23,8 +23,7 @@ const SOLICITATION: u8 = 0x87;
 
 impl Egress<'_> {
     pub(super) fn multicast(&mut self, tables: &mut NetworkTables) -> Result<(), Held> {
-        let NetworkTables { installed: Some(network), groups, members, nobody, sending, .. } =
-            tables
+        let NetworkTables { installed: Some(network), groups, members, nobody, common } = tables
         else {
             return Err(Counter::DropNetwork.into());
         };
@@ -33,7 +32,7 @@ impl Egress<'_> {
             return Err(Counter::DropBroadcast.into());
         }
         if self.origin == Origin::Tap {
-            if !sending.take(own, id, network.config.send_budget, self.now) {
+            if !common.may_send(own, id, network.config.send_budget, self.now) {
                 return Err(Counter::DropSendBudget.into());
             }
             if network.config.emulate_neighbours && self.may_be_emulated(network) {

@@ -1,25 +1,15 @@
-//! What the switch knows of each network: its settings, its members, its groups, and who is bridged.
+//! What the switch knows of each network: its settings, its members, its groups.
 
-use super::bounded::Bounded;
-use super::budget::{Allowance, Budget};
+use std::sync::Arc;
+
+use super::budget::Allowance;
+use super::common::Common;
 use super::filter::{Filter, NodeCredentials};
 use super::tables::{Keyed, Map};
 use crate::ethernet;
 
-/// MACs behind bridges that a network remembers.
-const MAX_BRIDGED: usize = 65_536;
 /// A member whose copy of our credentials is old is reported this often, in ms.
 const PUSH_DUE_MS: u64 = 1000;
-
-/// Senders whose credentials a network asks for at a time.
-const MAX_ASKED: usize = 4096;
-/// The credentials of one sender are asked for this often, in ms.
-const ASK_MS: u64 = 1000;
-
-/// Pairs of a sender and a group for which it is known when a gathering was last answered.
-const MAX_GATHERS: usize = 4096;
-/// Members of a group are gathered for one sender this often, in ms: it asks in each of its frames.
-const GATHER_MS: u64 = 1000;
 
 /// What the switch needs of a network's configuration (03, 3).
 #[derive(Clone, Debug, Default)]
@@ -102,7 +92,7 @@ impl Member {
 }
 
 /// Whether something that may be done once in a period may be done now; it is then.
-fn is_due(last_at: &mut Option<u64>, period_ms: u64, now: u64) -> bool {
+pub(super) fn is_due(last_at: &mut Option<u64>, period_ms: u64, now: u64) -> bool {
     let due = last_at.is_none_or(|at| now.saturating_sub(at) >= period_ms);
     if due {
         *last_at = Some(now);
@@ -124,57 +114,34 @@ pub(super) struct Group {
     pub(super) hand_off: bool,
 }
 
-/// What keeps a flood of frames that ask for members from being one of questions.
-pub(super) struct Gathers(Bounded<(u64, GroupId), Option<u64>>);
-
-impl Gathers {
-    /// Whether to gather for this sender now: once a second.
-    pub(super) fn is_due(&mut self, sender: u64, group: GroupId, now: u64) -> bool {
-        is_due(self.0.get_or_default((sender, group)), GATHER_MS, now)
-    }
-}
-
 /// All about one network. Members may be known before its configuration is.
 pub(super) struct NetworkTables {
     pub(super) installed: Option<Network>,
     pub(super) members: Map<u64, Member>,
     pub(super) groups: Map<GroupId, Group>,
-    /// The bridge each foreign MAC was last seen behind.
-    pub(super) bridged: Bounded<u64, u64>,
     /// The credentials of those we know nothing of.
     pub(super) nobody: NodeCredentials,
-    /// When the credentials of a sender that the rules refuse were last asked for.
-    asked: Bounded<u64, Option<u64>>,
-    /// When members were last gathered for whom of which group.
-    pub(super) gathers: Gathers,
-    /// What our own multicast frames may cost.
-    pub(super) sending: Budget,
-    /// What those of the members may.
-    pub(super) receiving: Budget,
+    /// What the twins of this switch share.
+    pub(super) common: Arc<Common>,
 }
 
 impl NetworkTables {
-    pub(super) fn new(keyed: &Keyed) -> Self {
+    pub(super) fn new(keyed: &Keyed, common: Arc<Common>) -> Self {
         Self {
             installed: None,
             members: keyed.map(),
             groups: keyed.map(),
-            bridged: Bounded::new(MAX_BRIDGED, keyed),
             nobody: NodeCredentials::default(),
-            asked: Bounded::new(MAX_ASKED, keyed),
-            gathers: Gathers(Bounded::new(MAX_GATHERS, keyed)),
-            sending: Budget::new(keyed),
-            receiving: Budget::new(keyed),
+            common,
         }
     }
 
     /// Whether to ask now for the credentials of a sender that the rules refuse: once a second, and only
     /// while it is known by none.
-    pub(super) fn is_worth_asking(&mut self, sender: u64, now: u64) -> bool {
-        if self.members.get(&sender).is_some_and(|member| !member.credentials.is_empty()) {
-            return false;
-        }
-        is_due(self.asked.get_or_default(sender), ASK_MS, now)
+    pub(super) fn is_worth_asking(&self, sender: u64, now: u64) -> bool {
+        let is_known =
+            self.members.get(&sender).is_some_and(|member| !member.credentials.is_empty());
+        !is_known && self.common.may_ask(sender, now)
     }
 
     pub(super) fn set_member(

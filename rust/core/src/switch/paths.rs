@@ -6,7 +6,7 @@ use super::bounded::Bounded;
 use super::tables::{Keyed, Map};
 
 /// A local socket and a remote endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Path {
     /// The host's number of the socket; -1 stands for every socket of the IP's family.
     pub socket: i32,

@@ -1,0 +1,111 @@
+//! What the twins of a switch know together of a network: what one of them learns and another needs, and
+//! what may happen only so often whoever does it. Unicast frames between two nodes' own MACs, once they flow,
+//! touch none of this.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+
+use super::bounded::Bounded;
+use super::budget::{Allowance, Budget};
+use super::network::{GroupId, is_due};
+use super::tables::Keyed;
+
+/// MACs behind bridges that a network remembers.
+const MAX_BRIDGED: usize = 65_536;
+
+/// Senders whose credentials a network asks for at a time.
+const MAX_ASKED: usize = 4096;
+/// The credentials of one sender are asked for this often, in ms.
+const ASK_MS: u64 = 1000;
+
+/// Pairs of a sender and a group for which it is known when a gathering was last answered.
+const MAX_GATHERS: usize = 4096;
+/// Members of a group are gathered for one sender this often, in ms: it asks in each of its frames.
+const GATHER_MS: u64 = 1000;
+
+/// Of one network.
+pub(super) struct Common {
+    /// The bridge each foreign MAC was last seen behind.
+    bridged: RwLock<Bounded<u64, u64>>,
+    limits: Mutex<Limits>,
+}
+
+struct Limits {
+    /// When the credentials of a sender that the rules refuse were last asked for.
+    asked: Bounded<u64, Option<u64>>,
+    /// When members were last gathered for whom of which group.
+    gathers: Bounded<(u64, GroupId), Option<u64>>,
+    /// What our own multicast frames may cost.
+    sending: Budget,
+    /// What those of the members may.
+    receiving: Budget,
+}
+
+impl Common {
+    fn new(keyed: &Keyed) -> Self {
+        let limits = Limits {
+            asked: Bounded::new(MAX_ASKED, keyed),
+            gathers: Bounded::new(MAX_GATHERS, keyed),
+            sending: Budget::new(keyed),
+            receiving: Budget::new(keyed),
+        };
+        let bridged = RwLock::new(Bounded::new(MAX_BRIDGED, keyed));
+        Self { bridged, limits: Mutex::new(limits) }
+    }
+
+    /// The bridge that a foreign MAC was last seen behind.
+    pub(super) fn bridge_of(&self, mac: u64) -> Option<u64> {
+        self.bridged.read().unwrap_or_else(PoisonError::into_inner).get(&mac).copied()
+    }
+
+    /// A foreign MAC was seen behind a bridge.
+    pub(super) fn learn_bridge(&self, mac: u64, bridge: u64) {
+        if self.bridge_of(mac) != Some(bridge) {
+            let mut bridged = self.bridged.write().unwrap_or_else(PoisonError::into_inner);
+            bridged.insert(mac, bridge);
+        }
+    }
+
+    /// Whether to ask now for the credentials of a sender: once a second.
+    pub(super) fn may_ask(&self, sender: u64, now: u64) -> bool {
+        is_due(self.limits().asked.get_or_default(sender), ASK_MS, now)
+    }
+
+    /// Whether to gather members of a group for a sender now: once a second. It keeps a flood of frames that
+    /// ask for members from being one of questions.
+    pub(super) fn may_gather(&self, sender: u64, group: GroupId, now: u64) -> bool {
+        is_due(self.limits().gathers.get_or_default((sender, group)), GATHER_MS, now)
+    }
+
+    /// Whether we may send one more multicast frame.
+    pub(super) fn may_send(&self, own: u64, group: GroupId, to: Allowance, now: u64) -> bool {
+        to.is_unlimited() || self.limits().sending.take(own, group, to, now)
+    }
+
+    /// Whether a member may have sent one more multicast frame.
+    pub(super) fn may_receive(&self, sender: u64, group: GroupId, to: Allowance, now: u64) -> bool {
+        to.is_unlimited() || self.limits().receiving.take(sender, group, to, now)
+    }
+
+    fn limits(&self) -> MutexGuard<'_, Limits> {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where the twins of a switch find what they share.
+#[derive(Clone, Default)]
+pub(super) struct Commons(Arc<Mutex<HashMap<u64, Weak<Common>>>>);
+
+impl Commons {
+    /// What is shared of a network, as long as any twin has it.
+    pub(super) fn of(&self, network: u64, keyed: &Keyed) -> Arc<Common> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(common) = known.get(&network).and_then(Weak::upgrade) {
+            return common;
+        }
+        known.retain(|_, common| common.strong_count() > 0);
+        let common = Arc::new(Common::new(keyed));
+        known.insert(network, Arc::downgrade(&common));
+        common
+    }
+}
