@@ -276,6 +276,7 @@ class Driver:
         join: bool = True,
         gso: bool = True,
         gro: bool = True,
+        moderation: bool = True,
     ) -> Driver:
         """What may be left to the kernel, or done for it, as far as it knows how to: TCP stretches (``tso``)
         and several UDP datagrams (``uso``) read from a TAP as one frame, frames of a flow joined for it

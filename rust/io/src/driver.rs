@@ -34,8 +34,8 @@ pub(crate) const ANY_LANE: usize = 0;
 pub(crate) struct Shared {
     pub(crate) counters: Counters,
     pub(crate) reach: Reach,
+    pub(crate) offload: Offload,
     twins: Arc<Twins>,
-    offload: Offload,
     /// One for each lane.
     epolls: Box<[OwnedFd]>,
     ports: ArcSwap<Ports>,

@@ -6,6 +6,7 @@
 //! | [`ports`] | the sockets and devices that are open |
 //! | [`worker`] | one thread's loop: wait, read a batch, switch it, send a batch |
 //! | [`udp`] | a bound UDP socket, and batches of datagrams in and out |
+//! | [`moderation`] | when it looks for more |
 //! | [`runs`] | which datagrams may leave together |
 //! | [`tap`] | a TAP device, and batches of frames |
 //! | [`offload`] | what is left to the kernel |
@@ -22,6 +23,7 @@
 mod counters;
 mod driver;
 mod framing;
+mod moderation;
 mod offload;
 mod ports;
 pub mod privileges;

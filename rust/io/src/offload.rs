@@ -14,9 +14,12 @@ pub struct Offload {
     pub gso: bool,
     /// Datagrams of one sender come in by one call.
     pub gro: bool,
+    /// A thread rests between the small batches of a bulk transfer.
+    pub moderation: bool,
 }
 
 impl Offload {
     /// Everything.
-    pub const ALL: Self = Self { tso: true, uso: true, join: true, gso: true, gro: true };
+    pub const ALL: Self =
+        Self { tso: true, uso: true, join: true, gso: true, gro: true, moderation: true };
 }

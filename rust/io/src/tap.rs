@@ -159,25 +159,33 @@ fn ask_offload(device: &File, offload: Offload) -> bool {
 pub(crate) struct ReadBatch {
     buffer: Vec<u8>,
     frames: Vec<Range<usize>>,
+    /// Frames to ask for next.
+    wanted: usize,
 }
 
 impl ReadBatch {
     pub(crate) fn new() -> Self {
-        Self { buffer: vec![0; BATCH_BYTES + BUFFER], frames: Vec::with_capacity(BATCH) }
+        let buffer = vec![0; BATCH_BYTES + BUFFER];
+        Self { buffer, frames: Vec::with_capacity(BATCH), wanted: 1 }
     }
 
-    /// Fill with what waits, up to a whole batch. Fails if the device is gone.
+    /// Fill with what waits, up to a whole batch. Where frames come one by one, a second is asked for in vain
+    /// every other time only. Fails if the device is gone.
     pub(crate) fn read(&mut self, queue: &File) -> io::Result<()> {
         self.frames.clear();
         let mut end = 0;
-        while self.frames.len() < BATCH && end <= BATCH_BYTES {
+        let wanted = std::mem::replace(&mut self.wanted, BATCH);
+        while self.frames.len() < wanted && end <= BATCH_BYTES {
             match rustix::io::read(queue, &mut self.buffer[end..]) {
                 Ok(length) => {
                     self.frames.push(end..end + length);
                     end += length;
                 }
                 // All read, interrupted, or down just now: what there is comes with the next batch.
-                Err(Errno::AGAIN | Errno::INTR | Errno::IO) => break,
+                Err(Errno::AGAIN | Errno::INTR | Errno::IO) => {
+                    self.wanted = if self.frames.len() > 1 { BATCH } else { 1 };
+                    break;
+                }
                 Err(error) => return Err(error.into()),
             }
         }

@@ -172,7 +172,7 @@ pub(crate) struct ReceiveBatch {
 
 impl ReceiveBatch {
     pub(crate) fn new() -> Self {
-        Self { headers: Headers::new(), buffers: vec![vec![0; BUFFER]; BATCH], wanted: BATCH }
+        Self { headers: Headers::new(), buffers: vec![vec![0; BUFFER]; BATCH], wanted: MIN_BATCH }
     }
 
     /// Fill with what waits, up to a whole batch.
@@ -180,9 +180,10 @@ impl ReceiveBatch {
         let buffers = self.buffers.get_mut(..self.wanted).unwrap_or_default();
         let received = self.headers.receive(socket.as_fd(), buffers)?;
         let bytes: usize = self.headers.received().flatten().map(|(_, length, _)| length).sum();
-        // Next time about as many bytes as stay in the cache, if datagrams are as long.
+        // Next time twice as many, since each buffer that is offered costs a little; but about as many bytes as
+        // stay in the cache, if datagrams are as long.
         let mean = (bytes / received.max(1)).max(1);
-        self.wanted = (BATCH_BYTES / mean).clamp(MIN_BATCH, BATCH);
+        self.wanted = (2 * received).min(BATCH_BYTES / mean).clamp(MIN_BATCH, BATCH);
         Ok(())
     }
 

@@ -25,8 +25,8 @@ struct Driver(earthline_io::Driver);
 #[pymethods]
 impl Driver {
     #[new]
-    #[pyo3(signature = (switch, *, tso = true, uso = true, join = true, gso = true, gro = true))]
-    #[expect(clippy::fn_params_excessive_bools, reason = "keywords")]
+    #[pyo3(signature = (switch, *, tso = true, uso = true, join = true, gso = true, gro = true, moderation = true))]
+    #[expect(clippy::fn_params_excessive_bools, clippy::too_many_arguments, reason = "keywords")]
     fn new(
         switch: &Switch,
         tso: bool,
@@ -34,8 +34,9 @@ impl Driver {
         join: bool,
         gso: bool,
         gro: bool,
+        moderation: bool,
     ) -> PyResult<Self> {
-        let offload = Offload { tso, uso, join, gso, gro };
+        let offload = Offload { tso, uso, join, gso, gro, moderation };
         let driver = earthline_io::Driver::new(switch.0.clone(), offload);
         driver.map(Self).map_err(|error| os_error(&error))
     }

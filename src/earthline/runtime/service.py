@@ -159,6 +159,7 @@ class Service:
             join=offload.join,
             gso=offload.gso,
             gro=offload.gro,
+            moderation=offload.moderation,
         )
         self._exits.callback(self.driver.close)
         self.node = Node(self.identity, secrets.token_bytes, now_ms())

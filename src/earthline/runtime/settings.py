@@ -51,6 +51,8 @@ class OffloadSettings(Section):
     """Datagrams are sent several at a time."""
     gro: bool = True
     """Datagrams are received several at a time."""
+    moderation: bool = True
+    """A thread rests for 50 µs between the small batches of a bulk transfer."""
 
 
 class TlsFiles(Section):
