@@ -57,7 +57,19 @@ def _listen(family: socket.AddressFamily, host: str, port: int) -> socket.socket
 
 
 class _Server(uvicorn.Server):
-    """Signals are the service's business."""
+    """Signals are the service's business, and there is no clock to keep ten times a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ending = asyncio.Event()
+
+    def end(self) -> None:
+        """Have `serve` return."""
+        self.should_exit = True
+        self._ending.set()
+
+    async def main_loop(self) -> None:
+        await self._ending.wait()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -95,7 +107,7 @@ async def _serve_until(
     serving = asyncio.create_task(server.serve(listeners), name="api")
     moving = asyncio.create_task(moved.wait())
     done, _ = await asyncio.wait({serving, stopping, moving}, return_when=asyncio.FIRST_COMPLETED)
-    server.should_exit = True
+    server.end()
     moving.cancel()
     await serving
     return done == {moving}
