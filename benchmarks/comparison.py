@@ -32,8 +32,8 @@ def times(value: float | None) -> str:
 
 def table(rows: Sequence[Row]) -> Table:
     """Every median with its extremes, and how many times the two references it is."""
-    measure = Column("measure", no_wrap=True)
-    made = Table(measure, "system", "median", "min", "max", "of stock", "of raw")
+    names = (Column("measure", no_wrap=True), Column("system", overflow="fold"))
+    made = Table(*names, "median", "min", "max", "of stock", "of raw")
     for column in made.columns[2:]:
         column.justify = "right"
     for group in by_measure(rows):

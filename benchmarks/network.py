@@ -33,7 +33,7 @@ def run(systems: list[str], measures: list[str], rounds: int, seconds: int) -> S
                 for name, value in values(system, measures, seconds):
                     samples.setdefault((system, name), []).append(value)
                     print(f"round {number}: {system} {name} {value:.3g} {UNITS[name]}", flush=True)
-            except LabError as error:
+            except (LabError, OSError) as error:
                 print(f"round {number}: {system} left out: {' '.join(str(error).split())[:300]}")
             keep(samples)
     return samples

@@ -9,7 +9,7 @@ from functools import partial
 
 from earthline.lab import Lab
 from measures import Pair
-from systems import bare, fastd, nebula, tinc, wireguard, zerotier
+from systems import bare, easytier, fastd, nebula, tinc, wireguard, zerotier
 
 _STOCK = [zerotier.STOCK]
 
@@ -47,6 +47,7 @@ SYSTEMS = {
     "tinc": System(tinc.connect, programs=("tincd",)),
     "wireguard-go": System(wireguard.connect, programs=("wireguard-go", "wg")),
     "fastd": System(fastd.connect, programs=("fastd",)),
+    "easytier": System(easytier.connect, programs=("easytier-core",)),
 }
 
 
