@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.table import Column, Table
 
 STOCK, RAW = "zerotier-one", "raw"
@@ -32,15 +33,13 @@ def times(value: float | None) -> str:
 
 def table(rows: Sequence[Row]) -> Table:
     """Every median with its extremes, and how many times the two references it is."""
-    names = (Column("measure", no_wrap=True), Column("system", overflow="fold"))
-    made = Table(*names, "median", "min", "max", "of stock", "of raw")
-    for column in made.columns[2:]:
+    made = Table(Column("", no_wrap=True), "median", "min", "max", "of stock", "of raw", box=SIMPLE)
+    for column in made.columns[1:]:
         column.justify = "right"
     for group in by_measure(rows):
+        made.add_row(group[0]["measure"], style="bold")
         for row in group:
-            title = row["measure"] if row is group[0] else ""
             numbers = (f"{row[key]:.3g}" for key in ("median", "min", "max"))
             ratios = (times(ratio(row, group, reference)) for reference in (STOCK, RAW))
-            made.add_row(title, row["system"], *numbers, *ratios)
-        made.add_section()
+            made.add_row(f"  {row['system']}", *numbers, *ratios)
     return made

@@ -20,7 +20,7 @@ _NETWORK = {
     "routes": [{"target": "10.147.0.0/16"}],
     "ipAssignmentPools": [{"ipRangeStart": "10.147.0.1", "ipRangeEnd": "10.147.0.250"}],
 }
-_PATIENCE_S = 60
+_PATIENCE_S = 120
 
 
 def connect(lab: Lab, near: Sequence[str] = (), far: Sequence[str] = ()) -> Pair:

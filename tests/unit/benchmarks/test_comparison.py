@@ -43,8 +43,8 @@ def test_reference_of_nothing_gives_no_ratio() -> None:
     assert times(ratio(group[1], group, "zerotier-one")) == ""
 
 
-def test_table_has_a_line_for_each_row() -> None:
-    assert table(ROWS).row_count == len(ROWS)
+def test_table_has_a_title_for_each_measure_and_a_line_for_each_row() -> None:
+    assert table(ROWS).row_count == 2 + len(ROWS)
 
 
 def test_longest_bar_of_a_panel_is_full_and_the_others_in_proportion() -> None:
