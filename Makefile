@@ -46,7 +46,7 @@ fmt: build ## Format Python and Rust
 	$(BIN)/ruff format .
 	cargo fmt --all
 
-bench: build ## Measure Earthline, a stock node ($$ZEROTIER_ONE) and the bare link side by side
+bench: build ## Measure Earthline, a stock node ($$ZEROTIER_ONE), the bare link and what else is installed
 	$(BIN)/python benchmarks/network.py
 
 bench-controller: build ## Configurations a second, by store and size, beside $$ZEROTIER_ONE's (ROUNDS=n for fewer)

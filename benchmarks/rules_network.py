@@ -16,7 +16,7 @@ from rich.table import Table
 
 from earthline.lab import Lab
 from earthline.lab.service import Service, wait_until
-from network_measures import Pair
+from measures.pair import Pair
 from rule_sets import rule_set
 
 COUNTS = (0, 100)
