@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::{ArcSwap, Cache, Guard};
 use earthline_core::switch::{Output, Path, Punt, Switch, Twins};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{EventfdFlags, eventfd};
@@ -77,6 +77,11 @@ impl Shared {
     /// The ports of now, without a lock.
     pub(crate) fn ports(&self) -> Guard<Arc<Ports>> {
         self.ports.load()
+    }
+
+    /// The same, for who asks all the time.
+    pub(crate) fn cached_ports(&self) -> Cache<&ArcSwap<Ports>, Arc<Ports>> {
+        Cache::new(&self.ports)
     }
 
     pub(crate) fn punt(&self, punts: Vec<Punt>) {
@@ -262,7 +267,7 @@ impl Driver {
 
     /// Send the datagrams and frames of an output; its punts stay with the caller.
     pub fn apply(&self, out: &Output) {
-        Sender::new(ANY_LANE).send(&self.shared, out);
+        Sender::new(ANY_LANE).send(&self.shared, &self.shared.ports(), out);
     }
 
     /// An eventfd that is readable while punts wait.

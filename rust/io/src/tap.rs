@@ -22,6 +22,11 @@ const BUFFER: usize = 0x11000;
 pub(crate) const MAX_PARTS: usize = MAX_JOINED + 2;
 /// Interface flags.
 const UP: u16 = libc::IFF_UP as u16;
+/// Kinds of devices: of Ethernet frames alone; with a header before each; with several queues; a new one.
+const TAP: u16 = (libc::IFF_TAP | libc::IFF_NO_PI) as u16;
+const VNET_HEADER: u16 = libc::IFF_VNET_HDR as u16;
+const MULTI_QUEUE: u16 = libc::IFF_MULTI_QUEUE as u16;
+const EXCLUSIVE: u16 = libc::IFF_TUN_EXCL as u16;
 /// Offloads: checksums; TCP over IPv4 and IPv6, ECN too; UDP over both.
 const OFFLOAD_CHECKSUM: u32 = 0x01;
 const OFFLOAD_TCP: u32 = 0x02 | 0x04 | 0x08;
@@ -42,10 +47,10 @@ impl Tap {
     /// Make a device that must not exist yet, with as many queues as there are lanes.
     pub(crate) fn open(name: &str, offload: Offload, lanes: usize) -> io::Result<Self> {
         let has_vnet = offload.tso || offload.uso || offload.join;
-        let mut kind = libc::IFF_TAP | libc::IFF_NO_PI;
-        kind |= if has_vnet { libc::IFF_VNET_HDR } else { 0 };
-        kind |= if lanes > 1 { libc::IFF_MULTI_QUEUE } else { 0 };
-        let (first, name) = open_queue(name, kind | libc::IFF_TUN_EXCL)?;
+        let mut kind = TAP;
+        kind |= if has_vnet { VNET_HEADER } else { 0 };
+        kind |= if lanes > 1 { MULTI_QUEUE } else { 0 };
+        let (first, name) = open_queue(name, kind | EXCLUSIVE)?;
         let udp = has_vnet && ask_offload(&first, offload);
         let mut queues = vec![first];
         for _ in 1..lanes {
@@ -132,11 +137,11 @@ impl Tap {
 }
 
 /// Attach to a device of this kind, or make it; returns its name, too.
-fn open_queue(name: &str, kind: i32) -> io::Result<(File, String)> {
+fn open_queue(name: &str, kind: u16) -> io::Result<(File, String)> {
     let flags = libc::O_NONBLOCK | libc::O_CLOEXEC;
     let queue =
         OpenOptions::new().read(true).write(true).custom_flags(flags).open("/dev/net/tun")?;
-    let mut request = InterfaceRequest::new(name)?.with(&(kind as u16).to_ne_bytes());
+    let mut request = InterfaceRequest::new(name)?.with(&kind.to_ne_bytes());
     request.ioctl(&queue, libc::TUNSETIFF)?;
     Ok((queue, request.name()))
 }

@@ -16,7 +16,7 @@ use crate::sys::{self, Headers, Run};
 /// Buffers filled by one call, and runs sent by one.
 const BATCH: usize = 64;
 /// Fewest buffers that are offered for filling.
-const MIN_BATCH: usize = 4;
+const MIN_BATCH: usize = 2;
 /// Bytes worth receiving at once.
 const BATCH_BYTES: usize = 512 << 10;
 /// Bytes of a receive buffer: as many datagrams fit as the kernel joins.
@@ -219,6 +219,14 @@ impl SendBatch {
         to: &[SocketAddr],
         now: u64,
     ) -> usize {
+        if let ([alone], [to]) = (&*datagrams, to) {
+            // A ping's way: nothing is to be set up. Where there is no room, the rest knows what to do.
+            match socket.send(alone, *to, 0) {
+                Ok(()) => return 0,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return 1,
+            }
+        }
         let may_segment = socket.may_segment(now);
         if may_segment {
             pair_up(datagrams, to);

@@ -56,6 +56,8 @@ impl Worker {
 
     /// Serve the ports until woken.
     pub(crate) fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let mut ports = shared.cached_ports();
         let mut events = Vec::with_capacity(EVENTS);
         // Else the kernel takes 50 µs more or less for the same.
         let _ = set_current_timer_slack(NonZeroU64::new(1000));
@@ -71,22 +73,22 @@ impl Worker {
                 if token == WAKE {
                     return;
                 }
-                let port = self.shared.ports().by_token(token).cloned();
-                if let Some(port) = port {
-                    self.serve(&port);
+                let ports = ports.load();
+                if let Some(port) = ports.by_token(token) {
+                    self.serve(ports, port);
                 }
             }
         }
     }
 
-    fn serve(&mut self, port: &Port) {
+    fn serve(&mut self, ports: &Ports, port: &Port) {
         self.out.clear();
         match port {
             Port::Udp(number, sockets) => self.take_datagrams(*number, sockets.of(self.lane)),
             Port::Tap(network, tap) => self.take_frames(*network, tap),
             Port::Tunnel(tunnel) => tunnel.serve(&self.shared, &mut self.scratch, &mut self.out),
         }
-        self.sender.send(&self.shared, &self.out);
+        self.sender.send(&self.shared, ports, &self.out);
         self.shared.punt(self.out.take_punts());
     }
 
@@ -169,20 +171,19 @@ impl Sender {
     }
 
     /// Everything but the punts.
-    pub(crate) fn send(&mut self, shared: &Shared, out: &Output) {
-        let ports = shared.ports();
+    pub(crate) fn send(&mut self, shared: &Shared, ports: &Ports, out: &Output) {
         let (mut run, mut socket) = (Vec::with_capacity(out.datagrams().len()), None);
         self.to.clear();
         for (path, datagram) in out.datagrams() {
             if socket.is_some_and(|socket| socket != path.socket) {
-                self.flush(shared, &ports, socket, &mut run);
+                self.flush(shared, ports, socket, &mut run);
             }
             socket = Some(path.socket);
             self.to.push(SocketAddr::new(path.ip, path.port));
             run.push(datagram);
         }
-        self.flush(shared, &ports, socket, &mut run);
-        self.write_frames(shared, &ports, out);
+        self.flush(shared, ports, socket, &mut run);
+        self.write_frames(shared, ports, out);
     }
 
     fn flush(&mut self, shared: &Shared, ports: &Ports, socket: Option<i32>, run: &mut Vec<&[u8]>) {

@@ -376,7 +376,11 @@ impl Switch {
         self.each(py, |switch| switch.remove_member(network, address));
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the fields of a group")]
+    #[expect(
+        clippy::too_many_arguments,
+        clippy::needless_pass_by_value,
+        reason = "as Python gives them"
+    )]
     fn set_multicast(
         &self,
         py: Python<'_>,
