@@ -12,7 +12,7 @@ use super::network::{Gathers, Group, GroupId, Member, Network, NetworkTables};
 use super::output::Output;
 use super::paths::Path;
 use super::punt::{Punt, PuntKind};
-use super::tables::Map;
+use super::tables::{Map, Table};
 use super::vl1::Vl1;
 use crate::ethernet::{self, Header};
 
@@ -152,7 +152,7 @@ impl Refused {
 
 /// What is known of the network the frame is for.
 struct Known<'a> {
-    members: &'a mut Map<u64, Member>,
+    members: &'a mut Table<u64, Member>,
     groups: &'a Map<GroupId, Group>,
     nobody: &'a NodeCredentials,
     bridged: &'a mut Bounded<u64, u64>,

@@ -3,7 +3,7 @@
 use super::bounded::Bounded;
 use super::budget::{Allowance, Budget};
 use super::filter::{Filter, NodeCredentials};
-use super::tables::{Keyed, Map};
+use super::tables::{Keyed, Map, Table};
 use crate::ethernet;
 
 /// MACs behind bridges that a network remembers.
@@ -137,7 +137,7 @@ impl Gathers {
 /// All about one network. Members may be known before its configuration is.
 pub(super) struct NetworkTables {
     pub(super) installed: Option<Network>,
-    pub(super) members: Map<u64, Member>,
+    pub(super) members: Table<u64, Member>,
     pub(super) groups: Map<GroupId, Group>,
     /// The bridge each foreign MAC was last seen behind.
     pub(super) bridged: Bounded<u64, u64>,
@@ -157,7 +157,7 @@ impl NetworkTables {
     pub(super) fn new(keyed: &Keyed) -> Self {
         Self {
             installed: None,
-            members: keyed.map(),
+            members: keyed.table(),
             groups: keyed.map(),
             bridged: Bounded::new(MAX_BRIDGED, keyed),
             nobody: NodeCredentials::default(),
@@ -184,12 +184,12 @@ impl NetworkTables {
         ready: bool,
         push_due_at: u64,
     ) {
-        let member = self.members.entry(address).or_default();
+        let member = self.members.get_or_default(address);
         (member.admitted, member.ready, member.push_due_at) = (admitted, ready, push_due_at);
     }
 
     pub(super) fn set_member_credentials(&mut self, address: u64, credentials: NodeCredentials) {
-        self.members.entry(address).or_default().credentials = credentials;
+        self.members.get_or_default(address).credentials = credentials;
         self.forget_decisions();
     }
 
