@@ -80,6 +80,7 @@ impl Batch {
         delivered.clear();
         joiner.clear();
         for frame in frames {
+            lan.alice.switch.foresee_frame(NETWORK, frame);
             lan.alice.switch.ingest_frame(NETWORK, frame, NOW, out);
         }
         let (vnet, frame) = VnetHeader::split(stretch).unwrap();
@@ -88,6 +89,7 @@ impl Batch {
         for (_, sent) in out.datagrams() {
             datagram.clear();
             datagram.extend_from_slice(sent);
+            lan.bob.switch.foresee_datagram(datagram);
             lan.bob.switch.ingest_datagram(path_to(ALICE), datagram, NOW, delivered);
         }
         for (network, frame) in delivered.frames() {
