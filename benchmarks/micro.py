@@ -1,23 +1,22 @@
-"""What the primitives cost: identities, and packets in each suite beside OpenSSL."""
+"""What the primitives cost: identities, packets in each suite beside OpenSSL, and the switch."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import statistics
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import TypedDict
 
 from rich.console import Console
 from rich.table import Table
 
 from earthline import _native
+from micro_switch import switch_table
+from rust_bench import lines
 
-ROOT = Path(__file__).parents[1]
 SUITES = {0: "0 Poly1305", 1: "1 Salsa20/12 + Poly1305", 3: "3 AES-GMAC-SIV"}
 BUDGET_S = 0.3
 """How long each row is measured."""
@@ -65,15 +64,6 @@ class Packets(TypedDict):
     open_gbps: float
 
 
-def packets() -> list[Packets]:
-    """Rows for packets, from the Rust benchmark: a call from Python costs as much as a packet."""
-    command = ["cargo", "bench", "--locked", "--quiet", "--package", "earthline-core"]
-    run = subprocess.run(
-        [*command, "--bench", "ciphers"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
-    )
-    return [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
-
-
 def openssl(size: int) -> float | None:
     """GB/s of AES-256-GCM by the machine's OpenSSL, the best of three runs; None without one."""
     program = shutil.which("openssl")
@@ -93,7 +83,7 @@ def packet_table() -> Table:
     table = Table(
         "suite", "bytes", "backend", "seal GB/s", "open GB/s", "OpenSSL", title="Packets, per core"
     )
-    measured = packets()
+    measured: list[Packets] = lines("ciphers")
     references = {size: openssl(size) for size in sorted({row["size"] for row in measured})}
     for row in sorted(measured, key=lambda row: (row["suite"], row["size"])):
         reference = references[row["size"]]
@@ -114,7 +104,7 @@ def beside(rate: float, reference: float | None) -> str:
 
 
 def main() -> None:
-    """Print two tables."""
+    """Print three tables."""
     console = Console(width=120)
     table = Table("identity", "µs", title="Identities")
     table.columns[1].justify = "right"
@@ -122,6 +112,7 @@ def main() -> None:
         table.add_row(name, f"{cost:,.1f}")
     console.print(table)
     console.print(packet_table())
+    console.print(switch_table())
 
 
 if __name__ == "__main__":

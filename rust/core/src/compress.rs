@@ -15,24 +15,43 @@ const MAX_PAYLOAD: usize = MAX_PACKET - HEADER_LENGTH;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 
-/// Compress the payload of a plain packet in place, where that makes it shorter. Leaves anything that
-/// is not a packet, and packets already compressed, as they are.
+/// Compresses packet after packet with the same memory.
+pub struct Compressor {
+    table: CompressTable,
+    buffer: Box<[u8]>,
+}
+
+impl Default for Compressor {
+    fn default() -> Self {
+        let buffer = vec![0; get_maximum_output_size(MAX_PAYLOAD)].into_boxed_slice();
+        Self { table: CompressTable::small(), buffer }
+    }
+}
+
+impl Compressor {
+    /// Compress the payload of a plain packet in place, where that makes it shorter. Leaves anything that
+    /// is not a packet, and packets already compressed, as they are.
+    pub fn compress(&mut self, packet: &mut Vec<u8>) {
+        let Some((header, payload)) = packet.split_first_chunk::<HEADER_LENGTH>() else { return };
+        if header[VERB] & VERB_COMPRESSED != 0
+            || !(THRESHOLD + 1..=MAX_PAYLOAD).contains(&payload.len())
+        {
+            return;
+        }
+        let Self { table, buffer } = self;
+        let Ok(length) = compress_into_with_table(payload, buffer, table) else { return };
+        if length >= payload.len() {
+            return;
+        }
+        packet[VERB] |= VERB_COMPRESSED;
+        packet.truncate(HEADER_LENGTH);
+        packet.extend_from_slice(&buffer[..length]);
+    }
+}
+
+/// [`Compressor::compress`] for a single packet.
 pub fn compress(packet: &mut Vec<u8>) {
-    let Some((header, payload)) = packet.split_first_chunk::<HEADER_LENGTH>() else { return };
-    if header[VERB] & VERB_COMPRESSED != 0
-        || !(THRESHOLD + 1..=MAX_PAYLOAD).contains(&payload.len())
-    {
-        return;
-    }
-    let mut buffer = [0; get_maximum_output_size(MAX_PAYLOAD)];
-    let mut table = CompressTable::small();
-    let Ok(length) = compress_into_with_table(payload, &mut buffer, &mut table) else { return };
-    if length >= payload.len() {
-        return;
-    }
-    packet[VERB] |= VERB_COMPRESSED;
-    packet.truncate(HEADER_LENGTH);
-    packet.extend_from_slice(&buffer[..length]);
+    Compressor::default().compress(packet);
 }
 
 /// Undo [`compress`] in place; does nothing where the flag is clear. On failure the packet is worthless.

@@ -1,4 +1,4 @@
-//! Frames of an established flow cost no heap allocation, on their way out or in.
+//! Packets of an established flow cost no heap allocation, on their way out, in or through.
 #![expect(clippy::unwrap_used, reason = "a failed test may end here")]
 
 mod switchboard;
@@ -9,7 +9,7 @@ use std::cell::Cell;
 use earthline_core::offload::{JoinLimits, Joiner, SuperFrame, VnetHeader, Write, checksum};
 use earthline_core::packet::{SUITE_AES_GMAC_SIV, SUITE_SALSA_POLY1305};
 use earthline_core::switch::Output;
-use switchboard::{ALICE, Lan, NETWORK, NOW, frame, path_to};
+use switchboard::{ALICE, BOB, CAROL, Lan, NETWORK, NOW, Station, frame, path_to};
 
 thread_local! {
     /// How often this thread asked for memory.
@@ -80,6 +80,7 @@ impl Batch {
         delivered.clear();
         joiner.clear();
         for frame in frames {
+            lan.alice.switch.foresee_frame(NETWORK, frame);
             lan.alice.switch.ingest_frame(NETWORK, frame, NOW, out);
         }
         let (vnet, frame) = VnetHeader::split(stretch).unwrap();
@@ -88,6 +89,7 @@ impl Batch {
         for (_, sent) in out.datagrams() {
             datagram.clear();
             datagram.extend_from_slice(sent);
+            lan.bob.switch.foresee_datagram(datagram);
             lan.bob.switch.ingest_datagram(path_to(ALICE), datagram, NOW, delivered);
         }
         for (network, frame) in delivered.frames() {
@@ -123,5 +125,54 @@ fn established_flow_allocates_nothing() {
             }
         });
         assert_eq!(asked, 0, "suite {suite}");
+    }
+}
+
+/// How often `act` asks for memory in 20 rounds, after as many to warm up.
+fn asked_when_warm(mut act: impl FnMut()) -> usize {
+    (0..20).for_each(|_| act());
+    asked_by(|| (0..20).for_each(|_| act()))
+}
+
+#[test]
+fn relayed_flow_allocates_nothing() {
+    let mut lan = Lan::new(SUITE_AES_GMAC_SIV);
+    let mut carol = Station::new(CAROL, 3);
+    carol.meet(ALICE, SUITE_AES_GMAC_SIV);
+    carol.meet(BOB, SUITE_AES_GMAC_SIV);
+    carol.switch.set_relay(true, 0, None);
+    let frames = [64, 1400, 2800, 9000].map(|size| frame(lan.bob.mac(), lan.alice.mac(), size));
+    let datagrams: Vec<_> = frames.iter().flat_map(|frame| lan.alice.sent(frame)).collect();
+    let (mut out, mut buffer) = (Output::new(), Vec::with_capacity(10_000));
+    let asked = asked_when_warm(|| {
+        out.clear();
+        for datagram in &datagrams {
+            datagram.clone_into(&mut buffer);
+            carol.switch.ingest_datagram(path_to(ALICE), &mut buffer, NOW, &mut out);
+        }
+        assert_eq!(out.datagrams().len(), datagrams.len());
+    });
+    assert_eq!(asked, 0);
+}
+
+#[test]
+fn established_multicast_allocates_nothing_where_it_is_sent() {
+    const MDNS: u64 = 0x3333_0000_00fb;
+    for compressed in [false, true] {
+        let mut lan = Lan::new(SUITE_AES_GMAC_SIV);
+        lan.alice.meet(CAROL, SUITE_AES_GMAC_SIV);
+        lan.alice.switch.set_member(NETWORK, CAROL, true, true, u64::MAX);
+        lan.alice.configure(|config| config.compress_multicast = compressed);
+        lan.alice.switch.set_multicast(NETWORK, (MDNS, 0), vec![BOB, CAROL], 0, NOW + 1);
+        let frames = [64, 1000].map(|size| frame(MDNS, lan.alice.mac(), size));
+        let mut out = Output::new();
+        let asked = asked_when_warm(|| {
+            out.clear();
+            for frame in &frames {
+                lan.alice.switch.ingest_frame(NETWORK, frame, NOW, &mut out);
+            }
+            assert_eq!((out.datagrams().len(), out.punts().len()), (4, 0));
+        });
+        assert_eq!(asked, 0, "compressed: {compressed}");
     }
 }

@@ -124,3 +124,27 @@ fn relayed_destination_is_not_served_by_its_own_relay_path() {
     let datagram = lan.alice.sent(&to_bob(10)).remove(0);
     assert_eq!(carol.ingest(ALICE, &datagram).datagrams().len(), 0);
 }
+
+#[test]
+fn relaying_moves_the_path_that_it_leaves_by_and_no_peer() {
+    let (mut lan, mut carol) = relayed();
+    carol.switch.set_relay(true, 0, None);
+    for datagram in lan.alice.sent(&to_bob(10)) {
+        carol.ingest(ALICE, &datagram);
+    }
+    let activity = carol.switch.take_activity();
+    let left = activity.paths.iter().filter(|moved| moved.out_at == NOW).map(|moved| moved.path);
+    assert_eq!(left.collect::<Vec<_>>(), [path_to(BOB)]);
+    assert!(activity.peers.is_empty());
+    assert!(carol.switch.take_activity().paths.is_empty(), "it is reported once");
+}
+
+#[test]
+fn path_is_reported_that_frames_left_by_before_the_route_changed() {
+    let mut lan = Lan::new(3);
+    lan.alice.sent(&to_bob(10));
+    lan.alice.route(BOB, path_to(CAROL), 1432);
+    let activity = lan.alice.switch.take_activity();
+    let left = activity.paths.iter().filter(|moved| moved.out_at == NOW).map(|moved| moved.path);
+    assert_eq!(left.collect::<Vec<_>>(), [path_to(BOB)]);
+}

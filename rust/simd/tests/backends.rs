@@ -2,6 +2,7 @@
 
 use earthline_simd::Backend;
 use earthline_simd::gmac_siv::GmacSiv;
+use earthline_simd::internet;
 use earthline_simd::poly1305::poly1305;
 use earthline_simd::salsa::Salsa;
 use poly1305::Poly1305;
@@ -144,6 +145,17 @@ fn sums_at_the_modulus_are_reduced() {
                     assert_eq!(poly1305(backend, &key, &message), expected, "{backend} {blocks}");
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn every_backend_sums_alike() {
+    for (_, bytes, start) in inputs(5) {
+        let expected = internet::sum_with(&bytes[start..], portable());
+        assert_eq!(internet::sum(&bytes[start..]), expected);
+        for backend in Backend::all() {
+            assert_eq!(internet::sum_with(&bytes[start..], backend), expected, "{backend}");
         }
     }
 }

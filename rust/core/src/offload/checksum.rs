@@ -1,28 +1,12 @@
 //! The Internet checksum (RFC 1071). A *sum* is a ones' complement sum of big-endian words; the checksum is
 //! its complement.
 
-/// Bytes summed in one step, as four-byte words in lanes of their own.
-const STEP: usize = 32;
+use earthline_simd::internet;
 
 /// The sum of bytes; an odd last one is padded with zero.
 pub(super) fn sum(bytes: &[u8]) -> u16 {
     // The sum of words in the other byte order is the sum with its bytes swapped.
-    let mut lanes = [0_u64; STEP / 4];
-    let (steps, rest) = bytes.as_chunks::<STEP>();
-    for step in steps {
-        for (lane, word) in lanes.iter_mut().zip(step.as_chunks::<4>().0) {
-            *lane += u64::from(u32::from_ne_bytes(*word));
-        }
-    }
-    let (words, last) = rest.as_chunks::<2>();
-    let mut total: u64 = lanes.iter().map(|lane| (lane & 0xffff_ffff) + (lane >> 32)).sum();
-    for word in words {
-        total += u64::from(u16::from_ne_bytes(*word));
-    }
-    if let [byte] = last {
-        total += u64::from(u16::from_ne_bytes([*byte, 0]));
-    }
-    u16::from_be_bytes(fold(total).to_ne_bytes())
+    u16::from_be_bytes(internet::sum(bytes).to_ne_bytes())
 }
 
 /// The sum of two sums.
@@ -45,13 +29,6 @@ pub(super) fn pseudo_header(addresses: &[u8], protocol: u8, length: usize) -> u1
 /// The checksum of bytes.
 pub fn checksum(bytes: &[u8]) -> u16 {
     !sum(bytes)
-}
-
-fn fold(mut total: u64) -> u16 {
-    while total >> 16 != 0 {
-        total = (total & 0xffff) + (total >> 16);
-    }
-    total as u16
 }
 
 #[cfg(test)]

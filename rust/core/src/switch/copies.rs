@@ -6,9 +6,8 @@ use super::frames::{self, EXT_FRAME};
 use super::network::{Member, Network};
 use super::output::Output;
 use super::punt::{Punt, PuntKind};
-use super::tables::Map;
+use super::tables::Table;
 use super::vl1::Vl1;
-use crate::compress;
 use crate::ethernet::Header;
 use crate::packet::{self, HEADER_LENGTH, VERB};
 
@@ -28,7 +27,7 @@ pub(super) const INBOUND: CopyFlags = CopyFlags { tee: 0x08, watch: 0x1c, redire
 pub(super) struct Observed<'a> {
     pub(super) vl1: &'a mut Vl1,
     pub(super) network: &'a Network,
-    pub(super) members: &'a mut Map<u64, Member>,
+    pub(super) members: &'a mut Table<u64, Member>,
     pub(super) header: Header,
     pub(super) payload: &'a [u8],
     pub(super) now: u64,
@@ -56,12 +55,12 @@ impl Observed<'_> {
         let mut plain = packet::header(0, 0, self.vl1.address, EXT_FRAME).to_vec();
         plain.extend_from_slice(&fields);
         plain.extend_from_slice(data);
-        compress::compress(&mut plain);
+        self.vl1.compressor.compress(&mut plain);
         let (verb, payload) = (plain[VERB], &plain[HEADER_LENGTH..]);
         if self.vl1.send(to, verb, [payload, &[]], self.now, self.out).is_err() {
             self.vl1.counters.add(Counter::DropCopy);
         }
-        if self.members.entry(to).or_default().is_push_due(self.now) {
+        if self.members.get_or_default(to).is_push_due(self.now) {
             let (network, destination) = (self.network.id, to);
             let punt = Punt { destination, network, ..Punt::new(PuntKind::PushDue) };
             self.vl1.punt(punt, self.out);

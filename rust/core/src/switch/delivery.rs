@@ -11,7 +11,7 @@ use super::network::{Group, GroupId, Member, Network, NetworkTables};
 use super::output::Output;
 use super::paths::Path;
 use super::punt::{Punt, PuntKind};
-use super::tables::Map;
+use super::tables::{Map, Table};
 use super::vl1::Vl1;
 use crate::ethernet::{self, Header};
 
@@ -142,7 +142,7 @@ impl Refused {
 
 /// What is known of the network the frame is for.
 struct Known<'a> {
-    members: &'a mut Map<u64, Member>,
+    members: &'a mut Table<u64, Member>,
     groups: &'a Map<GroupId, Group>,
     nobody: &'a NodeCredentials,
     common: &'a Common,

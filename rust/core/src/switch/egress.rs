@@ -8,7 +8,7 @@ use super::frames::{self, EXT_FRAME, FRAME};
 use super::network::{Member, Network, NetworkTables};
 use super::output::Output;
 use super::punt::{FrameReason, Punt, PuntKind};
-use super::tables::Map;
+use super::tables::Table;
 use super::vl1::{Unsent, Vl1};
 use crate::ethernet::{self, Header};
 use crate::packet;
@@ -17,6 +17,14 @@ use crate::packet;
 const MAX_FLOODED: usize = 32;
 
 impl Switch {
+    /// Have in the cache what sealing this frame needs, as [`Self::foresee_datagram`] does.
+    pub fn foresee_frame(&self, network: u64, frame: &[u8]) {
+        let header = Header::parse(frame).map(|(header, _)| header);
+        if let Some(address) = header.and_then(|it| ethernet::address_of(it.destination, network)) {
+            self.vl1.peers.foresee(address);
+        }
+    }
+
     /// A frame, with its Ethernet header, from the TAP of a network.
     pub fn ingest_frame(&mut self, network: u64, frame: &[u8], now: u64, out: &mut Output) {
         self.ingest(network, frame, Origin::Tap, now, out);
@@ -203,7 +211,7 @@ impl Egress<'_> {
     fn send_to_bridge(
         &mut self,
         network: &Network,
-        members: &mut Map<u64, Member>,
+        members: &mut Table<u64, Member>,
         nobody: &NodeCredentials,
         bridge: u64,
     ) -> Result<(), Counter> {
@@ -241,7 +249,7 @@ impl Egress<'_> {
     pub(super) fn observe(
         &mut self,
         network: &Network,
-        members: &mut Map<u64, Member>,
+        members: &mut Table<u64, Member>,
         passage: &Passage,
     ) -> bool {
         let (header, payload, now) = (self.header, self.payload, self.now);

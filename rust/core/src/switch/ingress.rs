@@ -20,6 +20,17 @@ const HELLO: u8 = 0x01;
 const OK: u8 = 0x03;
 
 impl Switch {
+    /// Have in the cache what opening this datagram needs, which will be ingested soon. Where there are more
+    /// peers than the cache holds, it pays to tell of a whole batch before: memory answers several questions
+    /// at a time.
+    pub fn foresee_datagram(&self, datagram: &[u8]) {
+        if let Datagram::Head(head) = Datagram::classify(datagram)
+            && head.destination() == self.vl1.address
+        {
+            self.vl1.peers.foresee(head.source());
+        }
+    }
+
     /// A datagram from the network. Its bytes are used as working memory.
     pub fn ingest_datagram(&mut self, path: Path, datagram: &mut [u8], now: u64, out: &mut Output) {
         self.count(Counter::PacketsRx);

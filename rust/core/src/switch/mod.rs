@@ -129,7 +129,7 @@ impl Switch {
 
     /// Where frames for a peer leave.
     pub fn set_route(&mut self, address: u64, route: Option<Route>) {
-        self.vl1.peers.set_route(address, route);
+        self.vl1.peers.set_route(address, route, &mut self.vl1.paths);
     }
 
     /// The peer's learned paths, all of them.
@@ -228,7 +228,7 @@ impl Switch {
 
     /// What moved since the last call.
     pub fn take_activity(&mut self) -> Activity {
-        let (peers, slots) = self.vl1.peers.take_activity();
+        let (peers, slots) = self.vl1.peers.take_activity(&mut self.vl1.paths);
         Activity { peers, slots, paths: self.vl1.paths.take_activity() }
     }
 

@@ -6,9 +6,8 @@ use super::filter::NodeCredentials;
 use super::frames::{MULTICAST_FRAME, MulticastFrame};
 use super::network::{Group, GroupId, Member, Network, NetworkTables};
 use super::punt::FrameReason;
-use super::tables::Map;
+use super::tables::{Map, Table};
 use super::vl1::Unsent;
-use crate::compress;
 use crate::ethernet::{self, ARP, BROADCAST, Header, IPV6};
 use crate::packet::{self, HEADER_LENGTH, VERB};
 
@@ -67,7 +66,7 @@ impl Egress<'_> {
         &mut self,
         network: &Network,
         groups: &Map<GroupId, Group>,
-        members: &mut Map<u64, Member>,
+        members: &mut Table<u64, Member>,
         nobody: &NodeCredentials,
     ) -> Result<(), Held> {
         if !network.config.replicates || !ethernet::is_multicast(self.header.destination) {
@@ -88,7 +87,9 @@ impl Egress<'_> {
         let plain = self.multicast_packet(network, id, group);
         let (verb, payload) = (plain[VERB], &plain[HEADER_LENGTH..]);
         let replicator = group.recipients.first().copied().unwrap_or_default();
-        match self.vl1.send(replicator, verb, [payload, &[]], self.now, self.out) {
+        let sent = self.vl1.send(replicator, verb, [payload, &[]], self.now, self.out);
+        self.vl1.plain = plain;
+        match sent {
             Ok(()) => {
                 self.vl1.counters.add(Counter::FramesTx);
                 Ok(())
@@ -102,7 +103,7 @@ impl Egress<'_> {
     fn distribute(
         &mut self,
         network: &Network,
-        members: &mut Map<u64, Member>,
+        members: &mut Table<u64, Member>,
         nobody: &NodeCredentials,
         id: GroupId,
         group: &Group,
@@ -118,13 +119,14 @@ impl Egress<'_> {
                 Err(counter) => self.vl1.counters.add(counter),
             }
         }
+        self.vl1.plain = plain;
     }
 
     /// The second pass: to one recipient, without copies.
     fn send_to_recipient(
         &mut self,
         network: &Network,
-        members: &mut Map<u64, Member>,
+        members: &mut Table<u64, Member>,
         nobody: &NodeCredentials,
         address: u64,
         plain: &[u8],
@@ -137,14 +139,19 @@ impl Egress<'_> {
         let (verb, payload) = (plain[VERB], &plain[HEADER_LENGTH..]);
         let sent = self.vl1.send(address, verb, [payload, &[]], self.now, self.out);
         self.vl1.counters.add(sent.map_or_else(Unsent::counter, |()| Counter::FramesTx));
-        if members.entry(address).or_default().is_push_due(self.now) {
+        if members.get_or_default(address).is_push_due(self.now) {
             self.punt_push_due(network.id, address);
         }
         Ok(())
     }
 
-    /// The plain packet that all recipients get, but for its ID and destination.
-    fn multicast_packet(&self, network: &Network, (mac, adi): GroupId, group: &Group) -> Vec<u8> {
+    /// The plain packet that all recipients get, but for its ID and destination; in memory to be given back.
+    fn multicast_packet(
+        &mut self,
+        network: &Network,
+        (mac, adi): GroupId,
+        group: &Group,
+    ) -> Vec<u8> {
         let foreign = self.header.source != network.mac;
         let frame = MulticastFrame {
             gather_limit: group.gather_limit,
@@ -155,10 +162,12 @@ impl Egress<'_> {
             ethertype: self.header.ethertype,
             data: self.payload,
         };
-        let mut plain = packet::header(0, 0, self.vl1.address, MULTICAST_FRAME).to_vec();
+        let mut plain = std::mem::take(&mut self.vl1.plain);
+        plain.clear();
+        plain.extend_from_slice(&packet::header(0, 0, self.vl1.address, MULTICAST_FRAME));
         frame.emit(network.id, &mut plain);
         if network.config.compress_multicast {
-            compress::compress(&mut plain);
+            self.vl1.compressor.compress(&mut plain);
         }
         plain
     }

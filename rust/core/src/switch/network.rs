@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::budget::Allowance;
 use super::common::Common;
 use super::filter::{Filter, NodeCredentials};
-use super::tables::{Keyed, Map};
+use super::tables::{Keyed, Map, Table};
 use crate::ethernet;
 
 /// A member whose copy of our credentials is old is reported this often, in ms.
@@ -117,7 +117,7 @@ pub(super) struct Group {
 /// All about one network. Members may be known before its configuration is.
 pub(super) struct NetworkTables {
     pub(super) installed: Option<Network>,
-    pub(super) members: Map<u64, Member>,
+    pub(super) members: Table<u64, Member>,
     pub(super) groups: Map<GroupId, Group>,
     /// The credentials of those we know nothing of.
     pub(super) nobody: NodeCredentials,
@@ -129,7 +129,7 @@ impl NetworkTables {
     pub(super) fn new(keyed: &Keyed, common: Arc<Common>) -> Self {
         Self {
             installed: None,
-            members: keyed.map(),
+            members: keyed.table(),
             groups: keyed.map(),
             nobody: NodeCredentials::default(),
             common,
@@ -151,12 +151,12 @@ impl NetworkTables {
         ready: bool,
         push_due_at: u64,
     ) {
-        let member = self.members.entry(address).or_default();
+        let member = self.members.get_or_default(address);
         (member.admitted, member.ready, member.push_due_at) = (admitted, ready, push_due_at);
     }
 
     pub(super) fn set_member_credentials(&mut self, address: u64, credentials: NodeCredentials) {
-        self.members.entry(address).or_default().credentials = credentials;
+        self.members.get_or_default(address).credentials = credentials;
         self.forget_decisions();
     }
 

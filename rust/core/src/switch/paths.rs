@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::bounded::Bounded;
-use super::tables::{Keyed, Map};
+use super::tables::{Keyed, Table};
 
 /// A local socket and a remote endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,7 +42,7 @@ struct Entry {
 
 /// The installed paths of all peers, and the trusted ones.
 pub(super) struct PathTable {
-    installed: Map<Path, Entry>,
+    installed: Table<Path, Entry>,
     trusted: Bounded<Path, u64>,
     moved: Vec<Path>,
 }
@@ -50,12 +50,12 @@ pub(super) struct PathTable {
 impl PathTable {
     pub(super) fn new(keyed: &Keyed) -> Self {
         let trusted = Bounded::new(MAX_TRUSTED, keyed);
-        Self { installed: keyed.map(), trusted, moved: Vec::new() }
+        Self { installed: keyed.table(), trusted, moved: Vec::new() }
     }
 
     /// One more peer has this path.
     pub(super) fn install(&mut self, path: Path) {
-        let entry = self.installed.entry(path).or_insert_with(|| Entry {
+        let entry = self.installed.get_or_insert_with(path, || Entry {
             activity: PathActivity { path, in_at: 0, out_at: 0 },
             trusted_at: self.trusted.get(&path).copied().unwrap_or(0),
             references: 0,
@@ -78,8 +78,8 @@ impl PathTable {
         self.touch(path, |activity| activity.in_at = now);
     }
 
-    pub(super) fn went_out(&mut self, path: &Path, now: u64) {
-        self.touch(path, |activity| activity.out_at = now);
+    pub(super) fn went_out(&mut self, path: &Path, at: u64) {
+        self.touch(path, |activity| activity.out_at = activity.out_at.max(at));
     }
 
     fn touch(&mut self, path: &Path, stamp: impl FnOnce(&mut PathActivity)) {

@@ -1,7 +1,9 @@
 //! What the switch knows of each peer: its session, its route, its paths, and when it was heard.
 
+use earthline_simd::cache::prefetch;
+
 use super::paths::{Path, PathTable};
-use super::tables::{Keyed, Map};
+use super::tables::{Keyed, Table};
 use crate::keys::SessionKeys;
 
 /// Direct packets by an unknown path are reported this often per peer, in ms.
@@ -59,6 +61,9 @@ pub(super) struct Peer {
     slots: Vec<Slot>,
     activity: PeerActivity,
     moved: bool,
+    /// Last datagram by its route, in ms, as long as the path does not know of it; 0: none.
+    went_out_at: u64,
+    listed: bool,
     new_path_at: Option<u64>,
 }
 
@@ -68,6 +73,14 @@ impl Peer {
         self.session.as_ref().zip(self.route.as_ref())
     }
 
+    /// Tell the path of its route.
+    fn stamp_route(&mut self, paths: &mut PathTable) {
+        let at = std::mem::take(&mut self.went_out_at);
+        if let Some(route) = self.route.as_ref().filter(|_| at != 0) {
+            paths.went_out(&route.path, at);
+        }
+    }
+
     fn is_empty(&self) -> bool {
         self.session.is_none() && self.route.is_none() && self.slots.is_empty()
     }
@@ -75,23 +88,33 @@ impl Peer {
 
 /// All peers by address.
 pub(super) struct PeerTable {
-    peers: Map<u64, Peer>,
-    moved: Vec<u64>,
+    peers: Table<u64, Peer>,
+    /// Peers of which there is something to report.
+    listed: Vec<u64>,
 }
 
 impl PeerTable {
     pub(super) fn new(keyed: &Keyed) -> Self {
-        Self { peers: keyed.map(), moved: Vec::new() }
+        Self { peers: keyed.table(), listed: Vec::new() }
     }
 
     fn entry(&mut self, address: u64) -> &mut Peer {
-        let peer = self.peers.entry(address).or_default();
+        let peer = self.peers.get_or_default(address);
         peer.activity.address = address;
         peer
     }
 
     pub(super) fn get(&self, address: u64) -> Option<&Peer> {
         self.peers.get(&address)
+    }
+
+    /// Have in the cache what sealing and opening packets of a peer need, unless it was looked up last.
+    pub(super) fn foresee(&self, address: u64) {
+        if !self.peers.is_last(&address)
+            && let Some(session) = self.session(address)
+        {
+            prefetch(&*session.keys);
+        }
     }
 
     pub(super) fn session(&self, address: u64) -> Option<&Session> {
@@ -107,8 +130,10 @@ impl PeerTable {
         self.entry(address).session = Some(Session { keys, suite });
     }
 
-    pub(super) fn set_route(&mut self, address: u64, route: Option<Route>) {
-        self.entry(address).route = route;
+    pub(super) fn set_route(&mut self, address: u64, route: Option<Route>, paths: &mut PathTable) {
+        let peer = self.entry(address);
+        peer.stamp_route(paths);
+        peer.route = route;
         self.forget_if_empty(address);
     }
 
@@ -133,7 +158,8 @@ impl PeerTable {
 
     /// Forget a peer: its session, its route and its paths.
     pub(super) fn remove(&mut self, address: u64, paths: &mut PathTable) {
-        if let Some(peer) = self.peers.remove(&address) {
+        if let Some(mut peer) = self.peers.remove(&address) {
+            peer.stamp_route(paths);
             for slot in &peer.slots {
                 paths.release(&slot.path);
             }
@@ -166,10 +192,18 @@ impl PeerTable {
         }
     }
 
-    /// A packet was sent to this peer.
+    /// A packet was sent to this peer by its route.
     pub(super) fn sent(&mut self, address: u64, now: u64) {
         if let Some(peer) = self.touch(address) {
             peer.activity.sent_at = now;
+            peer.went_out_at = now;
+        }
+    }
+
+    /// A packet of somebody else was sent to this peer by its route.
+    pub(super) fn relayed(&mut self, address: u64, now: u64) {
+        if let Some(peer) = self.list(address) {
+            peer.went_out_at = now;
         }
     }
 
@@ -185,18 +219,31 @@ impl PeerTable {
     }
 
     fn touch(&mut self, address: u64) -> Option<&mut Peer> {
+        let peer = self.list(address)?;
+        peer.moved = true;
+        Some(peer)
+    }
+
+    fn list(&mut self, address: u64) -> Option<&mut Peer> {
         let peer = self.peers.get_mut(&address)?;
-        if !std::mem::replace(&mut peer.moved, true) {
-            self.moved.push(address);
+        if !std::mem::replace(&mut peer.listed, true) {
+            self.listed.push(address);
         }
         Some(peer)
     }
 
-    /// What moved since the last call.
-    pub(super) fn take_activity(&mut self) -> (Vec<PeerActivity>, Vec<SlotActivity>) {
-        let (mut sessions, mut slots) = (Vec::with_capacity(self.moved.len()), Vec::new());
-        for address in self.moved.drain(..) {
+    /// What moved since the last call; paths learn what went out by them.
+    pub(super) fn take_activity(
+        &mut self,
+        paths: &mut PathTable,
+    ) -> (Vec<PeerActivity>, Vec<SlotActivity>) {
+        let (mut sessions, mut slots) = (Vec::with_capacity(self.listed.len()), Vec::new());
+        for address in self.listed.drain(..) {
             let Some(peer) = self.peers.get_mut(&address) else { continue };
+            if !std::mem::take(&mut peer.listed) {
+                continue;
+            }
+            peer.stamp_route(paths);
             if !std::mem::take(&mut peer.moved) {
                 continue;
             }

@@ -21,31 +21,40 @@ pub(super) struct Relay {
     path: Option<Path>,
     /// When each unordered pair was last reported for introduction.
     introduced: Bounded<(u64, u64), u64>,
+    /// The pair that was looked up last, and when it was reported.
+    last: ((u64, u64), Option<u64>),
 }
 
 impl Relay {
     pub(super) fn new(keyed: &Keyed) -> Self {
-        Self { open: false, upstream: 0, path: None, introduced: Bounded::new(MAX_PAIRS, keyed) }
+        let introduced = Bounded::new(MAX_PAIRS, keyed);
+        Self { open: false, upstream: 0, path: None, introduced, last: ((0, 0), None) }
     }
 
     pub(super) fn set(&mut self, open: bool, upstream: u64, path: Option<Path>) {
         (self.open, self.upstream, self.path) = (open, upstream, path);
     }
 
-    fn is_introduction_due(&mut self, a: u64, b: u64, now: u64) -> bool {
+    /// Whether a pair was reported for introduction a short time ago.
+    fn was_introduced(&mut self, a: u64, b: u64, now: u64) -> bool {
         let pair = (a.min(b), a.max(b));
-        let at = self.introduced.get(&pair);
-        let due = at.is_none_or(|at| now.saturating_sub(*at) >= INTRODUCE_MS);
-        if due {
-            self.introduced.insert(pair, now);
+        if self.last.0 != pair {
+            self.last = (pair, self.introduced.get(&pair).copied());
         }
-        due
+        self.last.1.is_some_and(|at| now.saturating_sub(at) < INTRODUCE_MS)
+    }
+
+    fn introduce(&mut self, a: u64, b: u64, now: u64) {
+        let pair = (a.min(b), a.max(b));
+        self.introduced.insert(pair, now);
+        self.last = (pair, Some(now));
     }
 }
 
-/// Where a relayed datagram goes: the node at the other end, and the path.
+/// Where a relayed datagram goes: the node at the other end, whether that is its destination, and the path.
 struct NextHop {
     address: u64,
+    direct: bool,
     path: Path,
 }
 
@@ -68,7 +77,11 @@ impl Switch {
         increment_hops(datagram);
         out.datagram(next.path, datagram);
         self.count(Counter::Relayed);
-        self.vl1.paths.went_out(&next.path, now);
+        if next.direct {
+            self.vl1.peers.relayed(next.address, now);
+        } else {
+            self.vl1.paths.went_out(&next.path, now);
+        }
         if let Some(source) = source {
             self.introduce(source, next.address, now, out);
         }
@@ -77,17 +90,20 @@ impl Switch {
     /// The destination's own path, else the upstream: but heads never go back to it.
     fn next_hop(&self, destination: u64, source: Option<u64>) -> Option<NextHop> {
         if let Some(route) = self.vl1.peers.route(destination).filter(|route| route.direct) {
-            return Some(NextHop { address: destination, path: route.path });
+            return Some(NextHop { address: destination, direct: true, path: route.path });
         }
         let path = self.relay.path.filter(|_| source != Some(self.relay.upstream))?;
-        Some(NextHop { address: self.relay.upstream, path })
+        Some(NextHop { address: self.relay.upstream, direct: false, path })
     }
 
     /// Report a pair of peers that may be introduced, if both are known.
     fn introduce(&mut self, source: u64, destination: u64, now: u64, out: &mut Output) {
+        if self.relay.was_introduced(source, destination, now) {
+            return;
+        }
         let peers = &self.vl1.peers;
-        let known = peers.session(source).is_some() && peers.session(destination).is_some();
-        if known && self.relay.is_introduction_due(source, destination, now) {
+        if peers.session(source).is_some() && peers.session(destination).is_some() {
+            self.relay.introduce(source, destination, now);
             self.punt(Punt { source, destination, ..Punt::new(PuntKind::Introduce) }, out);
         }
     }

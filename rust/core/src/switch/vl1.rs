@@ -9,6 +9,7 @@ use super::paths::PathTable;
 use super::peers::{PeerTable, Route, Session};
 use super::punt::Punt;
 use super::tables::Keyed;
+use crate::compress::Compressor;
 use crate::fragment;
 use crate::packet::{self, MAX_PACKET, MAX_PIECES, VERB_MASK};
 
@@ -36,6 +37,9 @@ pub(super) struct Vl1 {
     pub(super) peers: PeerTable,
     pub(super) paths: PathTable,
     pub(super) counters: Counters,
+    pub(super) compressor: Compressor,
+    /// The plain packet that was built last for several recipients.
+    pub(super) plain: Vec<u8>,
     ids: ChaCha12Rng,
     last_cut: LastCut,
 }
@@ -47,6 +51,8 @@ impl Vl1 {
             peers: PeerTable::new(keyed),
             paths: PathTable::new(keyed),
             counters: Counters::new(),
+            compressor: Compressor::default(),
+            plain: Vec::new(),
             ids: ChaCha12Rng::from_seed(*seed),
             last_cut: LastCut::default(),
         }
@@ -85,7 +91,6 @@ impl Vl1 {
         })?;
         self.counters.add_many(Counter::PacketsTx, pieces);
         self.counters.add_if(Counter::went_out(verb & VERB_MASK));
-        self.paths.went_out(&path, now);
         self.peers.sent(destination, now);
         Ok(())
     }

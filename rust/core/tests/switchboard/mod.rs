@@ -32,6 +32,14 @@ pub fn frame(destination: u64, source: u64, length: usize) -> Vec<u8> {
     frame
 }
 
+/// Install a session of a node with a peer, and its direct path.
+pub fn introduce(switch: &mut Switch, own: u64, peer: u64, suite: u8) {
+    let path = path_to(peer);
+    switch.set_session(peer, &key(own, peer), suite);
+    switch.set_known_paths(peer, &[path]);
+    switch.set_route(peer, Some(Route { path, direct: true, mtu: 1432, trusted_path_id: 0 }));
+}
+
 /// One node.
 pub struct Station {
     pub address: u64,
@@ -62,9 +70,7 @@ impl Station {
 
     /// Install a session with a peer, and its direct path.
     pub fn meet(&mut self, peer: u64, suite: u8) {
-        self.switch.set_session(peer, &key(self.address, peer), suite);
-        self.switch.set_known_paths(peer, &[path_to(peer)]);
-        self.route(peer, path_to(peer), 1432);
+        introduce(&mut self.switch, self.address, peer, suite);
     }
 
     pub fn route(&mut self, peer: u64, path: Path, mtu: usize) {
