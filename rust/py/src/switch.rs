@@ -311,6 +311,10 @@ impl Switch {
         self.with(py, |switch| switch.set_trusted_networks(networks));
     }
 
+    fn set_mss_clamp(&self, py: Python<'_>, enabled: bool) {
+        self.with(py, |switch| switch.set_mss_clamp(enabled));
+    }
+
     fn set_network(&self, py: Python<'_>, entry: &Bound<'_, PyAny>) -> PyResult<()> {
         let network: u64 = entry.getattr("network")?.extract()?;
         let config = core::NetworkConfig {

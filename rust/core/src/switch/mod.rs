@@ -10,6 +10,7 @@
 //! | [`delivery`] | frames of peers on their way to the TAP (03, 7.2, 8.6) |
 //! | [`egress`] | frames of the TAP on their way to peers (03, 7.3) |
 //! | [`superframes`] | several frames of the TAP in one |
+//! | [`mss`] | TCP segments that fit one datagram |
 //! | [`multicast`] | frames of the TAP to groups (03, 8.5) |
 //! | [`vl1`], [`peers`], [`paths`] | sessions, routes, paths, and sealing |
 //! | [`network`] | networks, members, groups |
@@ -25,6 +26,7 @@ mod egress;
 mod filter;
 mod frames;
 mod ingress;
+mod mss;
 mod multicast;
 mod network;
 mod output;
@@ -40,6 +42,7 @@ use std::net::IpAddr;
 
 use crate::fragment::{DEFAULT_SLOTS, Reassembler};
 use counters::Counter;
+use mss::Clamp;
 use network::{Group, Network, NetworkTables};
 use relay::Relay;
 use tables::{Keyed, Map};
@@ -85,6 +88,7 @@ pub struct Switch {
     assembled: Vec<u8>,
     /// The frame that was cut out of a super-frame last.
     cut: Vec<u8>,
+    clamp: Clamp,
     trusted_networks: Vec<TrustedNetwork>,
     networks: Map<u64, NetworkTables>,
     keyed: Keyed,
@@ -100,6 +104,7 @@ impl Switch {
             reassembler: Reassembler::new(DEFAULT_SLOTS),
             assembled: Vec::new(),
             cut: Vec::new(),
+            clamp: Clamp::default(),
             trusted_networks: Vec::new(),
             networks: keyed.map(),
             keyed,
