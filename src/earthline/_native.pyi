@@ -203,6 +203,8 @@ class Switch:
         """A packet by this path proved common membership (02, 4.8)."""
     def set_trusted_networks(self, networks: Sequence[tuple[bytes, int, int]]) -> None:
         """(ip, prefix length, trusted path ID): where suite 2 is accepted from (01, 3.7)."""
+    def set_mss_clamp(self, enabled: bool) -> None:
+        """Whether TCP connections are to agree on segments that fit one datagram of their peer's route."""
     # networks
     def set_network(self, entry: Any) -> None:
         """Install or replace a network from `effects.InstallNetwork` (read by attribute)."""
@@ -292,6 +294,9 @@ class Driver:
     def transmit(self, socket: int, ip: bytes, port: int, datagram: bytes, ttl: int) -> bool:
         """Send one datagram of Python's own (ttl 0: the default), by all sockets of the IP's family if
         ``socket`` is -1; False if nothing took it."""
+    def transmit_whole(self, socket: int, ip: bytes, port: int, datagram: bytes) -> bool:
+        """Send one datagram that no router may fragment; False if it is too large for the link it would leave
+        by, as far as the kernel can tell at once."""
     def open_tunnel(self, ip: bytes, port: int, tls: bool, device: str | None) -> None:
         """Begin to connect to a TCP relay, in place of any tunnel there is (02, 8.3). Once it is up, what goes
         to the internet over IPv4 leaves by it too; what comes by it has the socket -1."""

@@ -35,6 +35,7 @@ _BELOW = (
     effects.Activity,
     effects.SocketsChanged,
     effects.SocketsOpened,
+    effects.DatagramTooLarge,
     effects.DefaultRouteChanged,
     effects.TunnelChanged,
 )
@@ -104,7 +105,7 @@ class Node:
 
     def set_low_bandwidth(self, enabled: bool, now: int) -> None:
         """Whether to say as little as can be (02, 1.7)."""
-        self.peers.set_low_bandwidth(enabled)
+        self.peers.set_low_bandwidth(enabled, now)
         self.ethernet.set_low_bandwidth(enabled, now)
 
     # What the host shows

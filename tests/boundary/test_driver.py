@@ -233,6 +233,52 @@ def test_time_to_live_is_for_one_datagram_only(namespace: Namespace) -> None:
     namespace.run(sent)
 
 
+def test_dont_fragment_is_for_one_datagram_only(namespace: Namespace) -> None:
+    def sent() -> None:
+        driver = namespace.driver(Switch(ALICE, bytes(32)))
+        driver.add_udp(1, LOOPBACK, 0, None)
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP) as raw,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer,
+        ):
+            raw.settimeout(WAIT_S)
+            peer.bind(("127.0.0.1", 0))
+            port = peer.getsockname()[1]
+            for dont_fragment in (True, False):
+                if dont_fragment:
+                    assert driver.transmit_whole(1, LOOPBACK, port, bytes(1_000))
+                else:
+                    assert driver.transmit(1, LOOPBACK, port, bytes(1_000), 0)
+                assert bool(raw.recv(2_000)[6] & 0x40) is dont_fragment
+
+    namespace.run(sent)
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_datagram_that_may_not_be_fragmented_is_refused_above_the_links_mtu(
+    namespace: Namespace, family: socket.AddressFamily
+) -> None:
+    is_v4 = family == socket.AF_INET
+    loopback, headers = (LOOPBACK, 28) if is_v4 else (bytes(15) + b"\x01", 48)
+
+    def sent() -> None:
+        ip("link", "set", "lo", "mtu", "3000")
+        driver = namespace.driver(Switch(ALICE, bytes(32)))
+        driver.add_udp(1, loopback, 0, None)
+        with socket.socket(family, socket.SOCK_DGRAM) as peer:
+            peer.bind(("127.0.0.1" if is_v4 else "::1", 0))
+            peer.settimeout(WAIT_S)
+            port = peer.getsockname()[1]
+            fits = 3_000 - headers
+            assert driver.transmit_whole(1, loopback, port, bytes(fits))
+            assert not driver.transmit_whole(1, loopback, port, bytes(fits + 1))
+            assert driver.transmit(1, loopback, port, bytes(fits + 1), 0)
+            assert [len(peer.recv(4_000)) for _ in range(2)] == [fits, fits + 1]
+        assert driver.transmit_whole(2, loopback, port, bytes(fits + 1)), "nothing to be said of it"
+
+    namespace.run(sent)
+
+
 def test_socket_minus_one_sends_by_every_socket_of_the_family(namespace: Namespace) -> None:
     def sent() -> None:
         driver = namespace.driver(Switch(ALICE, bytes(32)))

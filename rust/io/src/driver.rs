@@ -260,6 +260,17 @@ impl Driver {
         worker::send_one(&self.shared, socket.of(ANY_LANE), datagram, to, ttl) || tunnelled
     }
 
+    /// Send one datagram by a socket with a number, whole or not at all; false if it is too large for the link
+    /// it would leave by. The tunnel, whose datagrams end in a stream, has no part in it.
+    pub fn transmit_whole(&self, path: Path, datagram: &[u8]) -> bool {
+        let (ports, to) = (self.shared.ports(), SocketAddr::new(path.ip, path.port));
+        let Some(socket) = ports.udp(path.socket) else {
+            self.shared.counters.add(Counter::DropSocket, 1);
+            return true;
+        };
+        worker::send_whole(&self.shared, socket.of(ANY_LANE), datagram, to)
+    }
+
     /// Write a frame to the TAP of a network; whether the kernel took it.
     pub fn write_frame(&self, network: u64, frame: &[u8]) -> bool {
         worker::write_frame(&self.shared, &self.shared.ports(), network, frame)

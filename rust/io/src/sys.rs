@@ -258,14 +258,32 @@ pub(crate) fn send_with_ttl(
     address: SocketAddr,
     ttl: u8,
 ) -> io::Result<()> {
-    let mut name = Name::of(address);
-    let mut vector =
-        iovec { iov_base: datagram.as_ptr().cast_mut().cast(), iov_len: datagram.len() };
     let (level, kind) = match address {
         SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_TTL),
         SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT),
     };
-    let mut control = Control::integer(level, kind, c_int::from(ttl));
+    send_with(socket, datagram, address, Control::integer(level, kind, c_int::from(ttl)))
+}
+
+/// Send one datagram over IPv6 that the kernel does not cut into fragments.
+pub(crate) fn send_whole_v6(
+    socket: BorrowedFd<'_>,
+    datagram: &[u8],
+    address: SocketAddr,
+) -> io::Result<()> {
+    let control = Control::integer(libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG, 1);
+    send_with(socket, datagram, address, control)
+}
+
+fn send_with(
+    socket: BorrowedFd<'_>,
+    datagram: &[u8],
+    address: SocketAddr,
+    mut control: Control,
+) -> io::Result<()> {
+    let mut name = Name::of(address);
+    let mut vector =
+        iovec { iov_base: datagram.as_ptr().cast_mut().cast(), iov_len: datagram.len() };
     let mut message: msghdr = message(&raw mut name.storage, name.length, &raw mut vector).msg_hdr;
     message.msg_control = (&raw mut control).cast();
     message.msg_controllen = size_of::<Control>();

@@ -55,7 +55,8 @@ impl UdpSocket {
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }
-        may_be_fragmented(&socket, address)?;
+        // Whatever the machine's default: datagrams may exceed a link's MTU (01, 4.5).
+        set_fragmented(&socket, address, true)?;
         enlarge_buffers(&socket)?;
         if offload.gro {
             // A kernel that cannot join datagrams gives them one by one.
@@ -94,6 +95,21 @@ impl UdpSocket {
             return self.socket.send_to(datagram, &address.into()).map(|_| ());
         }
         sys::send_with_ttl(self.socket.as_fd(), datagram, address, ttl)
+    }
+
+    /// Send one datagram with the don't-fragment bit, whatever path MTU the kernel believes in.
+    ///
+    /// IPv4 knows no such thing for one datagram, so the socket is set to it for a moment. A datagram that
+    /// another thread sends in that moment has the bit, too: harmless, as it seldom happens and the next one
+    /// has not.
+    pub(crate) fn send_whole(&self, datagram: &[u8], address: SocketAddr) -> io::Result<()> {
+        set_fragmented(&self.socket, address, false)?;
+        let sent = match address {
+            SocketAddr::V4(_) => self.send(datagram, address, 0),
+            SocketAddr::V6(_) => sys::send_whole_v6(self.socket.as_fd(), datagram, address),
+        };
+        set_fragmented(&self.socket, address, true)?;
+        sent
     }
 }
 
@@ -141,13 +157,15 @@ impl UdpSockets {
     }
 }
 
-/// No don't-fragment bit, whatever the machine's default: datagrams may exceed a link's MTU (01, 4.5).
-fn may_be_fragmented(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+/// Whether datagrams too large for the path that the kernel believes in are fragmented; if not, they have the
+/// don't-fragment bit and are as large as the link allows.
+fn set_fragmented(socket: &Socket, address: SocketAddr, fragmented: bool) -> io::Result<()> {
     if address.is_ipv6() {
-        let dont = libc::IPV6_PMTUDISC_DONT;
-        sys::set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, dont)
+        let value = if fragmented { libc::IPV6_PMTUDISC_DONT } else { libc::IPV6_PMTUDISC_PROBE };
+        sys::set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, value)
     } else {
-        sys::set_option(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DONT)
+        let value = if fragmented { libc::IP_PMTUDISC_DONT } else { libc::IP_PMTUDISC_PROBE };
+        sys::set_option(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, value)
     }
 }
 

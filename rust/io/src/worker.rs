@@ -296,6 +296,19 @@ pub(crate) fn send_one(
     taken
 }
 
+/// Send one datagram whole; whether it fits the link it leaves by.
+pub(crate) fn send_whole(
+    shared: &Shared,
+    socket: &UdpSocket,
+    datagram: &[u8],
+    to: SocketAddr,
+) -> bool {
+    let sent = socket.send_whole(datagram, to);
+    shared.counters.add(if sent.is_ok() { Counter::UdpTx } else { Counter::DropUdpSend }, 1);
+    shared.counters.add(Counter::UdpTxBytes, datagram.len());
+    sent.err().and_then(|error| error.raw_os_error()) != Some(libc::EMSGSIZE)
+}
+
 /// Write one frame to the TAP of its network; whether the kernel took it.
 pub(crate) fn write_frame(shared: &Shared, ports: &Ports, network: u64, frame: &[u8]) -> bool {
     let taken = ports.tap(network).is_some_and(|tap| tap.write(ANY_LANE, frame).is_ok());

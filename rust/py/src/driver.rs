@@ -128,6 +128,18 @@ impl Driver {
         Ok(py.detach(|| self.0.transmit(path, datagram, ttl)))
     }
 
+    fn transmit_whole(
+        &self,
+        py: Python<'_>,
+        socket: i32,
+        ip: Ip,
+        port: u16,
+        datagram: &[u8],
+    ) -> bool {
+        let path = earthline_core::switch::Path { socket, ip: ip.0, port };
+        py.detach(|| self.0.transmit_whole(path, datagram))
+    }
+
     fn write_frame(&self, py: Python<'_>, network: u64, frame: &[u8]) -> bool {
         py.detach(|| self.0.write_frame(network, frame))
     }

@@ -307,6 +307,10 @@ impl Switch {
         self.each(py, |switch| switch.set_trusted_networks(networks.clone()));
     }
 
+    fn set_mss_clamp(&self, py: Python<'_>, enabled: bool) {
+        self.each(py, |switch| switch.set_mss_clamp(enabled));
+    }
+
     fn set_network(&self, py: Python<'_>, entry: &Bound<'_, PyAny>) -> PyResult<()> {
         let network: u64 = entry.getattr("network")?.extract()?;
         let config = core::NetworkConfig {

@@ -36,6 +36,7 @@ def _path(path: PathReport, now: int) -> dict[str, Any]:
         "expired": path.expired,
         "latency": path.latency,
         "mtu": path.mtu,
+        "mtuSearched": path.searched,
         "preferred": path.preferred,
         "scope": path.address.scope.name.lower(),
         "tunnelled": path.socket == ALL_SOCKETS,

@@ -8,7 +8,7 @@ import typer
 
 from earthline.cli.output import call, show_json, show_table
 
-COLUMNS = ("address", "role", "version", "latency", "state", "path", "heard", "why")
+COLUMNS = ("address", "role", "version", "latency", "state", "path", "mtu", "heard", "why")
 
 
 def peers(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
@@ -35,6 +35,7 @@ def _row(peer: dict[str, Any]) -> tuple[object, ...]:
         latency,
         ours["state"],
         "-" if path is None else path["address"],
+        "-" if path is None else path["mtu"],
         "-" if age is None else f"{age // 1000} s ago",
         _why(ours),
     )

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from statistics import median_low
 
 from earthline.diagnosis.finding import Finding, fault, note, ok, warning
-from earthline.diagnosis.snapshot import Endpoint, RootSight, Snapshot, Udp
+from earthline.diagnosis.snapshot import Endpoint, PathSight, RootSight, Snapshot, Udp
 
 CLOCK_MS = 30_000
 """Clocks this far apart are worth a word."""
 IPV4_HEADERS, IPV6_HEADERS = 28, 48
 """IP and UDP headers, bytes."""
+ETHERNET = 1_500
+"""Bytes of an IP packet that are usual."""
+MAX_NAMED = 20
 CROWDED = 0.9
 """So full, and the connection tracker is about to drop new flows."""
 
@@ -140,6 +143,37 @@ def _cuts(end: Endpoint, size: int) -> bool:
 
 def _headers(end: Endpoint) -> int:
     return IPV6_HEADERS if ":" in end.address else IPV4_HEADERS
+
+
+def judge_path_sizes(seen: Snapshot) -> Iterator[Finding]:
+    """The largest datagrams that paths carry whole, as far as they were searched for."""
+    narrow = [path for path in seen.paths if _packet(path) < ETHERNET]
+    wide = [path for path in seen.paths if path not in narrow]
+    if wide:
+        yield ok(
+            "path_mtu_found",
+            f"Datagrams that pass whole, in bytes: {_sizes(wide)}.",
+            *(path.who for path in wide),
+        )
+    if narrow:
+        yield note(
+            "path_narrow",
+            f"Ways that carry less than Ethernet's {ETHERNET} bytes whole, by the largest "
+            f"datagrams that pass: {_sizes(narrow)}.",
+            "Nothing has to be done, frames are cut to fit. To save the pieces set `mssClamp` in "
+            "local.conf, or look for what narrows the way: PPPoE, a tunnel, or a router's MTU.",
+            *(path.who for path in narrow),
+        )
+
+
+def _packet(path: PathSight) -> int:
+    return path.mtu + (IPV6_HEADERS if ":" in path.address else IPV4_HEADERS)
+
+
+def _sizes(paths: list[PathSight]) -> str:
+    named = ", ".join(f"{p.mtu} to {p.who} by {p.address}" for p in paths[:MAX_NAMED])
+    more = f" and {len(paths) - MAX_NAMED} more" if len(paths) > MAX_NAMED else ""
+    return named + more
 
 
 def judge_tracker(seen: Snapshot) -> Iterator[Finding]:

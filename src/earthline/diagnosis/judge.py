@@ -10,6 +10,7 @@ from earthline.diagnosis.host import (
     judge_clock,
     judge_datagrams,
     judge_interfaces,
+    judge_path_sizes,
     judge_service,
     judge_tracker,
 )
@@ -31,6 +32,7 @@ _JUDGES: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
     judge_port_mapping,
     judge_peers,
     judge_datagrams,
+    judge_path_sizes,
     judge_clock,
     judge_tracker,
 )

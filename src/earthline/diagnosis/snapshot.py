@@ -165,6 +165,18 @@ class PeerSight:
 
 
 @dataclass(frozen=True, slots=True)
+class PathSight:
+    """A path in use, and what the search for its largest datagram has found."""
+
+    who: str
+    """Address of the peer."""
+    address: str
+    """``ip/port``"""
+    mtu: int
+    """Bytes of UDP payload."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All of it."""
 
@@ -191,6 +203,7 @@ class Snapshot:
     clocks: tuple[ClockSight, ...] = ()
     networks: tuple[NetworkSight, ...] = ()
     peers: tuple[PeerSight, ...] = ()
+    paths: tuple[PathSight, ...] = ()
     tracked: tuple[int, int] | None = None
     """Connections that the kernel's firewall tracks, and how many it can."""
 

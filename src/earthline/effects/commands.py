@@ -16,6 +16,9 @@ class Transmit:
     path: Path
     datagram: bytes
     ttl: int = 0
+    dont_fragment: bool = False
+    """Whole or not at all, by a socket with a number; the host answers with `DatagramTooLarge`
+    where it can tell at once that it will not go."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,6 +167,15 @@ class SocketsOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class DatagramTooLarge:
+    """A datagram that must not be fragmented is larger than the link it would leave by."""
+
+    path: Path
+    size: int
+    """Bytes of UDP payload."""
+
+
+@dataclass(frozen=True, slots=True)
 class TunnelChanged:
     """Whether a TCP tunnel is up, which carries what goes to the internet over IPv4 (02, 8.3)."""
 
@@ -218,6 +227,7 @@ Event: TypeAlias = (
     | Activity
     | SocketsChanged
     | SocketsOpened
+    | DatagramTooLarge
     | TunnelChanged
     | DefaultRouteChanged
     | SubscriptionsChanged

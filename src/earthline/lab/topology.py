@@ -99,6 +99,12 @@ class Machine:
     def plug(self) -> None:
         self._set_far_end("up")
 
+    def set_mtu(self, mtu: int) -> None:
+        """Have both ends of the uplink's cable carry IP packets of so many bytes."""
+        namespace, interface = self._cable()
+        namespace.ip("link", "set", interface, "mtu", str(mtu))
+        self.namespace.ip("link", "set", self.uplink, "mtu", str(mtu))
+
     def connect(self, far: Namespace, far_interface: str) -> None:
         """Lay the cable from this machine's uplink to an interface of another namespace."""
         near = self.namespace.name

@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from earthline._native import Driver, Output
-from earthline.effects import Transmit, WriteFrame
+from earthline.effects import DatagramTooLarge, Transmit, WriteFrame
 from earthline.host import SwitchHost
 from earthline.node import Node
 from earthline.runtime.clock import now_ms
@@ -149,7 +149,10 @@ class Core:
         self._events.extend(self._host.events(output.punts))
 
     def _transmit(self, command: Transmit) -> None:
-        if not self.driver.transmit(*command.path, command.datagram, command.ttl):
+        if command.dont_fragment:
+            if not self.driver.transmit_whole(*command.path, command.datagram):
+                self._events.append(DatagramTooLarge(command.path, len(command.datagram)))
+        elif not self.driver.transmit(*command.path, command.datagram, command.ttl):
             self.counters["transmit_refused"] += 1
 
     def _write_frame(self, command: WriteFrame) -> None:

@@ -102,6 +102,10 @@ class ServiceSettings(Section):
     )
     low_bandwidth_mode: bool = Field(default=False, alias="lowBandwidthMode")
     """Ours: less traffic of the node itself, at the price of slower reactions (02, 1.7)."""
+    path_mtu_discovery: bool = Field(default=True, alias="pathMtuDiscovery")
+    """Ours: whether to find out which datagrams a direct path carries whole."""
+    mss_clamp: bool = Field(default=False, alias="mssClamp")
+    """Ours: whether TCP connections agree on segments that fit one datagram of their way."""
     join_earth: bool = Field(default=True, alias="joinEarth")
     offload: OffloadSettings = OffloadSettings()
     threads: Annotated[int, Field(ge=0, le=MAX_THREADS)] = 0

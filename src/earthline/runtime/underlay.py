@@ -116,6 +116,8 @@ class Underlay:
         node.peers.set_hints(lambda address: hints.get(address, ()))
         self.sockets.ports = follow_settings(settings, self.sockets.ports, self._favourite)
         node.peers.spray.enabled = settings.settings.port_spray
+        node.peers.mtu.enable(settings.settings.path_mtu_discovery, now_ms())
+        switch.set_mss_clamp(settings.settings.mss_clamp)
         self.rebind.wake()
 
     def _change_secondary(self) -> None:

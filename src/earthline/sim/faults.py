@@ -28,8 +28,18 @@ def unplugged(name: str) -> Fault:
     return judge
 
 
+def whole_only_up_to(length: int) -> Fault:
+    """A router on the way fragments what is longer, or drops it where it may not."""
+
+    def judge(flight: Flight) -> Verdict:
+        too_long = flight.dont_fragment and len(flight.datagram) > length
+        return Verdict.DROP if too_long else Verdict.PASS
+
+    return judge
+
+
 def larger_than(length: int) -> Fault:
-    """Datagrams of more than ``length`` bytes vanish, as in a path MTU black hole."""
+    """Datagrams of more than ``length`` bytes vanish, whole or not: a path MTU black hole."""
 
     def judge(flight: Flight) -> Verdict:
         return Verdict.DROP if len(flight.datagram) > length else Verdict.PASS

@@ -234,7 +234,7 @@ class SimHost:
 
     def _commands(self) -> dict[type, Callable[[Any], object]]:
         return {
-            effects.Transmit: lambda c: self._transmit(c.path, c.datagram, c.ttl),
+            effects.Transmit: self._send,
             effects.OpenSockets: self._open_sockets,
             effects.CloseSockets: self._close_sockets,
             effects.ConfigureTap: self._configure_tap,
@@ -245,7 +245,17 @@ class SimHost:
             effects.Report: self.reports.append,
         }
 
-    def _transmit(self, path: effects.Path, datagram: bytes, ttl: int) -> None:
+    def _send(self, command: effects.Transmit) -> None:
+        if command.dont_fragment and not self.link.carries(command.datagram):
+            event = effects.DatagramTooLarge(command.path, len(command.datagram))
+            self._work.append(lambda: self.node.receive(event, self._clock.now))
+        else:
+            whole = command.dont_fragment
+            self._transmit(command.path, command.datagram, command.ttl, dont_fragment=whole)
+
+    def _transmit(
+        self, path: effects.Path, datagram: bytes, ttl: int, *, dont_fragment: bool = False
+    ) -> None:
         socket, ip, port = path
         if len(ip) != len(self.ip):
             return
@@ -255,7 +265,15 @@ class SimHost:
             if bound is not None:
                 source = (self.ip, bound)
                 destination = (ip, port)
-                self._internet.send(self, self.segment, source, destination, datagram, ttl=ttl)
+                self._internet.send(
+                    self,
+                    self.segment,
+                    source,
+                    destination,
+                    datagram,
+                    ttl=ttl,
+                    dont_fragment=dont_fragment,
+                )
 
     def _open_sockets(self, command: effects.OpenSockets) -> None:
         ports = set(self._by_port)

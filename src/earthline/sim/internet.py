@@ -58,6 +58,7 @@ class Flight:
     source: Endpoint
     destination: Endpoint
     datagram: bytes
+    dont_fragment: bool = False
 
 
 Fault: TypeAlias = Callable[[Flight], Verdict]
@@ -113,6 +114,7 @@ class Internet:
         datagram: bytes,
         *,
         ttl: int = 0,
+        dont_fragment: bool = False,
     ) -> None:
         """Route one datagram of ``sender``; NAT state changes now, delivery comes later."""
         route = self._route(segment, source, destination, ttl or DEFAULT_TTL)
@@ -123,11 +125,20 @@ class Internet:
             self._show(flight, Verdict.UNDELIVERABLE)
             return
         receiver, seen_source, seen_destination = route
-        flight = Flight(now, sender.name, receiver.name, seen_source, seen_destination, datagram)
-        verdict = self._judge(flight)
+        flight = Flight(
+            now,
+            sender.name,
+            receiver.name,
+            seen_source,
+            seen_destination,
+            datagram,
+            dont_fragment=dont_fragment,
+        )
+        fits = receiver.link.carries(datagram) or not dont_fragment
+        verdict = self._judge(flight) if fits else Verdict.DROP
         self._show(flight, verdict)
         if verdict is Verdict.DROP:
-            self.lost["fault"] += 1
+            self.lost["fault" if fits else "too large"] += 1
             return
         self._fly(sender.link, receiver, seen_source, seen_destination, datagram)
 

@@ -1,4 +1,7 @@
-"""What happens to a datagram on its way: delay, loss, reordering, duplication, each from a seed."""
+"""What happens to a datagram on its way: delay, loss, reordering, duplication, each from a seed.
+
+And how large it may be.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,12 @@ class Link:
     reorder: float = 0.0
     """Share of datagrams held back by another `reorder_ms`, so that later ones overtake them."""
     reorder_ms: int = 20
+    mtu: int = 0
+    """UDP payload bytes of a datagram that passes whole; larger ones pass in fragments. 0: any."""
+
+    def carries(self, datagram: bytes) -> bool:
+        """Whether it passes whole."""
+        return not self.mtu or len(datagram) <= self.mtu
 
     def arrivals(self, entropy: random.Random) -> tuple[int, ...]:
         """The delay of each copy that gets through: none, one, or two."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from earthline.effects import Activity, Path, SessionActivity
+from earthline.vl1.mtu import MtuSearch
 from earthline.vl1.path import PathTable
 from earthline.vl1.peer import Peer
 from earthline.vl1.punch import Punch
@@ -26,6 +27,7 @@ class ActivityLog:
         *,
         vigil: Vigil,
         punch: Punch,
+        mtu: MtuSearch,
         changed: Callable[[Peer, int], None],
     ) -> None:
         self._topology = topology
@@ -34,6 +36,7 @@ class ActivityLog:
         self._push = push
         self._vigil = vigil
         self._punch = punch
+        self._mtu = mtu
         self._changed = changed
 
     def apply(self, activity: Activity, now: int) -> None:
@@ -74,6 +77,7 @@ class ActivityLog:
         if session.sent_at > peer.flow_at:
             peer.last_sent = max(peer.last_sent, session.sent_at)
             self._vigil.flows(peer, session.sent_at)
+            self._mtu.flows(peer, now)
         if relayed or peer.best(now) is None:
             self._punch.relayed(peer)
         if relayed:

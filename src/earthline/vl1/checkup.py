@@ -29,11 +29,14 @@ class Checkup:
         self._contact = contact
         self._outbound = outbound
         self._largest: dict[Path, int] = {}
+        self._asked: set[int | None] = set()
+        """Wire IDs: others ask by ECHO, too, and take answers in pieces."""
 
     def ask(self, size: int, now: int) -> None:
         """Ask with datagrams of ``size`` bytes; 0: as small as can be, and forget older answers."""
         if not size:
             self._largest.clear()
+            self._asked.clear()
         for address in self._topology.upstreams:
             peer = self._topology.peer(address)
             if peer is not None:
@@ -43,13 +46,15 @@ class Checkup:
         payload = bytes(max(0, size - HEADER_LENGTH - _OK_PREFIX))
         for slot in peer.slots:
             if peer.understands_echo:
-                self._outbound.write(peer, slot.path.key, Verb.ECHO, payload, now)
+                self._asked.add(self._outbound.write(peer, slot.path.key, Verb.ECHO, payload, now))
         if not size or not peer.slots:
             for endpoint in self._topology.worlds.endpoints(peer.address):
                 self._contact.hello(peer, toward(endpoint), now)
 
-    def echoed(self, _peer: Peer, packet: PacketReceived, ok: Ok, _now: int) -> None:
+    def echoed(self, packet: PacketReceived, ok: Ok) -> None:
         """An expected answer to an ECHO."""
+        if ok.in_re_packet_id not in self._asked:
+            return
         size = HEADER_LENGTH + _OK_PREFIX + len(ok.payload)
         if packet.hops == 0 and (packet.path in self._largest or len(self._largest) < _MAX_PATHS):
             self._largest[packet.path] = max(size, self._largest.get(packet.path, 0))

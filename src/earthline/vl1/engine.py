@@ -18,6 +18,7 @@ from typing import Any
 
 from earthline.effects import (
     Activity,
+    DatagramTooLarge,
     DefaultRouteChanged,
     HelloReceived,
     PacketReceived,
@@ -39,7 +40,7 @@ from earthline.vl1.peer import Peer
 from earthline.vl1.physical import PhysicalNetwork
 from earthline.vl1.reasons import Explained, explain
 from earthline.vl1.roaming import JUMP_MS
-from earthline.vl1.status import NodeStatus, PeerState, node_status, peer_states
+from earthline.vl1.status import NodeStatus, PeerState, Ways, node_status, peer_states
 from earthline.vl1.timers import PERIOD_MS, Timer
 from earthline.vl1.wiring import Wiring
 from earthline.wire.identity import Identity, SecretIdentity
@@ -77,6 +78,7 @@ class PeerEngine(Wiring):
             Activity: self._activity.apply,
             SocketsChanged: self._sockets_changed,
             SocketsOpened: self._extra.opened,
+            DatagramTooLarge: self.mtu.too_large,
             DefaultRouteChanged: self._rerouted,
             TunnelChanged: self._tunnel_changed,
             StateLoaded: self._state_loaded,
@@ -160,6 +162,7 @@ class PeerEngine(Wiring):
         """We may be somewhere else: greet the upstreams, and be eager about it."""
         self._examination.start_over(now)
         self.spray.start_over(now)
+        self.mtu.start_over(now)
         self._keepalive.start_over()
         self.timers.hasten(Timer.CHECK, now)
 
@@ -177,6 +180,7 @@ class PeerEngine(Wiring):
         self._hello.gate.expire(now)
         self._whois.expire(now)
         self.spray.expire(now)
+        self.mtu.expire(now)
         self._cache.save_all()
 
     def _watch(self, now: int) -> None:
@@ -185,14 +189,15 @@ class PeerEngine(Wiring):
         self._punch.tick(now)
         self.spray.tick(now)
         self._examination.tick(now)
+        self.mtu.tick(now)
         # `_arm` knows when next.
         self.timers.stop(Timer.WATCH)
 
     def _watch_at(self, now: int) -> int | None:
         """When to watch next; None: nothing is to be watched. Asked after every event."""
         soon = now + PERIOD_MS[Timer.WATCH]
-        waits = (self._roaming, self._punch, self.spray, self._examination)
-        if not all(duty.idle() for duty in waits):
+        duties = (self._roaming, self._punch, self.spray, self._examination, self.mtu)
+        if not all(duty.idle() for duty in duties):
             return soon
         look_at = self._vigil.next_look()
         return None if look_at is None else max(look_at, soon)
@@ -360,8 +365,11 @@ class PeerEngine(Wiring):
         """MTU and trusted path ID of physical networks (9)."""
         self.physical.configure(networks)
 
-    def set_low_bandwidth(self, enabled: bool) -> None:
+    def set_low_bandwidth(self, enabled: bool, now: int) -> None:
         """Whether to say as little as can be, at the price of slower reactions (1.7)."""
+        if enabled and not self.local.low_bandwidth:
+            # What is not asked about any more may not be used either.
+            self.mtu.start_over(now)
         self.local.low_bandwidth = enabled
         self.timers.set_frugal(enabled)
 
@@ -410,7 +418,8 @@ class PeerEngine(Wiring):
             route = self.routes.of(peer, now)
             return explain(peer, route, now, topology=self.topology, local=self.local, nat=nat)
 
-        return peer_states(self.topology, self.physical, self.checkup, judge, now)
+        ways = Ways(self.physical, self.sizes, self.checkup)
+        return peer_states(self.topology, ways, judge, now)
 
     def nat_report(self) -> NatReport:
         """Our NAT, as far as peers' reports tell (7.5)."""

@@ -94,15 +94,29 @@ class Outbound:
             self._replies.expect(packet_id, verb, destination)
         for datagram in _native.fragment(sealed, self._mtu(path)):
             self._local.emit(Transmit(path, datagram))
-        self._sent_by(path, now)
+        self._sent_by(path, verb, now)
         return packet_id
 
-    def _sent_by(self, path: Path, now: int) -> None:
+    def probe(self, peer: Peer, path: Path, payload: bytes, now: int) -> int:
+        """An ECHO in one datagram, above the path's MTU: whole or not at all; its wire ID."""
+        ours = self._local.address
+        packet = build(self._local.packet_id(), peer.address, ours, Verb.ECHO, payload)
+        sealed = peer.session.seal(packet, peer.suite)
+        packet_id = int.from_bytes(sealed[:8], "big")
+        self._local.count("tx_echo")
+        self._replies.expect(packet_id, Verb.ECHO, peer.address)
+        self._local.emit(Transmit(path, sealed, dont_fragment=True))
+        self._sent_by(path, Verb.ECHO, now)
+        return packet_id
+
+    def _sent_by(self, path: Path, verb: int, now: int) -> None:
         """Note that something left by the path, if it is one we keep."""
         self._nat.sent(path, now)
         state = self._paths.find(path)
         if state is not None:
             state.last_out = now
+            if verb == Verb.ECHO:
+                state.echo_sent_at = now
 
     def ok(self, peer: Peer, request: Request, payload: bytes, now: int) -> None:
         """Answer back the way the request came (02, 5.4)."""

@@ -33,6 +33,7 @@ class PathState:
     last_out: int = 0
     latency: int = UNKNOWN_LATENCY
     echo_answered_at: int = 0
+    echo_sent_at: int = 0
     trust_installed_at: int = 0
 
     def __post_init__(self) -> None:
@@ -52,6 +53,7 @@ class PathState:
         """The clock was set back: nothing happened later than now."""
         self.last_in, self.last_out = min(self.last_in, now), min(self.last_out, now)
         self.echo_answered_at = min(self.echo_answered_at, now)
+        self.echo_sent_at = min(self.echo_sent_at, now)
 
     def alive(self, now: int) -> bool:
         return now - self.last_in < ALIVE_MS

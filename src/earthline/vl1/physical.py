@@ -41,6 +41,11 @@ class PhysicalNetworks:
             return DEFAULT_MTU
         return min(max(entry.mtu, MIN_MTU), MAX_MTU)
 
+    def fixes_mtu(self, endpoint: InetAddress) -> bool:
+        """Whether the operator has set the MTU for the address: then nobody searches for it."""
+        entry = self._find(endpoint)
+        return entry is not None and entry.mtu != 0
+
     def trusted_path_id(self, endpoint: InetAddress) -> int:
         """The ID to send instead of a MAC; 0: none."""
         entry = self._find(endpoint)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from earthline.vl1.checkup import Checkup
 from earthline.vl1.local import Local
+from earthline.vl1.mtu import PathSizes
 from earthline.vl1.peer import Attempt, Peer, Version
 from earthline.vl1.physical import PhysicalNetworks
 from earthline.vl1.reasons import Explained, Reason, State
@@ -52,11 +54,21 @@ class PathReport:
     expired: bool
     trusted_path_id: int
     mtu: int
-    """Bytes of the largest datagram sent by it."""
+    """Bytes of the largest datagram that frames are sent in by it, without relays behind it."""
+    searched: bool
+    """Whether that is what a search has found, be it the default."""
     proved_at: int
     """When it last brought an answer to something of ours."""
     largest: int
     """Bytes of the largest datagram that came back by it when we asked; 0: never asked."""
+
+
+class Ways(NamedTuple):
+    """Who knows what of paths."""
+
+    physical: PhysicalNetworks
+    sizes: PathSizes
+    checkup: Checkup
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +121,14 @@ def node_status(
 
 def peer_states(
     topology: Topology,
-    physical: PhysicalNetworks,
-    checkup: Checkup,
+    ways: Ways,
     judge: Callable[[Peer], Explained],
     now: int,
 ) -> tuple[PeerState, ...]:
     """Every peer in memory, ascending by address; ``judge`` says why it is reached as it is."""
     peers = [peer for _, peer in sorted(topology.peers.items())]
     return tuple(
-        _peer_state(peer, topology, judge(peer), _path_reports(peer, physical, checkup, now))
-        for peer in peers
+        _peer_state(peer, topology, judge(peer), _path_reports(peer, ways, now)) for peer in peers
     )
 
 
@@ -143,9 +153,7 @@ def _peer_state(
     )
 
 
-def _path_reports(
-    peer: Peer, physical: PhysicalNetworks, checkup: Checkup, now: int
-) -> tuple[PathReport, ...]:
+def _path_reports(peer: Peer, ways: Ways, now: int) -> tuple[PathReport, ...]:
     preferred = peer.best(now)
     return tuple(
         PathReport(
@@ -156,10 +164,11 @@ def _path_reports(
             latency=slot.path.reported_latency,
             preferred=slot is preferred,
             expired=slot.expired(now),
-            trusted_path_id=physical.trusted_path_id(slot.path.address),
-            mtu=physical.mtu(slot.path.address),
+            trusted_path_id=ways.physical.trusted_path_id(slot.path.address),
+            mtu=ways.sizes.of(peer.address, slot.path),
+            searched=ways.sizes.searched(peer.address, slot.path),
             proved_at=peer.proved.get(slot.path.key, 0),
-            largest=checkup.largest(slot.path.key),
+            largest=ways.checkup.largest(slot.path.key),
         )
         for slot in peer.slots
     )

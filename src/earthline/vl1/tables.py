@@ -13,6 +13,7 @@ from earthline.effects import (
     RemoveSession,
 )
 from earthline.vl1.local import Local
+from earthline.vl1.mtu import PathSizes
 from earthline.vl1.peer import Peer
 from earthline.vl1.physical import PhysicalNetworks
 from earthline.vl1.routes import Route, Routes
@@ -34,12 +35,18 @@ class SwitchTables:
     """Mirrors the switch's tables."""
 
     def __init__(
-        self, local: Local, topology: Topology, routes: Routes, physical: PhysicalNetworks
+        self,
+        local: Local,
+        topology: Topology,
+        routes: Routes,
+        physical: PhysicalNetworks,
+        sizes: PathSizes,
     ) -> None:
         self._local = local
         self._topology = topology
         self._routes = routes
         self._physical = physical
+        self._sizes = sizes
         self._installed: dict[int, Installed] = {}
         self._relay = InstallRelay(open=False, upstream=0, path=None)
 
@@ -76,11 +83,13 @@ class SwitchTables:
         if route is None:
             return InstallRoute(peer.address, None, direct=False)
         endpoint = route.path.address
+        # Behind a relay there may be any path: what the way to the relay carries says nothing.
+        own = self._sizes.of(peer.address, route.path) if route.direct else None
         return InstallRoute(
             peer.address,
             route.path.key,
             route.direct,
-            self._physical.mtu(endpoint),
+            self._physical.mtu(endpoint) if own is None else own,
             self._physical.trusted_path_id(endpoint),
         )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from earthline.effects import PacketReceived
 from earthline.vl1.activity import ActivityLog
 from earthline.vl1.cache import PeerCache
 from earthline.vl1.checkup import Checkup
@@ -19,6 +20,7 @@ from earthline.vl1.hello import HelloReception
 from earthline.vl1.keepalive import KeepAlive
 from earthline.vl1.learning import Learning
 from earthline.vl1.local import Emit, Local
+from earthline.vl1.mtu import MtuSearch, PathSizes
 from earthline.vl1.nat import NatWatch
 from earthline.vl1.online import Online
 from earthline.vl1.outbound import Outbound
@@ -46,6 +48,7 @@ from earthline.vl1.vigil import Vigil
 from earthline.vl1.whois import Whois
 from earthline.vl1.worlds import Worlds
 from earthline.wire.identity import SecretIdentity
+from earthline.wire.messages.ok import Ok
 from earthline.wire.packet import Verb
 
 
@@ -71,6 +74,7 @@ class Wiring:
         self.topology = Topology(self.local, self.worlds, self.paths)
         self.topology.added, self.topology.dropped = self._added, self._dropped
         self.physical = PhysicalNetworks()
+        self.sizes = PathSizes(self.physical)
         self.routes = Routes(self.topology)
         self.surface = Surface()
         self.nat = NatWatch(self.local, self.surface)
@@ -91,7 +95,9 @@ class Wiring:
             self._seek,
             whois=self._whois.ask,
         )
-        self._tables = SwitchTables(self.local, self.topology, self.routes, self.physical)
+        self._tables = SwitchTables(
+            self.local, self.topology, self.routes, self.physical, self.sizes
+        )
         self._refresh = Refresh(self.topology, self.routes, self._tables, self._queue)
         self._push = PushSender(self.local, self._outbound, self.surface, self.nat)
         self.checkup = Checkup(self.topology, self._contact, self._outbound)
@@ -104,6 +110,15 @@ class Wiring:
             self._contact,
             changed=self._refresh.peer,
             relay_changed=self._refresh.relay,
+        )
+        self.mtu = MtuSearch(
+            self.local,
+            self.topology,
+            self.routes,
+            self._outbound,
+            sizes=self.sizes,
+            vigil=self._vigil,
+            changed=self._refresh.peer,
         )
         self._extra = ExtraSockets(self.local, self.topology, self.surface, self._refresh.peer)
         self.spray = Spray(
@@ -179,6 +194,7 @@ class Wiring:
             self._push,
             vigil=self._vigil,
             punch=self._punch,
+            mtu=self.mtu,
             changed=self._refresh.peer,
         )
 
@@ -223,7 +239,11 @@ class Wiring:
         rule(Verb.PUSH_DIRECT_PATHS, Rule(push.receive))
         ok_rule(Verb.HELLO, self._hello.receive_ok)
         ok_rule(Verb.WHOIS, self._whois.receive_ok)
-        ok_rule(Verb.ECHO, self.checkup.echoed)
+        ok_rule(Verb.ECHO, self._echoed)
+
+    def _echoed(self, peer: Peer, packet: PacketReceived, ok: Ok, now: int) -> None:
+        self.checkup.echoed(packet, ok)
+        self.mtu.echoed(peer, ok, now)
 
     # What follows from a change
 

@@ -11,6 +11,7 @@ from earthline.diagnosis.peers import words
 from earthline.diagnosis.snapshot import (
     ClockSight,
     InterfaceSight,
+    PathSight,
     PeerSight,
     PortMapping,
     Tunnel,
@@ -58,6 +59,29 @@ def test_lost_large_datagrams_are_told_from_fragmented_ones():
 def test_ipv6_headers_count_for_fragments_as_well():
     narrow = root(end(address="2001:db8::1/9993", kernel_mtu=1470))
     assert found(seen(roots=(narrow,)), "datagrams_fragmented")
+
+
+def test_sizes_that_were_found_are_listed_and_narrow_ways_have_a_word():
+    jumbo = PathSight("b000000001", "10.0.0.2/9993", 8_972)
+    ethernet = PathSight("b000000002", "2001:db8::1/9993", 1_452)
+    pppoe = PathSight("b000000003", "87.0.0.1/9993", 1_464)
+    finding = found(seen(paths=(jumbo, ethernet, pppoe)), "path_mtu_found")
+    assert finding.severity is Severity.OK
+    assert "8972 to b000000001 by 10.0.0.2/9993" in finding.seen
+    assert finding.subjects == ("b000000001", "b000000002")
+    narrow = found(seen(paths=(jumbo, ethernet, pppoe)), "path_narrow")
+    assert narrow.severity is Severity.NOTE
+    assert narrow.subjects == ("b000000003",)
+    assert "1464 to b000000003" in narrow.seen
+    assert "mssClamp" in narrow.do
+    assert bad(seen(paths=(pppoe,))) == []
+
+
+def test_many_narrow_ways_are_named_in_part():
+    paths = tuple(PathSight(f"b{n:09x}", "87.0.0.1/9993", 1_432) for n in range(30))
+    finding = found(seen(paths=paths), "path_narrow")
+    assert len(finding.subjects) == 30
+    assert "and 10 more" in finding.seen
 
 
 def test_full_connection_tracker_is_a_warning():

@@ -83,6 +83,8 @@ def test_missing_file_means_defaults(tmp_path):
         ({"settings": {"interfacePrefixBlacklist": [""]}}, "settings.interfacePrefixBlacklist.0"),
         ({"settings": {"interfacePrefixAllowlist": "eth"}}, "settings.interfacePrefixAllowlist"),
         ({"settings": {"lowBandwidthMode": "on"}}, "settings.lowBandwidthMode"),
+        ({"settings": {"pathMtuDiscovery": "no"}}, "settings.pathMtuDiscovery"),
+        ({"settings": {"mssClamp": 1}}, "settings.mssClamp"),
         ({"settings": {"enableWebServer": "a"}}, "settings.enableWebServer"),
         ({"settings": {"controllerDbPath": 1}}, "settings.controllerDbPath"),
         ({"settings": {"softwareUpdate": 1}}, "settings.softwareUpdate"),

@@ -59,7 +59,7 @@ def sent_in_an_hour(frugal: bool) -> int:
     net = Internet()
     root = net.host(1, "192.168.1.1/9993")
     leaf = net.host(2, "192.168.2.2/9993", "192.168.2.2/30000", "192.168.2.2/40000")
-    leaf.engine.set_low_bandwidth(frugal)
+    leaf.engine.set_low_bandwidth(frugal, net.now)
     for host in (root, leaf):
         host.start(planet(root))
     net.run(200)

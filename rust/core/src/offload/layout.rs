@@ -35,6 +35,11 @@ impl Layout {
     /// those of headers.
     pub(super) fn parse(frame: &[u8]) -> Option<Self> {
         let (ethertype, network) = network_header(frame)?;
+        Self::of_packet(ethertype, frame, network)
+    }
+
+    /// The same, where it is known what the IP header is and where it begins.
+    pub(super) fn of_packet(ethertype: u16, frame: &[u8], network: usize) -> Option<Self> {
         let (version, transport, protocol) = match ethertype {
             IPV4 => ipv4(frame, network)?,
             IPV6 => ipv6(frame, network)?,

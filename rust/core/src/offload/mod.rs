@@ -6,12 +6,14 @@
 //! | [`checksum`] | the Internet checksum |
 //! | [`layout`] | where the headers of a frame begin and end |
 //! | [`cut`] | completing checksums, and cutting super-frames into frames |
+//! | [`mss`] | lowering the MSS of TCP connections |
 //! | [`join`] | joining the frames of a flow into super-frames |
 
 mod checksum;
 mod cut;
 mod join;
 mod layout;
+pub(crate) mod mss;
 mod vnet;
 
 pub use checksum::checksum;

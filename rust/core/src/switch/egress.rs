@@ -67,6 +67,14 @@ impl Switch {
         if payload.len() > network.config.mtu {
             return Err(Counter::DropMtu.into());
         }
+        let address = ethernet::address_of(header.destination, id);
+        let payload = if self.clamp.enabled {
+            let peer = address.or_else(|| tables.common.bridge_of(header.destination));
+            let has_macs = address.is_none() || header.source != network.mac;
+            self.clamp.fit(&self.vl1, peer, has_macs, header.ethertype, payload)
+        } else {
+            payload
+        };
         let mut egress = Egress { vl1: &mut self.vl1, header, payload, origin, now, out };
         if let Origin::Member(_) = origin {
             return egress.replicate(tables);
@@ -82,7 +90,7 @@ impl Switch {
             egress.out.frame(id, header, payload);
             return Ok(());
         }
-        match ethernet::address_of(header.destination, id) {
+        match address {
             Some(address) => egress.unicast(tables, address, bridged_in),
             None => egress.beyond_bridge(tables),
         }

@@ -16,6 +16,10 @@ pub(super) const EXT_FRAME: u8 = 0x07;
 /// Verb of a frame to a multicast group.
 pub(super) const MULTICAST_FRAME: u8 = 0x0e;
 
+/// Bytes of the fields of a FRAME before its data, and of an `EXT_FRAME` without a certificate.
+pub(super) const FRAME_FIELDS: usize = 10;
+pub(super) const EXT_FRAME_FIELDS: usize = 23;
+
 /// Flag: a certificate of membership is attached.
 const FLAG_CERTIFICATE: u8 = 0x01;
 /// Flag of `EXT_FRAME`: acknowledge it.
@@ -99,8 +103,8 @@ impl<'a> Frame<'a> {
 }
 
 /// The fields of a FRAME before its data.
-pub(super) fn frame_fields(network: u64, ethertype: u16) -> [u8; 10] {
-    let mut fields = [0; 10];
+pub(super) fn frame_fields(network: u64, ethertype: u16) -> [u8; FRAME_FIELDS] {
+    let mut fields = [0; FRAME_FIELDS];
     fields[..8].copy_from_slice(&network.to_be_bytes());
     fields[8..].copy_from_slice(&ethertype.to_be_bytes());
     fields
@@ -128,12 +132,24 @@ impl<'a> ExtFrame<'a> {
 }
 
 /// The fields of an `EXT_FRAME` before its data.
-pub(super) fn ext_frame_fields(network: u64, flags: u8, header: Header) -> [u8; 23] {
-    let mut fields = [0; 23];
+pub(super) fn ext_frame_fields(network: u64, flags: u8, header: Header) -> [u8; EXT_FRAME_FIELDS] {
+    let mut fields = [0; EXT_FRAME_FIELDS];
     fields[..8].copy_from_slice(&network.to_be_bytes());
     fields[8] = flags;
     fields[9..].copy_from_slice(&header.bytes());
     fields
+}
+
+/// The ethertype of a unicast frame, where its data begins, and whether it travels with both its MACs.
+pub(super) fn content_of(verb: u8, payload: &[u8]) -> Option<(u16, usize, bool)> {
+    let (ethertype, data, has_macs) = match verb {
+        FRAME => Frame::parse(payload).map(|frame| (frame.ethertype, frame.data, false))?,
+        EXT_FRAME => {
+            ExtFrame::parse(payload).map(|frame| (frame.header.ethertype, frame.data, true))?
+        }
+        _ => return None,
+    };
+    Some((ethertype, payload.len() - data.len(), has_macs))
 }
 
 /// A `MULTICAST_FRAME` after its network ID.

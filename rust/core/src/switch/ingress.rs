@@ -97,24 +97,19 @@ impl Switch {
         else {
             return self.count(Counter::DropNoise);
         };
-        let opened = Opened {
-            path,
-            source,
-            packet_id,
-            hops,
-            suite,
-            verb: verb & VERB_MASK,
-            payload: &*payload,
-        };
         if verb & VERB_COMPRESSED == 0 {
+            let verb = verb & VERB_MASK;
+            self.fit_opened(source, verb, payload);
+            let opened = Opened { path, source, packet_id, hops, suite, verb, payload };
             return self.dispatch(&opened, now, out);
         }
         let mut plain = packet.to_vec();
         if compress::decompress(&mut plain).is_err() {
             return self.count(Counter::DropCompression);
         }
-        let payload = plain.get(HEADER_LENGTH..).unwrap_or_default();
         let verb = plain.get(VERB).copied().unwrap_or_default() & VERB_MASK;
+        let payload = plain.get_mut(HEADER_LENGTH..).unwrap_or_default();
+        self.fit_opened(source, verb, payload);
         self.dispatch(&Opened { path, source, packet_id, hops, suite, verb, payload }, now, out);
     }
 

@@ -10,6 +10,7 @@
 //! | [`delivery`] | frames of peers on their way to the TAP (03, 7.2, 8.6) |
 //! | [`egress`] | frames of the TAP on their way to peers (03, 7.3) |
 //! | [`superframes`] | several frames of the TAP in one |
+//! | [`mss`] | TCP segments that fit one datagram |
 //! | [`multicast`] | frames of the TAP to groups (03, 8.5) |
 //! | [`vl1`], [`peers`], [`paths`] | sessions, routes, paths, and sealing |
 //! | [`network`] | networks, members, groups |
@@ -27,6 +28,7 @@ mod egress;
 mod filter;
 mod frames;
 mod ingress;
+mod mss;
 mod multicast;
 mod network;
 mod output;
@@ -44,6 +46,7 @@ use std::net::IpAddr;
 use crate::fragment::{DEFAULT_SLOTS, Reassembler};
 use common::Commons;
 use counters::Counter;
+use mss::Clamp;
 use network::{Group, Network, NetworkTables};
 use relay::Relay;
 use tables::{Keyed, Map};
@@ -90,6 +93,7 @@ pub struct Switch {
     assembled: Vec<u8>,
     /// The frame that was cut out of a super-frame last.
     cut: Vec<u8>,
+    clamp: Clamp,
     trusted_networks: Vec<TrustedNetwork>,
     networks: Map<u64, NetworkTables>,
     commons: Commons,
@@ -110,6 +114,7 @@ impl Switch {
             reassembler: Reassembler::new(DEFAULT_SLOTS),
             assembled: Vec::new(),
             cut: Vec::new(),
+            clamp: Clamp::default(),
             trusted_networks: Vec::new(),
             networks: keyed.map(),
             commons,

@@ -1,15 +1,12 @@
 //! Super-frames of the TAP: cut so that the packets they become can leave together.
 
 use super::Switch;
+use super::frames::{EXT_FRAME_FIELDS, FRAME_FIELDS};
 use super::output::Output;
 use crate::ethernet::{self, Header};
 use crate::fragment;
 use crate::offload::SuperFrame;
 use crate::packet::HEADER_LENGTH;
-
-/// Fields of a FRAME before its data, and of an `EXT_FRAME`.
-const FRAME_FIELDS: usize = 10;
-const EXT_FRAME_FIELDS: usize = 23;
 
 impl Switch {
     /// Several frames in one, from the TAP of a network. Each goes its way as if it had come by itself.

@@ -14,6 +14,7 @@ from earthline.diagnosis.snapshot import (
     ClockSight,
     Endpoint,
     NetworkSight,
+    PathSight,
     PeerSight,
     PortMapping,
     RootSight,
@@ -63,7 +64,7 @@ async def look_inside(service: Service) -> Snapshot:
 async def _ask(service: Service, ends: Ends, asked_at: int) -> int:
     """Ask the roots until all have answered everything; the bytes of the largest datagrams."""
     service.core.send(AskRoots(0))
-    size = _full_size(_roots(service))
+    size = _full_size(service, _roots(service))
     for number in range(ROUNDS):
         ends.send()
         await asyncio.sleep(ROUND_S)
@@ -79,8 +80,10 @@ def _roots(service: Service) -> list[PeerState]:
     return [p for p in service.node.peer_states(now_ms()) if p.role is not Role.LEAF]
 
 
-def _full_size(roots: Iterable[PeerState]) -> int:
-    return min((path.mtu for root in roots for path in root.paths), default=DEFAULT_MTU)
+def _full_size(service: Service, roots: Iterable[PeerState]) -> int:
+    """What the engine itself sends at most: it makes no use of larger sizes that were found."""
+    sizes = (service.node.peers.physical.mtu(path.address) for p in roots for path in p.paths)
+    return min(sizes, default=DEFAULT_MTU)
 
 
 def _all_said(roots: Iterable[PeerState], asked_at: int, size: int) -> bool:
@@ -148,6 +151,12 @@ def _compose(
             PeerSight(format_address(peer.address), peer.state, peer.reason)
             for peer in peers
             if peer.role is Role.LEAF
+        ),
+        paths=tuple(
+            PathSight(format_address(peer.address), str(path.address), path.mtu)
+            for peer in peers
+            for path in peer.paths
+            if path.preferred and path.searched
         ),
         tracked=tracked_flows(),
     )

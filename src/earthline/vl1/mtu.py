@@ -1,0 +1,310 @@
+"""Which datagrams a path carries whole: searched for, used, and doubted again (RFC 8899 in spirit).
+
+    frames leave by a direct path      ──▶ search: an ECHO of the next larger size, never fragmented
+    it comes back                      ──▶ proven: frames use the size; on to the next
+    three of one size do not, or our
+    own kernel calls it too large      ──▶ the search is over; another one in 1 to 10 minutes
+    30 s later, frames still leave     ──▶ the size in use has to prove itself again
+    three of those do not come back    ──▶ a black hole: 1432 at once, a new search in a minute
+
+Only frames follow the size: what the engine itself sends stays at 1432, and gets through whatever
+becomes of the path. A stock peer answers like any other as far as its 1,500-byte buffers go; what
+is larger it does not answer, so that it is never sent more than the 1472 bytes it has answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from earthline.effects import DatagramTooLarge, Path
+from earthline.vl1.local import ALL_SOCKETS, Local
+from earthline.vl1.outbound import Outbound
+from earthline.vl1.path import PathState
+from earthline.vl1.peer import Peer, Slot
+from earthline.vl1.physical import PhysicalNetworks
+from earthline.vl1.routes import Routes
+from earthline.vl1.topology import Topology
+from earthline.vl1.vigil import FLOW_MS, QUIET_MS, Vigil
+from earthline.wire.address import format_address
+from earthline.wire.inet import InetAddress
+from earthline.wire.messages.ok import Ok
+from earthline.wire.packet import DEFAULT_MTU, HEADER_LENGTH
+
+CANDIDATES = (1_480, 1_492, 1_500, 2_048, 3_000, 4_000, 4_470, 6_000, 8_000, 8_896, 9_000)
+"""IP packets in bytes: tunnels, PPPoE, Ethernet, and what clouds and jumbo frames allow."""
+IPV4_HEADERS, IPV6_HEADERS = 28, 48
+"""IP and UDP headers, bytes."""
+
+PROBE_MS = 250
+"""ECHOs by one path are at least this far apart: the peer answers one per 166 ms (02, 4.10)."""
+PATIENCE_MS = 1_000
+TRIES = 3
+CONFIRM_MS = 30_000
+SUSPECT_MS = 5_000
+"""The same, while frames leave and nothing comes back."""
+SOON_MS, SELDOM_MS = 60_000, 600_000
+"""From the end of a search to the next: longer each time one finds nothing more."""
+MAX_ASKED = 8
+"""Paths asked at a time: with `PROBE_MS`, at most 32 datagrams a second in all."""
+MAX_PATHS = 4_096
+_NONCE = 16
+
+Way: TypeAlias = tuple[int, Path]
+"""(peer, path): relayed peers share the path of their relay, but not what it proved."""
+
+
+@dataclass(slots=True)
+class Known:
+    """What is known of one way. Sizes are bytes of UDP payload, times ms."""
+
+    size: int = DEFAULT_MTU
+    proven_at: int = 0
+    search_at: int = 0
+    """When to look for more; 0 until the first search has ended."""
+    pause_ms: int = SOON_MS
+    """How long to wait after that."""
+
+    def settle(self, size: int, now: int) -> None:
+        """Stay at a size for a while."""
+        self.size, self.search_at = size, now + self.pause_ms
+        self.pause_ms = min(2 * self.pause_ms, SELDOM_MS)
+
+
+class PathSizes:
+    """The largest datagrams that may be sent: the operator's word, else what is proven."""
+
+    def __init__(self, physical: PhysicalNetworks) -> None:
+        self._physical = physical
+        self._known: dict[Way, Known] = {}
+
+    def of(self, address: int, path: PathState) -> int:
+        """Bytes of UDP payload for a peer by its own path."""
+        known = self._found(address, path)
+        return self._physical.mtu(path.address) if known is None else known.size
+
+    def searched(self, address: int, path: PathState) -> bool:
+        """Whether a search has ended: there is no more to be had for now."""
+        known = self._found(address, path)
+        return known is not None and known.search_at > 0
+
+    def _found(self, address: int, path: PathState) -> Known | None:
+        fixed = self._physical.fixes_mtu(path.address)
+        return None if fixed else self._known.get((address, path.key))
+
+    def note(self, way: Way) -> Known | None:
+        """The entry to change, made if it is new; None while the table is full."""
+        known = self._known.get(way)
+        if known is None and len(self._known) < MAX_PATHS:
+            known = self._known[way] = Known()
+        return known
+
+    def forget(self) -> set[int]:
+        """Forget everything; the peers that were sent more than the default."""
+        raised = {way[0] for way, known in self._known.items() if known.size > DEFAULT_MTU}
+        self._known.clear()
+        return raised
+
+    def keep(self, wanted: Callable[[Way], bool]) -> None:
+        """Forget the ways that are not wanted any more."""
+        self._known = {way: known for way, known in self._known.items() if wanted(way)}
+
+
+@dataclass(slots=True)
+class Question:
+    """One way that is being asked about."""
+
+    size: int
+    since: int
+    times: int = 0
+    asked_at: int = 0
+    packet_id: int | None = None
+    payload: bytes = b""
+
+
+class MtuSearch:
+    """Asks which datagrams get through. ``changed`` brings a peer's route up to date."""
+
+    def __init__(
+        self,
+        local: Local,
+        topology: Topology,
+        routes: Routes,
+        outbound: Outbound,
+        *,
+        sizes: PathSizes,
+        vigil: Vigil,
+        changed: Callable[[Peer, int], None],
+    ) -> None:
+        self._local = local
+        self._topology = topology
+        self._routes = routes
+        self._outbound = outbound
+        self._sizes = sizes
+        self._vigil = vigil
+        self._changed = changed
+        self._asking: dict[Way, Question] = {}
+        self._enabled = True
+
+    # What is told
+
+    def enable(self, enabled: bool, now: int) -> None:
+        """Whether to search at all, as the host's settings have it."""
+        if not enabled:
+            self.start_over(now)
+        self._enabled = enabled
+
+    def start_over(self, now: int) -> None:
+        """We may be somewhere else: nothing that was proven holds any more."""
+        self._asking.clear()
+        for address in sorted(self._sizes.forget()):
+            peer = self._topology.peer(address)
+            if peer is not None:
+                self._changed(peer, now)
+
+    def flows(self, peer: Peer, now: int) -> None:
+        """Frames leave for the peer: begin what is due for the path they take."""
+        route = self._routes.of(peer, now)
+        if route is None or not route.direct or not self._may_ask(peer, route.path, now):
+            return
+        way = (peer.address, route.path.key)
+        known = None if way in self._asking else self._sizes.note(way)
+        size = 0 if known is None else _due(known, peer, route.path, now)
+        if size:
+            self._asking[way] = Question(size, since=now)
+
+    def _may_ask(self, peer: Peer, path: PathState, now: int) -> bool:
+        return (
+            self._enabled
+            and not self._local.low_bandwidth
+            and len(self._asking) < MAX_ASKED
+            and peer.understands_echo
+            and path.socket != ALL_SOCKETS
+            and path.alive(now)
+            and path.key in peer.proved
+            and not self._vigil.doubted(peer)
+            and not self._outbound.physical.fixes_mtu(path.address)
+        )
+
+    def echoed(self, peer: Peer, ok: Ok, now: int) -> None:
+        """An expected answer to an ECHO, maybe to one of ours; a late one proves nothing."""
+        for way, question in self._asking.items():
+            if way[0] == peer.address and question.packet_id == ok.in_re_packet_id:
+                if question.payload == ok.payload:
+                    self._proven(way, question, peer, now)
+                return
+
+    def too_large(self, event: DatagramTooLarge, now: int) -> None:
+        """Our own kernel did not take it: the link that it leaves by is narrower."""
+        for way, question in self._asking.items():
+            peer = self._topology.peer(way[0])
+            if peer is not None and (way[1], question.size) == (event.path, event.size):
+                self._refused(way, question, peer, now)
+                return
+
+    # Time
+
+    def idle(self) -> bool:
+        """Whether nothing is being asked."""
+        return not self._asking
+
+    def tick(self, now: int) -> None:
+        """Ask, ask again, and end what was asked in vain."""
+        for way, question in list(self._asking.items()):
+            peer = self._topology.peer(way[0])
+            slot = None if peer is None else peer.slot_of(way[1])
+            if peer is None or slot is None or self._pointless(peer, slot, now):
+                del self._asking[way]
+            elif not self._vigil.doubted(peer):
+                self._go_on(way, question, peer, slot.path, now)
+
+    def _pointless(self, peer: Peer, slot: Slot, now: int) -> bool:
+        over = slot.expired(now) or now - peer.flow_at > FLOW_MS
+        return over or self._outbound.physical.fixes_mtu(slot.path.address)
+
+    def _go_on(self, way: Way, question: Question, peer: Peer, path: PathState, now: int) -> None:
+        waited_ms = now - question.asked_at
+        if question.times and waited_ms < max(PATIENCE_MS, 2 * peer.latency + PROBE_MS):
+            return
+        # Silence means something only where smaller packets were answered in the meantime.
+        if question.times >= TRIES and peer.proved.get(path.key, 0) > question.since:
+            self._refused(way, question, peer, now)
+        elif now - path.echo_sent_at >= PROBE_MS:
+            self._ask(question, peer, path, now)
+
+    def _ask(self, question: Question, peer: Peer, path: PathState, now: int) -> None:
+        if question.times:
+            self._vigil.doubt(peer, now)
+        padding = bytes(question.size - HEADER_LENGTH - _NONCE)
+        question.payload = self._local.entropy(_NONCE) + padding
+        question.packet_id = self._outbound.probe(peer, path.key, question.payload, now)
+        question.times, question.asked_at = question.times + 1, now
+
+    def expire(self, now: int) -> None:
+        """Forget ways that are no paths of their peers any more."""
+
+        def wanted(way: Way) -> bool:
+            peer = self._topology.peer(way[0])
+            slot = None if peer is None else peer.slot_of(way[1])
+            return slot is not None and not slot.expired(now)
+
+        self._sizes.keep(wanted)
+
+    # Verdict
+
+    def _proven(self, way: Way, question: Question, peer: Peer, now: int) -> None:
+        known = self._sizes.note(way)
+        if known is None:
+            del self._asking[way]
+            return
+        grown = question.size > known.size
+        known.size, known.proven_at = question.size, now
+        if grown:
+            known.pause_ms = SOON_MS
+        self._local.count("mtu_proven")
+        further = larger(known.size, way[1]) if now >= known.search_at else 0
+        if further:
+            self._asking[way] = Question(further, since=now)
+        else:
+            self._end(way, known, now)
+        if grown:
+            self._changed(peer, now)
+
+    def _refused(self, way: Way, question: Question, peer: Peer, now: int) -> None:
+        known = self._sizes.note(way)
+        if known is None or question.size > known.size:
+            self._end(way, known, now)
+            return
+        del self._asking[way]
+        self._local.count("mtu_black_hole")
+        self._local.report(
+            "path_mtu_fell",
+            address=format_address(peer.address),
+            path=str(InetAddress(*way[1][1:])),
+            size=known.size,
+        )
+        known.pause_ms = SOON_MS
+        known.settle(DEFAULT_MTU, now)
+        self._changed(peer, now)
+
+    def _end(self, way: Way, known: Known | None, now: int) -> None:
+        """No more is to be had for now."""
+        del self._asking[way]
+        if known is not None and now >= known.search_at:
+            known.settle(known.size, now)
+
+
+def _due(known: Known, peer: Peer, path: PathState, now: int) -> int:
+    """The size to ask about now; 0: none."""
+    quiet = peer.flow_at >= peer.last_receive and now - peer.last_receive >= QUIET_MS
+    unproven_ms = now - known.proven_at
+    if known.size > DEFAULT_MTU and unproven_ms >= (SUSPECT_MS if quiet else CONFIRM_MS):
+        return known.size
+    return larger(known.size, path.key) if now >= known.search_at else 0
+
+
+def larger(size: int, path: Path) -> int:
+    """The next larger datagram to try by a path, bytes of UDP payload; 0: there is none."""
+    headers = IPV4_HEADERS if len(path[1]) == 4 else IPV6_HEADERS
+    return next((packet - headers for packet in CANDIDATES if packet - headers > size), 0)
