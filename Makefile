@@ -58,7 +58,7 @@ bench-failover: build ## Outages after the crash of a root and after roaming, be
 bench-flood: build ## What a multicast flood does to a ping between two others
 	$(BIN)/python benchmarks/flood.py
 
-bench-micro: build ## Micro benchmarks: identities, sealing and opening, the switch under rules
+bench-micro: build ## Micro benchmarks: identities, sealing and opening, the switch per packet and under rules
 	$(BIN)/python benchmarks/micro.py
 	$(BIN)/python benchmarks/rules.py
 
