@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import signal
 import socket
 import sysconfig
@@ -19,6 +20,11 @@ from earthline.lab.process import LabProcess
 from earthline.lab.topology import Host
 
 DEFAULT_PORT = 9993
+SETTINGS_VARIABLE = "EARTHLINE_LAB_SETTINGS"
+"""Environment: the settings, as JSON, that each service of ours has where its own say nothing else.
+
+It is inherited, so it holds for the labs of programs that are started from here, too.
+"""
 _POLL_S = 0.05
 _T = TypeVar("_T")
 
@@ -67,6 +73,23 @@ class Service:
         self._program = list(program) or [script("earthline-one")]
         self._process: LabProcess | None = None
         self.home.mkdir(exist_ok=True)
+        if self.lab_settings and not self.settings_file.exists():
+            self.configure()
+
+    @property
+    def settings_file(self) -> Path:
+        return self.home / "local.conf"
+
+    @property
+    def lab_settings(self) -> dict[str, Any]:
+        """Settings that hold in every lab; see `SETTINGS_VARIABLE`."""
+        settings: dict[str, Any] = json.loads(os.environ.get(SETTINGS_VARIABLE, "{}"))
+        return settings
+
+    def configure(self, **settings: Any) -> None:
+        """Write its ``local.conf``, with these settings and those of the lab."""
+        text = json.dumps({"settings": {**self.lab_settings, **settings}})
+        self.settings_file.write_text(text)
 
     @property
     def argv(self) -> list[str]:
