@@ -8,20 +8,29 @@ use earthline_core::offload::{JoinLimits, Joiner, SuperFrame, VnetHeader, checks
 pub const ALL: JoinLimits = JoinLimits { tcp: true, udp: true };
 pub const FIN: u8 = 0x01;
 pub const SYN: u8 = 0x02;
+pub const RST: u8 = 0x04;
 pub const PSH: u8 = 0x08;
 pub const ACK: u8 = 0x10;
+pub const URG: u8 = 0x20;
 pub const ECE: u8 = 0x40;
 pub const CWR: u8 = 0x80;
+pub const TAG: &[u8] = &[0x81, 0x00, 0x00, 0x07];
+pub const TWO_TAGS: &[u8] = &[0x88, 0xa8, 0x00, 0x09, 0x81, 0x00, 0x00, 0x07];
 
 /// A frame by its fields; everything that a test does not care about is ordinary.
 #[derive(Clone)]
 pub struct Plan {
     pub is_ipv6: bool,
     pub is_udp: bool,
-    pub vlan: bool,
-    /// Options of IPv4, or extension headers of IPv6 with the last destination, if that is another.
+    /// VLAN tags.
+    pub tags: &'static [u8],
+    /// Options of IPv4, or extension headers of IPv6: the type of the first, and the last destination
+    /// where that is another.
     pub extra: Vec<u8>,
+    pub first_extension: u8,
     pub last_destination: Option<[u8; 16]>,
+    /// Of the sender.
+    pub port: u16,
     pub options: Vec<u8>,
     pub flags: u8,
     pub sequence: u32,
@@ -35,9 +44,11 @@ impl Plan {
         Self {
             is_ipv6: false,
             is_udp: false,
-            vlan: false,
+            tags: &[],
             extra: Vec::new(),
+            first_extension: 43,
             last_destination: None,
+            port: 0x1234,
             options: b"\x01\x01\x08\x0atsvltser".to_vec(),
             flags: ACK,
             sequence: 0xffff_f000,
@@ -56,7 +67,7 @@ impl Plan {
     }
 
     pub fn network(&self) -> usize {
-        HEADER_LENGTH + if self.vlan { 4 } else { 0 }
+        HEADER_LENGTH + self.tags.len()
     }
 
     pub fn transport(&self) -> usize {
@@ -70,7 +81,7 @@ impl Plan {
     pub fn ip_header(&self, length: usize) -> Vec<u8> {
         let protocol = if self.is_udp { 17 } else { 6 };
         if self.is_ipv6 {
-            let next = if self.extra.is_empty() { protocol } else { 43 };
+            let next = if self.extra.is_empty() { protocol } else { self.first_extension };
             let mut header = vec![0x61, 0x23, 0x45, 0x67];
             header.extend(((length + self.extra.len()) as u16).to_be_bytes());
             header.extend([next, 64]);
@@ -104,7 +115,7 @@ impl Plan {
     }
 
     pub fn transport_header(&self) -> Vec<u8> {
-        let mut header = b"\x12\x34\x56\x78".to_vec();
+        let mut header = [self.port.to_be_bytes(), [0x56, 0x78]].concat();
         if self.is_udp {
             header.extend(((8 + self.data.len()) as u16).to_be_bytes());
             header.extend([0, 0]);
@@ -133,9 +144,7 @@ impl Plan {
         let at = self.checksum_offset();
         transport[at..at + 2].copy_from_slice(&value.to_be_bytes());
         let mut frame = vec![2; 12];
-        if self.vlan {
-            frame.extend([0x81, 0x00, 0x00, 0x07]);
-        }
+        frame.extend(self.tags);
         frame.extend(if self.is_ipv6 { [0x86, 0xdd] } else { [0x08, 0x00] });
         frame.extend(self.ip_header(transport.len()));
         frame.extend(transport);
@@ -179,6 +188,20 @@ pub fn cut(header: &VnetHeader, frame: &[u8], size: usize) -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
     let parsed = SuperFrame::parse(header, frame).unwrap();
     parsed.cut(size, &mut Vec::new(), |frame| frames.push(frame.to_vec()));
+    frames
+}
+
+/// What a kernel makes of writes: the frames that went in.
+pub fn apart(writes: &[(VnetHeader, Vec<u8>)]) -> Vec<Vec<u8>> {
+    let mut frames = Vec::new();
+    for (header, frame) in writes {
+        if header.is_super() {
+            let size = SuperFrame::parse(header, frame).unwrap().size();
+            frames.extend(cut(header, frame, size));
+        } else {
+            frames.push(frame.clone());
+        }
+    }
     frames
 }
 
