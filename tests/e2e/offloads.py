@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -20,6 +21,12 @@ _FEATURES = {
     "tx-udp-segmentation": "uso",
 }
 _UDP_SEGMENT = 103
+_SOL_PACKET, _PACKET_VNET_HDR = 263, 15
+_VNET = struct.Struct("=BBHHHH")
+_IPV4 = struct.Struct(">BBHHHBBH4s4s")
+_TCP = struct.Struct(">HHIIBBHHH")
+_IS_PARTIAL, _TCP_OVER_IPV4 = 1, 1
+_MORE_FRAGMENTS = 0x2000
 _PATIENCE_S = 20
 
 
@@ -88,3 +95,16 @@ def send_at_once(sender: socket.socket, to: tuple[str, int], datagrams: list[byt
     """Send datagrams of one size, the last may be shorter, by one call."""
     size = len(datagrams[0]).to_bytes(2, "little")
     sender.sendmsg([b"".join(datagrams)], [(socket.SOL_UDP, _UDP_SEGMENT, size)], 0, to)
+
+
+def put_impossible(host: Host, device: str, macs: bytes) -> None:
+    """Give a TAP what no TCP makes: a stretch of it, to be cut, in a fragment of an IP packet."""
+    data = bytes(5000)
+    vnet = _VNET.pack(_IS_PARTIAL, _TCP_OVER_IPV4, 54, 1000, 34, 16)
+    ends = socket.inet_aton("10.0.0.1"), socket.inet_aton("10.0.0.2")
+    ip = _IPV4.pack(0x45, 0, 40 + len(data), 1, _MORE_FRAGMENTS, 64, socket.IPPROTO_TCP, 0, *ends)
+    tcp = _TCP.pack(1000, 2000, 1, 1, 0x50, 0x10, 1000, 0, 0)
+    with host.inside(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+        raw.setsockopt(_SOL_PACKET, _PACKET_VNET_HDR, 1)
+        raw.bind((device, 0))
+        raw.send(vnet + macs + b"\x08\x00" + ip + tcp + data)

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from ipaddress import ip_interface
 
 import pytest
-from offloads import OFFLOADS, Meter, asked_for, bound, has_vnet_header, left_to_us, send_at_once
+from offloads import (
+    OFFLOADS,
+    Meter,
+    asked_for,
+    bound,
+    has_vnet_header,
+    left_to_us,
+    put_impossible,
+    send_at_once,
+)
 
 from earthline.lab import Lab
 from earthline.lab.service import FoundPlanet, Service, wait_until
@@ -125,3 +134,14 @@ def test_datagrams_sent_at_once_arrive_one_by_one_in_order(pair: Pair) -> None:
                 assert [far.recv(1 << 16) for _ in BURST] == sent
             read = meter.shares()["read"]
             assert read < MANY_AT_ONCE if pair.offload["uso"] else read > ONE_BY_ONE
+
+
+def test_super_frame_that_cannot_be_cut_is_dropped_and_counted(pair: Pair) -> None:
+    alice, bob = (service.network(pair.planet.earth) for service in (pair.alice, pair.bob))
+    macs = bytes.fromhex((bob["mac"] + alice["mac"]).replace(":", ""))
+    before = pair.alice.counter("drop_tap_read")
+    put_impossible(pair.alice.host, alice["portDeviceName"], macs)
+    for ip in pair.ips(pair.bob):
+        pair.alice.host.run(["ping", "-c1", "-W10", ip])
+    # Without TSO the kernel cuts it up itself, or drops it.
+    assert pair.alice.counter("drop_tap_read") == before + pair.offload["tso"]
