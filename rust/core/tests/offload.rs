@@ -1,5 +1,4 @@
 //! Super-frames are cut as a slow twin cuts them, and what is none is refused.
-#![expect(clippy::unwrap_used, reason = "a failed test may end here")]
 
 mod superframes;
 
