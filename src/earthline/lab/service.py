@@ -73,8 +73,6 @@ class Service:
         self._program = list(program) or [script("earthline-one")]
         self._process: LabProcess | None = None
         self.home.mkdir(exist_ok=True)
-        if self.lab_settings and not self.settings_file.exists():
-            self.configure()
 
     @property
     def settings_file(self) -> Path:
@@ -105,6 +103,8 @@ class Service:
         """Start it, with a planet file put into its home before; ``wait`` until its API answers."""
         if planet is not None:
             (self.home / "planet").write_bytes(planet)
+        if self.lab_settings and not self.settings_file.exists():
+            self.configure()
         self._process = self.host.start(self.argv)
         if wait:
             self.wait_ready()
