@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Generator
@@ -10,10 +11,31 @@ from pathlib import Path
 import pytest
 
 from earthline.lab import missing
+from earthline.lab.service import SETTINGS_VARIABLE
+from earthline.runtime.settings import OffloadSettings
 
 _HERE = Path(__file__).parent
 _ON_NAMESPACES = (_HERE / "boundary", _HERE / "e2e", _HERE / "interop")
 _LOG_LINES = 60
+_OFFLOADS = tuple(OffloadSettings.model_fields)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--without-offload",
+        action="append",
+        default=[],
+        choices=[*_OFFLOADS, "all"],
+        help="switch this off in every Earthline service that a test starts; repeatable",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let each service know what is switched off, those of programs that tests start, too."""
+    off = config.getoption("without_offload")
+    if off:
+        offload = dict.fromkeys(_OFFLOADS if "all" in off else off, False)
+        os.environ[SETTINGS_VARIABLE] = json.dumps({"offload": offload})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

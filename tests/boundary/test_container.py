@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from caller import Caller
 
 from earthline.lab import Lab
@@ -17,7 +15,7 @@ def test_environment_gives_identity_token_and_networks(lab: Lab, node: Service) 
         "ZEROTIER_IDENTITY_SECRET": f"{secret}\n",
         "ZEROTIER_JOIN_NETWORKS": "1122334455000001 1122334455000002",
     }
-    (node.home / "local.conf").write_text(json.dumps({"settings": {"enableWebServer": True}}))
+    node.configure(enableWebServer=True)
     pages = node.home / "app" / "site"
     pages.mkdir(parents=True)
     (pages / "index.html").write_text("welcome")

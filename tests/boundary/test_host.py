@@ -177,7 +177,7 @@ def test_earth_is_not_joined_when_told_not_to(node):
     node.found_planet()
     assert node.request("GET", "/network") == []
     node.stop()
-    (node.home / "local.conf").write_text('{"settings": {"joinEarth": false}}')
+    node.configure(joinEarth=False)
     node.start()
     assert node.request("GET", "/network") == []
 

@@ -121,7 +121,7 @@ def life() -> Iterator[Life]:
     with Lab() as lab:
         root, member = Service(lab.host("root")), Service(lab.host("member"))
         for service in (root, member):
-            (service.home / "local.conf").write_text('{"settings": {"joinEarth": false}}')
+            service.configure(joinEarth=False)
         root.start()
         planet = root.found_planet()
         root.request("DELETE", f"/controller/network/{planet.earth}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import socket
 
 import pytest
@@ -13,7 +12,7 @@ from earthline.lab.service import Service, wait_until
 
 @pytest.fixture
 def running(node: Service) -> Service:
-    (node.home / "local.conf").write_text('{"settings": {"portMappingEnabled": false}}')
+    node.configure(portMappingEnabled=False)
     node.start()
     return node
 
@@ -78,8 +77,7 @@ def test_status_shows_the_ports_in_use(node: Service) -> None:
 
 
 def test_setting_that_waits_for_a_restart_is_named_in_the_log(running: Service) -> None:
-    path = running.home / "local.conf"
-    path.write_text(json.dumps({"settings": {"primaryPort": 9995, "portMappingEnabled": False}}))
+    running.configure(primaryPort=9995, portMappingEnabled=False)
     wait_until(
         "it is named",
         lambda: '"settings": ["primaryPort"]' in running.process.output,
@@ -90,6 +88,6 @@ def test_setting_that_waits_for_a_restart_is_named_in_the_log(running: Service) 
 
 def test_wrong_setting_changes_nothing_while_running(running: Service) -> None:
     before = listening(running)
-    (running.home / "local.conf").write_text('{"settings": {"bind": [1]}}')
+    running.configure(bind=[1])
     wait_until("it is named", lambda: "settings.bind.0" in running.process.output, timeout_s=60)
     assert listening(running) == before

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from gateway import DAEMON, Gateway, Mapped, ask_for_port
 
@@ -25,8 +23,7 @@ def home(lab: Lab) -> Router:
 def wanting(router: Router, **settings: object) -> Service:
     """A service on a host behind the router, whose third port is a known one."""
     service = Service(router.host("alice"))
-    text = json.dumps({"settings": {"tertiaryPort": PORT, **settings}})
-    (service.home / "local.conf").write_text(text)
+    service.configure(tertiaryPort=PORT, **settings)
     return service
 
 
@@ -47,7 +44,7 @@ def test_mapped_port_gives_a_direct_path_between_two_symmetric_nats(
     planet = root.found_planet()
     alice = wanting(home, portSpray=False)
     bob = Service(lab.router("office", NatKind.SYMMETRIC, "10.20.0.0/24").host("bob"))
-    (bob.home / "local.conf").write_text('{"settings": {"portSpray": false}}')
+    bob.configure(portSpray=False)
     for service in (alice, bob):
         service.start(planet.data, wait=False)
     for service in (alice, bob):

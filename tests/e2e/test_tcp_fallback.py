@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import socket
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +18,6 @@ pytestmark = pytest.mark.timeout(240)
 
 SLOW_S = 90
 """A node gives UDP its time before it turns to a relay."""
-
-
-def configure(service: Service, **settings: Any) -> None:
-    (service.home / "local.conf").write_text(json.dumps({"settings": settings}))
 
 
 def answers(source: Service, target: str) -> bool:
@@ -46,7 +41,7 @@ class Walled:
         return f"{self.root.host.address}/443"
 
     def start(self, **settings: Any) -> None:
-        configure(self.member, **settings)
+        self.member.configure(**settings)
         self.member.start(self.planet.data)
 
     def wait_tunnel(self, *, tls: bool) -> None:
@@ -69,7 +64,7 @@ class Walled:
 @pytest.fixture
 def walled(lab: Lab) -> Walled:
     root = Service(lab.host("root"))
-    configure(root, tcpRelay={"listen": ["0.0.0.0/443"]})
+    root.configure(tcpRelay={"listen": ["0.0.0.0/443"]})
     root.start()
     planet = root.found_planet()
     router = lab.router("walled", NatKind.PORT_RESTRICTED, "192.168.1.0/24", udp_blocked=True)

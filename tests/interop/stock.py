@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 from earthline.lab import Host
 from earthline.lab.service import Service
@@ -20,6 +21,11 @@ class StockService(Service):
 
     def __init__(self, host: Host, home: Path | None = None) -> None:
         super().__init__(host, program=[BINARY], home=home)
+
+    @property
+    def lab_settings(self) -> dict[str, Any]:
+        """None: those are for ours."""
+        return {}
 
     def client(self, *words: str) -> str:
         """Run ``zerotier-cli`` on this home."""

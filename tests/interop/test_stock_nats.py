@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import pytest
@@ -126,8 +125,7 @@ def moons(member: Service) -> list[dict[str, object]]:
 def test_stock_node_that_bonds_its_paths_works_with_ours(policy: str) -> None:
     with planet_of_ours() as ours:
         stranger = StockService(ours.stranger)
-        settings = {"settings": {"defaultBondingPolicy": policy}}
-        (stranger.home / "local.conf").write_text(json.dumps(settings))
+        stranger.configure(defaultBondingPolicy=policy)
         stranger.start(ours.planet.data)
         stranger.wait_online()
         network = ours.root.create_network("10.7.0.0/24", private=False)

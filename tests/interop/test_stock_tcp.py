@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 
 import pytest
@@ -22,10 +21,6 @@ SLOW_S = 120
 """It turns to a relay after 60 s without UDP."""
 
 
-def configure(service: Service, **settings: object) -> None:
-    (service.home / "local.conf").write_text(json.dumps({"settings": settings}))
-
-
 def answers(source: Service, target: str) -> bool:
     with contextlib.suppress(LabError):
         return bool(source.host.run(["ping", "-c1", "-W1", target]))
@@ -41,14 +36,14 @@ def lab() -> Iterator[Lab]:
 @pytest.mark.parametrize("forced", [True, False], ids=["forced", "blocked"])
 def test_stock_node_without_udp_is_on_our_network_by_our_relay(lab: Lab, forced: bool) -> None:
     root = Service(lab.host("root"))
-    configure(root, tcpRelay={"listen": ["0.0.0.0/443"]})
+    root.configure(tcpRelay={"listen": ["0.0.0.0/443"]})
     root.start()
     planet = root.found_planet()
     member = Service(lab.router("home", NatKind.PORT_RESTRICTED).host("member"))
     member.start(planet.data)
     office = lab.router("office", NatKind.PORT_RESTRICTED, "10.20.0.0/24", udp_blocked=True)
     stranger = StockService(office.host("stranger"))
-    configure(stranger, tcpFallbackRelay=f"{root.host.address}/443", forceTcpRelay=forced)
+    stranger.configure(tcpFallbackRelay=f"{root.host.address}/443", forceTcpRelay=forced)
     stranger.start(planet.data)
     stranger.wait_online(SLOW_S)
     assert stranger.status()["tcpFallbackActive"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import signal
 import socket
 import sysconfig
@@ -19,6 +20,11 @@ from earthline.lab.process import LabProcess
 from earthline.lab.topology import Host
 
 DEFAULT_PORT = 9993
+SETTINGS_VARIABLE = "EARTHLINE_LAB_SETTINGS"
+"""Environment: the settings, as JSON, that each service of ours has where its own say nothing else.
+
+It is inherited, so it holds for the labs of programs that are started from here, too.
+"""
 _POLL_S = 0.05
 _T = TypeVar("_T")
 
@@ -69,6 +75,21 @@ class Service:
         self.home.mkdir(exist_ok=True)
 
     @property
+    def settings_file(self) -> Path:
+        return self.home / "local.conf"
+
+    @property
+    def lab_settings(self) -> dict[str, Any]:
+        """Settings that hold in every lab; see `SETTINGS_VARIABLE`."""
+        settings: dict[str, Any] = json.loads(os.environ.get(SETTINGS_VARIABLE, "{}"))
+        return settings
+
+    def configure(self, **settings: Any) -> None:
+        """Write its ``local.conf``, with these settings and those of the lab."""
+        text = json.dumps({"settings": {**self.lab_settings, **settings}})
+        self.settings_file.write_text(text)
+
+    @property
     def argv(self) -> list[str]:
         return [*self._program, "-U", f"-p{self.port}", str(self.home)]
 
@@ -82,6 +103,8 @@ class Service:
         """Start it, with a planet file put into its home before; ``wait`` until its API answers."""
         if planet is not None:
             (self.home / "planet").write_bytes(planet)
+        if self.lab_settings and not self.settings_file.exists():
+            self.configure()
         self._process = self.host.start(self.argv)
         if wait:
             self.wait_ready()

@@ -45,9 +45,10 @@ def random_file(path: Path, size: int) -> Path:
 
 
 def send_file(source: Host, target: Host, target_ip: str, path: Path) -> Transfer:
-    """Send a file from one host to an address of another, and compare digests."""
+    """Send a file from one host to an address of another, IPv4 or IPv6, and compare digests."""
     received = target.directory / f"received-{path.name}"
-    with target.inside(), socket.create_server((target_ip, 0)) as listener:
+    address, family = (target_ip, 0), family_of(target_ip)
+    with target.inside(), socket.create_server(address, family=family) as listener:
         listener.settimeout(_PATIENCE_S)
         port = listener.getsockname()[1]
         sender = threading.Thread(target=_send, args=(source, (target_ip, port), path))
@@ -61,6 +62,11 @@ def send_file(source: Host, target: Host, target_ip: str, path: Path) -> Transfe
             sender.join()
     seconds = time.monotonic() - started
     return Transfer(received.stat().st_size, seconds, _sha256(path), _sha256(received))
+
+
+def family_of(ip: str) -> socket.AddressFamily:
+    """The address family of an IP."""
+    return socket.AF_INET6 if ":" in ip else socket.AF_INET
 
 
 def flow(source: Host, target: Host, target_ip: str, seconds: float) -> int:
@@ -97,7 +103,7 @@ def _pour(source: Host, target: tuple[str, int], seconds: float) -> None:
 
 def _send(source: Host, target: tuple[str, int], path: Path) -> None:
     with source.inside():
-        opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        opened = socket.socket(family_of(target[0]), socket.SOCK_STREAM)
     # The receiving end says what is wrong when nothing comes.
     with opened, path.open("rb") as file, contextlib.suppress(OSError):
         opened.settimeout(_PATIENCE_S)

@@ -269,7 +269,9 @@ impl Segment {
             _ if !is_plain => return None,
             4 => {
                 let is_whole = usize::from(read_u16(frame, network + 2)?) == frame.len() - network;
-                let is_right = sum(frame.get(network..transport)?) == 0xffff;
+                // A right checksum may have two values for zero; no cut writes this one.
+                let is_right = sum(frame.get(network..transport)?) == 0xffff
+                    && read_u16(frame, network + 10)? != 0xffff;
                 let is_atomic = frame.get(network + 6)? & DONT_FRAGMENT != 0;
                 (is_whole && is_right).then_some((read_u16(frame, network + 4)?, is_atomic))?
             }
@@ -285,22 +287,26 @@ impl Segment {
             is_ordinary.then_some(flags & PSH != 0)?
         } else {
             let length = usize::from(read_u16(frame, transport + 4)?);
-            let has_checksum = read_u16(frame, transport + 6)? != 0;
-            (has_checksum && length == frame.len() - transport).then_some(false)?
+            (length == frame.len() - transport).then_some(false)?
         };
         let sequence = if protocol == TCP { read_u32(frame, transport + 4)? } else { 0 };
         let segment = Self { layout, length: frame.len() - data, sequence, id, is_atomic, push };
         segment.has_right_checksum(frame).then_some(segment)
     }
 
+    /// Whether its checksum is the one that a cut would write.
     fn has_right_checksum(&self, frame: &[u8]) -> bool {
         let Layout { transport, protocol, .. } = self.layout;
-        let (Some(addresses), Some(covered)) =
-            (frame.get(self.layout.addresses()), frame.get(transport..))
-        else {
+        let (Some(addresses), Some(covered), Some(written)) = (
+            frame.get(self.layout.addresses()),
+            frame.get(transport..),
+            read_u16(frame, self.layout.checksum_at()),
+        ) else {
             return false;
         };
-        add(sum(covered), pseudo_header(addresses, protocol, covered.len())) == 0xffff
+        // Zero, which UDP has for none, is written in its other way.
+        written != 0
+            && add(sum(covered), pseudo_header(addresses, protocol, covered.len())) == 0xffff
     }
 
     fn flow(&self, frame: &[u8]) -> Flow {
