@@ -52,6 +52,15 @@ class Learning:
         else:
             self._confirm(peer, path, now)
 
+    def greeted(self, peer: Peer, path: PathState, now: int) -> None:
+        """A HELLO came by the path. If the one in use is silent, it may be one of a life before this."""
+        best = peer.best(now)
+        if best is None or best.path is path or now - best.received_at < QUIET_MS:
+            return
+        if peer.slot_of(path.key) is not None:
+            self._vigil.doubt_others(peer, now)
+            self._changed(peer, now)
+
     def _refresh(self, peer: Peer, slot: Slot, now: int, *, confirmed: bool) -> None:
         lapsed = slot.expired(now)
         slot.refresh(now, confirmed=confirmed)

@@ -41,6 +41,7 @@ _STAMPS = (
     "credentials_received_at",
     "hint_tried_at",
     "flow_at",
+    "doubted_at",
     "asked_since",
     "silent_at",
     "relay_until",
@@ -136,6 +137,8 @@ class Peer:
 
     flow_at: int = 0
     """When the last packet left for it that calls for an answer."""
+    doubted_at: int = 0
+    """Since when its ways have to prove that they still are any; 0: none is in doubt."""
     proved: dict[Path, int] = field(default_factory=dict)
     """When each way to it, relays included, last brought an answer."""
     clock_offset: int | None = None
@@ -221,9 +224,13 @@ class Peer:
         return next((slot for slot in self.slots if slot.path.key == path), None)
 
     def best(self, now: int, *, expired: bool = False) -> Slot | None:
-        """The slot to send by; with ``expired`` any slot counts (6.4)."""
+        """The slot to send by; with ``expired`` any slot counts (6.4).
+
+        While ways are in doubt, those that it was heard by since come first.
+        """
         usable = self.slots if expired else [s for s in self.slots if not s.expired(now)]
-        return best_of(usable, now)
+        heard = [s for s in usable if s.received_at >= self.doubted_at] if self.doubted_at else []
+        return best_of(heard or usable, now)
 
     @property
     def latency(self) -> int:

@@ -60,6 +60,8 @@ class Reception:
             return
         if hops == 0:
             self._learning.direct(peer, state, now, confirmed=confirmed)
+            if verb == Verb.HELLO:
+                self._learning.greeted(peer, state, now)
         else:
             peer.last_relayed_receive = now
             self._doubt_direct(peer, now)

@@ -116,11 +116,12 @@ class Vigil:
             trial.rivals = [*trial.rivals[1 - MAX_RIVALS :], rival]
 
     def doubt_others(self, peer: Peer, now: int) -> None:
-        """The peer has a new path: maybe it has left where it was, and the old ones are dead."""
+        """The peer is heard by one path: maybe it has left where it was, and the others are dead."""
         self.doubt(peer, now)
         trial = self._trials.get(peer.address)
         if trial is not None:
             trial.thorough = True
+            peer.doubted_at = now
 
     def doubted(self, peer: Peer) -> bool:
         """Whether the way to the peer has been asked for proof and has not given it yet."""
@@ -180,6 +181,7 @@ class Vigil:
         trial, peer = self._trials[address], self._topology.peer(address)
         if peer is None or self._over(peer, trial, now):
             del self._trials[address]
+            self._trust_again(peer, now)
             return False
         if trial.ripe(now, peer.latency):
             self._judge(peer, trial, now)
@@ -193,6 +195,11 @@ class Vigil:
             trial.asked[path] += 1
             self._contact.probe(peer, path, now)
         return True
+
+    def _trust_again(self, peer: Peer | None, now: int) -> None:
+        if peer is not None and peer.doubted_at:
+            peer.doubted_at = 0
+            self._changed(peer, now)
 
     def _over(self, peer: Peer, trial: Trial, now: int) -> bool:
         """What was asked gave proof, or nobody waits for it any more."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from vl1_internet import identity
 
 from earthline.effects import StateLoaded
+from earthline.vl1.path import PathState
+from earthline.vl1.peer import Slot
 from earthline.wire.inet import InetAddress
 from earthline.wire.packet import Suite, Verb
 
@@ -42,6 +44,25 @@ def test_flow_by_a_restarted_root_goes_on_without_waiting(trio):
     trio.ann.engine.send(trio.bob.address, Verb.FRAME, b"x", trio.net.now)
     trio.net.run(100)
     assert len(got) == 1
+
+
+def test_restarted_peer_is_sent_nothing_to_a_port_of_its_life_before(trio):
+    trio.start()
+    peer = trio.root.engine.peer(trio.ann.address)
+    live = peer.slots[0].path
+    live.latency = 9
+    dead = PathState((live.socket, live.address.ip, 4444), last_in=trio.net.now, latency=1)
+    peer.slots.append(Slot(dead, trio.net.now))
+    trio.net.run(1_000)
+    assert peer.best(trio.net.now).path is dead
+    trio.ann.boot()
+    trio.ann.start(trio.planet)
+    trio.net.run(50)
+    assert peer.best(trio.net.now).path is live
+    trio.net.run(5_000)
+    assert peer.slot_of(dead.key).expired(trio.net.now)
+    assert peer.best(trio.net.now).path is live
+    assert peer.doubted_at == 0
 
 
 def test_leaf_tries_cached_addresses_when_the_peer_is_wanted(trio):
