@@ -205,6 +205,11 @@ impl ReceiveBatch {
         Ok(())
     }
 
+    /// Whether more than one buffer was filled.
+    pub(crate) fn is_many(&self) -> bool {
+        self.headers.received().nth(1).is_some()
+    }
+
     /// The datagrams, each with its sender; `None` for one that was too long.
     pub(crate) fn datagrams(&mut self) -> impl Iterator<Item = Option<(SocketAddr, &mut [u8])>> {
         self.headers.received().zip(&mut self.buffers).flat_map(|(received, buffer)| {

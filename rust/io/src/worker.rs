@@ -99,8 +99,10 @@ impl Worker {
         }
         let (now, mut received, mut length, mut from_afar) = (now_ms(), 0, 0, false);
         let mut switch = self.shared.switch(self.lane);
-        for (_, bytes) in self.received.datagrams().flatten() {
-            switch.foresee_datagram(bytes);
+        if self.received.is_many() {
+            for (_, bytes) in self.received.datagrams().flatten() {
+                switch.foresee_datagram(bytes);
+            }
         }
         for datagram in self.received.datagrams() {
             received += 1;
@@ -133,11 +135,13 @@ impl Worker {
         self.shared.counters.add(Counter::TapRx, self.read.len());
         let (now, mut malformed) = (now_ms(), 0);
         let mut switch = self.shared.switch(self.lane);
-        self.read.each(|bytes| {
-            if let Some((_, frame)) = tap.split(bytes) {
-                switch.foresee_frame(network, frame);
-            }
-        });
+        if self.read.len() > 1 {
+            self.read.each(|bytes| {
+                if let Some((_, frame)) = tap.split(bytes) {
+                    switch.foresee_frame(network, frame);
+                }
+            });
+        }
         self.read.each(|bytes| {
             let taken = take_frame(&mut switch, network, tap, bytes, now, &mut self.out);
             malformed += usize::from(taken.is_err());

@@ -53,7 +53,7 @@ class Learning:
             self._confirm(peer, path, now)
 
     def greeted(self, peer: Peer, path: PathState, now: int) -> None:
-        """A HELLO came by the path. If the one in use is silent, it may be one of a life before this."""
+        """A HELLO came by the path; the one in use, if it is silent, may be of a life before."""
         best = peer.best(now)
         if best is None or best.path is path or now - best.received_at < QUIET_MS:
             return

@@ -116,7 +116,7 @@ class Vigil:
             trial.rivals = [*trial.rivals[1 - MAX_RIVALS :], rival]
 
     def doubt_others(self, peer: Peer, now: int) -> None:
-        """The peer is heard by one path: maybe it has left where it was, and the others are dead."""
+        """The peer is heard by one path: maybe it has left where it was, and others are dead."""
         self.doubt(peer, now)
         trial = self._trials.get(peer.address)
         if trial is not None:
