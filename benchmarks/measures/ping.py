@@ -10,14 +10,12 @@ from earthline.lab.namespace import LabError
 from measures.pair import Pair
 
 _TIME = re.compile(r"time=([\d.]+) ms")
-_IDLE_COUNT = 12
-_IDLE_INTERVAL_S = 1.0
-"""That of ``ping`` itself. Much shorter ones find the machine still awake from the one before."""
+_IDLE_COUNT = 200
 _LOADED_PER_S = 50
 
 
 def idle(pair: Pair, _seconds: int) -> Iterator[tuple[str, float]]:
-    yield "ping_idle_ms", median_ms(pair, _IDLE_COUNT, _IDLE_INTERVAL_S)
+    yield "ping_idle_ms", median_ms(pair, _IDLE_COUNT, 0.01)
 
 
 def loaded(pair: Pair, seconds: int) -> Iterator[tuple[str, float]]:

@@ -84,12 +84,37 @@ impl Worker {
     fn serve(&mut self, ports: &Ports, port: &Port) {
         self.out.clear();
         match port {
-            Port::Udp(number, sockets) => self.take_datagrams(*number, sockets.of(self.lane)),
-            Port::Tap(network, tap) => self.take_frames(*network, tap),
-            Port::Tunnel(tunnel) => tunnel.serve(&self.shared, &mut self.scratch, &mut self.out),
+            Port::Udp(number, sockets) => {
+                self.take_datagrams(*number, sockets.of(self.lane));
+                self.send(ports);
+                self.take_answers(ports);
+            }
+            Port::Tap(network, tap) => {
+                self.take_frames(*network, tap);
+                self.send(ports);
+            }
+            Port::Tunnel(tunnel) => {
+                tunnel.serve(&self.shared, &mut self.scratch, &mut self.out);
+                self.send(ports);
+            }
         }
+    }
+
+    fn send(&mut self, ports: &Ports) {
         self.sender.send(&self.shared, ports, &self.out);
         self.shared.punt(self.out.take_punts());
+    }
+
+    /// The host answers much of what is written to a TAP while it is written: acknowledgements, echoes. To
+    /// look for that at once is cheaper than to be told of it.
+    fn take_answers(&mut self, ports: &Ports) {
+        let written = self.out.frames().next_back().map(|(network, _)| network);
+        let Some((network, tap)) = written.and_then(|it| Some((it, ports.tap(it)?))) else {
+            return;
+        };
+        self.out.clear();
+        self.take_frames(network, tap);
+        self.send(ports);
     }
 
     fn take_datagrams(&mut self, number: i32, socket: &UdpSocket) {

@@ -36,7 +36,7 @@ impl Output {
     }
 
     /// The frames for the TAPs, as (network ID, frame with its 14-byte header), in order.
-    pub fn frames(&self) -> impl ExactSizeIterator<Item = (u64, &[u8])> {
+    pub fn frames(&self) -> impl DoubleEndedIterator<Item = (u64, &[u8])> + ExactSizeIterator {
         self.frames.iter().map(|(network, range)| (*network, &self.buffer[range.clone()]))
     }
 
