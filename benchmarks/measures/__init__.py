@@ -38,6 +38,7 @@ MEASURES = {
     "udp64_cpu_us_per_packet": Measure(udp.steady, "us"),
     "udp1400_gbps": Measure(udp.flooded, "Gb/s", more_is_better=True),
     "ping_idle_ms": Measure(ping.idle, "ms"),
+    "ping_seldom_ms": Measure(ping.seldom, "ms"),
     "ping_loaded_ms": Measure(ping.loaded, "ms"),
     "rss_mb": Measure(_memory, "MB"),
     "relay_tcp1_gbps": Measure(tcp.relayed, "Gb/s", more_is_better=True, relayed=True),

@@ -10,12 +10,19 @@ from earthline.lab.namespace import LabError
 from measures.pair import Pair
 
 _TIME = re.compile(r"time=([\d.]+) ms")
-_IDLE_COUNT = 200
+_IDLE_COUNT, _IDLE_INTERVAL_S = 600, 0.003
+_SELDOM_COUNT, _SELDOM_INTERVAL_S = 12, 0.5
 _LOADED_PER_S = 50
 
 
 def idle(pair: Pair, _seconds: int) -> Iterator[tuple[str, float]]:
-    yield "ping_idle_ms", median_ms(pair, _IDLE_COUNT, 0.01)
+    """Close enough together for the processor to stay awake: what the systems themselves need."""
+    yield "ping_idle_ms", median_ms(pair, _IDLE_COUNT, _IDLE_INTERVAL_S)
+
+
+def seldom(pair: Pair, _seconds: int) -> Iterator[tuple[str, float]]:
+    """So far apart that most of it is processors that wake up and caches that are cold."""
+    yield "ping_seldom_ms", median_ms(pair, _SELDOM_COUNT, _SELDOM_INTERVAL_S)
 
 
 def loaded(pair: Pair, seconds: int) -> Iterator[tuple[str, float]]:
