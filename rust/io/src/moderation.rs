@@ -28,23 +28,22 @@ pub(crate) struct Moderation {
 }
 
 impl Moderation {
-    pub(crate) fn new() -> Self {
-        let window_began = Instant::now();
-        Self { window_began, small_batches: 0, is_crowded: false, is_due: false }
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { window_began: now, small_batches: 0, is_crowded: false, is_due: false }
     }
 
     /// A batch of datagrams was taken, of so many bytes together.
-    pub(crate) fn took(&mut self, datagrams: usize, bytes: usize) {
+    pub(crate) fn took(&mut self, datagrams: usize, bytes: usize, now: Instant) {
         self.is_due = self.is_crowded;
         if datagrams >= LARGE || bytes < datagrams * BULK {
-            self.is_crowded = false;
+            (self.is_crowded, self.is_due) = (false, false);
             return;
         }
         self.small_batches += 1;
-        if self.window_began.elapsed() >= WINDOW {
-            self.is_crowded =
-                self.window_began.elapsed() < 2 * WINDOW && self.small_batches > CROWD;
-            (self.window_began, self.small_batches) = (Instant::now(), 0);
+        let elapsed = now.saturating_duration_since(self.window_began);
+        if elapsed >= WINDOW {
+            self.is_crowded = elapsed < 2 * WINDOW && self.small_batches > CROWD;
+            (self.window_began, self.small_batches) = (now, 0);
         }
     }
 
@@ -53,5 +52,47 @@ impl Moderation {
         if std::mem::take(&mut self.is_due) {
             std::thread::sleep(REST);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many rests become due in 10 ms of batches so far apart.
+    fn rests(apart_us: u64, datagrams: usize, bytes: usize) -> usize {
+        let began = Instant::now();
+        let mut moderation = Moderation::new(began);
+        let taken = |at: &u64| {
+            moderation.took(datagrams, bytes, began + Duration::from_micros(*at));
+            std::mem::take(&mut moderation.is_due)
+        };
+        (0..10_000).step_by(apart_us as usize).filter(taken).count()
+    }
+
+    #[test]
+    fn bulk_transfer_in_small_batches_is_moderated() {
+        assert!(rests(30, 2, 2860) > 200);
+        // At the pace that the rests make of it, it goes on being so.
+        assert!(rests(62, 6, 8580) > 100);
+    }
+
+    #[test]
+    fn nothing_else_meets_a_rest() {
+        assert_eq!(rests(100, 2, 2860), 0, "somebody asks and waits for an answer");
+        assert_eq!(rests(10, 2, 260), 0, "small packets");
+        assert_eq!(rests(30, 90, 128_700), 0, "batches that are worth their wake-up");
+    }
+
+    #[test]
+    fn small_packets_end_it() {
+        let (began, mut now) = (Instant::now(), Instant::now());
+        let mut moderation = Moderation::new(began);
+        while !moderation.is_due {
+            now += Duration::from_micros(30);
+            moderation.took(2, 2860, now);
+        }
+        moderation.took(1, 100, now);
+        assert!(!moderation.is_due && !moderation.is_crowded);
     }
 }

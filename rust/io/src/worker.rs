@@ -7,7 +7,7 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use earthline_core::offload::{Joiner, Malformed, SuperFrame, Write, complete_checksum};
 use earthline_core::switch::{Output, Path, Switch};
@@ -46,7 +46,7 @@ impl Worker {
             shared,
             lane,
             received: ReceiveBatch::new(),
-            moderation: Moderation::new(),
+            moderation: Moderation::new(Instant::now()),
             read: ReadBatch::new(),
             scratch: vec![0; SCRATCH],
             out: Output::new(),
@@ -144,7 +144,7 @@ impl Worker {
             self.shared.reach.heard();
         }
         if self.shared.offload.moderation {
-            self.moderation.took(received, length);
+            self.moderation.took(received, length, Instant::now());
         }
         self.shared.counters.add(Counter::UdpRx, received);
         self.shared.counters.add(Counter::UdpRxBytes, length);
