@@ -47,6 +47,11 @@ def has_vnet_header(host: Host, device: str) -> bool:
     return "vnet_hdr on" in host.run(["ip", "-d", "link", "show", device])
 
 
+def has_queues(host: Host, device: str) -> bool:
+    """Whether a TAP has several queues, one for each thread."""
+    return "multi_queue on" in host.run(["ip", "-d", "link", "show", device])
+
+
 def counted(service: Service) -> dict[str, int]:
     """Frames and datagrams of a service, and the kernel's calls for datagrams of its host."""
     lines = service.host.run(["cat", "/proc/net/snmp"]).splitlines()

@@ -13,6 +13,7 @@ from offloads import (
     Meter,
     asked_for,
     bound,
+    has_queues,
     has_vnet_header,
     left_to_us,
     put_impossible,
@@ -33,6 +34,7 @@ CASES = {
     "all on": ALL_ON,
     **{f"{name} off": {**ALL_ON, name: False} for name in OFFLOADS},
     "all off": dict.fromkeys(OFFLOADS, False),
+    "all on, three threads": {**ALL_ON, "threads": 3},
 }
 
 
@@ -44,6 +46,7 @@ class Pair:
     alice: Service
     bob: Service
     offload: dict[str, bool]
+    threads: int
 
     @property
     def ways(self) -> list[tuple[Service, Service]]:
@@ -78,13 +81,15 @@ def pair(
     stopped: tuple[FoundPlanet, Service, Service], request: pytest.FixtureRequest
 ) -> Iterator[Pair]:
     planet, alice, bob = stopped
+    offload = {name: request.param[name] for name in OFFLOADS}
+    threads = request.param.get("threads", 1)
     for service in (alice, bob):
         # Datagrams to a gateway that is none would be counted with the others.
-        service.configure(offload=request.param, portMappingEnabled=False)
+        service.configure(offload=offload, threads=threads, portMappingEnabled=False)
         service.start(planet.data, wait=False)
     for service in (alice, bob):
         service.wait_ready()
-    pair = Pair(planet, alice, bob, request.param)
+    pair = Pair(planet, alice, bob, offload, threads)
     pair.meet()
     yield pair
     assert [alice.stop(), bob.stop()] == [0, 0]
@@ -96,6 +101,7 @@ def test_kernel_has_the_tap_as_the_settings_say(pair: Pair) -> None:
         assert left_to_us(service.host, device) == asked_for(pair.offload)
         needed = any(pair.offload[name] for name in ("tso", "uso", "join"))
         assert has_vnet_header(service.host, device) == needed
+        assert has_queues(service.host, device) == (pair.threads > 1)
 
 
 def test_file_crosses_intact_by_both_families_both_ways(pair: Pair) -> None:

@@ -17,7 +17,8 @@ def lan(sim: Simulation, controller: SimHost, *members: SimHost) -> int:
         member.join(network)
     assert sim.run_until(lambda: sim.joined(network, *members), within_ms=60_000)
     for member in members[1:]:
-        assert sim.ping(members[0], member, network, within_ms=130_000)
+        # Groups are announced once a minute, and where much is lost three of those may be.
+        assert sim.ping(members[0], member, network, within_ms=190_000)
     return network
 
 

@@ -190,17 +190,19 @@ class PeerEngine(Wiring):
         self.spray.tick(now)
         self._examination.tick(now)
         self.mtu.tick(now)
-        # `_arm` knows when next.
-        self.timers.stop(Timer.WATCH)
+        if not self._watching():
+            self.timers.stop(Timer.WATCH)
 
-    def _watch_at(self, now: int) -> int | None:
-        """When to watch next; None: nothing is to be watched. Asked after every event."""
-        soon = now + PERIOD_MS[Timer.WATCH]
-        duties = (self._roaming, self._punch, self.spray, self._examination, self.mtu)
-        if not all(duty.idle() for duty in duties):
-            return soon
-        look_at = self._vigil.next_look()
-        return None if look_at is None else max(look_at, soon)
+    def _watching(self) -> bool:
+        """Whether anything is to be done every 100 ms; asked after every event."""
+        return not (
+            self._vigil.idle()
+            and self._roaming.idle()
+            and self._punch.idle()
+            and self.spray.idle()
+            and self._examination.idle()
+            and self.mtu.idle()
+        )
 
     def _repeat(self, now: int) -> None:
         self._keepalive.try_unreached(now)
@@ -217,9 +219,8 @@ class PeerEngine(Wiring):
     def _arm(self, now: int) -> None:
         if self._waiting():
             self.timers.hasten(Timer.QUEUE, now + PERIOD_MS[Timer.QUEUE])
-        watch_at = self._watch_at(now)
-        if watch_at is not None:
-            self.timers.hasten(Timer.WATCH, watch_at)
+        if self._watching():
+            self.timers.hasten(Timer.WATCH, now + PERIOD_MS[Timer.WATCH])
 
     # For the layer above
 

@@ -29,8 +29,6 @@ PROOF_MS = 5_000
 """A way that carries frames is asked for proof this often, even if the peer is heard."""
 FLOW_MS = 10_000
 """A flow ends when no frame left for this long."""
-LOOK_MS = 1_000
-"""Flows are looked at this often even if nothing is expected to be wrong."""
 PROBE_MS = 300
 SLOW_PROBE_MS = 3_000
 PATIENT_PROBES = 10
@@ -91,8 +89,6 @@ class Vigil:
         self._changed = changed
         self._relay_changed = relay_changed
         self._flows: set[int] = set()
-        self._look_at = 0
-        """When a flow may become suspicious."""
         self._trials: dict[int, Trial] = {}
 
     # What is told
@@ -101,8 +97,6 @@ class Vigil:
         """A packet that calls for an answer left for the peer."""
         peer.flow_at = max(peer.flow_at, at)
         self._flows.add(peer.address)
-        if peer.flow_at >= peer.last_receive:
-            self._look_at = min(self._look_at, peer.last_receive + QUIET_MS)
 
     def doubt(self, peer: Peer, now: int, rival: Path | None = None) -> None:
         """There is a reason to believe that the way to the peer is dead: find out at once.
@@ -140,41 +134,32 @@ class Vigil:
         if trial is not None and len(trial.answered) < MAX_WAYS:
             trial.answered[path] = now
 
-    def next_look(self) -> int | None:
-        """When `tick` is worth a call; None: there is nothing to watch."""
-        if self._trials:
-            return 0
-        return self._look_at if self._flows else None
+    def idle(self) -> bool:
+        """Whether there is nothing to watch."""
+        return not self._flows and not self._trials
 
     # Time
 
     def tick(self, now: int) -> None:
         """Begin, go on with and end trials."""
-        self._look_at = now + LOOK_MS
         for address in sorted(self._flows):
             peer = self._topology.peer(address)
             if peer is None or now - peer.flow_at > FLOW_MS:
                 self._flows.discard(address)
-                continue
-            suspicious_at = self._suspicious_at(peer, now)
-            self._look_at = min(self._look_at, suspicious_at)
-            if now >= suspicious_at:
+            elif self._suspicious(peer, now):
                 self.doubt(peer, now)
         probed = 0
         for address in list(self._trials):
             if probed < MAX_PROBED and self._try(address, now):
                 probed += 1
 
-    def _suspicious_at(self, peer: Peer, now: int) -> int:
-        """From when on a flow's way is to give proof, if nothing happens until then."""
+    def _suspicious(self, peer: Peer, now: int) -> bool:
+        quiet = peer.flow_at >= peer.last_receive and now - peer.last_receive >= QUIET_MS
         route = self._routes.of(peer, now)
         if route is None:
-            return now + LOOK_MS
-        proved_at = peer.proved.get(route.path.key, 0)
-        if peer.flow_at < peer.last_receive:
-            return proved_at + PROOF_MS
-        quiet_at = max(peer.last_receive + QUIET_MS, proved_at + FRESH_MS)
-        return min(quiet_at, proved_at + PROOF_MS)
+            return False
+        unproved_ms = now - peer.proved.get(route.path.key, 0)
+        return unproved_ms >= (FRESH_MS if quiet else PROOF_MS)
 
     def _try(self, address: int, now: int) -> bool:
         """One peer's turn; whether it was probed."""
