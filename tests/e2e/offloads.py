@@ -49,7 +49,8 @@ def has_vnet_header(host: Host, device: str) -> bool:
 
 def has_queues(host: Host, device: str) -> bool:
     """Whether a TAP has several queues, one for each thread."""
-    return "multi_queue on" in host.run(["ip", "-d", "link", "show", device])
+    shown = host.run(["ip", "-d", "link", "show", device])
+    return "multi_queue" in shown and "multi_queue off" not in shown
 
 
 def counted(service: Service) -> dict[str, int]:
