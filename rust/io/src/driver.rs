@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use arc_swap::{ArcSwap, Cache, Guard};
+use arc_swap::{ArcSwap, Guard};
 use earthline_core::switch::{Output, Path, Punt, Switch, Twins};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{EventfdFlags, eventfd};
@@ -77,11 +77,6 @@ impl Shared {
     /// The ports of now, without a lock.
     pub(crate) fn ports(&self) -> Guard<Arc<Ports>> {
         self.ports.load()
-    }
-
-    /// The same, for who asks all the time.
-    pub(crate) fn cached_ports(&self) -> Cache<&ArcSwap<Ports>, Arc<Ports>> {
-        Cache::new(&self.ports)
     }
 
     pub(crate) fn punt(&self, punts: Vec<Punt>) {

@@ -57,7 +57,6 @@ impl Worker {
     /// Serve the ports until woken.
     pub(crate) fn run(mut self) {
         let shared = Arc::clone(&self.shared);
-        let mut ports = shared.cached_ports();
         let mut events = Vec::with_capacity(EVENTS);
         // Else the kernel takes 50 µs more or less for the same.
         let _ = set_current_timer_slack(NonZeroU64::new(1000));
@@ -73,9 +72,10 @@ impl Worker {
                 if token == WAKE {
                     return;
                 }
-                let ports = ports.load();
+                // Held no longer than for this: what is removed is closed when nobody has it any more.
+                let ports = shared.ports();
                 if let Some(port) = ports.by_token(token) {
-                    self.serve(ports, port);
+                    self.serve(&ports, port);
                 }
             }
         }
