@@ -147,16 +147,6 @@ def _no_way_out(seen: Snapshot, ends: Iterable[Endpoint], who: tuple[str, ...]) 
 
 def _blocked_here(ends: list[Endpoint], who: tuple[str, ...]) -> Finding | None:
     """A firewall of this very host: the kernel refuses, or one side of the interface is mute."""
-    came = [end.address for end in ends if end.came]
-    if came:
-        return fault(
-            "udp_blocked_here",
-            f"Answers of {_list(came)} come in by the interface, and do not reach the service: "
-            "a firewall on this host drops them.",
-            "Let UDP to the ports of the service in: look at `nft list ruleset` or "
-            "`iptables -S INPUT`.",
-            *who,
-        )
     tried = [end for end in ends if end.udp is not Udp.NO_ROUTE]
     refused = [end.address for end in tried if end.udp is Udp.UNSENDABLE]
     held = [end.address for end in tried if end.left is False]
@@ -166,6 +156,16 @@ def _blocked_here(ends: list[Endpoint], who: tuple[str, ...]) -> Finding | None:
             f"Datagrams to {_list(refused or held)} do not leave this host: a firewall on it "
             "drops them.",
             "Let UDP of the service out: look at `nft list ruleset` or `iptables -S OUTPUT`.",
+            *who,
+        )
+    came = [end.address for end in ends if end.came and not end.heard]
+    if came:
+        return fault(
+            "udp_blocked_here",
+            f"Answers of {_list(came)} come in by the interface, and do not reach the service: "
+            "a firewall on this host drops them.",
+            "Let UDP to the ports of the service in: look at `nft list ruleset` or "
+            "`iptables -S INPUT`.",
             *who,
         )
     return None

@@ -58,6 +58,8 @@ class Endpoint:
     """Whether datagrams to it were seen leaving by an interface."""
     came: bool | None = None
     """Whether datagrams of it were seen coming in by an interface."""
+    heard: bool = False
+    """Whether the service got any of them, be they no answers."""
     kernel_mtu: int = 0
     """Bytes of an IP packet that the kernel believes to pass unfragmented; 0 while unknown."""
 

@@ -26,6 +26,10 @@ def test_healthy_node_has_nothing_worse_than_ok():
         ({"udp": SILENT, "tcp": Tcp.REFUSED, "left": True, "came": True}, "udp_blocked_here"),
         ({"udp": SILENT, "tcp": Tcp.REFUSED, "left": False, "came": False}, "udp_blocked_here"),
         ({"udp": Udp.UNSENDABLE, "tcp": Tcp.OPEN}, "udp_blocked_here"),
+        (
+            {"udp": SILENT, "tcp": Tcp.OPEN, "left": True, "came": True, "heard": True},
+            "udp_blocked",
+        ),
         ({"udp": Udp.REFUSED, "tcp": Tcp.REFUSED, "left": True, "came": False}, "roots_down"),
         ({"udp": Udp.REJECTED, "tcp": Tcp.OPEN, "rejected_by": "10.0.0.1"}, "udp_blocked"),
         ({"udp": Udp.NO_ROUTE, "tcp": Tcp.NO_ROUTE}, "no_route"),
@@ -33,6 +37,14 @@ def test_healthy_node_has_nothing_worse_than_ok():
 )
 def test_silence_of_all_roots_has_the_nearest_cause(ends, expected):
     assert bad(all_roots(**ends)) == [expected]
+
+
+@pytest.mark.parametrize(
+    "out", [{"udp": Udp.UNSENDABLE}, {"udp": SILENT, "left": False}], ids=["refused", "held"]
+)
+def test_what_a_root_sends_unasked_hides_no_firewall_on_the_way_out(out):
+    snapshot = all_roots(tcp=Tcp.OPEN, came=True, **out)
+    assert "do not leave this host" in found(snapshot, "udp_blocked_here").seen
 
 
 def test_rejecting_firewall_is_named():

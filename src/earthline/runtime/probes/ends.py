@@ -106,8 +106,18 @@ class Ends:
         """Whether TCP was tried to its end everywhere."""
         return all(post.tcp.done() for post in self._posts.values())
 
-    def told(self, end: InetAddress, own: Collection[str], *, answered: bool | None) -> Endpoint:
-        """What is known of one by now; ``answered`` by UDP, None if nobody could ask it."""
+    def told(
+        self,
+        end: InetAddress,
+        own: Collection[str],
+        *,
+        answered: bool | None,
+        heard: bool = False,
+    ) -> Endpoint:
+        """What is known of one by now; ``answered`` by UDP, None if nobody could ask it.
+
+        ``heard``: datagrams of it have reached the service.
+        """
         post = self._posts.get(end)
         if post is None:
             return Endpoint(str(end), Udp.ANSWERS if answered else Udp.UNASKED, Tcp.SILENT)
@@ -123,5 +133,6 @@ class Ends:
             rejected_by=by if udp is Udp.REJECTED else "",
             left=None if post.wire is None else post.wire.left,
             came=None if post.wire is None else post.wire.came,
+            heard=heard,
             kernel_mtu=0 if post.udp is None else post.udp.mtu,
         )

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 
 from earthline.diagnosis.snapshot import (
     ClockSight,
-    Endpoint,
     NetworkSight,
     PathSight,
     PeerSight,
@@ -34,7 +33,6 @@ from earthline.vl1.status import PathReport, PeerState
 from earthline.vl1.worlds import Role
 from earthline.vl2.status import NetworkState
 from earthline.wire.address import format_address, format_network
-from earthline.wire.inet import InetAddress
 from earthline.wire.packet import DEFAULT_MTU
 
 ROUND_S = 0.3
@@ -98,21 +96,23 @@ def _root_sight(
 ) -> RootSight:
     proved = [path for path in root.paths if path.proved_at >= asked_at]
     direct = {path.address for path in proved if path.socket != ALL_SOCKETS}
+    heard = {
+        path.address
+        for path in root.paths
+        if path.last_receive >= asked_at and path.socket != ALL_SOCKETS
+    }
     ips = frozenset(own)
     return RootSight(
         address=format_address(root.address),
-        endpoints=tuple(_end(end, ends, ips, direct) for end in root.endpoints),
+        endpoints=tuple(
+            ends.told(end, ips, answered=end in direct, heard=end in heard)
+            for end in root.endpoints
+        ),
         latency=root.latency,
         tunnelled=any(path.socket == ALL_SOCKETS for path in proved),
         largest=max((path.largest for path in proved), default=0),
         asked_size=size if _asked_by_echo(root, proved) else 0,
     )
-
-
-def _end(
-    end: InetAddress, ends: Ends, own: frozenset[str], direct: Iterable[InetAddress]
-) -> Endpoint:
-    return ends.told(end, own, answered=end in direct)
 
 
 def _asked_by_echo(root: PeerState, proved: Sequence[PathReport]) -> bool:
