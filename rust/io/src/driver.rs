@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 use earthline_core::switch::{Output, Path, Punt, Switch, Twins};
@@ -26,6 +27,9 @@ use crate::worker::{self, Sender, Worker};
 
 /// The token of the eventfd that ends the threads.
 pub(crate) const WAKE: u64 = 0;
+
+/// No thread has the ports of before for longer than it works on a batch, which is far less than this.
+const BATCH_TIME: Duration = Duration::from_millis(100);
 
 /// The lane of whoever is no I/O thread.
 pub(crate) const ANY_LANE: usize = 0;
@@ -218,15 +222,20 @@ impl Driver {
         self.remove(Ports::remove_tunnel, |shared, gone| gone.unwatch(shared.epoll(ANY_LANE)));
     }
 
-    /// Take a port away, if it is there; no thread hears of it any more.
+    /// Take a port away, if it is there; no thread hears of it any more. It is closed here, once no thread has
+    /// it any more, so that what comes next finds its name or address free.
     fn remove<T>(
         &self,
-        take: impl FnOnce(&mut Ports) -> Option<T>,
+        take: impl FnOnce(&mut Ports) -> Option<Arc<T>>,
         unwatch: impl FnOnce(&Shared, &T),
     ) {
         let gone = self.shared.change(|ports| Ok(take(ports)));
         if let Ok(Some(gone)) = gone {
             unwatch(&self.shared, &gone);
+            let until = Instant::now() + BATCH_TIME;
+            while Arc::strong_count(&gone) > 1 && Instant::now() < until {
+                std::thread::sleep(BATCH_TIME / 1000);
+            }
         }
     }
 

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 
 use earthline_core::packet::{FLAG_FRAGMENTED, FLAGS, FRAGMENT_INDICATOR, SOURCE};
 
-/// Packets whose heads go before all of their tails: half of what a stock peer keeps under assembly.
-const MAX_PAIRS: usize = 16;
+/// Packets whose heads go before all of their tails: a quarter of what a stock peer keeps under assembly, for
+/// it may hear several nodes at a time.
+const MAX_PAIRS: usize = 8;
 
 /// Put packets of two pieces with different lengths in such an order that pieces of one length follow one
-/// another: the heads of up to 16 packets, then their tails. Nothing else moves.
+/// another: the heads of a few packets, then their tails. Nothing else moves.
 pub(crate) fn pair_up(datagrams: &mut [&[u8]], to: &[SocketAddr]) {
     let mut at = 0;
     while at + 1 < datagrams.len() {

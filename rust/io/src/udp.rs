@@ -30,7 +30,7 @@ const REFUSED_MS: u64 = 60_000;
 /// Bytes of a socket's buffers, each way.
 const SOCKET_BUFFER: i32 = 4 << 20;
 /// How long to wait for room in the send buffer before datagrams are dropped.
-const SEND_WAIT: Duration = Duration::from_millis(5);
+const SEND_WAIT: Duration = Duration::from_millis(1);
 
 /// A bound, non-blocking UDP socket.
 pub(crate) struct UdpSocket {
@@ -258,8 +258,9 @@ impl SendBatch {
         let (mut runs, mut rest) = (self.runs.as_slice(), &*datagrams);
         let (mut refused, mut waited) = (0, false);
         while let [first, ..] = *runs {
-            let number = runs.len().min(BATCH);
-            match self.headers.send(socket.as_fd(), rest, &runs[..number]) {
+            let next = &runs[..runs.len().min(BATCH)];
+            let number = next.iter().map(|run| run.count).sum();
+            match self.headers.send(socket.as_fd(), &rest[..number], next) {
                 Ok(sent) => {
                     let (gone, left) = runs.split_at(sent);
                     rest = &rest[gone.iter().map(|run| run.count).sum()..];
@@ -274,12 +275,13 @@ impl SendBatch {
                 }
                 Err(_) => {
                     let (alone, left) = rest.split_at(first.count);
-                    if alone.len() > 1 {
-                        // The device or the route cannot cut it up.
+                    let passed =
+                        alone.iter().filter(|one| socket.send(one, first.to, 0).is_ok()).count();
+                    if alone.len() > 1 && passed > 0 {
+                        // There is a way: it is that the device or the route cannot cut it up.
                         socket.refused_to_segment(now);
                     }
-                    refused +=
-                        alone.iter().filter(|one| socket.send(one, first.to, 0).is_err()).count();
+                    refused += alone.len() - passed;
                     (runs, rest) = (&runs[1..], left);
                 }
             }
@@ -318,4 +320,19 @@ impl SendBatch {
 fn wait_for_room(socket: &UdpSocket) -> bool {
     let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(SEND_WAIT.subsec_nanos()) };
     poll(&mut [PollFd::new(socket, PollFlags::OUT)], Some(&timeout)).is_ok_and(|ready| ready > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn address_that_may_not_be_sent_to_keeps_runs_for_all_others() -> io::Result<()> {
+        let socket = UdpSocket::bind(([127, 0, 0, 1], 0).into(), None, Offload::ALL, false)?;
+        let nowhere = [SocketAddr::from(([255, 255, 255, 255], 9)); 2];
+        let mut datagrams = [&[0; 100][..]; 2];
+        assert_eq!(SendBatch::new().send(&socket, &mut datagrams, &nowhere, 1), 2);
+        assert!(socket.may_segment(1));
+        Ok(())
+    }
 }

@@ -36,6 +36,10 @@ impl Allowance {
     }
 }
 
+/// Twins that share a bucket take the time once for each batch, so that one may be behind another by this, in ms;
+/// a clock that is further behind was set back.
+const MAX_LAG_MS: u64 = 1000;
+
 /// What was spent and has not been regained yet.
 #[derive(Default)]
 struct Bucket {
@@ -47,7 +51,9 @@ impl Bucket {
     fn take(&mut self, allowance: Allowance, now: u64) -> bool {
         let regained = now.saturating_sub(self.at).saturating_mul(allowance.rate.into());
         self.spent = self.spent.saturating_sub(regained);
-        self.at = now;
+        if now > self.at || self.at - now > MAX_LAG_MS {
+            self.at = now;
+        }
         let fits = self.spent + FRAME <= u64::from(allowance.burst) * FRAME;
         if fits {
             self.spent += FRAME;
@@ -98,6 +104,22 @@ mod tests {
         assert_eq!(taken(&mut budget, 1, (1, 0), 5099), 0);
         assert_eq!(taken(&mut budget, 1, (1, 0), 5100), 1);
         assert_eq!(taken(&mut budget, 1, (1, 0), 60_000), 2);
+    }
+
+    #[test]
+    fn lanes_whose_times_differ_regain_nothing_twice() {
+        let mut budget = Budget::new(&Keyed::new(&[7; 32]));
+        let allowed = Allowance { rate: 500, burst: 2 };
+        let times = [5002, 5000].into_iter().cycle().take(1000);
+        assert_eq!(times.filter(|now| budget.take(1, (1, 0), allowed, *now)).count(), 2);
+    }
+
+    #[test]
+    fn bucket_goes_on_after_the_clock_was_set_back() {
+        let mut budget = Budget::new(&Keyed::new(&[7; 32]));
+        assert_eq!(taken(&mut budget, 1, (1, 0), 9_000_000), 2);
+        assert_eq!(taken(&mut budget, 1, (1, 0), 5000), 0);
+        assert_eq!(taken(&mut budget, 1, (1, 0), 5100), 1);
     }
 
     #[test]
