@@ -113,6 +113,17 @@ def test_flow_survives_a_nat_that_lost_its_state(simulate, kind, seed):
     assert both_direct(sim, alice, bob)
 
 
+@pytest.mark.parametrize("phase_ms", range(0, 5_600, 350))
+def test_peer_heard_by_another_port_just_before_silence_is_sought_there(simulate, phase_ms):
+    """It asks something of its own accord, is content with the answer, and says no more."""
+    nat = Symmetric()
+    sim, alice, bob, network = pair(simulate, 0, nat, AddressRestricted())
+    sim.run_for(phase_ms)
+    assert longest_outage(sim, bob, alice, network, 3_000) < 300
+    nat.forget()
+    assert longest_outage(sim, bob, alice, network, 10_000) < 3_000
+
+
 @pytest.mark.parametrize("asleep_ms", [15_000, 300_000, 7_200_000])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_flow_goes_on_after_suspend_and_resume(simulate, seed, asleep_ms):

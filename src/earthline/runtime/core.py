@@ -94,7 +94,9 @@ class Core:
 
     def _wake(self) -> None:
         now = now_ms()
-        if now >= self._active_at + ACTIVITY_MS or now >= self.node.next_timeout():
+        # A clock behind the last wake was set back; the node is to know it by an event.
+        planned = self._active_at <= now < self._active_at + ACTIVITY_MS
+        if not planned or now >= self.node.next_timeout():
             self._active_at = now
             self._guarded(self.node.receive, self._host.activity(), now)
         if now >= self.node.next_timeout():
@@ -105,7 +107,9 @@ class Core:
         if self._timer is not None:
             self._timer.cancel()
         wake_at = min(self.node.next_timeout(), self._active_at + ACTIVITY_MS)
-        self._timer = self._loop.call_later(max(1, wake_at - now_ms()) / 1000, self._wake)
+        # Never longer than that: after the clock was set back, both are far in the future.
+        delay_ms = min(max(1, wake_at - now_ms()), ACTIVITY_MS)
+        self._timer = self._loop.call_later(delay_ms / 1000, self._wake)
 
     # --- carrying out -----------------------------------------------------------------------------
 

@@ -73,13 +73,15 @@ class Learning:
         """Whether a live path of the same IP and socket makes this one superfluous (rule 2).
 
         One that has been quiet while this one is in use must prove itself: a NAT that lost its
-        state gives the peer another port.
+        state gives the peer another port. If it falls silent later, this one is remembered.
         """
         known = [slot for slot in peer.slots if _same_but_port(slot.path, path)]
         live = [slot for slot in known if slot.path.alive(now) and not slot.reset_at]
         if live and all(now - slot.received_at >= QUIET_MS for slot in live):
             self._vigil.doubt(peer, now, path.key)
             return not self._vigil.doubted(peer)
+        if live:
+            peer.beside, peer.beside_at = path.key, now
         return bool(live)
 
     def _learn(self, peer: Peer, path: PathState, now: int) -> None:

@@ -29,6 +29,7 @@ MAX_ATTEMPTS = 16
 
 _STAMPS = (
     "created_at",
+    "stored_heard_at",
     "last_receive",
     "last_relayed_receive",
     "last_sent",
@@ -42,6 +43,7 @@ _STAMPS = (
     "hint_tried_at",
     "flow_at",
     "doubted_at",
+    "beside_at",
     "asked_since",
     "silent_at",
     "relay_until",
@@ -116,9 +118,11 @@ class Peer:
     version: Version = field(default_factory=Version)
     slots: list[Slot] = field(default_factory=list)
     cached_addresses: tuple[InetAddress, ...] = ()
-    """Where it was reached in an earlier run; tried once, when it is first wanted (3.3)."""
+    """Where it was reached in an earlier run, or by sockets that are gone; tried once (3.3)."""
     stored: bytes = field(default=b"", repr=False)
     """Its record as the host last got it to store."""
+    stored_heard_at: int = 0
+    """When it had last been heard then; 0 for the record of an earlier run."""
 
     last_receive: int = 0
     last_relayed_receive: int = 0
@@ -139,6 +143,10 @@ class Peer:
     """When the last packet left for it that calls for an answer."""
     doubted_at: int = 0
     """Since when its ways have to prove that they still are any; 0: none is in doubt."""
+    beside: Path | None = None
+    """The path it last came by while another of the same IP was in use..."""
+    beside_at: int = 0
+    """...and when that was."""
     proved: dict[Path, int] = field(default_factory=dict)
     """When each way to it, relays included, last brought an answer."""
     clock_offset: int | None = None
@@ -215,7 +223,7 @@ class Peer:
         for name in _STAMPS:
             setattr(self, name, min(getattr(self, name), now))
         self.confirmations.clear()
-        self.proved.clear()
+        self.proved = {path: min(at, now) for path, at in self.proved.items()}
         for slot in self.slots:
             slot.received_at = min(slot.received_at, now)
             slot.path.clamp(now)

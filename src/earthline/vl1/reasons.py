@@ -80,11 +80,13 @@ def _root_answers(topology: Topology, now: int) -> bool:
     if topology.worlds.acting_as_upstream:
         return True
     roots = (topology.peer(address) for address in topology.upstreams)
-    return any(
-        root is not None and not root.silent_at and now - root.last_receive < PEER_LIFETIME_MS
-        for root in roots
-        if root is not None and root.last_receive
-    )
+    return any(_serves(root, now) for root in roots if root is not None and root.last_receive)
+
+
+def _serves(root: Peer, now: int) -> bool:
+    """Whether it was heard lately, and has not fallen silent since, be it the only one."""
+    heard = now - root.last_receive < PEER_LIFETIME_MS
+    return heard and not root.silent_at and not root.unanswering(now)
 
 
 def _why_silent(peer: Peer, local: Local) -> Reason:

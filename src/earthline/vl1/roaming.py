@@ -19,6 +19,7 @@ from earthline.vl1.routes import Routes
 from earthline.vl1.surface import Surface
 from earthline.vl1.topology import Topology
 from earthline.vl1.vigil import Vigil
+from earthline.wire.inet import InetAddress
 
 JUMP_MS = 10_000
 """Waking this much later than planned is a suspend and resume (02, 1.4)."""
@@ -72,17 +73,28 @@ class Roaming:
         return True
 
     def _leave(self, gone: set[int], now: int) -> None:
-        """Drop the paths of closed sockets, and greet their peers by the others at once."""
+        """Drop the paths of closed sockets, and greet who counts on us by the others at once."""
         for peer in list(self._topology.peers.values()):
             lost = [slot for slot in peer.slots if slot.path.socket in gone]
             if not lost:
                 continue
             peer.slots = [slot for slot in peer.slots if slot not in lost]
-            for endpoint in dict.fromkeys(slot.path.address for slot in lost):
-                peer.remember_place(endpoint)
-                self._contact.hello(peer, toward(endpoint), now)
+            self._look_again(peer, tuple(dict.fromkeys(slot.path.address for slot in lost)), now)
             self._find_again(peer, now)
             self._changed(peer, now)
+
+    def _look_again(self, peer: Peer, endpoints: tuple[InetAddress, ...], now: int) -> None:
+        """Greet it where it was; one that is idle, once it is wanted.
+
+        A root has thousands of idle clients: it looks for those a few at a time, as after a start.
+        """
+        for endpoint in endpoints:
+            peer.remember_place(endpoint)
+        if not self._topology.is_upstream(peer.address) and not peer.active(now):
+            peer.cached_addresses = endpoints
+            return
+        for endpoint in endpoints:
+            self._contact.hello(peer, toward(endpoint), now)
 
     def tunnel(self, up: bool, now: int) -> None:
         """A TCP tunnel stands in for UDP, or no longer does (8.3).
@@ -126,6 +138,8 @@ class Roaming:
         """The clock was set back: what lies in the future happened now."""
         for peer in self._topology.peers.values():
             peer.clamp(now)
+        self._vigil.set_back(now)
+        self._announce_at = min(self._announce_at, now)
 
     # Announcements
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from earthline.effects import Path
 from earthline.vl1.contact import Contact
-from earthline.vl1.peer import Peer
+from earthline.vl1.peer import Peer, Slot
 from earthline.vl1.routes import Route, Routes
 from earthline.vl1.topology import Topology
 
@@ -38,6 +38,8 @@ VERDICT_MS = 1_100
 """So many probes unanswered for so long are the end of a way, if another one answers."""
 PIN_MS = 300_000
 """How long a peer is reached by a relay that is not the best one, before the best has a chance."""
+BESIDE_MS = 10_000
+"""A path that a peer came by while another one was in use is worth a try for this long."""
 MAX_TRIALS = 1_024
 MAX_PROBED = 128
 """Peers probed per tick."""
@@ -60,15 +62,35 @@ class Trial:
     rivals: list[Path] = field(default_factory=list)
     """Paths it came by that are no slots: maybe what a slot has become."""
 
+    @property
+    def asks_all(self) -> bool:
+        """Whether each slot is still to give proof: once one way has, up to the verdict on all."""
+        return self.thorough and (self.probes < PATIENT_PROBES or bool(self.answered))
+
     def due(self, now: int) -> bool:
         """Whether it is time for another probe."""
-        pause = PROBE_MS if self.probes < PATIENT_PROBES else SLOW_PROBE_MS
-        return now - self.probed_at >= pause
+        hurried = self.probes < PATIENT_PROBES or self.asks_all
+        return now - self.probed_at >= (PROBE_MS if hurried else SLOW_PROBE_MS)
 
     def ripe(self, now: int, latency: int) -> bool:
         """Whether silence up to now means something, for a peer of this latency (ms or -1)."""
         patience = max(VERDICT_MS, 3 * latency + PROBE_MS)
         return self.probes >= VERDICT_PROBES and now - self.since >= patience
+
+    def asked_in_vain(self, slot: Slot) -> bool:
+        """Whether the slot was asked often enough for its silence to mean something."""
+        # All but the way in use are asked from the second probe on, or from the first.
+        enough = VERDICT_PROBES if self.thorough else VERDICT_PROBES - 1
+        return slot.path.key not in self.answered and self.asked[slot.path.key] >= enough
+
+    def urgency(self, slot: Slot, now: int) -> tuple[bool, bool, int, int]:
+        """Lowest for the slot to be asked first, so that each in use has its turn."""
+        key = slot.path.key
+        return key in self.answered, slot.expired(now), self.asked[key], -slot.path.last_in
+
+    def clamp(self, now: int) -> None:
+        """The clock was set back: nothing happened later than now."""
+        self.since, self.probed_at = min(self.since, now), min(self.probed_at, now)
 
 
 class Vigil:
@@ -104,7 +126,8 @@ class Vigil:
         ``rival`` is a path it just came by, to be asked as well.
         """
         if peer.address not in self._trials and len(self._trials) < MAX_TRIALS:
-            self._trials[peer.address] = Trial(since=now)
+            beside = peer.beside if now - peer.beside_at < BESIDE_MS else None
+            self._trials[peer.address] = Trial(now, rivals=[beside] if beside else [])
         trial = self._trials.get(peer.address)
         if trial is not None and rival is not None and rival not in trial.rivals:
             trial.rivals = [*trial.rivals[1 - MAX_RIVALS :], rival]
@@ -113,9 +136,14 @@ class Vigil:
         """The peer is heard by one path: maybe it has left where it was, and others are dead."""
         self.doubt(peer, now)
         trial = self._trials.get(peer.address)
-        if trial is not None:
-            trial.thorough = True
-            peer.doubted_at = now
+        if trial is None:
+            return
+        if trial.probes >= PATIENT_PROBES:
+            # What it asked in vain was asked before the peer was back: that condemns no slot.
+            trial = Trial(now, answered=trial.answered, rivals=trial.rivals)
+            self._trials[peer.address] = trial
+        trial.thorough = True
+        peer.doubted_at = now
 
     def doubted(self, peer: Peer) -> bool:
         """Whether the way to the peer has been asked for proof and has not given it yet."""
@@ -139,6 +167,11 @@ class Vigil:
         return not self._flows and not self._trials
 
     # Time
+
+    def set_back(self, now: int) -> None:
+        """The clock was set back: trials go on from now."""
+        for trial in self._trials.values():
+            trial.clamp(now)
 
     def tick(self, now: int) -> None:
         """Begin, go on with and end trials."""
@@ -188,7 +221,7 @@ class Vigil:
 
     def _over(self, peer: Peer, trial: Trial, now: int) -> bool:
         """What was asked gave proof, or nobody waits for it any more."""
-        if trial.thorough and trial.probes < PATIENT_PROBES:
+        if trial.asks_all:
             return all(s.expired(now) or s.path.key in trial.answered for s in peer.slots)
         if self._topology.is_upstream(peer.address) and trial.answered:
             return True
@@ -204,8 +237,8 @@ class Vigil:
         if route is not None and not route.direct:
             self._doubt_relay(route, now)
         if trial.probes > 1 or trial.thorough:
-            newest = sorted(peer.slots, key=lambda slot: -slot.path.last_in)[:MAX_SLOTS_PROBED]
-            ways += [slot.path.key for slot in newest]
+            slots = sorted(peer.slots, key=lambda slot: trial.urgency(slot, now))
+            ways += [slot.path.key for slot in slots[:MAX_SLOTS_PROBED]]
             ways += trial.rivals
         if trial.probes > 1 and not self._topology.is_upstream(peer.address):
             ways += [relay.key for relay in self._routes.relays(now)]
@@ -244,8 +277,7 @@ class Vigil:
     def _give_up_slots(self, peer: Peer, trial: Trial, now: int) -> None:
         """Put the silent slots out of use; they come back when they answer."""
         for slot in peer.slots:
-            silent = slot.path.key not in trial.answered and not slot.expired(now)
-            if silent and trial.asked[slot.path.key] >= VERDICT_PROBES - 1:
+            if trial.asked_in_vain(slot) and not slot.expired(now):
                 slot.reset(now)
                 peer.remember_place(slot.path.address)
         self._changed(peer, now)

@@ -216,14 +216,43 @@ def test_full_table_gives_up_the_path_silent_longest(pair):
     assert (0, bytes([192, 168, 100, MAX_SLOTS + 5]), 9) in slots
 
 
-def test_closed_socket_takes_its_paths_along_and_peers_are_greeted_by_the_other(pair):
+def test_closed_socket_takes_its_paths_along_and_active_peers_are_greeted_by_the_other(pair):
     ann, net = pair.ann, pair.net
+    chat(pair, 10_000)
     ann.addresses = {5: InetAddress.parse("192.168.22.2/9993")}
     ann.bind()
     net.run(1_500)
     assert {p[0] for p in ann.paths[pair.bob.address]} == {5}
     assert {p[0] for p in ann.paths[pair.root.address]} == {5}
     assert ann.direct_to(pair.bob)
+
+
+def test_idle_peers_are_not_greeted_before_they_are_wanted_when_sockets_change(pair):
+    ann, bob = pair.ann, pair.bob
+    was = bob.addresses[0]
+    ann.sent.clear()
+    ann.addresses = {5: InetAddress.parse("192.168.22.2/9993")}
+    ann.bind()
+    pair.net.run(3_000)
+    assert was not in [InetAddress(*sent.path[1:]) for sent in ann.sent]
+    assert was in ann.engine.peer(bob.address).places
+
+    ann.engine.send(bob.address, Verb.FRAME, b"", pair.net.now)
+    pair.net.run(200)
+    assert ann.direct_to(bob)
+
+
+def test_root_whose_sockets_change_greets_its_clients_some_at_a_time(trio):
+    trio.start()
+    trio.net.run(10_000)
+    root = trio.root
+    root.sent.clear()
+    root.addresses = {5: root.addresses[0]}
+    root.bind()
+    assert root.sent == []
+    trio.net.run(200)
+    assert root.direct_to(trio.ann)
+    assert root.direct_to(trio.bob)
 
 
 def test_same_sockets_again_change_nothing(pair):
@@ -249,6 +278,20 @@ def test_switch_activity_keeps_slots_and_peers_alive(pair):
     assert peer.slots[0].received_at == now
     assert peer.slots[0].path.last_out == now
     assert peer.active(now)
+
+
+def test_activity_stamped_before_the_clock_was_set_back_happened_now(pair):
+    ann, bob, net = pair.ann, pair.bob, pair.net
+    at = ann.paths[bob.address][0]
+    later = net.now
+    net.now -= 3_600_000
+    session = SessionActivity(bob.address, later, later, later, later, later)
+    ann.give(Activity((session,), ((bob.address, at, later),), ((at, later, later),)))
+    peer = ann.engine.peer(bob.address)
+    slot = peer.slots[0]
+    stamps = (peer.last_receive, peer.last_relayed_receive, peer.nontrivial_at, peer.trusted_at)
+    assert {*stamps, peer.last_sent, peer.flow_at, slot.received_at} == {net.now}
+    assert {slot.path.last_in, slot.path.last_out} == {net.now}
 
 
 def test_activity_of_unknown_peers_and_paths_makes_no_state(pair):

@@ -139,6 +139,38 @@ def test_clock_set_back_by_an_hour_does_not_silence_the_node(trio):
     assert trio.net.now - root.last_receive < 20_000
 
 
+@pytest.mark.parametrize("back_ms", [10_000, 3_600_000])
+def test_trial_goes_on_after_the_clock_was_set_back(two_roots, back_ms):
+    net, _roots, ann, bob = two_roots
+    peer = ann.engine.peer(bob.address)
+    endpoint = bob.addresses[0]
+    ann.engine._contact.hello(peer, (ALL_SOCKETS, endpoint.ip, endpoint.port), net.now)
+    flow(net, ann, bob, 2_000)
+    assert ann.direct_to(bob)
+    direct = {ann.addresses[0], endpoint}
+    net.drops = lambda source, target, _: {source, target} == direct
+    while not ann.engine._vigil.doubted(peer):
+        flow(net, ann, bob, 500)
+    assert ann.direct_to(bob)
+    net.now -= back_ms
+    flow(net, ann, bob, 4_000)
+    assert ann.relayed_to(bob)
+
+
+def test_announcements_go_on_after_the_clock_was_set_back(trio):
+    trio.start()
+    roaming, ann = trio.ann.engine._roaming, trio.ann
+    peer = ann.engine.topology.add(trio.bob.identity.public, trio.net.now)
+    peer.nontrivial_at = trio.net.now
+    roaming._find_again(peer, trio.net.now)
+    trio.net.run(200)
+    assert not roaming.idle()
+    trio.net.now -= 3_600_000
+    ann.give(Activity((), (), ()))
+    trio.net.run(3_000)
+    assert roaming.idle()
+
+
 def test_gates_open_after_the_clock_was_set_back():
     interval, buckets = Interval(1_000), Buckets(burst=2, refill_ms=500)
     assert interval.passes("a", 5_000_000)
@@ -236,6 +268,22 @@ def test_node_without_an_answering_root_says_so(net: Internet):
     net.run(5_000)
     assert state_of(ann, bob).reason is Reason.NO_ROOT
     assert state_of(ann, root).reason is Reason.UDP_BLOCKED
+
+
+def test_node_whose_only_root_has_died_does_not_blame_the_peer(trio):
+    trio.start()
+    ann, bob, net = trio.ann, trio.bob, trio.net
+    ann.engine.topology.add(bob.identity.public, net.now)
+    direct = {ann.addresses[0], bob.addresses[0]}
+    net.drops = lambda source, target, _: {source, target} == direct
+    flow(net, ann, bob, 3_000)
+    assert state_of(ann, bob).state is State.RELAYED
+    trio.root.running = False
+    flow(net, ann, bob, 15_000)
+    assert (state_of(ann, bob).state, state_of(ann, bob).reason) == (
+        State.UNREACHABLE,
+        Reason.NO_ROOT,
+    )
 
 
 def test_probe_is_an_ordinary_echo(two_roots):
