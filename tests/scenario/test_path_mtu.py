@@ -106,10 +106,34 @@ def test_black_hole_is_found_where_something_still_gets_through(simulate, seed):
     sim, alice, bob, network = pair(simulate, seed)
     flow(sim, alice, bob, network, 15_000)
     sim.internet.faults.append(faults.larger_than(ETHERNET))
-    flow(sim, alice, bob, network, 40_000)
+    flow(sim, alice, bob, network, 10_000)
     assert (mtu(sim, alice, bob), mtu(sim, bob, alice)) == (1_432, 1_432)
     assert flow(sim, alice, bob, network, 5_000) == 25
     assert longest_outage(sim, alice, bob, network, 5_000) <= 400
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_black_hole_lasts_8_seconds_beside_small_packets_that_are_answered(simulate, seed):
+    sim, alice, bob, network = pair(simulate, seed)
+    flow(sim, alice, bob, network, 15_000)
+    sim.internet.faults.append(faults.larger_than(ETHERNET))
+    nic, target = alice.nic(network), bob.nic(network).ipv4
+    for _ in range(80):
+        nic.ping(target)
+        nic.ping(target, size=LARGE)
+        sim.run_for(100)
+    assert (mtu(sim, alice, bob), mtu(sim, bob, alice)) == (1_432, 1_432)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_size_in_use_is_not_given_up_under_loss(simulate, seed):
+    sim, alice, bob, network = pair(simulate, seed)
+    flow(sim, alice, bob, network, 15_000)
+    for host in (alice, bob):
+        host.link = Link(delay_ms=10, loss=0.01)
+    for _ in range(60):
+        flow(sim, alice, bob, network, 5_000)
+        assert (mtu(sim, alice, bob), mtu(sim, bob, alice)) == (JUMBO, JUMBO)
 
 
 def test_router_that_fragments_is_noticed_by_the_next_confirmation(simulate):

@@ -4,8 +4,8 @@
     it comes back                      ──▶ proven: frames use the size; on to the next
     three of one size do not, or our
     own kernel calls it too large      ──▶ the search is over; another one in 1 to 10 minutes
-    30 s later, frames still leave     ──▶ the size in use has to prove itself again
-    three of those do not come back    ──▶ a black hole: 1432 at once, a new search in a minute
+    5 s later, frames still leave      ──▶ the size in use has to prove itself again
+    seven of those do not come back    ──▶ a black hole: 1432 at once, a new search in a minute
 
 Only frames follow the size: what the engine itself sends stays at 1432, and gets through whatever
 becomes of the path. A stock peer answers like any other as far as its 1,500-byte buffers go; what
@@ -14,8 +14,9 @@ is larger it does not answer, so that it is never sent more than the 1472 bytes 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from earthline.effects import DatagramTooLarge, Path
@@ -26,7 +27,7 @@ from earthline.vl1.peer import Peer, Slot
 from earthline.vl1.physical import PhysicalNetworks
 from earthline.vl1.routes import Routes
 from earthline.vl1.topology import Topology
-from earthline.vl1.vigil import FLOW_MS, QUIET_MS, Vigil
+from earthline.vl1.vigil import FLOW_MS, Vigil
 from earthline.wire.address import format_address
 from earthline.wire.inet import InetAddress
 from earthline.wire.messages.ok import Ok
@@ -41,9 +42,10 @@ PROBE_MS = 250
 """ECHOs by one path are at least this far apart: the peer answers one per 166 ms (02, 4.10)."""
 PATIENCE_MS = 1_000
 TRIES = 3
-CONFIRM_MS = 30_000
-SUSPECT_MS = 5_000
-"""The same, while frames leave and nothing comes back."""
+CONFIRM_MS = 5_000
+"""A size above the default proves itself this often: a black hole lasts no longer than 8 s."""
+CONFIRM_TRIES, CONFIRM_PAUSE_MS = 7, 300
+"""The answer comes in up to seven pieces: where some are lost, it takes many tries, in a hurry."""
 SOON_MS, SELDOM_MS = 60_000, 600_000
 """From the end of a search to the next: longer each time one finds nothing more."""
 MAX_ASKED = 8
@@ -117,10 +119,24 @@ class Question:
 
     size: int
     since: int
+    confirms: bool = False
+    """Whether it is about the size in use, not about a larger one."""
     times: int = 0
     asked_at: int = 0
-    packet_id: int | None = None
+    packet_ids: deque[int] = field(default_factory=lambda: deque(maxlen=CONFIRM_TRIES))
+    """Of the tries; the answer to an earlier one may take longer than the pause to the next."""
     payload: bytes = b""
+
+    @property
+    def exhausted(self) -> bool:
+        return self.times >= (CONFIRM_TRIES if self.confirms else TRIES)
+
+    def patient(self, now: int, latency: int) -> bool:
+        """Whether to wait for an answer still, from a peer of this latency (ms or -1)."""
+        pause = CONFIRM_PAUSE_MS if self.confirms else PATIENCE_MS
+        if not self.confirms or self.exhausted:
+            pause = max(pause, 2 * latency + PROBE_MS)
+        return self.times > 0 and now - self.asked_at < pause
 
 
 class MtuSearch:
@@ -170,9 +186,9 @@ class MtuSearch:
             return
         way = (peer.address, route.path.key)
         known = None if way in self._asking else self._sizes.note(way)
-        size = 0 if known is None else _due(known, peer, route.path, now)
-        if size:
-            self._asking[way] = Question(size, since=now)
+        size = 0 if known is None else _due(known, route.path, now)
+        if known is not None and size:
+            self._asking[way] = Question(size, since=now, confirms=size == known.size)
 
     def _may_ask(self, peer: Peer, path: PathState, now: int) -> bool:
         return (
@@ -188,9 +204,9 @@ class MtuSearch:
         )
 
     def echoed(self, peer: Peer, ok: Ok, now: int) -> None:
-        """An expected answer to an ECHO, maybe to one of ours; a late one proves nothing."""
+        """An expected answer to an ECHO, maybe to one of ours; after the verdict it is too late."""
         for way, question in self._asking.items():
-            if way[0] == peer.address and question.packet_id == ok.in_re_packet_id:
+            if way[0] == peer.address and ok.in_re_packet_id in question.packet_ids:
                 if question.payload == ok.payload:
                     self._proven(way, question, peer, now)
                 return
@@ -224,21 +240,23 @@ class MtuSearch:
         return over or self._outbound.physical.fixes_mtu(slot.path.address)
 
     def _go_on(self, way: Way, question: Question, peer: Peer, path: PathState, now: int) -> None:
-        waited_ms = now - question.asked_at
-        if question.times and waited_ms < max(PATIENCE_MS, 2 * peer.latency + PROBE_MS):
+        if question.patient(now, peer.latency):
             return
         # Silence means something only where smaller packets were answered in the meantime.
-        if question.times >= TRIES and peer.proved.get(path.key, 0) > question.since:
+        proved = peer.proved.get(path.key, 0) > question.since
+        if question.exhausted and proved:
             self._refused(way, question, peer, now)
         elif now - path.echo_sent_at >= PROBE_MS:
+            if question.times and not proved:
+                self._vigil.doubt(peer, now)
             self._ask(question, peer, path, now)
 
     def _ask(self, question: Question, peer: Peer, path: PathState, now: int) -> None:
-        if question.times:
-            self._vigil.doubt(peer, now)
-        padding = bytes(question.size - HEADER_LENGTH - _NONCE)
-        question.payload = self._local.entropy(_NONCE) + padding
-        question.packet_id = self._outbound.probe(peer, path.key, question.payload, now)
+        if not question.payload:
+            padding = bytes(question.size - HEADER_LENGTH - _NONCE)
+            question.payload = self._local.entropy(_NONCE) + padding
+        packet_id = self._outbound.probe(peer, path.key, question.payload, now)
+        question.packet_ids.append(packet_id)
         question.times, question.asked_at = question.times + 1, now
 
     def expire(self, now: int) -> None:
@@ -295,11 +313,9 @@ class MtuSearch:
             known.settle(known.size, now)
 
 
-def _due(known: Known, peer: Peer, path: PathState, now: int) -> int:
+def _due(known: Known, path: PathState, now: int) -> int:
     """The size to ask about now; 0: none."""
-    quiet = peer.flow_at >= peer.last_receive and now - peer.last_receive >= QUIET_MS
-    unproven_ms = now - known.proven_at
-    if known.size > DEFAULT_MTU and unproven_ms >= (SUSPECT_MS if quiet else CONFIRM_MS):
+    if known.size > DEFAULT_MTU and now - known.proven_at >= CONFIRM_MS:
         return known.size
     return larger(known.size, path.key) if now >= known.search_at else 0
 
