@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from earthline.lab import Lab
+from earthline.lab import Host, Lab
+from earthline.runtime.default_routes import DefaultRoutes
 from earthline.runtime.netlink import Change, Netlink
 
 
@@ -18,7 +19,7 @@ def lab():
 
 async def first_default_route(netlink: Netlink) -> Change:
     async for change in netlink.changes():
-        if change.default_route:
+        if change.default_route is not None:
             return change
     raise AssertionError("the news ended")
 
@@ -37,3 +38,51 @@ def test_default_route_is_news_and_other_routes_are_not(lab: Lab) -> None:
     with host.inside():
         changes = asyncio.run(listen())
     assert all(change.interface > 0 for change in changes)
+
+
+ADVERTISED = ["default", "via", "fe80::1", "dev", "eth0", "metric", "1024"]
+SETTLED_S = 0.3
+
+
+async def moves_after(host: Host, *commands: list[str]) -> int:
+    """How often the host is found to have moved by ``ip`` commands, after a first advertisement."""
+    reports: list[None] = []
+    routes = DefaultRoutes(lambda: reports.append(None))
+
+    async def follow(netlink: Netlink) -> None:
+        async for change in netlink.changes():
+            routes.note(change)
+
+    async with Netlink() as netlink:
+        tasks = [asyncio.create_task(job) for job in (follow(netlink), routes.watch.run())]
+        host.run(["ip", "-6", "route", "add", *ADVERTISED])
+        await asyncio.sleep(SETTLED_S)
+        assert len(reports) == 1
+        for command in commands:
+            host.run(["ip", *command])
+        await asyncio.sleep(SETTLED_S)
+        for task in tasks:
+            task.cancel()
+    return len(reports) - 1
+
+
+def test_advertised_route_that_is_set_again_is_no_move(lab: Lab) -> None:
+    host = lab.host("any")
+    with host.inside():
+        again = ["-6", "route", "replace", *ADVERTISED, "expires", "1800"]
+        assert asyncio.run(moves_after(host, again, again)) == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-6", "route", "replace", *ADVERTISED[:2], "fe80::2", *ADVERTISED[3:]],
+        ["-6", "route", "del", *ADVERTISED],
+        ["route", "replace", "default", "dev", "eth0"],
+        ["route", "del", "default"],
+    ],
+)
+def test_other_gateway_and_lost_route_are_moves(lab: Lab, command: list[str]) -> None:
+    host = lab.host("any")
+    with host.inside():
+        assert asyncio.run(moves_after(host, command)) == 1

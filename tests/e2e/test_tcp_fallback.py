@@ -19,6 +19,15 @@ pytestmark = pytest.mark.timeout(240)
 SLOW_S = 90
 """A node gives UDP its time before it turns to a relay."""
 
+NOTHING_OUT = """
+table inet wall {
+    chain out {
+        type filter hook forward priority 0
+        iifname "lan" meta l4proto udp drop
+    }
+}
+"""
+
 
 def answers(source: Service, target: str) -> bool:
     with contextlib.suppress(LabError):
@@ -105,6 +114,16 @@ def test_member_whose_udp_is_cut_off_while_it_runs_turns_to_the_relay(walled: Wa
     walled.ping_both_ways()
     assert not walled.member.status()["tcpFallbackActive"]
     walled.router.translate(udp_blocked=True)
+    walled.wait_tunnel(tls=True)
+    walled.ping_both_ways()
+
+
+def test_member_that_hears_by_udp_and_is_not_heard_turns_to_the_relay(walled: Walled) -> None:
+    walled.router.translate()
+    walled.start()
+    walled.member.wait_online()
+    walled.member.wait_ip(walled.planet.earth)
+    walled.router.run(["nft", "-f", "-"], text=NOTHING_OUT)
     walled.wait_tunnel(tls=True)
     walled.ping_both_ways()
 

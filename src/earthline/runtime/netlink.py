@@ -36,6 +36,7 @@ RT_SCOPE_LINK = 253
 GATEWAY_METRIC = 5000
 NEWS = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE
 MAIN_TABLE = 254
+NLM_F_REPLACE = 0x100
 DUMP_DISTURBED = (-1, errno.EBUSY)
 """What the library and the kernel say when something changed while the list was read."""
 DUMP_TRIALS = 20
@@ -65,13 +66,33 @@ class KernelRoute:
 
 
 @dataclass(frozen=True, slots=True)
+class DefaultRoute:
+    """A way to everywhere else: what makes it another one."""
+
+    family: int
+    interface: int
+    """0 where there are several."""
+    gateway: str
+    """Or gateways; empty for none."""
+    metric: int
+
+    def makes_room_for(self, other: DefaultRoute) -> bool:
+        """Whether the other one is what the kernel has instead, once it replaces any."""
+        return (self.family, self.metric) == (other.family, other.metric)
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
-    """Something about an interface is new."""
+    """Something about an interface is new, or said again."""
 
     interface: int
     """0 stands for any: so much changed at once that the kernel dropped some of the news."""
-    default_route: bool = False
-    """The way to everywhere else; else it is the interface's state, or its addresses."""
+    default_route: DefaultRoute | None = None
+    """The one that it is about; None: it is the interface's state, or its addresses."""
+    gone: bool = False
+    """The route was deleted."""
+    replaces: bool = False
+    """The route took another one's place, or its own."""
 
 
 class Netlink:
@@ -198,7 +219,20 @@ def _change(message: Any) -> Change | None:
         return Change(int(message.get("index") or 0))
     if message["dst_len"] or message["table"] != MAIN_TABLE:
         return None
-    return Change(int(message.get("oif") or 0), default_route=True)
+    gone = message["event"] == "RTM_DELROUTE"
+    replaces = bool(message["header"]["flags"] & NLM_F_REPLACE)
+    route = _default_route(message)
+    return Change(route.interface, route, gone, replaces)
+
+
+def _default_route(message: Any) -> DefaultRoute:
+    ways = (message.get(name) for name in ("gateway", "via", "multipath"))
+    return DefaultRoute(
+        message["family"],
+        int(message.get("oif") or 0),
+        next((str(way) for way in ways if way), ""),
+        int(message.get("priority") or 0),
+    )
 
 
 def _usable_address(message: Any) -> InetAddress | None:

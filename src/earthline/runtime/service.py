@@ -23,6 +23,7 @@ from earthline.node import Node
 from earthline.runtime.bridge.bridges import Bridges
 from earthline.runtime.clock import now_ms
 from earthline.runtime.core import Core
+from earthline.runtime.default_routes import DefaultRoutes
 from earthline.runtime.earth import earth_to_join
 from earthline.runtime.files import write_atomic
 from earthline.runtime.home import Home, StartFault
@@ -83,6 +84,7 @@ class Service:
         self._tasks: list[asyncio.Task[None]] = []
         self._exits = contextlib.AsyncExitStack()
         self._scan = Watch("subscriptions", SCAN_S, self._scan_subscriptions)
+        self._routes = DefaultRoutes(self._rerouted)
         self._groups: dict[int, tuple[tuple[int, int], ...]] = {}
         self._considered_earth: int | None = None
         self._passed_at = now_ms()
@@ -207,6 +209,7 @@ class Service:
     def _run_tasks(self) -> None:
         jobs = {
             "netlink": self._watch_netlink(),
+            "routes": self._routes.watch.run(),
             "sockets": self.underlay.rebind.run(),
             "portmap": self.underlay.mapper.run(),
             "subscriptions": self._scan.run(),
@@ -290,14 +293,19 @@ class Service:
     async def _watch_netlink(self) -> None:
         async for change in self.netlink.changes():
             ours = change.interface in self.taps.indexes
-            if change.default_route:
+            if change.default_route is not None:
                 if not ours:
-                    self.core.receive(effects.DefaultRouteChanged())
+                    self._routes.note(change)
                 continue
+            if change.interface == 0:
+                self._routes.forget()
             if not ours:
                 self.underlay.rebind.wake()
             if ours or change.interface == 0:
                 self._scan.wake()
+
+    def _rerouted(self) -> None:
+        self.core.receive(effects.DefaultRouteChanged())
 
     async def _scan_subscriptions(self) -> None:
         devices = self.taps.by_device

@@ -12,12 +12,19 @@ from earthline.wire.inet import InetAddress
 
 
 def _ip(text: str) -> str:
-    ipaddress.ip_address(text)
+    ipaddress.ip_address(_without_zone(text))
     return text
 
 
 def _ip_network(text: str) -> str:
-    ipaddress.ip_network(text, strict=False)
+    ipaddress.ip_network(_without_zone(text), strict=False)
+    return text
+
+
+def _without_zone(text: str) -> str:
+    """The text; ValueError for what the standard library reads and the wire cannot say."""
+    if "%" in text:
+        raise ValueError(f"zones are not addresses: {text!r}")
     return text
 
 

@@ -43,6 +43,8 @@ class Place:
     ip: bytes
     port: int
     device: str | None
+    index: int = 0
+    """The device's: one made anew under the same name is not what a socket was bound to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +146,14 @@ def wanted_places(
     if settings.settings.force_tcp_relay:
         return []
     addresses = list(usable_addresses(interfaces, settings, frozenset(own)))
-    places = [Place(ip, port, device) for port in ports for ip, device in addresses]
+    places = [_place(ip, port, interface) for port in ports for ip, interface in addresses]
     return places[:MAX_SOCKETS]
+
+
+def _place(ip: bytes, port: int, interface: Interface | None) -> Place:
+    if interface is None:
+        return Place(ip, port, None)
+    return Place(ip, port, interface.name, interface.index)
 
 
 def wildcard_places(settings: Settings, ports: Iterable[int]) -> list[Place]:
@@ -157,19 +165,19 @@ def wildcard_places(settings: Settings, ports: Iterable[int]) -> list[Place]:
 
 def usable_addresses(
     interfaces: Iterable[Interface], settings: Settings, own: Collection[str]
-) -> Iterator[tuple[bytes, str | None]]:
-    """Each local IP that may be used, and the device that has it."""
+) -> Iterator[tuple[bytes, Interface | None]]:
+    """Each local IP that may be used, and the interface that has it."""
     if settings.settings.bind:
         # On a device too: a default route by a virtual network must not catch what is sent.
-        devices = {a.ip: interface.name for interface in interfaces for a in interface.addresses}
+        holders = {a.ip: interface for interface in interfaces for a in interface.addresses}
         bound = (InetAddress.parse(text).ip for text in settings.settings.bind)
-        yield from ((ip, devices.get(ip)) for ip in bound)
+        yield from ((ip, holders.get(ip)) for ip in bound)
         return
     for interface in interfaces:
         if why_not_bound(interface, settings, own) is None:
             for address in interface.addresses:
                 if address.scope in BINDABLE and not settings.blacklisted(address.ip):
-                    yield address.ip, interface.name
+                    yield address.ip, interface
 
 
 def why_not_bound(

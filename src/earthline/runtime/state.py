@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,8 +57,10 @@ class StateFiles:
         path = self.path_of(command.kind, command.key)
         if command.data is None:
             remove(path)
-        else:
-            write_atomic(path, command.data, durable=command.kind != "peer")
+        elif command.kind != "peer":
+            write_atomic(path, command.data)
+        elif not write_atomic(path, command.data, durable=False):
+            os.utime(path)  # its age tells when the peer was last heard
         if command.kind == "network" and command.data is None:
             remove(path.with_suffix(".local.conf"))
 

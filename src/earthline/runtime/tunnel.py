@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -23,6 +23,7 @@ from earthline.effects import TunnelChanged
 from earthline.node import Node
 from earthline.runtime.settings import ServiceSettings, SettingsFile
 from earthline.vl1.local import ALL_SOCKETS
+from earthline.vl1.peer import Peer, Slot
 from earthline.vl1.topology import Topology
 from earthline.wire.inet import InetAddress, Scope
 
@@ -31,8 +32,10 @@ log = structlog.get_logger()
 ENGAGE_MS = 10_000
 """So long without any answer by UDP, since the first datagram, a start or a move."""
 TRUSTED_MS = 45_000
-"""So long UDP counts as working after an upstream was heard by it, unless that leaves questions
-unanswered: heartbeats are up to 19 s apart, and one may be lost."""
+"""So long UDP counts as working after an upstream answered by it, unless that leaves questions
+unanswered: it is asked for one after 33 s at the latest, and then every 5 s."""
+TRUSTED_FRUGAL_MS = 90_000
+"""The same in low-bandwidth mode: after 53 s, and then every 25 s."""
 CONNECT_MS = 5_000
 """A relay has so long to take the connection, TLS included."""
 FIRST_ANSWER_MS = 10_000
@@ -153,7 +156,9 @@ class Tunnel:
                 self._fail("it does not answer", now)
         elif phase == "failed":
             self._fail(failure, now)
-        elif now >= self._next_at and self._is_wanted(now):
+        elif not self._is_wanted(now):
+            self._failure = ""
+        elif now >= self._next_at:
             self._open(now)
 
     # --- judgement --------------------------------------------------------------------------------
@@ -167,7 +172,29 @@ class Tunnel:
             return True
         since = self._driver.unanswered_since()
         unanswered = since > 0 and now - max(since, self._moved_at) >= ENGAGE_MS
-        return unanswered and now - self._answered_at(now) >= TRUSTED_MS
+        if now - self._answered_at(now) < self._trusted_ms:
+            return False
+        return unanswered or any(self._is_deaf(peer) for peer in self._upstreams())
+
+    @property
+    def _trusted_ms(self) -> int:
+        return TRUSTED_FRUGAL_MS if self._said.low_bandwidth_mode else TRUSTED_MS
+
+    def _is_deaf(self, peer: Peer) -> bool:
+        """Whether an upstream goes on asking from afar, and does not answer: the way out is closed.
+
+        Others may ask as well: UDP is then never quiet for as long as it takes otherwise.
+        """
+        return any(
+            slot.received_at - max(peer.proved.get(slot.path.key, 0), self._moved_at)
+            >= self._trusted_ms
+            for slot in _udp_slots(peer)
+            if slot.path.scope is Scope.GLOBAL and slot.path.address.is_ipv4
+        )
+
+    def _upstreams(self) -> Iterator[Peer]:
+        peers = (self._topology.peer(address) for address in self._topology.upstreams)
+        return (peer for peer in peers if peer is not None)
 
     def _is_superfluous(self, now: int) -> bool:
         """Whether UDP works again: an upstream has answered by it since we turned to a relay."""
@@ -176,15 +203,16 @@ class Tunnel:
         return self._answered_at(now) > self._opened_at
 
     def _answered_at(self, now: int) -> int:
-        """When an upstream was last heard by a path of UDP that it had confirmed."""
-        upstreams = (self._topology.peer(address) for address in self._topology.upstreams)
+        """When an upstream last answered a question by UDP.
+
+        What it says unasked proves nothing about the way out.
+        """
         return max(
             (
-                slot.received_at
-                for peer in upstreams
-                if peer is not None and not peer.unanswering(now)
-                for slot in peer.slots
-                if slot.path.socket != ALL_SOCKETS
+                peer.proved.get(slot.path.key, 0)
+                for peer in self._upstreams()
+                if not peer.unanswering(now)
+                for slot in _udp_slots(peer)
             ),
             default=0,
         )
@@ -248,8 +276,8 @@ class Tunnel:
 
     def _close(self) -> None:
         """There is no use for a tunnel."""
+        self._failure = ""
         if self._relay is not None:
-            self._failure = ""
             self._hang_up()
         self._untried.clear()
 
@@ -262,6 +290,10 @@ class Tunnel:
         if self._up_since:
             self._up_since = 0
             self._report(TunnelChanged(up=False))
+
+
+def _udp_slots(peer: Peer) -> Iterator[Slot]:
+    return (slot for slot in peer.slots if slot.path.socket != ALL_SOCKETS)
 
 
 def _allowed(said: ServiceSettings) -> bool:

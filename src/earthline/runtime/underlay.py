@@ -14,7 +14,7 @@ from earthline.effects import SocketsChanged, SocketsOpened
 from earthline.node import Node
 from earthline.runtime.clock import now_ms
 from earthline.runtime.extra_sockets import ExtraSockets
-from earthline.runtime.netlink import Netlink
+from earthline.runtime.netlink import Interface, Netlink
 from earthline.runtime.physical import PathPolicy, physical_networks, static_hints
 from earthline.runtime.portmap.lease import Site
 from earthline.runtime.portmap.mapper import PortMapper
@@ -87,8 +87,8 @@ class Underlay:
         self.sockets.refresh(places)
         self.mapper.wake()
 
-    def _note_uplinks(self, usable: Iterable[tuple[bytes, str | None]]) -> None:
-        devices = (device for ip, device in usable if len(ip) == 4 and device is not None)
+    def _note_uplinks(self, usable: Iterable[tuple[bytes, Interface | None]]) -> None:
+        devices = (at.name for ip, at in usable if len(ip) == 4 and at is not None)
         self.uplinks = tuple(dict.fromkeys(devices))
 
     def _may_map(self) -> bool:

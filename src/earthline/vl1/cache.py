@@ -7,7 +7,9 @@ u16 count, count x inet
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import nlargest
+from itertools import islice
 
 from earthline.effects import Store
 from earthline.vl1.local import Local
@@ -17,12 +19,20 @@ from earthline.wire.identity import Identity
 from earthline.wire.inet import InetAddress, read_inet
 from earthline.wire.reader import Malformed, Reader
 
+RENEW_MS = 3_600_000
+"""The age of a record tells when a peer was last heard, as exactly as this."""
+MAX_RENEWED = 256
+"""Records stored again, though they are the same, at a time."""
+MAX_RENEWED_AT_STOP = 1024
 _FORMAT = 2
 _VERSIONS = struct.Struct(">HHHHH")
 
 
 class PeerCache:
-    """Hands records to the host to store whenever they differ from what it has."""
+    """Hands records to the host to store whenever they differ from what it has.
+
+    The host goes by their age, so those of peers that are still heard are handed over again.
+    """
 
     def __init__(self, local: Local, topology: Topology) -> None:
         self._local = local
@@ -32,13 +42,34 @@ class PeerCache:
         """Store a peer's record if it has changed."""
         record = _record(peer)
         if record != peer.stored:
-            peer.stored = record
-            self._local.emit(Store("peer", peer.address, record))
+            self._store(peer, record)
 
     def save_all(self) -> None:
-        """Store every record that has changed."""
+        """Store every record that has changed, and renew some of those that have not for long."""
         for peer in self._topology.peers.values():
             self.save(peer)
+        self._renew(islice(self._heard_since(RENEW_MS), MAX_RENEWED))
+
+    def save_before_stop(self) -> None:
+        """The same, but renew those heard last: they are the first to be known again."""
+        for peer in self._topology.peers.values():
+            self.save(peer)
+        heard = self._heard_since(1)
+        self._renew(nlargest(MAX_RENEWED_AT_STOP, heard, key=lambda peer: peer.last_receive))
+
+    def _heard_since(self, for_ms: int) -> Iterator[Peer]:
+        """Peers heard at least so long after what the host was last told."""
+        peers = self._topology.peers.values()
+        return (peer for peer in peers if peer.last_receive - peer.stored_heard_at >= for_ms)
+
+    def _renew(self, peers: Iterable[Peer]) -> None:
+        for peer in peers:
+            self._store(peer, peer.stored)
+
+    def _store(self, peer: Peer, record: bytes) -> None:
+        peer.stored = record
+        peer.stored_heard_at = peer.last_heard
+        self._local.emit(Store("peer", peer.address, record))
 
     def load(self, data: bytes, now: int) -> Peer | None:
         """Know a peer again: versions are restored, addresses are only remembered to be tried.

@@ -7,13 +7,16 @@ from itertools import islice
 
 from earthline.vl1.contact import Contact, toward
 from earthline.vl1.local import Local
-from earthline.vl1.peer import Peer
+from earthline.vl1.path import HEARTBEAT_MS
+from earthline.vl1.peer import Peer, Slot
 from earthline.vl1.routes import Routes
 from earthline.vl1.seek import Seek
 from earthline.vl1.topology import Topology
 from earthline.wire.inet import InetAddress
 
 FULL_HELLO_MS = 60_000
+UNPROVED_MS = 2 * HEARTBEAT_MS
+"""An upstream that has not answered by a path for this long is asked by it at every check."""
 LEAF_HELLO_MS = 28_000
 """A contact that is no root and has no path gets a relayed HELLO this often (2.9)."""
 EAGER_TRIES = 6
@@ -128,9 +131,17 @@ class KeepAlive:
             self._hello_all(peer, now)
             return True
         for slot in live:
-            if slot.path.needs_heartbeat(now):
+            if slot.path.needs_heartbeat(now) or self._unproved(peer, slot, now):
                 self._contact.probe(peer, slot.path.key, now)
         return full
+
+    def _unproved(self, peer: Peer, slot: Slot, now: int) -> bool:
+        """Whether an upstream has to show that it still hears us.
+
+        Where it asks first, or others are reached by it, no heartbeat of ours is ever due.
+        """
+        proved_at = peer.proved.get(slot.path.key, 0)
+        return self._topology.is_upstream(peer.address) and now - proved_at >= UNPROVED_MS
 
     def _hello_all(self, peer: Peer, now: int) -> None:
         """One HELLO to each remote address of its slots, by every socket.

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import socket
+import struct
+
 import pytest
 
 from earthline.diagnosis.snapshot import Gateway, Udp
 from earthline.runtime.netlink import Interface
-from earthline.runtime.probes.icmp import Complaint, meaning
+from earthline.runtime.probes.icmp import Complaint, Told, meaning
 from earthline.runtime.probes.surroundings import read_gateways, sight_of
+from earthline.runtime.probes.udp import UdpProbe
 from earthline.runtime.settings import Settings
 from earthline.wire.inet import InetAddress
 
@@ -42,17 +47,88 @@ def test_default_routes_give_gateways_and_whether_they_answer():
         (ROOT4, Complaint("10.0.0.1", 3, 3), Udp.REJECTED),
         (ROOT4, Complaint("80.1.0.1", 3, 13), Udp.REJECTED),
         (ROOT4, Complaint("192.168.1.5", 3, 3), Udp.UNSENDABLE),
-        (ROOT4, Complaint("80.9.0.1", 3, 1), None),
+        (ROOT4, Complaint("80.9.0.1", 3, 0), Udp.UNREACHABLE),
+        (ROOT4, Complaint("80.9.0.1", 3, 1), Udp.UNREACHABLE),
+        (ROOT4, Complaint("192.168.1.5", 3, 1), Udp.UNREACHABLE),
         (ROOT4, Complaint("80.9.0.1", 3, 4), None),
         (ROOT4, Complaint("80.9.0.1", 11, 0), None),
         (ROOT6, Complaint("2001:db8::1", 1, 4), Udp.REFUSED),
         (ROOT6, Complaint("2001:db8::9", 1, 1), Udp.REJECTED),
+        (ROOT6, Complaint("2001:db8::9", 1, 0), Udp.UNREACHABLE),
         (ROOT6, Complaint("2001:db8::9", 3, 3), None),
     ],
 )
 def test_icmp_error_means_what_its_sender_may_know(endpoint, complaint, expected):
     told = meaning(complaint, endpoint, {"192.168.1.5"})
     assert (None if told is None else told.udp) is expected
+
+
+def test_router_that_cannot_reach_a_root_is_named_and_this_host_is_not():
+    own = {"192.168.1.5"}
+    assert meaning(Complaint("80.9.0.1", 3, 1), ROOT4, own) == Told(Udp.UNREACHABLE, "80.9.0.1")
+    assert meaning(Complaint("192.168.1.5", 3, 1), ROOT4, own) == Told(Udp.UNREACHABLE)
+
+
+class Reporting:
+    """A socket with an ICMP error that waits to be told, like the kernel's."""
+
+    def __init__(self, error, offender, kind, code):
+        self.waiting = error
+        self.sent = []
+        address = bytes(4) + socket.inet_aton(offender) + bytes(8)
+        extended = struct.pack("=IBBBBII", error, 2, kind, code, 0, 0, 0)
+        self._queue = [[(socket.IPPROTO_IP, 11, extended + address)]]
+
+    def getsockopt(self, _level, name):
+        assert name == socket.SO_ERROR
+        self.waiting, error = 0, self.waiting
+        return error
+
+    def send(self, datagram):
+        if self.waiting:
+            raise OSError(self.waiting, "told of an ICMP error")
+        self.sent.append(datagram)
+
+    def recvmsg(self, *_sizes):
+        if not self._queue:
+            raise BlockingIOError
+        return b"", self._queue.pop(), 0, None
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("offender", ["80.9.0.1", "192.168.1.5"], ids=["router", "ourselves"])
+@pytest.mark.parametrize("error", [errno.ENETUNREACH, errno.EHOSTUNREACH])
+def test_icmp_error_is_no_missing_route_and_keeps_nothing_from_being_sent(error, offender):
+    probe = UdpProbe(at("127.0.0.1/9"), 1, 2)
+    with probe:
+        probe._socket.close()
+        probe._socket = kernel = Reporting(error, offender, 3, 1)
+        probe.send()
+        assert kernel.sent == [b"\0"]
+        assert probe.told({"192.168.1.5"}).udp is Udp.UNREACHABLE
+
+
+def test_icmp_error_that_comes_while_sending_is_no_missing_route():
+    class Late(Reporting):
+        def getsockopt(self, *_):
+            return 0
+
+    probe = UdpProbe(at("127.0.0.1/9"), 1, 2)
+    with probe:
+        probe._socket.close()
+        probe._socket = Late(errno.EHOSTUNREACH, "80.9.0.1", 11, 0)
+        probe.send()
+        assert probe.told(()).udp is Udp.SILENT
+
+
+def test_unreachable_hides_nothing_that_says_more():
+    probe = UdpProbe(at("127.0.0.1/9"), 1, 2)
+    with probe:
+        probe._take(Told(Udp.REJECTED, "80.9.0.1"))
+        probe._take(Told(Udp.UNREACHABLE, "80.9.0.2"))
+        assert probe.told(()) == Told(Udp.REJECTED, "80.9.0.1")
 
 
 def test_interfaces_are_shown_with_why_they_are_not_used():

@@ -71,6 +71,8 @@ def test_missing_file_means_defaults(tmp_path):
         ({"settings": {"joinEarth": 1}}, "settings.joinEarth"),
         ({"settings": {"bind": ["10.0.0.300"]}}, "settings.bind.0"),
         ({"settings": {"bind": "10.0.0.3"}}, "settings.bind"),
+        ({"settings": {"bind": ["fe80::1%eth0"]}}, "settings.bind.0: zones are not addresses"),
+        ({"settings": {"allowManagementFrom": ["fe80::%eth0"]}}, "settings.allowManagementFrom.0"),
         ({"settings": {"allowManagementFrom": ["everywhere"]}}, "settings.allowManagementFrom.0"),
         ({"settings": {"tertiaryPort": "1"}}, "settings.tertiaryPort"),
         ({"settings": {"allowSecondaryPort": 0}}, "settings.allowSecondaryPort"),

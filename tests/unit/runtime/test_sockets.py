@@ -123,6 +123,27 @@ def test_host_with_very_many_addresses_is_bounded():
     assert len(places(many)) == 256
 
 
+def test_device_made_anew_under_its_name_is_another_place():
+    before, after = (
+        wanted_places([Interface(index, "wan0", True, (at("10.0.0.5/24"),))], parsed, (9993,), ())
+        for index, parsed in ((7, settings()), (8, settings()))
+    )
+    driver, reports = Driver(), []
+    sockets = Sockets(driver, reports.append, Ports(9993, 0))
+    sockets.refresh(before)
+    assert sockets.refresh(after)
+    assert [reports[0].sockets[0][0] in driver.open, len(driver.open)] == [False, 1]
+
+
+def test_named_address_of_a_device_made_anew_is_another_place():
+    parsed = settings(settings={"bind": ["10.0.0.5"]})
+    before, after = (
+        wanted_places([Interface(index, "wan0", True, (at("10.0.0.5/24"),))], parsed, (9993,), ())
+        for index in (7, 8)
+    )
+    assert before != after
+
+
 class Driver:
     """Records what is bound; refuses what it is told to."""
 

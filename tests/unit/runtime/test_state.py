@@ -51,6 +51,15 @@ def test_nothing_stored_is_nothing_loaded(tmp_path):
     assert list(StateFiles(tmp_path).load_peers(0)) == []
 
 
+def test_peer_that_is_stored_again_is_as_good_as_new(tmp_path):
+    files = StateFiles(tmp_path)
+    for address in (1, 2):
+        files.store(Store("peer", address, b"x"))
+        os.utime(files.path_of("peer", address), ns=(0, 0))
+    files.store(Store("peer", 2, b"x"))
+    assert [event.key for event in files.load_peers(PEER_MAX_AGE_MS + 1)] == [2]
+
+
 def test_peers_of_more_than_thirty_days_are_deleted(tmp_path):
     files = StateFiles(tmp_path)
     now = 10 * PEER_MAX_AGE_MS

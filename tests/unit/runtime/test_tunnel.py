@@ -18,6 +18,7 @@ from earthline.runtime.tunnel import (
     FIRST_ANSWER_MS,
     LEAVING_MS,
     SILENT_MS,
+    TRUSTED_FRUGAL_MS,
     TRUSTED_MS,
     Tunnel,
 )
@@ -27,6 +28,7 @@ from earthline.vl1.peer import Slot
 START = 1_700_000_000_000
 ROOT = "80.1.0.1"
 NAMED = "81.2.0.2/8443"
+UDP = (1, bytes((80, 1, 0, 1)), 9993)
 
 
 class Driver:
@@ -95,7 +97,8 @@ class Bench:
 
     def hear_root_by_udp(self):
         peer = self.node.peers.peer(self.root.address)
-        peer.slots = [Slot(PathState((1, bytes((80, 1, 0, 1)), 9993)), self.now)]
+        peer.slots = [Slot(PathState(UDP), self.now)]
+        peer.proved[UDP] = self.now
         self.driver.since = 0
 
 
@@ -129,6 +132,53 @@ def test_no_relay_is_tried_while_a_root_answers_by_udp(tmp_path):
     assert not bench.driver.opened
     bench.check(1)
     assert bench.driver.opened
+
+
+def test_node_in_low_bandwidth_mode_is_more_patient(tmp_path):
+    bench = Bench(tmp_path, lowBandwidthMode=True)
+    bench.hear_root_by_udp()
+    bench.block()
+    bench.check(TRUSTED_FRUGAL_MS - ENGAGE_MS - 1)
+    assert not bench.driver.opened
+    bench.check(1)
+    assert bench.driver.opened
+
+
+def test_root_that_only_asks_does_not_make_udp_work(tmp_path):
+    bench = Bench(tmp_path)
+    bench.hear_root_by_udp()
+    root = bench.node.peers.peer(bench.root.address)
+    for _ in range(TRUSTED_MS // 15_000):
+        bench.now += 15_000
+        root.last_receive = root.slots[0].received_at = bench.now
+    bench.block()
+    assert bench.driver.opened
+    bench.come_up()
+    root.slots[0].received_at = bench.now
+    bench.check(500)
+    assert bench.tunnel.state.connected_to
+
+
+def test_root_that_goes_on_asking_without_a_pause_and_never_answers_is_found_deaf(tmp_path):
+    bench = Bench(tmp_path)
+    bench.hear_root_by_udp()
+    slot = bench.node.peers.peer(bench.root.address).slots[0]
+    while bench.now < START + TRUSTED_MS:
+        assert not bench.driver.opened
+        bench.now += 500
+        bench.driver.since = slot.received_at = bench.now
+        bench.check()
+    assert bench.driver.opened
+
+
+def test_root_that_asks_first_after_a_sleep_has_time_to_answer(tmp_path):
+    bench = Bench(tmp_path)
+    bench.hear_root_by_udp()
+    bench.now += 3_600_000
+    bench.node.peers.peer(bench.root.address).slots[0].received_at = bench.now
+    bench.tunnel.moved(bench.now)
+    bench.check(ENGAGE_MS)
+    assert not bench.driver.opened
 
 
 def test_root_that_leaves_questions_unanswered_is_not_waited_for(tmp_path):
@@ -178,6 +228,27 @@ def test_pauses_grow_when_no_relay_can_be_reached(tmp_path):
     assert pauses == sorted(pauses)
     assert pauses[0] < 10_000
     assert 60_000 <= pauses[-1] < 65_000
+
+
+def test_failure_is_forgotten_once_no_tunnel_is_wanted(tmp_path):
+    bench = Bench(tmp_path)
+    bench.block()
+    bench.driver.phase, bench.driver.failure = "failed", "Connection refused"
+    bench.check(500)
+    assert bench.tunnel.state.failure
+    bench.hear_root_by_udp()
+    bench.check(500)
+    assert not bench.tunnel.state.failure
+
+
+def test_failure_is_forgotten_when_the_settings_forbid_a_tunnel(tmp_path):
+    bench = Bench(tmp_path)
+    bench.block()
+    bench.driver.phase, bench.driver.failure = "failed", "Connection refused"
+    bench.check(500)
+    bench.tunnel._settings.change({"allowTcpFallbackRelay": False})
+    bench.check(500)
+    assert not bench.tunnel.state.failure
 
 
 def test_relay_that_does_not_answer_is_given_up(tmp_path):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from vl1_internet import identity
 
 from earthline.effects import StateLoaded
+from earthline.vl1 import cache
+from earthline.vl1.cache import RENEW_MS, record_of
 from earthline.vl1.path import PathState
 from earthline.vl1.peer import Slot
 from earthline.wire.inet import InetAddress
@@ -89,3 +92,53 @@ def test_unchanged_peers_are_not_stored_again(trio):
 def test_peer_is_stored_as_soon_as_its_version_is_known(trio):
     trio.start()
     assert ("peer", trio.ann.address) in trio.root.stored
+
+
+def test_peer_that_is_heard_is_stored_again_every_hour_and_before_a_stop(trio):
+    trio.start()
+    trio.root.engine.save()
+    trio.ann.engine.save()
+    trio.ann.stored.clear()
+    trio.net.run(RENEW_MS - 60_000)
+    assert trio.ann.stored == {}
+    trio.net.run(120_000)
+    assert list(trio.ann.stored) == [("peer", trio.root.address)]
+    trio.ann.stored.clear()
+    trio.net.run(60_000)
+    trio.ann.engine.save()
+    assert list(trio.ann.stored) == [("peer", trio.root.address)]
+
+
+def test_peer_of_an_earlier_run_is_stored_again_only_if_it_is_heard(trio):
+    trio.start()
+    trio.ann.engine.save()
+    root = trio.ann.stored["peer", trio.root.address]
+    silent = record_of(identity(9).public)
+    trio.ann.boot()
+    trio.ann.give(StateLoaded("peer", identity(9).address, silent))
+    trio.ann.give(StateLoaded("peer", trio.root.address, root))
+    trio.ann.stored.clear()
+    trio.ann.start(trio.planet)
+    trio.net.run(60_000)
+    trio.ann.engine.save()
+    assert ("peer", trio.root.address) in trio.ann.stored
+    assert ("peer", identity(9).address) not in trio.ann.stored
+
+
+def test_only_so_many_records_are_stored_again_at_a_time(trio):
+    trio.start()
+    trio.ann.engine.save()
+    for number in range(20, 24):
+        trio.ann.give(StateLoaded("peer", identity(number).address, record_of_number(number)))
+        trio.ann.engine.peer(identity(number).address).last_receive = trio.net.now
+    trio.ann.stored.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cache, "MAX_RENEWED", 3)
+        trio.net.run(30_000)
+        assert len(trio.ann.stored) == 3
+        trio.net.run(30_000)
+        assert len(trio.ann.stored) == 4
+
+
+def record_of_number(number):
+    return record_of(identity(number).public)
