@@ -175,6 +175,36 @@ def test_host_without_a_default_route_is_told_so(world: World) -> None:
     assert found["id"] == "no_route"
 
 
+def test_gateway_that_is_off_is_the_cause(world: World) -> None:
+    host = world.open.host
+    (route,) = [
+        line for line in host.namespace.ip("route").splitlines() if line.startswith("default")
+    ]
+    nobody = str(host.interface.ip + 7)
+    host.namespace.ip("route", "replace", "default", "via", nobody)
+    try:
+        found = blamed(world.open)
+    finally:
+        host.namespace.ip("route", "replace", *route.split())
+    assert found["id"] == "gateway_silent"
+    assert nobody in found["seen"]
+
+
+def test_router_that_cannot_reach_the_roots_is_named(world: World) -> None:
+    node, router = world.behind[0], world.office
+    # Linux limits such errors twice; under steady traffic none is left of one a second then.
+    router.namespace.sysctl("net/ipv4/icmp_ratelimit", "0")
+    for root in world.roots:
+        router.namespace.ip("route", "add", "unreachable", root.host.address)
+    try:
+        found = blamed(node)
+    finally:
+        for root in world.roots:
+            router.namespace.ip("route", "del", "unreachable", root.host.address)
+    assert found["id"] == "roots_unreachable"
+    assert router.gateway in found["seen"]
+
+
 def test_member_that_was_not_authorised_is_sent_to_the_controller(world: World) -> None:
     node = world.behind[0]
     node.join(world.private)
@@ -244,3 +274,11 @@ def test_dead_roots_are_named_one_by_one(world: World) -> None:
             found = blamed(world.open)
     assert found["id"] == "roots_down"
     assert sorted(found["subjects"]) == sorted((one, two))
+
+
+def test_root_blames_nobody_for_its_dead_sister(world: World) -> None:
+    one, two = world.roots
+    with dead(two):
+        status, report = diagnosed(one)
+    assert (status, report["cause"]) == (0, "root_down")
+    assert finding(report, "root_down")["subjects"] == [two.address]

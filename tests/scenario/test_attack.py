@@ -8,6 +8,7 @@ import tracemalloc
 from outage import both_direct, lan, longest_outage
 
 from earthline.sim.nat import FullCone
+from earthline.vl1.whois import MAX_FOREIGN
 from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.inet import InetAddress
 from earthline.wire.messages.rendezvous import Rendezvous
@@ -82,6 +83,7 @@ def table_sizes(host):
         "paths": len(engine.paths),
         "deferred": len(engine._deferred),
         "asked": len(engine._whois._asked),
+        "foreign": len(engine._whois._foreign),
         "queue": len(engine._queue),
     }
 
@@ -115,7 +117,8 @@ def test_flood_of_forged_packets_moves_no_state_and_uses_bounded_memory(simulate
         assert sizes["peers"] <= 4
         assert sizes["paths"] <= 16
         assert sizes["deferred"] <= 384
-        assert sizes["asked"] <= 1_024
+        assert sizes["asked"] <= 16
+        assert sizes["foreign"] <= MAX_FOREIGN
         assert sizes["queue"] <= 256
         assert host.node.counters["hello_gated"] + host.node.counters["hello_bad_mac"] > FLOOD / 2
     assert longest_outage(sim, bob, alice, network, 5_000) < 400
@@ -138,6 +141,23 @@ def test_flooded_node_sends_little_for_what_it_gets(simulate):
         sim.run_for(1)
     assert root.running
     assert len(sent) <= FLOOD
+
+
+def test_flooded_node_still_asks_for_whom_its_own_frames_are_for(simulate):
+    sim = simulate(seed=5)
+    root = sim.root("one", "80.1.0.1", "two", "80.2.0.1")
+    alice, bob = sim.host("alice"), sim.host("bob")
+    sim.run_for(5_000)
+    assert root.running
+    flooder = Flooder(sim, (alice,))
+    for _ in range(2 * MAX_FOREIGN):
+        flooder.spray(whois_of_stranger)
+        sim.run_for(1)
+    assert alice.node.counters["whois_too_many"] > 0
+
+    alice.node.peers.send(bob.address, Verb.NOP, b"", sim.clock.now)
+    sim.run_for(300)
+    assert alice.node.peers.peer(bob.address) is not None
 
 
 def test_introduction_by_somebody_who_is_no_root_is_refused(simulate):

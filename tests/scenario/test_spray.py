@@ -103,6 +103,15 @@ def test_nobody_is_sprayed_at_who_does_not_agree(simulate, unwilling):
     assert alice.node.counters["spray_begun"] == bob.node.counters["spray_begun"] == 0
 
 
+@pytest.mark.parametrize("frugal", ["alice", "bob"])
+def test_nothing_is_sprayed_in_low_bandwidth_mode(simulate, frugal):
+    sim, alice, bob, network = pair(simulate, 1, Symmetric(), PortRestricted())
+    sim.hosts[frugal].node.set_low_bandwidth(True, sim.clock.now)
+    talk(sim, alice, bob, network, 40)
+    assert not both_direct(sim, alice, bob)
+    assert alice.node.counters["spray_begun"] == bob.node.counters["spray_begun"] == 0
+
+
 def test_offer_of_a_stranger_to_our_networks_is_ignored(simulate):
     sim, alice, bob, network = pair(simulate, 1, Symmetric(), PortRestricted())
     mallory = sim.host("mallory", nat=Symmetric())

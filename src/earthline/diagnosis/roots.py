@@ -34,9 +34,9 @@ def judge_roots(seen: Snapshot) -> Iterator[Finding]:
     silent = [root for root in seen.roots if not root.answers]
     if not silent:
         return
-    if answering:
+    if answering or seen.is_root:  # the only other root may be down without any fault of ours
         for root in silent:
-            yield _alone(root)
+            yield _alone(root, others=bool(answering))
     else:
         yield _none_answers(seen, silent)
 
@@ -45,7 +45,7 @@ def _from_outside(seen: Snapshot) -> Iterator[Finding]:
     """Without the service nobody can be asked by UDP; the kernel still knows a little."""
     ends = [end for root in seen.roots for end in root.endpoints]
     who = tuple(root.address for root in seen.roots)
-    if ends and (trouble := _no_way_out(seen, ends, who) or _blocked_here(ends, who)):
+    if ends and (trouble := _no_way_out(seen, ends, who) or _blocked_here(seen, ends, who)):
         yield trouble
         return
     for root in seen.roots:
@@ -77,14 +77,20 @@ def _answers(root: RootSight) -> Finding:
 
 
 def _details(root: RootSight) -> str:
-    return "; ".join(
-        f"{end.address} by UDP: {end.udp.value}, by TCP: {end.tcp.value}" for end in root.endpoints
+    told = (
+        f"{end.address} by UDP: {_told(end)}, by TCP: {end.tcp.value}" for end in root.endpoints
     )
+    return "; ".join(told) or "it has no address that could be tried"
 
 
-def _alone(root: RootSight) -> Finding:
-    """One is silent while another answers: it is not us."""
-    said = f"Root {root.address} does not answer, others do: {_details(root)}."
+def _told(end: Endpoint) -> str:
+    return f"{end.udp.value} ({end.rejected_by})" if end.rejected_by else end.udp.value
+
+
+def _alone(root: RootSight, *, others: bool) -> Finding:
+    """One is silent while another answers, or while we are a root, too: it need not be us."""
+    but = ", others do" if others else ""
+    said = f"Root {root.address} does not answer{but}: {_details(root)}."
     if any(end.udp is Udp.REFUSED for end in root.endpoints):
         return _down_alone(root, said)
     if root.endpoints and all(end.udp is Udp.NO_ROUTE for end in root.endpoints):
@@ -124,11 +130,11 @@ def _none_answers(seen: Snapshot, roots: list[RootSight]) -> Finding:
         )
     return (
         _no_way_out(seen, ends, who)
-        or _blocked_here(ends, who)
+        or _blocked_here(seen, ends, who)
         or _rejected(seen, ends, who)
         or _down(ends, who)
         or _blocked_on_the_way(seen, ends, who)
-        or _cut_off(seen, who)
+        or _cut_off(seen, ends, who)
     )
 
 
@@ -145,12 +151,11 @@ def _no_way_out(seen: Snapshot, ends: Iterable[Endpoint], who: tuple[str, ...]) 
     )
 
 
-def _blocked_here(ends: list[Endpoint], who: tuple[str, ...]) -> Finding | None:
+def _blocked_here(seen: Snapshot, ends: list[Endpoint], who: tuple[str, ...]) -> Finding | None:
     """A firewall of this very host: the kernel refuses, or one side of the interface is mute."""
-    tried = [end for end in ends if end.udp is not Udp.NO_ROUTE]
-    refused = [end.address for end in tried if end.udp is Udp.UNSENDABLE]
-    held = [end.address for end in tried if end.left is False]
-    if refused or (held and len(held) == len(tried)):
+    refused = [end.address for end in ends if end.udp is Udp.UNSENDABLE]
+    held = _held(seen, ends)
+    if refused or held:
         return fault(
             "udp_blocked_here",
             f"Datagrams to {_list(refused or held)} do not leave this host: a firewall on it "
@@ -169,6 +174,18 @@ def _blocked_here(ends: list[Endpoint], who: tuple[str, ...]) -> Finding | None:
             *who,
         )
     return None
+
+
+def _held(seen: Snapshot, ends: list[Endpoint]) -> list[str]:
+    """Endpoints that no datagram leaves to, if only a firewall can be the cause.
+
+    Where nobody tells a hardware address, of a gateway or of a neighbour, nothing leaves, either.
+    """
+    if seen.gateways and all(gateway.answers is False for gateway in seen.gateways):
+        return []
+    tried = [end for end in ends if end.udp not in (Udp.NO_ROUTE, Udp.UNREACHABLE)]
+    held = [end.address for end in tried if end.left is False]
+    return held if len(held) == len(tried) else []
 
 
 def _rejected(seen: Snapshot, ends: list[Endpoint], who: tuple[str, ...]) -> Finding | None:
@@ -217,7 +234,7 @@ def _blocked(seen: Snapshot, said: str, todo: str, who: tuple[str, ...]) -> Find
     return fault("udp_blocked", said, f"{todo}.", *who)
 
 
-def _cut_off(seen: Snapshot, who: tuple[str, ...]) -> Finding:
+def _cut_off(seen: Snapshot, ends: list[Endpoint], who: tuple[str, ...]) -> Finding:
     mute = [gateway for gateway in seen.gateways or () if gateway.answers is False]
     if mute:
         gateway = mute[0]
@@ -226,6 +243,14 @@ def _cut_off(seen: Snapshot, who: tuple[str, ...]) -> Finding:
             f"No root answers, and the gateway {gateway.address} on {gateway.interface} does not "
             "either.",
             "Look at the cable or the wireless network, and at the router.",
+            *who,
+        )
+    routers = sorted({end.rejected_by for end in ends if end.udp is Udp.UNREACHABLE} - {""})
+    if routers:
+        return fault(
+            "roots_unreachable",
+            f"No root answers, and {_list(routers)} on the way says that it cannot reach any.",
+            "Look at that router and at its own way out; or else the roots are switched off.",
             *who,
         )
     return fault(

@@ -23,7 +23,10 @@ class Udp(Enum):
     """Another host says so (ICMP): a firewall."""
     UNSENDABLE = "may not be sent"
     """The kernel refuses to send: a local firewall."""
+    UNREACHABLE = "unreachable"
+    """A router has no way there, or nobody on the own network has the address (ICMP)."""
     NO_ROUTE = "no route"
+    """This host has none."""
     SILENT = "no answer"
     UNASKED = "not asked, no service could"
     """Only a running node can have a root answer."""
@@ -53,7 +56,7 @@ class Endpoint:
     udp: Udp
     tcp: Tcp
     rejected_by: str = ""
-    """The IP that rejects datagrams."""
+    """The IP that rejects datagrams, or says that it cannot reach the endpoint."""
     left: bool | None = None
     """Whether datagrams to it were seen leaving by an interface."""
     came: bool | None = None

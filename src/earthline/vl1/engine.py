@@ -100,7 +100,7 @@ class PeerEngine(Wiring):
             return
         self._deferred.keep_sealed(event.path, event.source, event.packet, now)
         if self.topology.peer(event.source) is None:
-            self._whois.ask(event.source, now)
+            self._whois.ask_foreign(event.source, now)
         else:
             # It became known while the packet was on its way up.
             self._deferred.release(event.source)
@@ -209,7 +209,7 @@ class PeerEngine(Wiring):
         self._queue.retry(now)
         self._deferred.retry(now)
         for source in sorted(self._deferred.strangers()):
-            self._whois.ask(source, now)
+            self._whois.ask_foreign(source, now)
         if not self._waiting():
             self.timers.stop(Timer.QUEUE)
 
@@ -428,7 +428,7 @@ class PeerEngine(Wiring):
 
     def save(self) -> None:
         """Hand every changed peer record to the host, as before a stop."""
-        self._cache.save_all()
+        self._cache.save_before_stop()
 
 
 def _request(packet: PacketReceived) -> Request:

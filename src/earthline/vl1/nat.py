@@ -146,8 +146,8 @@ class NatWatch:
     def best_socket(self) -> int | None:
         """The ordinary socket that most peers have seen by IPv4."""
         ordinary = self._local.sockets
-        sightings = [s for s in self._surface.sightings() if s.path[0] in ordinary]
-        seen = self._best_seen([s for s in sightings if s.surface.is_ipv4])
+        sightings = [s for s in self._sightings() if s.path[0] in ordinary]
+        seen = self._best_seen(_weighed(sightings))
         return seen[-1].path[0] if seen else None
 
     def socket_seen_as(self, place: InetAddress) -> int | None:
@@ -158,15 +158,17 @@ class NatWatch:
 
     def seen_at(self, socket: int) -> InetAddress | None:
         """Where a socket was seen last, by IPv4."""
-        sightings = (s for s in self._surface.sightings() if s.path[0] == socket)
-        places = [s.surface for s in sightings if s.surface.is_ipv4]
-        return places[-1] if places else None
+        seen = _vouched([s for s in self._sightings() if s.path[0] == socket])
+        return seen[-1].surface if seen else None
+
+    def _sightings(self) -> list[Sighting]:
+        return [s for s in self._surface.sightings() if s.surface.is_ipv4]
 
     def _from_outside(self) -> list[Sighting]:
         """By IPv4, of the widest scope only: on its own LAN every node is seen as it is."""
-        seen = [s for s in self._surface.sightings() if s.surface.is_ipv4]
+        seen = self._sightings()
         widest = max((_WIDTH.get(s.surface.scope, 0) for s in seen), default=0)
-        return [s for s in seen if _WIDTH.get(s.surface.scope, 0) == widest]
+        return _weighed([s for s in seen if _WIDTH.get(s.surface.scope, 0) == widest])
 
     def _port(self, sighting: Sighting) -> int:
         bound = self._local.sockets.get(sighting.path[0])
@@ -174,7 +176,8 @@ class NatWatch:
 
     def _classify(self, sightings: list[Sighting]) -> tuple[Mapping, int]:
         """By the socket that most peers have seen; its NAT's step, if there is one."""
-        if any(s.surface == self._local.sockets.get(s.path[0]) for s in sightings):
+        bound = self._local.sockets
+        if any(s.surface == bound.get(s.path[0]) for s in _vouched(sightings)):
             return Mapping.NONE, 0
         seen = self._best_seen(sightings)
         if len({s.path[1:] for s in seen}) < 2:
@@ -190,7 +193,7 @@ class NatWatch:
         for sighting in sightings:
             place = (sighting.path[0], sighting.surface.ip)
             by_place.setdefault(place, []).append(sighting)
-        return max(by_place.values(), key=len, default=[])
+        return max(by_place.values(), key=lambda s: (sum(x.vouched for x in s), len(s)), default=[])
 
     def _numbered(self, sightings: Iterable[Sighting]) -> list[tuple[int, int]]:
         """(number of the mapping, its port), as far as both are known."""
@@ -230,3 +233,24 @@ class NatWatch:
         numbers = dict.fromkeys((*made, *following))
         ports = [port + stride * (n - number) for n in numbers][:PREDICTED]
         return tuple(InetAddress(surface.ip, p) for p in ports if _MIN_PORT <= p <= _MAX_PORT)
+
+
+def _vouched(sightings: list[Sighting]) -> list[Sighting]:
+    """Those of upstreams and members if there are any, or else all."""
+    return [s for s in sightings if s.vouched] or sightings
+
+
+def _weighed(sightings: list[Sighting]) -> list[Sighting]:
+    """All of upstreams, and of others the newest of each reporter and socket.
+
+    Those of strangers only if there are too few: anybody can report anything, and from as many
+    ports as it likes. An upstream's ports are different destinations to a NAT, like any others.
+    """
+    newest: dict[tuple[int, int | Path], Sighting] = {}
+    for sighting in sightings:
+        who = (sighting.reporter, sighting.path if sighting.upstream else sighting.path[0])
+        newest.pop(who, None)
+        newest[who] = sighting
+    single = list(newest.values())
+    vouched = _vouched(single)
+    return vouched if len({s.reporter for s in vouched}) > 1 else single

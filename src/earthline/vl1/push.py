@@ -83,11 +83,11 @@ class PushSender:
             self._outbound.write(peer, path, verb, payload, now, compress=True)
 
     def _endpoints(self, peer: Peer) -> tuple[InetAddress, ...]:
-        """Predicted, mapped, bound and reported addresses, each once."""
+        """Predicted, mapped, bound and reported addresses, each once, the likeliest first."""
         predicted = self._nat.predicted(reversed(peer.places))
         bound = (a for a in self._local.sockets.values() if a.scope is not Scope.NONE)
         return tuple(
-            dict.fromkeys((*predicted, *self._local.mapped, *bound, *self._surface.addresses()))
+            dict.fromkeys((*predicted, *self._local.mapped, *bound, *self._surface.told()))
         )
 
 

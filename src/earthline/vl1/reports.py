@@ -34,7 +34,11 @@ class SurfaceReports:
         """A direct packet of the peer named the address it sees, or wants, us at."""
         state = self._paths.get(path)
         upstream = self._topology.is_upstream(peer.address)
-        if self._surface.record(peer.address, state, reported, now, upstream=upstream):
+        member = peer.trusted(now)
+        moved = self._surface.record(
+            peer.address, state, reported, now, upstream=upstream, member=member
+        )
+        if moved:
             self._reset(reported, now)
 
     def _reset(self, reported: InetAddress, now: int) -> None:

@@ -166,7 +166,12 @@ class Spray:
         """Whether an attempt with the peer may begin: it is known well, and there is no path."""
         free = self._attempt is None and len(self._kept) < MAX_KEPT
         relayed = peer.relayed_since > 0 and peer.best(now) is None
-        return self.enabled and free and relayed and peer.trusted(now)
+        return self._allowed and free and relayed and peer.trusted(now)
+
+    @property
+    def _allowed(self) -> bool:
+        """Thousands of datagrams for one path are not for whom each one costs."""
+        return self.enabled and not self._local.low_bandwidth
 
     def _say(self, peer: Peer, kind: SprayKind, now: int) -> bool:
         place, route = self._prospect(peer).place, self._routes.of(peer, now)
@@ -226,7 +231,7 @@ class Spray:
         found = attempt.peer.best(now) is not None
         if found and not attempt.won_at:
             attempt.won_at = now
-        gone = self._topology.peer(attempt.peer.address) is None or not self.enabled
+        gone = self._topology.peer(attempt.peer.address) is None or not self._allowed
         settled = attempt.won_at > 0 and now - attempt.won_at >= SETTLE_MS
         if gone or settled or now - attempt.began_at >= ATTEMPT_MS + SETTLE_MS:
             self._end(attempt, now)

@@ -12,6 +12,11 @@ from earthline.wire.inet import InetAddress, Scope
 
 LIFETIME_MS = 600_000
 MAX_RECORDS = 4_096
+MAX_FOREIGN = 8
+"""Addresses reported by others than upstreams that peers are told of: they try no more (7.3).
+
+Anybody can report any address, and one for each port of its own.
+"""
 
 _UNINFORMATIVE = frozenset((Scope.NONE, Scope.LOOPBACK, Scope.MULTICAST))
 
@@ -27,10 +32,12 @@ class Reporter(NamedTuple):
 
 @dataclass(slots=True)
 class Reported:
-    """The address reported, and when."""
+    """The address reported, and when; and whether by an upstream, or at least by a member."""
 
     surface: InetAddress
     at: int
+    upstream: bool
+    vouched: bool
 
 
 class Sighting(NamedTuple):
@@ -39,19 +46,30 @@ class Sighting(NamedTuple):
     reporter: int
     path: Path
     surface: InetAddress
+    upstream: bool
+    vouched: bool
+    """By an upstream, or by a member of a common network."""
 
 
 class Surface:
-    """The newest report of each reporter; the oldest goes when there are too many."""
+    """The newest report of each reporter; of too many the oldest goes, an upstream's last."""
 
     def __init__(self) -> None:
         self._records: dict[Reporter, Reported] = {}
 
     def record(
-        self, reporter: int, path: PathState, surface: InetAddress, now: int, *, upstream: bool
+        self,
+        reporter: int,
+        path: PathState,
+        surface: InetAddress,
+        now: int,
+        *,
+        upstream: bool,
+        member: bool = False,
     ) -> bool:
         """Note a direct report; whether an upstream thereby says that our IP has changed.
 
+        ``member``: the reporter proved membership in a common network.
         If so, what others reported in the scope is forgotten, and its paths must be tried anew.
         """
         scope = surface.scope
@@ -60,14 +78,18 @@ class Surface:
         key = Reporter(reporter, path.socket, path.address, scope)
         before = self._records.pop(key, None)
         if before is None and len(self._records) >= MAX_RECORDS:
-            del self._records[next(iter(self._records))]
-        self._records[key] = Reported(surface, now)
+            self._forget_oldest()
+        self._records[key] = Reported(surface, now, upstream, upstream or member)
         if before is None or not upstream or now - before.at >= LIFETIME_MS:
             return False
         if before.surface.ip == surface.ip:
             return False
         self._forget_others(key)
         return True
+
+    def _forget_oldest(self) -> None:
+        others = (key for key, record in self._records.items() if not record.upstream)
+        del self._records[next(others, next(iter(self._records)))]
 
     def _forget_others(self, source: Reporter) -> None:
         self._records = {
@@ -80,11 +102,24 @@ class Surface:
         """The distinct reported addresses, with ports."""
         return tuple(dict.fromkeys(record.surface for record in self._records.values()))
 
+    def told(self) -> tuple[InetAddress, ...]:
+        """What peers are told of these: all that upstreams report, then some of the others'.
+
+        A stranger is believed about ports only, where anybody else says what our IP is.
+        """
+        records = self._records.values()
+        first = dict.fromkeys(r.surface for r in records if r.upstream)
+        ips = {record.surface.ip for record in records if record.vouched}
+        others = [r for r in records if r.vouched or not ips or r.surface.ip in ips]
+        others.sort(key=lambda record: record.vouched)  # each kind stays in order of time
+        newest = dict.fromkeys(r.surface for r in reversed(others) if r.surface not in first)
+        return (*first, *reversed([*newest][:MAX_FOREIGN]))
+
     def sightings(self) -> Iterator[Sighting]:
         """Every report, the newest last."""
         for key, record in self._records.items():
             path = (key.socket, key.endpoint.ip, key.endpoint.port)
-            yield Sighting(key.address, path, record.surface)
+            yield Sighting(key.address, path, record.surface, record.upstream, record.vouched)
 
     def forget_sockets(self, sockets: Collection[int]) -> None:
         """Forget what was reported of sockets that are gone, or bound to another address."""

@@ -21,10 +21,18 @@ ANSWER_INTERVAL_MS = 100
 """At most one answer per asker and this time, unless we are an upstream (4.10)."""
 
 MAX_TARGETS = 1_024
-"""Targets asked for at a time: strangers' packets must not make us flood our upstream."""
+"""Targets that we need ourselves, asked for at a time."""
+MAX_FOREIGN = 512
+"""Targets asked for because of strangers' packets or for others, at a time.
+
+Anybody can name any number of them: they must neither keep us from asking for what we need, nor
+make us flood our upstream.
+"""
 MAX_ANSWERED = 128
 """Addresses looked at per request: their identities fit one packet (01, 4.2)."""
 
+_LONGEST_PAUSE_MS = 2_000
+"""Of the growing ones between questions for a foreign target."""
 _FORGET_MS = 5_000
 
 
@@ -34,6 +42,10 @@ class Asked:
 
     at: int
     times: int = 0
+
+    def lately(self, now: int, pause_ms: int = ASK_INTERVAL_MS) -> bool:
+        """Whether that was within the pause."""
+        return 0 <= now - self.at < pause_ms
 
 
 class Whois:
@@ -47,26 +59,41 @@ class Whois:
         self._routes = routes
         self._outbound = outbound
         self._asked: dict[int, Asked] = {}
+        """Those that we need; here and below the one asked for last comes last."""
+        self._foreign: dict[int, Asked] = {}
 
     def ask(self, address: int, now: int) -> None:
-        """Ask for an identity unless that was done just now. Silence means not found."""
+        """Ask for an identity that we need, unless that was done just now.
+
+        Silence means not found.
+        """
+        foreign = self._foreign.get(address)
+        if foreign is None or not foreign.lately(now):
+            self._ask(self._asked, MAX_TARGETS, address, now)
+
+    def ask_foreign(self, address: int, now: int) -> None:
+        """Ask for the identity of a stranger, or for somebody else: at growing intervals."""
+        foreign, ours = self._foreign.get(address), self._asked.get(address)
+        if ours is not None and ours.lately(now):
+            return
+        if foreign is None or not foreign.lately(now, _pause_ms(foreign.times)):
+            self._ask(self._foreign, MAX_FOREIGN, address, now)
+
+    def _ask(self, targets: dict[int, Asked], limit: int, address: int, now: int) -> None:
         if address == self._local.address or is_reserved(address):
             return
-        asked = self._asked.get(address)
-        if asked is not None and 0 <= now - asked.at < ASK_INTERVAL_MS:
+        asked = targets.get(address)
+        if asked is not None and asked.lately(now):
             return
         if asked is None:
-            if not self._make_room(now):
+            _forget_old(targets, now)
+            if len(targets) >= limit:
                 self._local.count("whois_too_many")
                 return
             asked = Asked(now)
         if self._send(address, asked.times, now):
-            self._asked[address] = Asked(now, asked.times + 1)
-
-    def _make_room(self, now: int) -> bool:
-        if len(self._asked) >= MAX_TARGETS:
-            self.expire(now)
-        return len(self._asked) < MAX_TARGETS
+            targets.pop(address, None)
+            targets[address] = Asked(now, asked.times + 1)
 
     def _send(self, address: int, times: int, now: int) -> bool:
         ranked = self._topology.ranked_upstreams(now)
@@ -81,7 +108,8 @@ class Whois:
 
     def expire(self, now: int) -> None:
         """Forget targets that nobody asked for lately."""
-        self._asked = {a: asked for a, asked in self._asked.items() if now - asked.at < _FORGET_MS}
+        _forget_old(self._asked, now)
+        _forget_old(self._foreign, now)
 
     def receive_ok(self, peer: Peer, _packet: PacketReceived, ok: Ok, now: int) -> None:
         """Identities from an upstream are believed without proof (3.4)."""
@@ -90,6 +118,7 @@ class Whois:
             return
         for identity in OkWhois.parse(ok.payload).identities:
             self._asked.pop(identity.address, None)
+            self._foreign.pop(identity.address, None)
             self._topology.add(identity, now)
 
     def may_answer(self, peer: Peer, _packet: PacketReceived, now: int) -> bool:
@@ -111,4 +140,17 @@ class Whois:
             self._outbound.ok(peer, request, OkWhois(found).emit(), now)
         for address, identity in zip(wanted, known, strict=True):
             if identity is None:
-                self.ask(address, now)
+                self.ask_foreign(address, now)
+
+
+def _pause_ms(times: int) -> int:
+    return min(ASK_INTERVAL_MS << (times - 1), _LONGEST_PAUSE_MS)
+
+
+def _forget_old(targets: dict[int, Asked], now: int) -> None:
+    """Also those of a time to come: the clock was set back."""
+    while targets:
+        address, asked = next(iter(targets.items()))
+        if asked.lately(now, _FORGET_MS):
+            return
+        del targets[address]

@@ -33,6 +33,7 @@ def test_healthy_node_has_nothing_worse_than_ok():
         ({"udp": Udp.REFUSED, "tcp": Tcp.REFUSED, "left": True, "came": False}, "roots_down"),
         ({"udp": Udp.REJECTED, "tcp": Tcp.OPEN, "rejected_by": "10.0.0.1"}, "udp_blocked"),
         ({"udp": Udp.NO_ROUTE, "tcp": Tcp.NO_ROUTE}, "no_route"),
+        ({"udp": Udp.UNREACHABLE, "tcp": Tcp.NO_ROUTE, "left": False}, "roots_unreachable"),
     ],
 )
 def test_silence_of_all_roots_has_the_nearest_cause(ends, expected):
@@ -90,6 +91,35 @@ def test_mute_gateway_is_the_cause_of_silence():
     quiet = all_roots(udp=SILENT, tcp=Tcp.SILENT)
     gateway = Gateway("192.168.1.1", "eth0", answers=False)
     assert blamed(seen(roots=quiet.roots, gateways=(gateway,))) == "gateway_silent"
+
+
+def test_mute_gateway_is_no_firewall_although_nothing_leaves():
+    quiet = all_roots(udp=SILENT, tcp=Tcp.NO_ROUTE, left=False)
+    mute, alive = (Gateway("192.168.1.1", "eth0", answers=answers) for answers in (False, True))
+    assert blamed(seen(roots=quiet.roots, gateways=(mute,))) == "gateway_silent"
+    assert blamed(seen(roots=quiet.roots, gateways=(mute, alive))) == "udp_blocked_here"
+
+
+def test_router_that_cannot_reach_the_roots_is_named():
+    lost = all_roots(udp=Udp.UNREACHABLE, tcp=Tcp.SILENT, rejected_by="80.9.0.1")
+    assert "80.9.0.1 on the way says" in found(lost, "roots_unreachable").seen
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [
+        ({"udp": Udp.REFUSED}, "root_down"),
+        ({"udp": SILENT, "tcp": Tcp.SILENT}, "root_silent"),
+        ({"udp": Udp.UNREACHABLE, "rejected_by": "80.9.0.1"}, "root_silent"),
+    ],
+)
+def test_root_does_not_blame_its_network_for_a_sister_that_is_down(ends, expected):
+    snapshot = seen(is_root=True, roots=(root(end(**ends)),))
+    assert bad(snapshot) == [expected]
+    said = found(snapshot, expected)
+    assert said.severity is Severity.WARNING
+    assert "others do" not in said.seen
+    assert ends.get("rejected_by", "") in said.seen
 
 
 def test_host_without_usable_interface_is_told_nothing_of_roots():

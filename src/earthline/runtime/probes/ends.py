@@ -130,7 +130,7 @@ class Ends:
             address=str(end),
             udp=udp,
             tcp=post.tcp.result() if post.tcp.done() else Tcp.SILENT,
-            rejected_by=by if udp is Udp.REJECTED else "",
+            rejected_by=by if udp in (Udp.REJECTED, Udp.UNREACHABLE) else "",
             left=None if post.wire is None else post.wire.left,
             came=None if post.wire is None else post.wire.came,
             heard=heard,

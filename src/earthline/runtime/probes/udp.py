@@ -50,6 +50,8 @@ class UdpProbe:
         try:
             self._prepare()
         except OSError as error:
+            if error.errno in _NO_ROUTE:
+                self._told = Told(Udp.NO_ROUTE)
             self._note(error)
         return self
 
@@ -83,6 +85,8 @@ class UdpProbe:
             self._send(packet.ljust(size, b"\0"))
 
     def _send(self, datagram: bytes) -> None:
+        # An ICMP error that came in waits here, too, and would keep the datagram from being sent.
+        self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         try:
             self._socket.send(datagram)
         except OSError as error:
@@ -105,10 +109,9 @@ class UdpProbe:
         return self._told or Told(Udp.SILENT)
 
     def _note(self, error: OSError) -> None:
+        """Once connected, "unreachable" may be what a router far away said: no matter here."""
         if error.errno in _FORBIDDEN:
             self._told = Told(Udp.UNSENDABLE)
-        elif error.errno in _NO_ROUTE and self._told is None:
-            self._told = Told(Udp.NO_ROUTE)
 
     def _read_errors(self, own: Collection[str]) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -121,8 +124,12 @@ class UdpProbe:
         _, origin, kind, code, *_ = _EXTENDED_ERROR.unpack_from(content)
         offender = _offender(level, content[_EXTENDED_ERROR.size :])
         if origin in _ORIGINS_ICMP and offender is not None:
-            said = meaning(Complaint(offender, kind, code), self._endpoint, own)
-            self._told = said or self._told
+            self._take(meaning(Complaint(offender, kind, code), self._endpoint, own))
+
+    def _take(self, said: Told | None) -> None:
+        """Routers say "unreachable" of what they only lost for a moment: all else says more."""
+        if said is not None and (self._told is None or said.udp is not Udp.UNREACHABLE):
+            self._told = said
 
 
 def _offender(level: int, address: bytes) -> str | None:

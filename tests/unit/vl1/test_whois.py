@@ -1,0 +1,109 @@
+"""Whom WHOIS asks for, how often, and that junk does not keep us from it (02, 3.4 and 4.10)."""
+
+from __future__ import annotations
+
+import pytest
+from vl1_internet import START
+
+from earthline.effects import UnknownSource
+from earthline.vl1.whois import MAX_FOREIGN, MAX_TARGETS, Whois
+from earthline.wire.messages.whois import Whois as Question
+from earthline.wire.packet import Verb
+
+PATH = (0, bytes([80, 9, 0, 1]), 9993)
+FIRST = 0x0100000000
+"""Addresses from here on belong to nobody."""
+
+
+def asked_for(host, target):
+    """How often a root was asked by anybody."""
+    questions = [p for p in host.got if p.verb == Verb.WHOIS]
+    return sum(target in Question.parse(p.payload).addresses for p in questions)
+
+
+def junk(host, count, first=FIRST):
+    for source in range(first, first + count):
+        host.give(UnknownSource(PATH, source, bytes(28)))
+
+
+@pytest.fixture
+def ann(trio):
+    trio.start()
+    return trio.ann
+
+
+def test_strangers_leave_room_for_what_we_need(trio, ann):
+    junk(ann, MAX_TARGETS + 10)
+    assert ann.engine.counters["whois_too_many"] == MAX_TARGETS + 10 - MAX_FOREIGN
+    wanted = range(FIRST + 5_000, FIRST + 5_000 + MAX_TARGETS)
+    for address in wanted:
+        ann.engine.whois(address, trio.net.now)
+    trio.net.run(100)
+    assert all(asked_for(trio.root, address) == 1 for address in wanted)
+    assert len(ann.engine._whois._asked) == MAX_TARGETS
+    assert len(ann.engine._whois._foreign) == MAX_FOREIGN
+
+
+def test_what_we_need_is_bounded_too(trio, ann):
+    for address in range(FIRST, FIRST + MAX_TARGETS + 1):
+        ann.engine.whois(address, trio.net.now)
+    assert ann.engine.counters["whois_too_many"] == 1
+    trio.net.run(5_000)
+    ann.engine.whois(FIRST + MAX_TARGETS, trio.net.now)
+    assert ann.engine.counters["whois_too_many"] == 1
+
+
+def test_stranger_is_asked_for_a_few_times_at_growing_intervals(trio, ann):
+    junk(ann, 1)
+    trio.net.run(4_900)
+    assert asked_for(trio.root, FIRST) == 4
+    trio.net.run(20_000)
+    assert asked_for(trio.root, FIRST) == 4
+
+
+def test_stranger_that_goes_on_is_asked_for_every_two_seconds(trio, ann):
+    for _ in range(100):
+        junk(ann, 1)
+        trio.net.run(200)
+    assert 9 <= asked_for(trio.root, FIRST) <= 13
+
+
+def test_what_others_ask_for_takes_none_of_our_room(trio, ann):
+    whois: Whois = ann.engine._whois
+    for address in range(FIRST, FIRST + MAX_TARGETS):
+        whois.ask_foreign(address, trio.net.now)
+    whois.ask(FIRST + MAX_TARGETS, trio.net.now)
+    trio.net.run(100)
+    assert asked_for(trio.root, FIRST + MAX_TARGETS) == 1
+
+
+def test_target_that_becomes_ours_is_asked_for_at_our_pace(trio, ann):
+    """But not twice within 500 ms, whatever it is asked for."""
+    junk(ann, 1)
+    ann.engine.send(FIRST, Verb.FRAME, b"hi", trio.net.now)
+    trio.net.run(100)
+    assert asked_for(trio.root, FIRST) == 1
+    trio.net.run(4_800)
+    assert asked_for(trio.root, FIRST) == 10
+
+
+def test_answer_of_a_root_makes_room_in_both(trio, ann):
+    junk(ann, 1, trio.bob.address)
+    trio.net.run(100)
+    assert ann.engine.peer(trio.bob.address) is not None
+    assert not ann.engine._whois._foreign
+
+
+def test_target_asked_for_at_a_time_to_come_is_forgotten(ann):
+    whois: Whois = ann.engine._whois
+    now = START + 3_600_000
+    whois.ask(FIRST, now)
+    whois.ask_foreign(FIRST + 1, now)
+    whois.expire(now - 3_600_000)
+    assert not whois._asked
+    assert not whois._foreign
+
+
+def test_nobody_asks_for_oneself(ann):
+    ann.engine._whois.ask_foreign(ann.address, START)
+    assert not ann.engine._whois._foreign
