@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 import struct
@@ -13,6 +14,7 @@ from earthline.runtime.netlink import Interface
 from earthline.runtime.probes.icmp import Complaint, Told, meaning
 from earthline.runtime.probes.surroundings import read_gateways, sight_of
 from earthline.runtime.probes.udp import UdpProbe
+from earthline.runtime.probes.wire import WireWatch
 from earthline.runtime.settings import Settings
 from earthline.wire.inet import InetAddress
 
@@ -153,3 +155,35 @@ def test_bind_list_decides_alone_which_interfaces_count():
     assert tun.unused == ("10.1.0.6 (`bind` in local.conf does not name it)",)
     assert tun.why_not == "it has no carrier: no cable, no wireless network"
     assert eth.why_not == "`bind` in local.conf names none of its addresses"
+
+
+async def test_error_is_seen_after_datagrams_went_both_ways():
+    there = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    here = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with here, there:
+        there.bind(("127.0.0.1", 0))
+        here.bind(("127.0.0.1", 0))
+        end, port = InetAddress.parse(f"127.0.0.1/{there.getsockname()[1]}"), here.getsockname()[1]
+        try:
+            watch = WireWatch(end, {port}).__enter__()
+        except PermissionError:
+            pytest.skip("packets on interfaces may not be watched")
+        try:
+            here.sendto(b"question", there.getsockname())
+            there.sendto(b"answer", here.getsockname())
+            await until(lambda: watch.left and watch.came)
+            assert watch.complaint is None
+            there.close()
+            here.sendto(b"question", ("127.0.0.1", end.port))
+            await until(lambda: watch.complaint is not None)
+        finally:
+            watch.__exit__(None, None, None)
+    assert watch.complaint == Complaint("127.0.0.1", 3, 3)
+
+
+async def until(condition):
+    for _ in range(500):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise TimeoutError

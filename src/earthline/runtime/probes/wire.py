@@ -42,6 +42,7 @@ class WireWatch:
         """The last ICMP error about a datagram to the endpoint."""
         self._endpoint = endpoint
         self._ports = frozenset(ports)
+        self._only_errors = False
         self._loop = asyncio.get_running_loop()
 
     def __enter__(self) -> Self:
@@ -75,8 +76,10 @@ class WireWatch:
             for _ in range(PACKETS_AT_ONCE):
                 packet, (_, _, kind, *_) = self._socket.recvfrom(SEEN_BYTES)
                 self._note(packet, outgoing=kind == PACKET_OUTGOING)
-        if self.left and self.came:
-            self._loop.remove_reader(self._socket)  # nothing is left to be learned
+        if self.left and self.came and not self._only_errors:
+            # Nothing else is left to be learned, and a transfer may go by that root.
+            self._only_errors = True
+            self._attach(_errors_program(self._endpoint))
 
     def _note(self, packet: bytes, *, outgoing: bool) -> None:
         ipv4 = self._endpoint.is_ipv4
@@ -106,6 +109,17 @@ class WireWatch:
                 self.left = True
             else:
                 self.came = True
+
+
+def _errors_program(endpoint: InetAddress) -> bytes:
+    """Classic BPF: ICMP alone."""
+    steps = (
+        (_LOAD_BYTE, 0, 0, 9 if endpoint.is_ipv4 else 6),
+        (_JUMP_EQUAL, 0, 1, ICMP[endpoint.is_ipv4]),
+        (_RETURN, 0, 0, SEEN_BYTES),
+        (_RETURN, 0, 0, 0),
+    )
+    return b"".join(_STEP.pack(*step) for step in steps)
 
 
 def _program(endpoint: InetAddress) -> bytes:
