@@ -80,7 +80,8 @@ def test_mapping_that_a_crash_left_is_used_again(home: Router, protocol: str) ->
     gateway = Gateway(home, protocol)
     alice = wanting(home)
     alice.start()
-    wait_until("the port is mapped", lambda: gateway.mapped() == [mapped_to(alice)])
+    wait_until("the port is mapped", lambda: alice.process.output.count("port_mapped") == 1)
+    assert gateway.mapped() == [mapped_to(alice)]
     alice.kill()
     assert gateway.mapped() == [mapped_to(alice)]
     alice.start()
