@@ -124,21 +124,12 @@ def test_new_sockets_give_udp_its_time_anew(tmp_path):
     assert bench.driver.opened
 
 
-def test_no_relay_is_tried_while_a_root_answers_by_udp(tmp_path):
-    bench = Bench(tmp_path)
+@pytest.mark.parametrize(("frugal", "trusted_ms"), [(False, TRUSTED_MS), (True, TRUSTED_FRUGAL_MS)])
+def test_no_relay_is_tried_while_a_root_answers_by_udp(tmp_path, frugal, trusted_ms):
+    bench = Bench(tmp_path, lowBandwidthMode=frugal)
     bench.hear_root_by_udp()
     bench.block()
-    bench.check(TRUSTED_MS - ENGAGE_MS - 1)
-    assert not bench.driver.opened
-    bench.check(1)
-    assert bench.driver.opened
-
-
-def test_node_in_low_bandwidth_mode_is_more_patient(tmp_path):
-    bench = Bench(tmp_path, lowBandwidthMode=True)
-    bench.hear_root_by_udp()
-    bench.block()
-    bench.check(TRUSTED_FRUGAL_MS - ENGAGE_MS - 1)
+    bench.check(trusted_ms - ENGAGE_MS - 1)
     assert not bench.driver.opened
     bench.check(1)
     assert bench.driver.opened

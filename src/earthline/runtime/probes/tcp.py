@@ -9,7 +9,8 @@ from earthline.diagnosis.snapshot import Tcp
 from earthline.wire.inet import InetAddress
 
 _ANSWERS = (errno.ECONNREFUSED, errno.ECONNRESET)
-_NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+"""Errors of `connect` where this host itself has no way there."""
 
 
 async def probe_tcp(endpoint: InetAddress, timeout_s: float) -> Tcp:
@@ -23,6 +24,6 @@ async def probe_tcp(endpoint: InetAddress, timeout_s: float) -> Tcp:
     except OSError as error:
         if error.errno in _ANSWERS:
             return Tcp.REFUSED
-        return Tcp.NO_ROUTE if error.errno in _NO_ROUTE else Tcp.SILENT
+        return Tcp.NO_ROUTE if error.errno in NO_ROUTE else Tcp.SILENT
     writer.transport.abort()
     return Tcp.OPEN

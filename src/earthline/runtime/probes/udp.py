@@ -16,6 +16,7 @@ from typing import Self
 
 from earthline.diagnosis.snapshot import Udp
 from earthline.runtime.probes.icmp import Complaint, Told, meaning
+from earthline.runtime.probes.tcp import NO_ROUTE
 from earthline.wire.inet import InetAddress
 from earthline.wire.packet import Verb, build
 
@@ -26,7 +27,6 @@ IP_MTU_DISCOVER, IP_MTU, PMTUDISC_DO = 10, 14, 2
 IPV6_MTU_DISCOVER, IPV6_MTU = 23, 24
 _EXTENDED_ERROR = struct.Struct("=IBBBBII")
 _ORIGINS_ICMP = (2, 3)
-_NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 _FORBIDDEN = (errno.EPERM, errno.EACCES)
 _HEADERS = {True: 28, False: 48}
 SHORT = b"\0"
@@ -50,7 +50,7 @@ class UdpProbe:
         try:
             self._prepare()
         except OSError as error:
-            if error.errno in _NO_ROUTE:
+            if error.errno in NO_ROUTE:
                 self._told = Told(Udp.NO_ROUTE)
             self._note(error)
         return self

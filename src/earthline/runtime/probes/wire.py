@@ -14,7 +14,7 @@ import socket
 import struct
 from collections.abc import Collection
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 from earthline.runtime.probes.icmp import Complaint
 from earthline.wire.inet import InetAddress
@@ -29,6 +29,8 @@ SEEN_BYTES = 96
 PACKETS_AT_ONCE = 64
 _LOAD_BYTE, _LOAD_WORD, _JUMP_EQUAL, _RETURN = 0x30, 0x20, 0x15, 0x06
 _STEP = struct.Struct("=HBBI")
+_Program: TypeAlias = tuple[tuple[int, int, int, int], ...]
+"""Code, jumps if true and if false, and operand of each step."""
 
 
 class WireWatch:
@@ -66,7 +68,8 @@ class WireWatch:
         self._loop.remove_reader(self._socket)
         self._socket.close()
 
-    def _attach(self, program: bytes) -> None:
+    def _attach(self, steps: _Program) -> None:
+        program = b"".join(_STEP.pack(*step) for step in steps)
         buffer = ctypes.create_string_buffer(program)
         header = struct.pack("HL", len(program) // _STEP.size, ctypes.addressof(buffer))
         self._socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, header)
@@ -111,22 +114,21 @@ class WireWatch:
                 self.came = True
 
 
-def _errors_program(endpoint: InetAddress) -> bytes:
+def _errors_program(endpoint: InetAddress) -> _Program:
     """Classic BPF: ICMP alone."""
-    steps = (
+    return (
         (_LOAD_BYTE, 0, 0, 9 if endpoint.is_ipv4 else 6),
         (_JUMP_EQUAL, 0, 1, ICMP[endpoint.is_ipv4]),
         (_RETURN, 0, 0, SEEN_BYTES),
         (_RETURN, 0, 0, 0),
     )
-    return b"".join(_STEP.pack(*step) for step in steps)
 
 
-def _program(endpoint: InetAddress) -> bytes:
+def _program(endpoint: InetAddress) -> _Program:
     """Classic BPF: UDP from or to the IP, and ICMP. Of an IPv6 the last word has to do."""
     ipv4 = endpoint.is_ipv4
     last = int.from_bytes(endpoint.ip[-4:], "big")
-    steps = (
+    return (
         (_LOAD_BYTE, 0, 0, 9 if ipv4 else 6),
         (_JUMP_EQUAL, 5, 0, ICMP[ipv4]),
         (_JUMP_EQUAL, 0, 5, UDP),
@@ -137,4 +139,3 @@ def _program(endpoint: InetAddress) -> bytes:
         (_RETURN, 0, 0, SEEN_BYTES),
         (_RETURN, 0, 0, 0),
     )
-    return b"".join(_STEP.pack(*step) for step in steps)
