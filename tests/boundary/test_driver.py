@@ -185,7 +185,7 @@ def test_punts_wait_behind_a_readable_descriptor(namespace: Namespace) -> None:
     def punted() -> None:
         driver = namespace.driver(Switch(ALICE, bytes(32)))
         port = driver.add_udp(7, LOOPBACK, 0, None)
-        hello = bytes(8) + ALICE.to_bytes(5, "big") + BOB.to_bytes(5, "big") + bytes(9) + b"\x01abc"
+        hello = hello_of(BOB)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
             peer.bind(("127.0.0.1", 0))
             assert select.select([driver.punt_fd()], [], [], 0)[0] == []
