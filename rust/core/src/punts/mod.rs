@@ -11,15 +11,17 @@
 //! Everything before the last two is authentic, so that nobody can fill it in another's name; the engines take
 //! of each class in turn, and of each line in turn: a sender who floods waits behind itself alone. What
 //! strangers send, any number of them from any number of places, costs the engines a share of their time and no
-//! more. While more of it comes than they take, only who repeats itself is let in ([`repeats`]).
+//! more. Once more of it comes than they take, only who repeats itself is let in ([`pressure`], [`repeats`]).
 
 mod fair;
 mod lists;
+mod pressure;
 mod repeats;
 
 use crate::switch::tables::{Keyed, Map};
 use crate::switch::{Punt, PuntKind};
 use fair::{Bounds, FairQueue};
+use pressure::Pressure;
 use repeats::Repeats;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,8 +37,8 @@ enum Class {
 struct Terms {
     bounds: Bounds,
     share: usize,
-    /// So many wait, and only who repeats itself is let in.
-    pressed: usize,
+    /// So many of strangers wait, and only who repeats itself is let in.
+    mark: usize,
     /// The counter of what was put out.
     evicted: &'static str,
 }
@@ -52,31 +54,31 @@ const TERMS: [Terms; CLASSES] = [
     Terms {
         bounds: Bounds { all: 2048, each: 1024 },
         share: 8,
-        pressed: usize::MAX,
+        mark: usize::MAX,
         evicted: "drop_punt_host",
     },
     Terms {
         bounds: Bounds { all: 8192, each: 2048 },
         share: 16,
-        pressed: usize::MAX,
+        mark: usize::MAX,
         evicted: "drop_punt_peers",
     },
     Terms {
         bounds: Bounds { all: 2048, each: 512 },
         share: 4,
-        pressed: usize::MAX,
+        mark: usize::MAX,
         evicted: "drop_punt_frames",
     },
     Terms {
         bounds: Bounds { all: 512, each: 32 },
         share: 4,
-        pressed: 64,
+        mark: 64,
         evicted: "drop_punt_newcomers",
     },
     Terms {
         bounds: Bounds { all: 256, each: 64 },
         share: 4,
-        pressed: 64,
+        mark: 64,
         evicted: "drop_punt_strangers",
     },
 ];
@@ -91,6 +93,7 @@ pub struct PuntQueue {
     /// How many packets wait of each unknown address.
     strangers: Map<u64, u8>,
     repeats: Repeats,
+    pressure: [Pressure; CLASSES],
     /// The class whose turn it is, and how many more may be taken of it.
     turn: (usize, usize),
     evicted: [u64; CLASSES],
@@ -104,6 +107,7 @@ impl PuntQueue {
             classes: TERMS.map(|terms| FairQueue::new(terms.bounds, keyed)),
             strangers: keyed.map(),
             repeats: Repeats::new(keyed),
+            pressure: TERMS.map(|terms| Pressure::new(terms.mark)),
             turn: (0, TERMS[0].share),
             evicted: [0; CLASSES],
             unrepeated: 0,
@@ -174,9 +178,10 @@ impl PuntQueue {
         if !matches!(class, Class::Newcomers | Class::Strangers) {
             return true;
         }
-        let pressed = self.classes[class as usize].len() >= TERMS[class as usize].pressed;
-        let seen = self.repeats.note((class as usize, punt.path, punt.source), now);
-        if pressed && !seen {
+        let number = class as usize;
+        let seen = self.repeats.note((number, punt.path, punt.source), now);
+        let waiting = self.classes[number].len();
+        if self.pressure[number].comes(seen, waiting, now) && !seen {
             self.unrepeated += 1;
             return false;
         }
