@@ -275,7 +275,6 @@ def test_flood_of_strangers_keeps_no_packet_of_a_known_peer_waiting(namespace: N
     namespace.run(flooded)
 
 
-
 def test_time_to_live_is_for_one_datagram_only(namespace: Namespace) -> None:
     def sent() -> None:
         driver = namespace.driver(Switch(ALICE, bytes(32)))
