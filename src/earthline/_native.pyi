@@ -13,6 +13,7 @@ __all__ = [
     "Driver",
     "Output",
     "Punt",
+    "PuntQueue",
     "Reassembler",
     "SessionKey",
     "Switch",
@@ -263,6 +264,19 @@ def keep_capabilities() -> None:
 def narrow_capabilities() -> None:
     """Keep NET_ADMIN and NET_RAW (ambient, too) and NET_BIND_SERVICE, drop all others. OSError likewise."""
 
+@final
+class PuntQueue:
+    """What the outputs of a switch leave for the engines, for hosts without a `Driver`, which has one itself."""
+
+    def __new__(cls, switch: Switch) -> PuntQueue: ...
+    def push(self, output: Output, now: int) -> None:
+        """Have the output's punts wait. Where there is no room, something of who has most waiting is dropped."""
+    def take(self, limit: int) -> list[Punt]:
+        """A round of what waits, no more than ``limit``: of each class its share, of each sender in turn."""
+    def counters(self) -> dict[str, int]:
+        """What was dropped, by name, and ``punts_waiting``."""
+    def __len__(self) -> int: ...
+
 # --- I/O (Linux) ----------------------------------------------------------------------------------
 
 @final
@@ -313,7 +327,8 @@ class Driver:
         """Send the datagrams and frames of an `Output` that Python obtained by itself."""
     def punt_fd(self) -> int:
         """An eventfd that is readable while punts wait."""
-    def take_punts(self, limit: int) -> list[Punt]: ...
+    def take_punts(self, limit: int) -> list[Punt]:
+        """A round of what waits, as `PuntQueue.take`; empty only if nothing does."""
     def counters(self) -> dict[str, int]: ...
     def close(self) -> None:
         """Stop the threads, close sockets and TAP devices. Idempotent."""

@@ -16,9 +16,10 @@ from typing import TypeVar
 
 import pytest
 
-from earthline._native import Driver, Switch
+from earthline._native import Driver, SessionKey, Switch
 from earthline.effects import InstallNetwork
 from earthline.wire.mac import mac_of
+from earthline.wire.packet import Suite, Verb, build
 
 T = TypeVar("T")
 
@@ -120,6 +121,19 @@ def frame(destination: int, source: int, length: int) -> bytes:
     return macs + b"\x88\xb5" + bytes(index * 7 & 0xFF for index in range(length))
 
 
+def hello_of(address: int, protocol: int = 12) -> bytes:
+    """A well-formed HELLO to Alice that fits no key."""
+    identity = address.to_bytes(5, "big") + bytes(66)
+    payload = bytes([protocol]) + bytes(12) + identity
+    return build(7, ALICE, address, Verb.HELLO, payload)
+
+
+def packet_of(address: int, payload: bytes) -> bytes:
+    """A question to Alice, of somebody who shares the key with her."""
+    packet = build(7, ALICE, address, Verb.WHOIS, payload)
+    return SessionKey(KEY).seal(packet, Suite.AES_GMAC_SIV)
+
+
 def test_frames_cross_from_tap_to_tap_without_a_punt(namespace: Namespace) -> None:
     def crossed() -> None:
         alice, bob = Station(namespace, ALICE, "ela"), Station(namespace, BOB, "elb")
@@ -185,7 +199,7 @@ def test_punts_wait_behind_a_readable_descriptor(namespace: Namespace) -> None:
     def punted() -> None:
         driver = namespace.driver(Switch(ALICE, bytes(32)))
         port = driver.add_udp(7, LOOPBACK, 0, None)
-        hello = bytes(8) + ALICE.to_bytes(5, "big") + BOB.to_bytes(5, "big") + bytes(9) + b"\x01abc"
+        hello = hello_of(BOB)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
             peer.bind(("127.0.0.1", 0))
             assert select.select([driver.punt_fd()], [], [], 0)[0] == []
@@ -206,13 +220,57 @@ def test_punts_wait_behind_a_readable_descriptor(namespace: Namespace) -> None:
 
 def test_punts_nobody_takes_are_dropped_and_counted(namespace: Namespace) -> None:
     def flooded() -> None:
-        driver = namespace.driver(Switch(ALICE, bytes(32)))
+        switch = Switch(ALICE, bytes(32))
+        driver = namespace.driver(switch)
         port = driver.add_udp(7, LOOPBACK, 0, None)
-        hello = bytes(8) + ALICE.to_bytes(5, "big") + BOB.to_bytes(5, "big") + bytes(9) + b"\x01"
+        switch.set_session(BOB, KEY, 3)
+        question = packet_of(BOB, bytes(5))
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
-            while driver.counters()["drop_punt_queue"] == 0:
-                peer.sendto(hello, ("127.0.0.1", port))
-        assert len(driver.take_punts(100_000)) == 8192
+            while driver.counters()["drop_punt_peers"] == 0:
+                peer.sendto(question, ("127.0.0.1", port))
+        driver.remove_udp(7)
+        waiting = driver.counters()["punts_waiting"]
+        assert waiting == 2048
+        rounds = list(iter(lambda: driver.take_punts(100_000), []))
+        assert sum(len(punts) for punts in rounds) == waiting
+        assert driver.counters()["punts_waiting"] == 0
+
+    namespace.run(flooded)
+
+
+def test_flood_of_strangers_keeps_no_packet_of_a_known_peer_waiting(namespace: Namespace) -> None:
+    strangers = 6_000
+
+    def flooded() -> None:
+        switch = Switch(ALICE, bytes(32))
+        driver = namespace.driver(switch)
+        port = driver.add_udp(7, LOOPBACK, 0, None)
+        switch.set_session(BOB, KEY, 3)
+
+        def flood() -> None:
+            for number in range(strangers // 2):
+                source = 0x5000000000 + number
+                unknown = build(7, ALICE, source, Verb.WHOIS, b"x")
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as somewhere:
+                    somewhere.bind((f"127.{number >> 8}.{number & 0xFF}.1", 0))
+                    for datagram in (hello_of(source), hello_of(BOB), unknown, b"junk" * 9):
+                        somewhere.sendto(datagram, ("127.0.0.1", port))
+
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            flood()
+            while not switch.take_activity()[0]:
+                # The kernel's buffer may be full of the flood.
+                peer.sendto(packet_of(BOB, b"known"), ("127.0.0.1", port))
+            before = driver.counters()["udp_rx"]
+            flood()
+            while driver.counters()["udp_rx"] < before + strangers:
+                flood()
+            punts = driver.take_punts(100)
+            assert b"known" in {punt.data for punt in punts if punt.kind == "packet"}
+            assert len(punts) < 40
+        counters = driver.counters()
+        assert counters["drop_punt_unrepeated"] > 0
+        assert counters["punts_waiting"] <= 768
 
     namespace.run(flooded)
 

@@ -25,8 +25,10 @@ from earthline._native import Driver, Switch, TcpRelay
 LOOPBACK = bytes([127, 0, 0, 1])
 PEER = socket.inet_aton(THERE)
 DATAGRAM = bytes(range(100))
-HELLO = bytes(8) + bytes.fromhex("0a11ce0001 0b0b000002 02".replace(" ", "")) + bytes(8) + b"\x01"
-"""Enough of a packet in suite 0 to be punted as a stranger's."""
+QUESTION = (
+    bytes(8) + bytes.fromhex("0a11ce0001 0b0b000002 02".replace(" ", "")) + bytes(8) + b"\x04"
+)
+"""Enough of a WHOIS in suite 0 to be punted as a stranger's."""
 
 
 @pytest.fixture
@@ -92,7 +94,7 @@ def test_tunnel_carries_nothing_short_and_nothing_for_the_lan(inside) -> None:
 def test_datagrams_of_the_tunnel_reach_the_switch_without_a_socket(inside) -> None:
     def arrived() -> None:
         with Bench() as bench:
-            bench.stream.sendall(b"\x17\x03\x03\x00\x00" + record(THERE, 9993, HELLO))
+            bench.stream.sendall(b"\x17\x03\x03\x00\x00" + record(THERE, 9993, QUESTION))
             wait_until("it is punted", lambda: bench.driver.counters()["tunnel_rx"] == 1)
             punts: list = []
             wait_until("it is there", lambda: punts.extend(bench.driver.take_punts(9)) or punts)
@@ -145,7 +147,7 @@ def test_tunnel_that_is_left_only_listens(inside) -> None:
         with Bench() as bench:
             bench.driver.leave_tunnel()
             assert not bench.driver.transmit(-1, PEER, 9993, DATAGRAM, 0)
-            bench.stream.sendall(record(THERE, 9993, HELLO))
+            bench.stream.sendall(record(THERE, 9993, QUESTION))
             wait_until("it is heard", lambda: bench.driver.counters()["tunnel_rx"] == 1)
             bench.driver.close_tunnel()
             assert is_closed(bench.stream)

@@ -9,6 +9,7 @@
 //! | [`ethernet`] | Ethernet headers and the MACs of members (03, 1.2, 7) |
 //! | [`fragment`] | cutting packets and the bounded reassembly buffer (01, 4) |
 //! | [`offload`] | cutting and joining the super-frames of a kernel, and checksums |
+//! | [`punts`] | the queue of what waits for the engines |
 //! | [`rules`] | what a network's rule tables decide about a frame (03, 6) |
 //! | [`switch`] | the passive per-packet engine that carries frames by installed tables |
 
@@ -21,5 +22,6 @@ pub mod identity;
 pub mod keys;
 pub mod offload;
 pub mod packet;
+pub mod punts;
 pub mod rules;
 pub mod switch;

@@ -4,7 +4,7 @@ mod switchboard;
 
 use earthline_core::ethernet::mac_of;
 use earthline_core::switch::PuntKind;
-use switchboard::{ALICE, BOB, CAROL, Lan, NETWORK, NOW, Station, frame, path_to};
+use switchboard::{ALICE, BOB, CAROL, Lan, NETWORK, NOW, Station, control, frame, hello, path_to};
 
 /// Alice and Bob, who see one another by way of Carol.
 fn relayed() -> (Lan, Station) {
@@ -147,4 +147,55 @@ fn path_is_reported_that_frames_left_by_before_the_route_changed() {
     let activity = lan.alice.switch.take_activity();
     let left = activity.paths.iter().filter(|moved| moved.out_at == NOW).map(|moved| moved.path);
     assert_eq!(left.collect::<Vec<_>>(), [path_to(BOB)]);
+}
+
+/// When Carol introduces the source of a datagram that comes by some path at some time.
+fn introduces(carol: &mut Station, from: u64, datagram: &[u8], now: u64) -> bool {
+    carol.punts_at(path_to(from), datagram, now).contains(&PuntKind::Introduce)
+}
+
+#[test]
+fn pair_is_introduced_only_by_a_datagram_from_where_its_source_is() {
+    const MALLORY: u64 = 0x66_0000_0009;
+    let (mut lan, mut carol) = relayed();
+    carol.switch.set_relay(true, 0, None);
+    let datagram = lan.alice.sent(&to_bob(10)).remove(0);
+    assert!(!introduces(&mut carol, MALLORY, &datagram, NOW));
+    assert!(introduces(&mut carol, ALICE, &datagram, NOW), "not put off by the forged one");
+    assert_eq!(carol.counters()["relayed"], 2);
+}
+
+#[test]
+fn pair_is_introduced_only_while_its_source_is_heard() {
+    let (mut lan, mut carol) = relayed();
+    carol.switch.set_relay(true, 0, None);
+    let datagram = lan.alice.sent(&to_bob(10)).remove(0);
+    for (now, introduced) in [(0, true), (149_999, true), (299_999, false)] {
+        assert_eq!(introduces(&mut carol, ALICE, &datagram, NOW + now), introduced);
+    }
+    carol.punts_at(path_to(ALICE), &hello(ALICE, CAROL), NOW + 300_000);
+    assert!(introduces(&mut carol, ALICE, &datagram, NOW + 300_000));
+}
+
+#[test]
+fn relayed_packets_keep_the_path_of_a_peer_alive_as_long_as_it_is_heard() {
+    let (mut lan, mut carol) = relayed();
+    carol.switch.set_relay(true, 0, None);
+    let datagram = lan.alice.sent(&to_bob(10)).remove(0);
+    let mut alive_by = |from, at| {
+        carol.punts_at(path_to(from), &datagram, NOW + at);
+        let moved = carol.switch.take_activity().paths;
+        moved.iter().filter(|moved| moved.path == path_to(ALICE)).map(|moved| moved.in_at).max()
+    };
+    assert_eq!(alive_by(BOB, 0), None, "Bob says that he is Alice");
+    assert_eq!(alive_by(ALICE, 0), Some(NOW));
+    assert_eq!(alive_by(ALICE, 149_000), Some(NOW + 149_000));
+    assert_eq!(alive_by(ALICE, 151_000), None);
+    carol.ingest(ALICE, &control(ALICE, CAROL, 0x08, b""));
+    carol.switch.take_activity();
+    let mut bytes = datagram.clone();
+    carol.run(|switch, out| {
+        switch.ingest_datagram(path_to(ALICE), &mut bytes, NOW + 149_000, out);
+    });
+    assert_eq!(carol.switch.take_activity().paths[0].in_at, NOW + 149_000);
 }

@@ -27,8 +27,6 @@ pub(crate) enum Counter {
     DropTapRead,
     /// Frames the kernel refused, as it does while a device is down.
     DropTapWrite,
-    /// Punts that found the queue full.
-    DropPuntQueue,
     /// Datagrams that came by the TCP tunnel.
     TunnelRx,
     /// Datagrams given to the TCP tunnel.
@@ -41,7 +39,7 @@ pub(crate) enum Counter {
     DropTunnelQueue,
 }
 
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 16] = [
     "udp_rx",
     "udp_tx",
     "udp_rx_bytes",
@@ -53,7 +51,6 @@ const NAMES: [&str; 17] = [
     "drop_socket",
     "drop_tap_read",
     "drop_tap_write",
-    "drop_punt_queue",
     "tunnel_rx",
     "tunnel_tx",
     "tunnel_rx_bytes",

@@ -18,7 +18,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use crate::counters::{Counter, Counters};
 use crate::offload::Offload;
 use crate::ports::{FIRST_EXTRA, Port, Ports};
-use crate::punts::{PuntQueue, signal};
+use crate::punts::{Waiting, signal};
 use crate::reach::Reach;
 use crate::tap::Tap;
 use crate::tunnel::{Tunnel, TunnelReport};
@@ -46,7 +46,7 @@ pub(crate) struct Shared {
     /// Held while the ports are changed.
     changing: Mutex<()>,
     wake: OwnedFd,
-    punts: PuntQueue,
+    punts: Waiting,
 }
 
 impl Shared {
@@ -61,12 +61,12 @@ impl Shared {
             counters: Counters::default(),
             reach: Reach::default(),
             epolls: (0..twins.count()).map(epoll).collect::<io::Result<_>>()?,
+            punts: Waiting::new(twins.punt_queue())?,
             twins,
             offload,
             ports: ArcSwap::default(),
             changing: Mutex::default(),
             wake,
-            punts: PuntQueue::new()?,
         })
     }
 
@@ -85,7 +85,7 @@ impl Shared {
 
     pub(crate) fn punt(&self, punts: Vec<Punt>) {
         if !punts.is_empty() {
-            self.counters.add(Counter::DropPuntQueue, self.punts.push(punts));
+            self.punts.push(punts, worker::now_ms());
         }
     }
 
@@ -290,14 +290,16 @@ impl Driver {
         self.shared.punts.ready().as_raw_fd()
     }
 
-    /// The oldest punts, no more than `limit`.
+    /// A round of what waits, no more than `limit`: see [`earthline_core::punts`]. Empty only if nothing waits.
     pub fn take_punts(&self, limit: usize) -> Vec<Punt> {
         self.shared.punts.take(limit)
     }
 
     /// Every counter by name.
     pub fn counters(&self) -> Vec<(&'static str, u64)> {
-        self.shared.counters.read()
+        let mut counters = self.shared.counters.read();
+        counters.extend(self.shared.punts.counters());
+        counters
     }
 
     /// End the threads, close sockets and TAP devices. Idempotent.

@@ -1,58 +1,58 @@
-//! The bounded queue between the I/O thread, which never waits, and the engines.
+//! The queue between the I/O threads, which never wait, and the engines.
 
-use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use earthline_core::punts::PuntQueue;
 use earthline_core::switch::Punt;
 use rustix::event::{EventfdFlags, eventfd};
 
-/// Punts that may wait.
-const LIMIT: usize = 8192;
-
-/// Punts in order, and an eventfd that is readable while there are any.
-pub(crate) struct PuntQueue {
-    waiting: Mutex<VecDeque<Punt>>,
+/// The queue, and an eventfd that is readable while anything waits in it.
+pub(crate) struct Waiting {
+    queue: Mutex<PuntQueue>,
     ready: OwnedFd,
 }
 
-impl PuntQueue {
-    pub(crate) fn new() -> io::Result<Self> {
+impl Waiting {
+    pub(crate) fn new(queue: PuntQueue) -> io::Result<Self> {
         let ready = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
-        Ok(Self { waiting: Mutex::new(VecDeque::new()), ready })
+        Ok(Self { queue: Mutex::new(queue), ready })
     }
 
-    /// Append, and return how many found no room.
-    pub(crate) fn push(&self, punts: Vec<Punt>) -> usize {
-        let mut waiting = self.lock();
-        let (was_empty, offered) = (waiting.is_empty(), punts.len());
-        let room = LIMIT - waiting.len();
-        waiting.extend(punts.into_iter().take(room));
-        if was_empty && !waiting.is_empty() {
+    pub(crate) fn push(&self, punts: Vec<Punt>, now: u64) {
+        let mut queue = self.lock();
+        let was_empty = queue.is_empty();
+        for punt in punts {
+            queue.push(punt, now);
+        }
+        if was_empty && !queue.is_empty() {
             signal(self.ready.as_fd());
         }
-        offered.saturating_sub(room)
     }
 
-    /// Take the oldest, no more than `limit`.
+    /// Take one round, no more than `limit`.
     pub(crate) fn take(&self, limit: usize) -> Vec<Punt> {
-        let mut waiting = self.lock();
-        let number = limit.min(waiting.len());
-        let taken = waiting.drain(..number).collect();
-        if waiting.is_empty() {
+        let mut queue = self.lock();
+        let taken = queue.take(limit);
+        if queue.is_empty() {
             // Empty already: nothing to clear.
             let _ = rustix::io::read(&self.ready, &mut [0; 8]);
         }
         taken
     }
 
+    /// What was dropped, by name, and how many wait.
+    pub(crate) fn counters(&self) -> Vec<(&'static str, u64)> {
+        self.lock().counters().collect()
+    }
+
     pub(crate) fn ready(&self) -> BorrowedFd<'_> {
         self.ready.as_fd()
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Punt>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, PuntQueue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

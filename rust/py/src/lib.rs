@@ -4,6 +4,7 @@ mod driver;
 mod identity;
 mod packet;
 mod privileges;
+mod punts;
 mod rules;
 mod switch;
 mod tcp_relay;
@@ -25,6 +26,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     privileges::register(module)?;
     rules::register(module)?;
     switch::register(module)?;
+    punts::register(module)?;
     driver::register(module)?;
     tcp_relay::register(module)
 }

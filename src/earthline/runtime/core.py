@@ -24,9 +24,13 @@ from earthline.runtime.clock import now_ms
 
 log = structlog.get_logger()
 
-PUNTS_AT_ONCE = 256
-STEPS_AT_ONCE = 2048
-"""Events and commands handled before other tasks of the loop get their turn."""
+PUNTS_AT_ONCE = 64
+"""More than a round of the driver's queue, which gives each class its share of it."""
+TURN_S = 0.005
+"""Events and commands are handled for this long before other tasks of the loop have their turn: a
+request to the API takes some dozens of turns, and is to be answered under any load."""
+LAST_STEPS = 2048
+"""Events and commands that are still handled at the end."""
 ACTIVITY_MS = 500
 
 
@@ -54,6 +58,7 @@ class Core:
         self._timer: asyncio.TimerHandle | None = None
         self._again: asyncio.Handle | None = None
         self._settling = False
+        self._punts_wait = False
         self._active_at = 0
         self._loop = asyncio.get_running_loop()
 
@@ -65,7 +70,10 @@ class Core:
     def stop(self) -> None:
         """Listen to nothing any more; what the node still has to say is carried out."""
         self._loop.remove_reader(self.driver.punt_fd())
-        self._settle()
+        self._punts_wait = False
+        for _ in range(LAST_STEPS):
+            if not self._step():
+                break
         for handle in (self._timer, self._again):
             if handle is not None:
                 handle.cancel()
@@ -85,14 +93,15 @@ class Core:
     # --- waking up --------------------------------------------------------------------------------
 
     def _punted(self) -> None:
-        if not self._events:
-            # Else we are behind: the driver's queue is bounded, ours is not.
-            punts = self.driver.take_punts(PUNTS_AT_ONCE)
-            self.counters["punts_taken"] += len(punts)
-            self._events.extend(self._host.events(punts))
-        self._settle()
+        self._punts_wait = True
+        if self._again is None:
+            # Else we are behind: the next turn takes them.
+            self._settle()
 
     def _wake(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         now = now_ms()
         # A clock behind the last wake was set back; the node is to know it by an event.
         planned = self._active_at <= now < self._active_at + ACTIVITY_MS
@@ -104,41 +113,63 @@ class Core:
         self._settle()
 
     def _arm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        """See to it that we are woken in time; too early does no harm."""
         wake_at = min(self.node.next_timeout(), self._active_at + ACTIVITY_MS)
         # Never longer than that: after the clock was set back, both are far in the future.
         delay_ms = min(max(1, wake_at - now_ms()), ACTIVITY_MS)
-        self._timer = self._loop.call_later(delay_ms / 1000, self._wake)
+        when = self._loop.time() + delay_ms / 1000
+        if self._timer is not None:
+            if self._timer.when() <= when:
+                # One that is due already would never ring if each turn put it off by another 1 ms.
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._wake)
 
     # --- carrying out -----------------------------------------------------------------------------
 
     def _settle(self) -> None:
-        """Handle events and carry out commands until none is left, or it takes too long."""
+        """Have a turn: handle events and carry out commands until none is left, or it is over."""
         if self._settling:
             return
         self._settling = True
         try:
-            for _ in range(STEPS_AT_ONCE):
-                if not self._step():
+            until = self._loop.time() + TURN_S
+            while self._step():
+                if self._loop.time() >= until:
+                    self._go_on_later()
                     break
-            else:
-                self._again = self._loop.call_soon(self._settle)
         finally:
             self._settling = False
         self._arm()
 
+    def _go_on_later(self) -> None:
+        if self._again is None:
+            self._again = self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._again = None
+        self._settle()
+
     def _step(self) -> bool:
-        """One command, else one event; False if there is neither."""
+        """One command, else one event, else one of the next punts; False if there is nothing."""
         if not self._commands:
             self._commands.extend(self.node.poll())
         if self._commands:
             self._guarded(self._perform, self._commands.popleft())
             return True
+        if not self._events and self._punts_wait:
+            self._take_punts()
         if self._events:
             self._guarded(self.node.receive, self._events.popleft(), now_ms())
             return True
         return False
+
+    def _take_punts(self) -> None:
+        """A round of what waits: a few of each kind, so that what comes next waits for no more."""
+        punts = self.driver.take_punts(PUNTS_AT_ONCE)
+        self._punts_wait = bool(punts)
+        self.counters["punts_taken"] += len(punts)
+        self._events.extend(self._host.events(punts))
 
     def _perform(self, command: Any) -> None:
         if not self._host.handles(command):

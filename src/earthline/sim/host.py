@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from earthline import effects
-from earthline._native import Output, Switch
+from earthline._native import Output, PuntQueue, Switch
 from earthline.controller.authority import Authority
 from earthline.controller.store.sqlite import SqliteStore
 from earthline.host import SwitchHost
@@ -28,6 +28,8 @@ ALL_SOCKETS = -1
 EPHEMERAL_PORTS = (32_768, 61_000)
 ACTIVITY_MS = 500
 """The node hears of the switch's activity at least this often, as in the service."""
+ROUND = 64
+"""More than the queue gives in a round."""
 ALL_HOSTS_GROUP = MulticastGroup(0x01005E000001, 0)
 
 
@@ -68,6 +70,8 @@ class SimHost:
         self._work: deque[Callable[[], None]] = deque()
         self._working = False
         self._own_commands = self._commands()
+        self.punts: PuntQueue | None = None
+        self._round_ms = 0
         self.running = False
 
     @property
@@ -87,6 +91,8 @@ class SimHost:
         self.node = Node(self.identity, self._entropy.randbytes, self._clock.now)
         self.switch = Switch(self.address, self._entropy.randbytes(32))
         self.adapter = SwitchHost(self.switch)
+        if self.punts is not None:
+            self.punts = PuntQueue(self.switch)
         self.running = True
         stored = sorted(self.disk.items(), key=lambda item: (item[0][0] != "planet", item[0]))
         for (kind, key), data in stored:
@@ -141,6 +147,14 @@ class SimHost:
         everything = {**self._extra, **self._sockets}
         self._by_port = {port: number for number, port in everything.items()}
 
+    def slow_down(self, round_ms: int) -> None:
+        """Take what the switch punts from the queue of the service, one round each ``round_ms``.
+
+        Otherwise handling it takes no time at all.
+        """
+        self.punts = PuntQueue(self.switch)
+        self._round_ms = round_ms
+
     # What the user does
 
     def join(self, network: int) -> None:
@@ -175,11 +189,11 @@ class SimHost:
         number = self._by_port.get(port)
         if self.running and number is not None:
             batch = [(number, *source, datagram)]
-            self._do(lambda: self._outcome(self.switch.ingest_datagrams(batch, self._clock.now)))
+            self._do(lambda: self._carry(self.switch.ingest_datagrams(batch, self._clock.now)))
 
     def _frame_out(self, network: int, frame: bytes) -> None:
         batch = [(network, frame)]
-        self._do(lambda: self._outcome(self.switch.ingest_frames(batch, self._clock.now)))
+        self._do(lambda: self._carry(self.switch.ingest_frames(batch, self._clock.now)))
 
     def _do(self, step: Callable[[], None]) -> None:
         self._work.append(step)
@@ -195,14 +209,38 @@ class SimHost:
             self._working = False
         self._schedule()
 
+    def _carry(self, output: Output) -> None:
+        """Do what came of traffic; its punts wait for their turn, if handling them takes time."""
+        if self.punts is None:
+            self._outcome(output)
+            return
+        was_empty = not self.punts
+        self.punts.push(output, self._clock.now)
+        if was_empty:
+            self._plan_round()
+        self._send_on(output)
+
+    def _plan_round(self) -> None:
+        if self.punts:
+            self._clock.at(self._clock.now + self._round_ms, self._take_round)
+
+    def _take_round(self) -> None:
+        if self.running and self.punts is not None:
+            for event in self.adapter.events(self.punts.take(ROUND)):
+                self.tell(event)
+        self._plan_round()
+
     def _outcome(self, output: Output) -> None:
+        self._send_on(output)
+        for event in self.adapter.events(output.punts):
+            self.node.receive(event, self._clock.now)
+
+    def _send_on(self, output: Output) -> None:
         for socket, ip, port, datagram in output.datagrams:
             self._transmit((socket, ip, port), datagram, 0)
         for network, frame in output.frames:
             if network in self.nics:
                 self.nics[network].receive(frame)
-        for event in self.adapter.events(output.punts):
-            self.node.receive(event, self._clock.now)
 
     def _schedule(self) -> None:
         if self._wake is not None:

@@ -118,3 +118,105 @@ async def test_clock_that_was_set_back_does_not_put_the_node_to_sleep(clock, dri
     assert core.node.heard[-1] == (Activity, NOW - back_ms)
     assert 0 < delay_ms(core) <= ACTIVITY_MS
     core.stop()
+
+
+class BusyNode(QuietNode):
+    """A node that has something due, and notes when it is called."""
+
+    def __init__(self, due):
+        super().__init__()
+        self.due = due
+        self.woken = 0
+
+    def next_timeout(self):
+        return self.due
+
+    def handle_timeout(self, now):
+        self.woken += 1
+        self.due = now + HOUR_MS
+
+
+class Echo:
+    """A switch whose punts are events as they are."""
+
+    def activity(self):
+        return Activity((), (), ())
+
+    def events(self, punts):
+        return punts
+
+
+class EndlessDriver(Driver):
+    """A driver that always has one more round of punts."""
+
+    def __init__(self, pipe):
+        super().__init__(pipe)
+        self.rounds = 0
+
+    def take_punts(self, _count):
+        self.rounds += 1
+        return [f"punt of round {self.rounds}"] * 36
+
+
+@pytest.fixture
+def endless():
+    reader, writer = os.pipe()
+    os.write(writer, b"punts wait")
+    yield EndlessDriver(reader)
+    os.close(reader)
+    os.close(writer)
+
+
+async def turns(count):
+    """Let everything else that is ready on the loop have so many turns."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_endless_punts_keep_neither_timers_nor_other_tasks_waiting(clock, endless):
+    node = BusyNode(due=NOW + HOUR_MS)
+    core = Core(node, Echo(), endless, {})
+    core.start()
+    await turns(10)
+    assert endless.rounds > 0
+    node.due = clock.now
+    await turns(10)
+    assert node.woken == 1
+    core.stop()
+
+
+async def test_backlog_is_worked_off_by_one_turn_at_a_time(clock, endless, monkeypatch):
+    core = Core(BusyNode(due=NOW + HOUR_MS), Echo(), endless, {})
+    monkeypatch.setattr(module, "TURN_S", 0)
+    core.start()
+    await turns(10)
+    before = len(core.node.heard)
+    await turns(100)
+    assert len(core.node.heard) - before <= 101
+    core.stop()
+
+
+async def test_next_round_is_taken_only_after_the_last_one(clock, endless, monkeypatch):
+    core = Core(BusyNode(due=NOW + HOUR_MS), Echo(), endless, {})
+    monkeypatch.setattr(module, "TURN_S", 0)
+    core.start()
+    await turns(100)
+    waiting = len(core._events)
+    handled = sum(kind is str for kind, _ in core.node.heard)
+    assert waiting < 36
+    assert waiting + handled == 36 * endless.rounds
+    core.stop()
+
+
+async def test_command_of_the_host_is_carried_out_at_once_in_a_flood(clock, endless):
+    done = []
+    core = Core(BusyNode(due=NOW + HOUR_MS), Echo(), endless, {str: done.append})
+    core._host.handles = lambda _command: False
+    core.node.send = lambda command, _now: commands.append(command)
+    commands = []
+    core.node.poll = lambda: [commands.pop() for _ in commands[:]]
+    core.start()
+    await turns(10)
+    core.send("join")
+    assert done == ["join"]
+    core.stop()

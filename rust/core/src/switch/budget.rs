@@ -42,21 +42,23 @@ const MAX_LAG_MS: u64 = 1000;
 
 /// What was spent and has not been regained yet.
 #[derive(Default)]
-struct Bucket {
+pub(super) struct Bucket {
     spent: u64,
     at: u64,
 }
 
 impl Bucket {
-    fn take(&mut self, allowance: Allowance, now: u64) -> bool {
+    /// Whether there is enough left for a frame, or whatever else is counted, that costs as much as `price` do.
+    pub(super) fn take(&mut self, allowance: Allowance, price: u32, now: u64) -> bool {
+        let cost = FRAME * u64::from(price);
         let regained = now.saturating_sub(self.at).saturating_mul(allowance.rate.into());
         self.spent = self.spent.saturating_sub(regained);
         if now > self.at || self.at - now > MAX_LAG_MS {
             self.at = now;
         }
-        let fits = self.spent + FRAME <= u64::from(allowance.burst) * FRAME;
+        let fits = self.spent + cost <= u64::from(allowance.burst) * FRAME;
         if fits {
-            self.spent += FRAME;
+            self.spent += cost;
         }
         fits
     }
@@ -82,8 +84,8 @@ impl Budget {
         now: u64,
     ) -> bool {
         allowance.is_unlimited()
-            || self.groups.get_or_default((member, group)).take(allowance, now)
-                && self.members.get_or_default(member).take(allowance.of_all_groups(), now)
+            || self.groups.get_or_default((member, group)).take(allowance, 1, now)
+                && self.members.get_or_default(member).take(allowance.of_all_groups(), 1, now)
     }
 }
 

@@ -11,6 +11,7 @@ use super::network::{Group, GroupId, Member, Network, NetworkTables};
 use super::output::Output;
 use super::paths::Path;
 use super::punt::{Punt, PuntKind};
+use super::ration::Asks;
 use super::tables::{Map, Table};
 use super::vl1::Vl1;
 use crate::ethernet::{self, Header};
@@ -76,15 +77,17 @@ impl Switch {
     /// A frame packet, for the first time: the engines are asked about senders that are not admitted.
     pub(super) fn receive_frame(&mut self, packet: &Opened<'_>, now: u64, out: &mut Output) {
         match self.admit(packet, false, now, out) {
-            Ok(()) => {}
-            Err(Refused::Gate(network)) => {
+            Err(Refused::Gate(network)) if self.vl1.affords(packet.source, Asks::Frame, now) => {
                 self.punt(Punt { network, ..packet.punt_with_payload(PuntKind::Gate) }, out);
             }
+            Ok(()) | Err(Refused::Gate(_)) => {}
             Err(Refused::Rules(network)) => {
                 self.count(Counter::DropRules);
                 // Its credentials may be on their way up: frames overtake them.
                 let tables = self.networks.get(&network);
-                if tables.is_some_and(|tables| tables.is_worth_asking(packet.source, now)) {
+                if tables.is_some_and(|tables| tables.is_worth_asking(packet.source, now))
+                    && self.vl1.affords(packet.source, Asks::Frame, now)
+                {
                     self.punt(Punt { network, ..packet.punt_with_payload(PuntKind::Rules) }, out);
                 }
             }
@@ -190,7 +193,7 @@ impl Delivery<'_> {
         if !frame.data.is_empty() {
             self.ext_frame_data(&frame)?;
         }
-        if frame.acknowledge && !self.judged {
+        if frame.acknowledge && !self.judged && self.affords() {
             let punt = Punt { network: self.network.id, ..self.packet.punt(PuntKind::Ack) };
             self.vl1.punt(punt, self.out);
         }
@@ -243,7 +246,8 @@ impl Delivery<'_> {
         if (1..=MAX_MULTICAST).contains(&frame.data.len()) {
             self.multicast_data(&frame)?;
         }
-        if frame.gather_limit > 0 && !self.judged && self.may_gather((frame.mac, frame.adi)) {
+        let gathers = frame.gather_limit > 0 && !self.judged;
+        if gathers && self.may_gather((frame.mac, frame.adi)) && self.affords() {
             let punt = Punt {
                 network: self.network.id,
                 mac: frame.mac,
@@ -286,6 +290,11 @@ impl Delivery<'_> {
         if fits { Ok(()) } else { Err(Counter::DropReceiveBudget) }
     }
 
+    /// Whether the engines have time for what the frame asks.
+    fn affords(&mut self) -> bool {
+        self.vl1.affords(self.packet.source, Asks::Frame, self.now)
+    }
+
     fn may_gather(&self, group: GroupId) -> bool {
         self.known.common.may_gather(self.packet.source, group, self.now)
     }
@@ -299,6 +308,7 @@ impl Delivery<'_> {
         match egress.replicate_in(network, known.groups, known.members, known.nobody) {
             Ok(()) => {}
             Err(Held::Drop(counter)) => self.vl1.counters.add(counter),
+            Err(Held::Punt(_)) if !self.affords() => {}
             Err(Held::Punt(reason)) => {
                 let data = [&header.bytes(), payload].concat();
                 let (network, source) = (self.network.id, self.packet.source);

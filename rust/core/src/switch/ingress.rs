@@ -6,7 +6,8 @@ use super::counters::Counter;
 use super::delivery::Opened;
 use super::output::Output;
 use super::paths::Path;
-use super::punt::{Punt, PuntKind};
+use super::punt::PuntKind;
+use super::ration::Asks;
 use super::{Switch, TrustedNetwork};
 use crate::compress;
 use crate::packet::{
@@ -34,7 +35,6 @@ impl Switch {
     /// A datagram from the network. Its bytes are used as working memory.
     pub fn ingest_datagram(&mut self, path: Path, datagram: &mut [u8], now: u64, out: &mut Output) {
         self.count(Counter::PacketsRx);
-        self.vl1.paths.came_in(&path, now);
         let own = self.vl1.address;
         match Datagram::classify(datagram) {
             Datagram::Noise | Datagram::Beacon(_) => self.count(Counter::DropNoise),
@@ -81,13 +81,13 @@ impl Switch {
         let (source, packet_id, hops, suite) =
             (head.source(), head.packet_id(), head.hops(), head.suite());
         if suite == SUITE_POLY1305 && head.verb() == HELLO {
-            return self.punt_raw(PuntKind::Hello, path, source, packet, out);
+            return self.greet(path, packet, now, out);
         }
         let Some(session) = self.vl1.peers.session(source) else {
-            return self.punt_raw(PuntKind::UnknownSource, path, source, packet, out);
+            return self.wonder(path, packet, now, out);
         };
         if suite == SUITE_TRUSTED {
-            if !is_trusted(&self.trusted_networks, path.ip, head.trusted_path_id()) {
+            if !self.trusts(path, head.trusted_path_id()) {
                 return self.count(Counter::DropTrustedPath);
             }
         } else if session.keys.open(packet).is_err() {
@@ -116,11 +116,19 @@ impl Switch {
     /// An authentic packet: frames are for the switch, everything else is for the engines.
     fn dispatch(&mut self, packet: &Opened<'_>, now: u64, out: &mut Output) {
         self.vl1.counters.add_if(Counter::came_in(packet.verb));
-        if packet.verb != OK {
+        if packet.verb == OK {
+            self.vl1.peers.heard(packet.source, &packet.path, packet.hops, now);
+        } else {
+            self.vl1.paths.came_in(&packet.path, now);
             self.vl1.peers.received(packet.source, &packet.path, packet.hops, now);
         }
         if !packet.carries_frame() {
-            return self.punt(packet.punt_with_payload(PuntKind::Packet), out);
+            let length = packet.payload.len();
+            let asks = if packet.verb == OK { Asks::Answer(length) } else { Asks::Packet(length) };
+            if self.vl1.affords(packet.source, asks, now) {
+                self.punt(packet.punt_with_payload(PuntKind::Packet), out);
+            }
+            return;
         }
         if packet.hops == 0 && self.vl1.peers.is_new_path(packet.source, &packet.path, now) {
             self.punt(packet.punt(PuntKind::NewPath), out);
@@ -128,16 +136,9 @@ impl Switch {
         self.receive_frame(packet, now, out);
     }
 
-    fn punt_raw(
-        &mut self,
-        kind: PuntKind,
-        path: Path,
-        source: u64,
-        packet: &[u8],
-        out: &mut Output,
-    ) {
-        let data = packet.to_vec();
-        self.punt(Punt { path: Some(path), source, data, ..Punt::new(kind) }, out);
+    /// Whether suite 2 with this ID may come by this path (01, 3.7).
+    pub(super) fn trusts(&self, path: Path, id: u64) -> bool {
+        is_trusted(&self.trusted_networks, path.ip, id)
     }
 }
 

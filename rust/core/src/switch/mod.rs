@@ -6,6 +6,7 @@
 //! | module | owns |
 //! |---|---|
 //! | [`ingress`] | datagrams: triage, reassembly, opening, dispatch (02, 4) |
+//! | [`hello`], [`ration`] | which HELLOs are worth a look, and how much anybody may ask of the engines |
 //! | [`relay`] | datagrams for others (02, 4.3) |
 //! | [`delivery`] | frames of peers on their way to the TAP (03, 7.2, 8.6) |
 //! | [`egress`] | frames of the TAP on their way to peers (03, 7.3) |
@@ -27,6 +28,7 @@ mod delivery;
 mod egress;
 mod filter;
 mod frames;
+mod hello;
 mod ingress;
 mod mss;
 mod multicast;
@@ -35,9 +37,10 @@ mod output;
 mod paths;
 mod peers;
 mod punt;
+mod ration;
 mod relay;
 mod superframes;
-mod tables;
+pub(crate) mod tables;
 mod twins;
 mod vl1;
 
@@ -48,6 +51,7 @@ use common::Commons;
 use counters::Counter;
 use mss::Clamp;
 use network::{Group, Network, NetworkTables};
+use ration::Prefixes;
 use relay::Relay;
 use tables::{Keyed, Map};
 use vl1::Vl1;
@@ -88,6 +92,7 @@ pub struct Activity {
 pub struct Switch {
     vl1: Vl1,
     relay: Relay,
+    prefixes: Prefixes,
     reassembler: Reassembler<Path>,
     /// The packet that was reassembled last.
     assembled: Vec<u8>,
@@ -111,6 +116,7 @@ impl Switch {
         Self {
             vl1: Vl1::new(address, seed, &keyed),
             relay: Relay::new(&keyed),
+            prefixes: Prefixes::new(&keyed),
             reassembler: Reassembler::new(DEFAULT_SLOTS),
             assembled: Vec::new(),
             cut: Vec::new(),

@@ -3,11 +3,16 @@
 use earthline_simd::cache::prefetch;
 
 use super::paths::{Path, PathTable};
+use super::ration::Ration;
 use super::tables::{Keyed, Table};
 use crate::keys::SessionKeys;
 
 /// Direct packets by an unknown path are reported this often per peer, in ms.
 const NEW_PATH_MS: u64 = 1000;
+
+/// What a peer's path relays is believed to be the peer's for this long after a packet that proved it, in ms:
+/// a peer that asks nothing of its relay greets it once in 60 s, or 65, and two of its HELLOs may be lost.
+const HEARD_MS: u64 = 150_000;
 
 /// Keys shared with a peer, and the suite it is sent packets with.
 pub(super) struct Session {
@@ -51,6 +56,8 @@ pub type SlotActivity = (u64, Path, u64);
 struct Slot {
     path: Path,
     received_at: u64,
+    /// Last direct authentic packet of any kind, or when it was first asked for, in ms; 0: neither yet.
+    heard_at: u64,
     moved: bool,
 }
 
@@ -65,12 +72,18 @@ pub(super) struct Peer {
     went_out_at: u64,
     listed: bool,
     new_path_at: Option<u64>,
+    /// Boxed: frames need none, and peers stay small.
+    ration: Option<Box<Ration>>,
 }
 
 impl Peer {
     /// Session and route, where frames can be sent at all.
     pub(super) fn way(&self) -> Option<(&Session, &Route)> {
         self.session.as_ref().zip(self.route.as_ref())
+    }
+
+    fn slot(&mut self, path: &Path) -> Option<&mut Slot> {
+        self.slots.iter_mut().find(|slot| slot.path == *path)
     }
 
     /// Tell the path of its route.
@@ -147,6 +160,7 @@ impl PeerTable {
             peer.slots.push(Slot {
                 path: *path,
                 received_at: old.map_or(0, |slot| slot.received_at),
+                heard_at: old.map_or(0, |slot| slot.heard_at),
                 moved: old.is_some_and(|slot| slot.moved),
             });
         }
@@ -178,10 +192,37 @@ impl PeerTable {
         peer.activity.received_at = now;
         if hops > 0 {
             peer.activity.relayed_received_at = now;
-        } else if let Some(slot) = peer.slots.iter_mut().find(|slot| slot.path == *path) {
+        } else if let Some(slot) = peer.slot(path) {
             slot.received_at = now;
+            slot.heard_at = now;
             slot.moved = true;
         }
+    }
+
+    /// An authentic packet of this peer came that is for the engines to judge: it may be an old one.
+    pub(super) fn heard(&mut self, address: u64, path: &Path, hops: u8, now: u64) {
+        let peer = self.peers.get_mut(&address).filter(|_| hops == 0);
+        if let Some(slot) = peer.and_then(|peer| peer.slot(path)) {
+            slot.heard_at = now;
+        }
+    }
+
+    /// Whether a datagram that came by this path and says that it is this peer's may be believed, though it
+    /// cannot be opened: it came where the peer itself was heard lately.
+    pub(super) fn is_at(&mut self, address: u64, path: &Path, now: u64) -> bool {
+        let slot = self.peers.get_mut(&address).and_then(|peer| peer.slot(path));
+        slot.is_some_and(|slot| {
+            if slot.heard_at == 0 {
+                // It was installed since a packet came by it that went up.
+                slot.heard_at = now;
+            }
+            now.saturating_sub(slot.heard_at) < HEARD_MS
+        })
+    }
+
+    /// What a peer may still ask of the engines.
+    pub(super) fn ration(&mut self, address: u64) -> Option<&mut Ration> {
+        Some(self.peers.get_mut(&address)?.ration.get_or_insert_default())
     }
 
     /// A frame of this peer was accepted.

@@ -5,7 +5,7 @@ use super::paths::Path;
 /// Which event a [`Punt`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PuntKind {
-    /// A suite-0 HELLO, whole and unauthenticated.
+    /// A well-formed suite-0 HELLO, whole; [`Punt::authentic`] says whether a session's key fits it.
     Hello,
     /// A packet from an address without a session, whole and sealed.
     UnknownSource,
@@ -108,6 +108,8 @@ pub struct Punt {
     pub limit: u32,
     /// Why a frame was punted.
     pub reason: Option<FrameReason>,
+    /// Of a HELLO: whether its MAC fits the key of its source's session.
+    pub authentic: bool,
     /// The raw packet, the decrypted payload, or the frame.
     pub data: Vec<u8>,
 }
@@ -128,6 +130,7 @@ impl Punt {
             adi: 0,
             limit: 0,
             reason: None,
+            authentic: false,
             data: Vec::new(),
         }
     }

@@ -71,6 +71,9 @@ impl Switch {
         if hops >= MAX_HOPS {
             return self.count(Counter::DropHops);
         }
+        if let Some(source) = source {
+            self.note_relayed(source, &path, now);
+        }
         let Some(next) = self.next_hop(destination, source) else {
             return self.count(Counter::DropRelayRoute);
         };
@@ -83,7 +86,7 @@ impl Switch {
             self.vl1.paths.went_out(&next.path, now);
         }
         if let Some(source) = source {
-            self.introduce(source, next.address, now, out);
+            self.introduce(source, next.address, &path, now, out);
         }
     }
 
@@ -96,13 +99,32 @@ impl Switch {
         Some(NextHop { address: self.relay.upstream, direct: false, path })
     }
 
-    /// Report a pair of peers that may be introduced, if both are known.
-    fn introduce(&mut self, source: u64, destination: u64, now: u64, out: &mut Output) {
+    /// A peer whose packets we relay may send none to us: its path is alive all the same. Since nobody can tell
+    /// who sent a datagram for others, only those count that come where the peer was heard lately.
+    fn note_relayed(&mut self, source: u64, path: &Path, now: u64) {
+        if self.vl1.paths.is_note_due(path, now) && self.vl1.peers.is_at(source, path, now) {
+            self.vl1.paths.came_in(path, now);
+        }
+    }
+
+    /// Report a pair of peers that may be introduced, if both are known and the datagram came where its source
+    /// is: else anybody could have the two told of one another, and keep them from being told later.
+    fn introduce(
+        &mut self,
+        source: u64,
+        destination: u64,
+        path: &Path,
+        now: u64,
+        out: &mut Output,
+    ) {
         if self.relay.was_introduced(source, destination, now) {
             return;
         }
-        let peers = &self.vl1.peers;
-        if peers.session(source).is_some() && peers.session(destination).is_some() {
+        let peers = &mut self.vl1.peers;
+        if peers.session(source).is_some()
+            && peers.session(destination).is_some()
+            && peers.is_at(source, path, now)
+        {
             self.relay.introduce(source, destination, now);
             self.punt(Punt { source, destination, ..Punt::new(PuntKind::Introduce) }, out);
         }

@@ -2,24 +2,35 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 
 use foldhash::quality::FixedState;
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// The stream of the seed that keys the tables. Packet IDs, which everybody sees, are of stream 0.
+const STREAM: u64 = 1;
 
 /// A hash table with the switch's key. Never iterated where the order could be seen from outside.
-pub(super) type Map<K, V> = HashMap<K, V, FixedState>;
+pub(crate) type Map<K, V> = HashMap<K, V, FixedState>;
 
 /// Makes the tables of one switch.
 #[derive(Clone)]
-pub(super) struct Keyed(FixedState);
+pub(crate) struct Keyed(FixedState);
 
 impl Keyed {
-    pub(super) fn new(seed: &[u8; 32]) -> Self {
-        let [a, b, c, d, e, f, g, h, ..] = *seed;
-        Self(FixedState::with_seed(u64::from_be_bytes([a, b, c, d, e, f, g, h])))
+    pub(crate) fn new(seed: &[u8; 32]) -> Self {
+        let mut random = ChaCha12Rng::from_seed(*seed);
+        random.set_stream(STREAM);
+        Self(FixedState::with_seed(random.next_u64()))
     }
 
-    pub(super) fn map<K, V>(&self) -> Map<K, V> {
+    /// The keyed hash of anything.
+    pub(crate) fn hash(&self, what: impl Hash) -> u64 {
+        self.0.hash_one(what)
+    }
+
+    pub(crate) fn map<K, V>(&self) -> Map<K, V> {
         HashMap::with_hasher(self.0.clone())
     }
 

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::common::Commons;
 use super::{Activity, Switch};
+use crate::punts::PuntQueue;
 
 /// The switches of one node, at least one. Tables are written to all of them.
 pub struct Twins(Box<[Mutex<Switch>]>);
@@ -23,6 +24,11 @@ impl Twins {
 
     /// Most twins of a node.
     pub const MAX: usize = 64;
+
+    /// A queue for what they have to say to the engines.
+    pub fn punt_queue(&self) -> PuntQueue {
+        PuntQueue::new(&self.of(0).keyed)
+    }
 
     /// How many there are.
     pub fn count(&self) -> usize {

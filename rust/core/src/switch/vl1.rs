@@ -8,6 +8,7 @@ use super::output::Output;
 use super::paths::PathTable;
 use super::peers::{PeerTable, Route, Session};
 use super::punt::Punt;
+use super::ration::Asks;
 use super::tables::Keyed;
 use crate::compress::Compressor;
 use crate::fragment;
@@ -61,6 +62,15 @@ impl Vl1 {
     /// For rules that match at random.
     pub(super) fn random(&mut self) -> u32 {
         self.ids.next_u32()
+    }
+
+    /// Whether a peer may ask this of the engines; what is beyond its ration is counted.
+    pub(super) fn affords(&mut self, source: u64, asks: Asks, now: u64) -> bool {
+        let affords = self.peers.ration(source).is_none_or(|ration| ration.take(asks, now));
+        if !affords {
+            self.counters.add(Counter::DropPeerBudget);
+        }
+        affords
     }
 
     /// Hand something to the engines.

@@ -4,7 +4,11 @@
 use std::collections::BTreeMap;
 
 use earthline_core::ethernet::{Header, mac_of};
-use earthline_core::switch::{NetworkConfig, Output, Path, Route, Switch, TrustedNetwork};
+use earthline_core::keys::SessionKeys;
+use earthline_core::packet::{self, SUITE_AES_GMAC_SIV, SUITE_POLY1305};
+use earthline_core::switch::{
+    NetworkConfig, Output, Path, PuntKind, Route, Switch, TrustedNetwork,
+};
 
 pub const ALICE: u64 = 0xa1_1ce0_0001;
 pub const BOB: u64 = 0xb0_b000_0002;
@@ -23,6 +27,37 @@ fn key(a: u64, b: u64) -> [u8; 48] {
 pub fn path_to(address: u64) -> Path {
     let [.., last] = address.to_be_bytes();
     Path { socket: 1, ip: [10, 0, 0, last].into(), port: 9993 }
+}
+
+/// A whole control packet of a node, sealed for another.
+pub fn control(from: u64, to: u64, verb: u8, payload: &[u8]) -> Vec<u8> {
+    armoured(from, to, verb, payload, SUITE_AES_GMAC_SIV)
+}
+
+/// A HELLO that fits the key of the two nodes.
+pub fn hello(from: u64, to: u64) -> Vec<u8> {
+    armoured(from, to, 0x01, &greeting(from), SUITE_POLY1305)
+}
+
+/// A HELLO that fits no key.
+pub fn forged_hello(from: u64, to: u64) -> Vec<u8> {
+    [packet::header(from, to, from, 0x01).as_slice(), &greeting(from)].concat()
+}
+
+/// What a HELLO of a node says: versions, the time, its identity.
+fn greeting(from: u64) -> Vec<u8> {
+    let mut payload = vec![12, 1, 14, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+    payload.extend(packet::address_bytes(from));
+    payload.extend([0; 66]);
+    payload
+}
+
+fn armoured(from: u64, to: u64, verb: u8, payload: &[u8], suite: u8) -> Vec<u8> {
+    let mut packet = packet::header(0x1234_5678, to, from, verb).to_vec();
+    packet.extend(payload);
+    let sealed = SessionKeys::new(&key(from, to)).seal(&mut packet, suite);
+    assert!(sealed.is_ok());
+    packet
 }
 
 /// A frame with a payload of this length.
@@ -108,6 +143,13 @@ impl Station {
     pub fn ingest(&mut self, from: u64, datagram: &[u8]) -> Output {
         let mut bytes = datagram.to_vec();
         self.run(|switch, out| switch.ingest_datagram(path_to(from), &mut bytes, NOW, out))
+    }
+
+    /// The kinds of what a datagram by some path has punted at a time.
+    pub fn punts_at(&mut self, path: Path, datagram: &[u8], now: u64) -> Vec<PuntKind> {
+        let mut bytes = datagram.to_vec();
+        let out = self.run(|switch, out| switch.ingest_datagram(path, &mut bytes, now, out));
+        out.punts().iter().map(|punt| punt.kind).collect()
     }
 
     /// The frames that a datagram becomes.

@@ -1,0 +1,238 @@
+//! What waits for the engines: in classes that take nothing from one another, with a line for each sender.
+//!
+//! | class | holds | a line for each |
+//! |---|---|---|
+//! | host | frames of our own TAPs | network |
+//! | peers | authentic packets of known peers | peer |
+//! | frames | what frames of known peers ask for | peer |
+//! | newcomers | HELLOs that no known key fits | source prefix |
+//! | strangers | packets of addresses without a session | source prefix |
+//!
+//! Everything before the last two is authentic, so that nobody can fill it in another's name; the engines take
+//! of each class in turn, and of each line in turn: a sender who floods waits behind itself alone. What
+//! strangers send, any number of them from any number of places, costs the engines a share of their time and no
+//! more. Once more of it comes than they take, only who repeats itself is let in ([`pressure`], [`repeats`]).
+
+mod fair;
+mod lists;
+mod pressure;
+mod repeats;
+
+use crate::switch::tables::{Keyed, Map};
+use crate::switch::{Punt, PuntKind};
+use fair::{Bounds, FairQueue};
+use pressure::Pressure;
+use repeats::Repeats;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Host,
+    Peers,
+    Frames,
+    Newcomers,
+    Strangers,
+}
+
+/// What a class may hold, and how many the engines take of it in each round.
+struct Terms {
+    bounds: Bounds,
+    share: usize,
+    /// So many of strangers wait, and only who repeats itself is let in.
+    mark: usize,
+    /// The counter of what was put out.
+    evicted: &'static str,
+}
+
+const CLASSES: usize = 5;
+
+/// In the order of the classes.
+///
+/// Of a peer as many packets may wait as we may have asked it questions at once (1,536). A round is what the
+/// engines do before they look for fresh packets again: 36 things of 0.05 to 0.2 ms each, unless a newcomer's
+/// identity has to be proved, which is why those are few.
+const TERMS: [Terms; CLASSES] = [
+    Terms {
+        bounds: Bounds { all: 2048, each: 1024 },
+        share: 8,
+        mark: usize::MAX,
+        evicted: "drop_punt_host",
+    },
+    Terms {
+        bounds: Bounds { all: 8192, each: 2048 },
+        share: 16,
+        mark: usize::MAX,
+        evicted: "drop_punt_peers",
+    },
+    Terms {
+        bounds: Bounds { all: 2048, each: 512 },
+        share: 4,
+        mark: usize::MAX,
+        evicted: "drop_punt_frames",
+    },
+    Terms {
+        bounds: Bounds { all: 512, each: 32 },
+        share: 4,
+        mark: 64,
+        evicted: "drop_punt_newcomers",
+    },
+    Terms {
+        bounds: Bounds { all: 256, each: 64 },
+        share: 4,
+        mark: 64,
+        evicted: "drop_punt_strangers",
+    },
+];
+
+/// Packets of one unknown address that may wait: one tells as much as many, but the first few frames of a flow
+/// are worth keeping until the sender's identity is there.
+const MAX_OF_A_STRANGER: u8 = 4;
+
+/// What waits for the engines.
+pub struct PuntQueue {
+    classes: [FairQueue<u64, Punt>; CLASSES],
+    /// How many packets wait of each unknown address.
+    strangers: Map<u64, u8>,
+    repeats: Repeats,
+    pressure: [Pressure; CLASSES],
+    /// The class whose turn it is, and how many more may be taken of it.
+    turn: (usize, usize),
+    evicted: [u64; CLASSES],
+    unrepeated: u64,
+    repeated: u64,
+}
+
+impl PuntQueue {
+    pub(crate) fn new(keyed: &Keyed) -> Self {
+        Self {
+            classes: TERMS.map(|terms| FairQueue::new(terms.bounds, keyed)),
+            strangers: keyed.map(),
+            repeats: Repeats::new(keyed),
+            pressure: TERMS.map(|terms| Pressure::new(terms.mark)),
+            turn: (0, TERMS[0].share),
+            evicted: [0; CLASSES],
+            unrepeated: 0,
+            repeated: 0,
+        }
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.classes.iter().map(FairQueue::len).sum()
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.classes.iter().all(|class| class.len() == 0)
+    }
+
+    /// Have something wait for the engines. What finds no room puts out the oldest of who has most waiting.
+    pub fn push(&mut self, punt: Punt, now: u64) {
+        let (class, line) = class_of(&punt);
+        if !self.lets_in(class, &punt, now) {
+            return;
+        }
+        if let Some(evicted) = self.classes[class as usize].push(line, punt) {
+            self.left(class, &evicted);
+            self.evicted[class as usize] += 1;
+        }
+    }
+
+    /// Take one round: of each class no more than its share, no more than `limit` altogether. The next round
+    /// goes on where a limit ended this one.
+    pub fn take(&mut self, limit: usize) -> Vec<Punt> {
+        let mut taken = Vec::new();
+        for _ in 0..CLASSES {
+            while self.turn.1 > 0 && taken.len() < limit {
+                let Some(punt) = self.pop(self.turn.0) else { break };
+                taken.push(punt);
+                self.turn.1 -= 1;
+            }
+            if taken.len() == limit {
+                break;
+            }
+            self.turn_to_next();
+        }
+        if self.turn.1 == 0 {
+            self.turn_to_next();
+        }
+        taken
+    }
+
+    /// What was dropped, by name, and how many wait now.
+    pub fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let evicted = TERMS.iter().map(|terms| terms.evicted).zip(self.evicted);
+        evicted.chain([
+            ("drop_punt_unrepeated", self.unrepeated),
+            ("drop_punt_repeated", self.repeated),
+            ("punts_waiting", self.len() as u64),
+        ])
+    }
+
+    const fn turn_to_next(&mut self) {
+        let next = (self.turn.0 + 1) % CLASSES;
+        self.turn = (next, TERMS[next].share);
+    }
+
+    /// Whether a stranger's packet may wait; all others may.
+    fn lets_in(&mut self, class: Class, punt: &Punt, now: u64) -> bool {
+        if !matches!(class, Class::Newcomers | Class::Strangers) {
+            return true;
+        }
+        let number = class as usize;
+        let seen = self.repeats.note((number, punt.path, punt.source), now);
+        let waiting = self.classes[number].len();
+        if self.pressure[number].comes(seen, waiting, now) && !seen {
+            self.unrepeated += 1;
+            return false;
+        }
+        if class == Class::Strangers {
+            let waiting = self.strangers.entry(punt.source).or_default();
+            if *waiting == MAX_OF_A_STRANGER {
+                self.repeated += 1;
+                return false;
+            }
+            *waiting += 1;
+        }
+        true
+    }
+
+    fn pop(&mut self, class: usize) -> Option<Punt> {
+        let punt = self.classes.get_mut(class)?.pop()?;
+        if class == Class::Strangers as usize {
+            self.left(Class::Strangers, &punt);
+        }
+        Some(punt)
+    }
+
+    /// A packet does not wait any more.
+    fn left(&mut self, class: Class, punt: &Punt) {
+        if class != Class::Strangers {
+            return;
+        }
+        if let Some(waiting) = self.strangers.get_mut(&punt.source) {
+            *waiting -= 1;
+            if *waiting == 0 {
+                self.strangers.remove(&punt.source);
+            }
+        }
+    }
+}
+
+/// Where something waits: its class, and its line in that.
+fn class_of(punt: &Punt) -> (Class, u64) {
+    let prefix = punt.path.map_or(0, |path| path.prefix());
+    match punt.kind {
+        PuntKind::Frame if punt.source == 0 => (Class::Host, punt.network),
+        PuntKind::PushDue => (Class::Host, punt.network),
+        PuntKind::Hello if !punt.authentic => (Class::Newcomers, prefix),
+        PuntKind::UnknownSource => (Class::Strangers, prefix),
+        PuntKind::Hello | PuntKind::Packet => (Class::Peers, punt.source),
+        PuntKind::Frame
+        | PuntKind::Gate
+        | PuntKind::Rules
+        | PuntKind::NewPath
+        | PuntKind::Introduce
+        | PuntKind::Gather
+        | PuntKind::Ack => (Class::Frames, punt.source),
+    }
+}

@@ -1,0 +1,104 @@
+//! Packets that no session opens: which of them are worth the engines' time (01, 6.5; 02, 3.6, 4.10).
+
+use super::Switch;
+use super::counters::Counter;
+use super::output::Output;
+use super::paths::Path;
+use super::punt::{Punt, PuntKind};
+use super::ration::Asks;
+use crate::packet::{
+    HEADER_LENGTH, Head, SUITE_AES_GMAC_SIV, SUITE_TRUSTED, address_from, is_reserved,
+};
+
+/// Lowest protocol version that is spoken (01, 1.7).
+const MIN_PROTOCOL: u8 = 4;
+/// Bytes of a HELLO before the identity: versions and the time.
+const VERSIONS_LENGTH: usize = 13;
+/// Bytes of an identity without its private key (01, 2.6).
+const IDENTITY_LENGTH: usize = 71;
+/// Where its type is, of which there is one.
+const IDENTITY_TYPE: usize = 5;
+/// Lengths that a private key may say it has; it is read past, never used.
+const PRIVATE_LENGTHS: [u8; 2] = [0, 64];
+
+/// Why a HELLO cannot be one, whoever sent it.
+fn fault(head: &Head<'_>) -> Option<Counter> {
+    let Some((versions, rest)) = head.payload().split_first_chunk::<VERSIONS_LENGTH>() else {
+        return Some(Counter::DropHelloMalformed);
+    };
+    let Some((identity, rest)) = rest.split_first_chunk::<IDENTITY_LENGTH>() else {
+        return Some(Counter::DropHelloMalformed);
+    };
+    let [a, b, c, d, e, ..] = *identity;
+    let private = identity[IDENTITY_LENGTH - 1];
+    if identity[IDENTITY_TYPE] != 0
+        || !PRIVATE_LENGTHS.contains(&private)
+        || rest.len() < private.into()
+    {
+        Some(Counter::DropHelloMalformed)
+    } else if versions[0] < MIN_PROTOCOL {
+        Some(Counter::DropHelloProtocol)
+    } else if address_from([a, b, c, d, e]) != head.source() {
+        Some(Counter::DropHelloSource)
+    } else {
+        None
+    }
+}
+
+impl Switch {
+    /// A suite-0 HELLO. One whose MAC fits the session of its source is its peer's; any other is a newcomer's,
+    /// that of somebody who claims the same address, or forged: only the engines can tell.
+    pub(super) fn greet(&mut self, path: Path, packet: &mut [u8], now: u64, out: &mut Output) {
+        let Some(head) = Head::parse(packet) else { return self.count(Counter::DropNoise) };
+        let (source, hops) = (head.source(), head.hops());
+        if let Some(fault) = fault(&head) {
+            return self.count(fault);
+        }
+        if !self.may_be(source) {
+            return self.count(Counter::DropReservedSource);
+        }
+        let session = self.vl1.peers.session(source);
+        let authentic = session.is_some_and(|session| session.keys.open(packet).is_ok());
+        if authentic {
+            self.vl1.peers.heard(source, &path, hops, now);
+            if !self.vl1.affords(source, Asks::Hello, now) {
+                return;
+            }
+        } else {
+            let known = self.vl1.paths.is_installed(&path);
+            if !self.prefixes.take_newcomer(&path, known, now) {
+                return self.count(Counter::DropNewcomerBudget);
+            }
+        }
+        let (path, data) = (Some(path), packet.to_vec());
+        self.punt(Punt { path, source, authentic, data, ..Punt::new(PuntKind::Hello) }, out);
+    }
+
+    /// A packet of an address without a session: the engines may learn who that is.
+    pub(super) fn wonder(&mut self, path: Path, packet: &[u8], now: u64, out: &mut Output) {
+        let Some(head) = Head::parse(packet) else { return self.count(Counter::DropNoise) };
+        let (source, suite) = (head.source(), head.suite());
+        if !self.may_be(source) {
+            return self.count(Counter::DropReservedSource);
+        }
+        if suite > SUITE_AES_GMAC_SIV {
+            return self.count(Counter::DropUnauthentic);
+        }
+        if suite == SUITE_TRUSTED && !self.trusts(path, head.trusted_path_id()) {
+            return self.count(Counter::DropTrustedPath);
+        }
+        let known = self.vl1.paths.is_installed(&path);
+        if !self.prefixes.take_stranger(&path, known, now) {
+            return self.count(Counter::DropStrangerBudget);
+        }
+        let (path, data) = (Some(path), packet.to_vec());
+        self.punt(Punt { path, source, data, ..Punt::new(PuntKind::UnknownSource) }, out);
+    }
+
+    /// Whether another node may have this address.
+    const fn may_be(&self, source: u64) -> bool {
+        !is_reserved(source) && source != self.vl1.address
+    }
+}
+
+const _: () = assert!(HEADER_LENGTH + VERSIONS_LENGTH + IDENTITY_LENGTH == 112, "as in (01, 6.5)");
