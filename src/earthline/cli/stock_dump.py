@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import platform
 from pathlib import Path
 
 from earthline import STOCK_VERSION
+from earthline.controller.passwords import hide_passwords
 
 FILE = "zerotier_dump.txt"
 SYSFS = Path("/sys/class/net")
@@ -31,10 +33,9 @@ def _settings(home: Path) -> str:
         text = (home / "local.conf").read_text("utf-8")
     except OSError:
         return "None Present"
-    try:
-        return json.dumps(json.loads(text), separators=(",", ":"), sort_keys=True)
-    except ValueError:
-        return text
+    with contextlib.suppress(ValueError):  # as it stands, since that may be what is wrong
+        text = json.dumps(json.loads(text), separators=(",", ":"), sort_keys=True)
+    return hide_passwords(text)
 
 
 async def _interfaces() -> list[str]:

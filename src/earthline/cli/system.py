@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
-import shutil
 import subprocess
 import sys
 from importlib.resources import files
@@ -49,9 +47,7 @@ def install() -> None:
     """Write the unit, make its user and home folder, enable it and start it."""
     _demand_systemd()
     home = Session.home.absolute()
-    _make_user(home)
-    home.mkdir(parents=True, exist_ok=True)
-    _give_away(home)
+    _prepare(home)
     UNIT_FILE.write_text(unit_text(home), "utf-8")
     if POLKIT_FILE.parent.is_dir():
         POLKIT_FILE.write_text(polkit_text(), "utf-8")
@@ -79,17 +75,19 @@ def _demand_systemd() -> None:
         fail("this changes the system: try again as root")
 
 
-def _make_user(home: Path) -> None:
+def _prepare(home: Path) -> None:
+    """Make the user and the home folder, and the one the other's."""
+    from earthline.runtime.accounts import NoUser, make_user, stock_account  # noqa: PLC0415
+    from earthline.runtime.home import Home, StartFault  # noqa: PLC0415
+    from earthline.runtime.privileges import hand_over  # noqa: PLC0415
+
     try:
-        pwd.getpwnam(USER)
-    except KeyError:
-        nologin = shutil.which("nologin") or "/bin/false"
-        _run("useradd", "--system", "--user-group", "--home-dir", str(home), "-s", nologin, USER)
-
-
-def _give_away(home: Path) -> None:
-    for path in (home, *home.rglob("*")):
-        shutil.chown(path, USER, USER)
+        make_user(home)
+        Home(home).make()
+        if (account := stock_account(home)) is not None:
+            hand_over(home, account)
+    except (NoUser, StartFault) as fault:
+        fail(str(fault))
 
 
 def _run(*words: str) -> None:

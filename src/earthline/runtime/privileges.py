@@ -3,55 +3,129 @@
 from __future__ import annotations
 
 import os
-import pwd
-from collections.abc import Iterator
+import resource
+import stat
 from pathlib import Path
 
 import structlog
 
-from earthline._native import keep_capabilities, narrow_capabilities
+import earthline
+from earthline._native import keep_capabilities, narrow_capabilities, seal_process
+from earthline.runtime.accounts import Account
+from earthline.runtime.folders import folder
 from earthline.runtime.home import StartFault
 
 log = structlog.get_logger()
 
-USER = "zerotier-one"
-"""The stock packages make this system user: a home folder goes from one to the other and back."""
+FILES = 65_536
+"""Open files at most, where the machine allows so many: sockets, devices, connections of others."""
+PROGRAM = (os.__file__, earthline.__file__, structlog.__file__)
+"""Of Python, of ours, and of what we use: parts are loaded when they are needed."""
 
 
-def drop_privileges(home: Path) -> None:
-    """If we are root and the user exists: hand the home folder over and become that user.
+def drop_privileges(home: Path, account: Account | None) -> None:
+    """If we are root and there is an account: hand the home folder over and become that user.
 
     Before any thread is started: capabilities belong to threads. Where the kernel knows no
-    capabilities we stay root, and say so. `StartFault` if the folder cannot be handed over.
+    capabilities, or the user could not reach what the service needs, we stay root, and say so.
+    `StartFault` if the folder cannot be handed over.
     """
-    try:
-        user = pwd.getpwnam(USER)
-    except KeyError:
+    if account is None or os.geteuid() != 0:
         return
-    if os.geteuid() != 0:
+    hidden = _hidden_from(account, (str(home), *PROGRAM))
+    if hidden:
+        log.warning("still_root", why=f"user {account.name} cannot reach {hidden}")
         return
     try:
         keep_capabilities()
     except OSError as error:
-        log.warning("still_root", user=USER, error=error.strerror)
+        log.warning("still_root", why=f"the kernel keeps no capabilities: {error.strerror}")
         return
-    _hand_over(home, user)
-    os.setgroups([])
-    os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
-    os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
+    hand_over(home, account)
+    _become(account)
     narrow_capabilities()
 
 
-def _hand_over(home: Path, user: pwd.struct_passwd) -> None:
-    """Links are not followed: what they point at may be anybody's."""
-    for path in _tree(home):
+def confine_process() -> None:
+    """Give up for good what the service never needs, and have as many files as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    try:
+        seal_process()
+    except OSError as error:
+        log.warning("process_not_sealed", why=error.strerror)
+
+
+def hand_over(home: Path, account: Account) -> None:
+    """Make a user the owner of a home folder and of all that is in it.
+
+    Whoever owns the folder may change it meanwhile. So each folder is opened and what is in it is
+    reached from there; links are left alone, for what they point at may be anybody's, and so are
+    files with another name elsewhere. `StartFault` if the system says no.
+    """
+    try:
+        with folder(home) as top:
+            for _, folders, files, place in os.fwalk(".", dir_fd=top):
+                os.fchown(place, account.uid, account.gid)
+                for name in (*folders, *files):
+                    _give(name, place, account)
+    except OSError as error:
+        where = error.filename or home
+        raise StartFault(
+            f"{home}: cannot give {where} to {account.name}: {error.strerror}"
+        ) from None
+
+
+def _give(name: str, place: int, account: Account) -> None:
+    """A folder or a file; pipes, devices and links stay whose they are."""
+    look = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
+    try:
+        found = os.fstat(look)
+        if (found.st_uid, found.st_gid) == (account.uid, account.gid):
+            return
+        alone = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+        if alone or stat.S_ISDIR(found.st_mode):
+            # By the descriptor, through the one name of it that nobody can exchange.
+            os.chown(f"/proc/self/fd/{look}", account.uid, account.gid)
+        elif stat.S_ISREG(found.st_mode):
+            log.warning("file_not_handed_over", file=name, why="it has another name elsewhere")
+    finally:
+        os.close(look)
+
+
+def _become(account: Account) -> None:
+    os.setgroups([])
+    os.setresgid(account.gid, account.gid, account.gid)
+    os.setresuid(account.uid, account.uid, account.uid)
+
+
+def _hidden_from(account: Account, needed: tuple[str, ...]) -> str:
+    """The first of these paths that the user does not reach; empty if it reaches all.
+
+    A child of ours becomes that user and tries.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
         try:
-            os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
-        except OSError as error:
-            raise StartFault(f"{path}: cannot give it to {USER}: {error.strerror}") from None
+            _become(account)
+            os.write(writing, _first_hidden(needed).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+    with os.fdopen(reading, encoding="utf-8", errors="replace") as answer:
+        return answer.read()
 
 
-def _tree(home: Path) -> Iterator[Path]:
-    yield home
-    for folder, names, files in os.walk(home):
-        yield from (Path(folder, name) for name in (*names, *files))
+def _first_hidden(needed: tuple[str, ...]) -> str:
+    for path in needed:
+        try:
+            found = os.stat(path)  # noqa: PTH116 - may be of another Path flavour
+        except OSError:
+            return path
+        if stat.S_ISREG(found.st_mode) and not os.access(path, os.R_OK):
+            return path
+    return ""

@@ -25,7 +25,7 @@ from earthline.runtime.clock import now_ms
 from earthline.runtime.core import Core
 from earthline.runtime.default_routes import DefaultRoutes
 from earthline.runtime.earth import earth_to_join
-from earthline.runtime.files import write_atomic
+from earthline.runtime.files import PUBLIC, write_atomic
 from earthline.runtime.home import Home, StartFault
 from earthline.runtime.netlink import Netlink
 from earthline.runtime.planet import Planets
@@ -455,4 +455,4 @@ class Service:
 
     def write_port_file(self) -> None:
         """From now on the API answers."""
-        write_atomic(self.home.port_file, str(self._ports.primary).encode())
+        write_atomic(self.home.port_file, str(self._ports.primary).encode(), PUBLIC)

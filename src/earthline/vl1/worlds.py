@@ -58,8 +58,8 @@ class Worlds:
         if from_disk:
             return True
         if world.kind is WorldKind.PLANET:
-            # Only the user says which planet is ours. Stock takes the first one from any upstream (02,
-            # 2.3): a node without a planet would get it from whoever runs the moon that it orbits.
+            # Only the user says which planet is ours. Stock takes the first one from any upstream
+            # (02, 2.3): a node without one would get that of whoever runs the moon it orbits.
             return False
         # A moon from the network is trusted the first time only for the sake of its seed.
         seed = self.wanted.get(world.world_id)
