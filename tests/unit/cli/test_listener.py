@@ -14,9 +14,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from earthline.cli import listener, stock
+from earthline.cli import stock
 from earthline.cli.client import Client, NoService, NotTheService, read_token
-from earthline.cli.listener import listeners
+from earthline.runtime import tcp_table
+from earthline.runtime.tcp_table import callers, listeners
 
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
@@ -117,12 +118,23 @@ def test_listener_is_found_however_it_is_bound(family, bound_to, asked) -> None:
         assert listeners(asked, port) == {os.geteuid()}
 
 
+def test_callers_of_a_port_are_told_apart_by_their_user() -> None:
+    with (
+        listening(socket.AF_INET, "127.0.0.1") as port,
+        listening(socket.AF_INET6, "::1") as other,
+        socket.create_connection(("127.0.0.1", port)) as ours,
+        socket.create_connection(("::1", other)) as theirs,
+    ):
+        assert callers(port) == {ours.getsockname(): os.geteuid()}
+        assert callers(other) == {theirs.getsockname()[:2]: os.geteuid()}
+
+
 def test_other_machines_are_the_users_own_choice() -> None:
     assert listeners("192.0.2.1", 9993) is None
 
 
 def test_kernel_that_tells_nothing_gets_no_token_sent(monkeypatch, tmp_path) -> None:
-    monkeypatch.setattr(listener, "TABLES", tmp_path)
+    monkeypatch.setattr(tcp_table, "TABLES", tmp_path)
     with (
         listening(socket.AF_INET, "127.0.0.1") as port,
         pytest.raises(NotTheService, match="cannot tell who listens"),

@@ -100,7 +100,7 @@ def test_folder_that_is_a_link_leads_nowhere(home, precious, act):
     }
     with pytest.raises(UnsafeFile, match=r"peers\.d.*symbolic link of another user"):
         acts[act]()
-    assert os.listdir(precious.parent) == ["precious"]
+    assert list(precious.parent.iterdir()) == [precious]
     assert (precious.read_text(), mode(precious)) == ("of root alone", 0o600)
 
 
@@ -144,7 +144,8 @@ def test_what_root_writes_belongs_to_the_owner_of_the_folder(home):
 
 def test_nothing_is_left_open(home, precious):
     link(home / "bad", precious)
-    before = len(os.listdir("/proc/self/fd"))
+    descriptors = Path("/proc/self/fd")
+    before = len(list(descriptors.iterdir()))
     for _ in range(3):
         write_atomic(home / "sub" / "file", os.urandom(4))
         for act in (read_if_there, lambda path: open_regular(path, os.O_RDWR)):
@@ -152,7 +153,7 @@ def test_nothing_is_left_open(home, precious):
                 act(home / "bad")
             with pytest.raises(UnsafeFile):
                 act(home / "bad" / "file")
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(descriptors.iterdir())) == before
 
 
 # --- handing a home over --------------------------------------------------------------------------
