@@ -79,7 +79,7 @@ class Connections:
         self._holders.setdefault(holder, {})[connection] = None
 
     def _end_one(self, now: float) -> None:
-        """The longest unused of the largest holder, one that waits for no answer if there is one."""
+        """The longest unused of the largest holder; one that waits for its answer comes last."""
         if UNKNOWN in self._holders and now - self._looked_up_at >= LOOK_UP_S:
             self._looked_up_at = now
             self._name_holders()

@@ -21,6 +21,8 @@ FILES = 65_536
 """Open files at most, where the machine allows so many: sockets, devices, connections of others."""
 PROGRAM = (os.__file__, earthline.__file__, structlog.__file__)
 """Of Python, of ours, and of what we use: parts are loaded when they are needed."""
+DEVICES = "/dev/net/tun"
+"""Where network devices come from. udev lets everybody open it; some containers do not."""
 
 
 def drop_privileges(home: Path, account: Account | None) -> None:
@@ -32,7 +34,7 @@ def drop_privileges(home: Path, account: Account | None) -> None:
     """
     if account is None or os.geteuid() != 0:
         return
-    hidden = _hidden_from(account, (str(home), *PROGRAM))
+    hidden = _hidden_from(account, home)
     if hidden:
         log.warning("still_root", why=f"user {account.name} cannot reach {hidden}")
         return
@@ -101,31 +103,31 @@ def _become(account: Account) -> None:
     os.setresuid(account.uid, account.uid, account.uid)
 
 
-def _hidden_from(account: Account, needed: tuple[str, ...]) -> str:
-    """The first of these paths that the user does not reach; empty if it reaches all.
+def _hidden_from(account: Account, home: Path) -> str:
+    """The first thing the service needs that the user does not reach; empty if it reaches all.
 
     A child of ours becomes that user and tries.
     """
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
+        status = 1
         try:
             _become(account)
-            os.write(writing, _first_hidden(needed).encode())
+            os.write(writing, _first_hidden(home).encode())
+            status = 0
         finally:
-            os._exit(0)
+            os._exit(status)
     os.close(writing)
-    os.waitpid(child, 0)
     with os.fdopen(reading, encoding="utf-8", errors="replace") as answer:
-        return answer.read()
+        found = answer.read()
+    _, status = os.waitpid(child, 0)
+    return found if status == 0 else f"anything: status {status}"
 
 
-def _first_hidden(needed: tuple[str, ...]) -> str:
-    for path in needed:
-        try:
-            found = os.stat(path)  # noqa: PTH116 - may be of another Path flavour
-        except OSError:
-            return path
-        if stat.S_ISREG(found.st_mode) and not os.access(path, os.R_OK):
-            return path
-    return ""
+def _first_hidden(home: Path) -> str:
+    """The home's own bits do not matter, only the way to it: it is about to be handed over."""
+    needed = [(str(home), os.F_OK), *((path, os.R_OK) for path in PROGRAM)]
+    if os.access(DEVICES, os.F_OK):  # where there are none, root makes none either
+        needed.append((DEVICES, os.R_OK | os.W_OK))
+    return next((path for path, rights in needed if not os.access(path, rights)), "")
