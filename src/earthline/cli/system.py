@@ -16,6 +16,8 @@ USER = "zerotier-one"
 """That of the stock packages, so that a home folder can go from one to the other and back."""
 UNIT = "earthline.service"
 UNIT_FILE = Path("/etc/systemd/system") / UNIT
+HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
+"""What the service sees nothing of, unless this program or the home folder is in there."""
 POLKIT_FILE = Path("/etc/polkit-1/rules.d/50-earthline.rules")
 
 app = typer.Typer(no_args_is_help=True, help="Run the node as a systemd service.")
@@ -24,7 +26,9 @@ app = typer.Typer(no_args_is_help=True, help="Run the node as a systemd service.
 def unit_text(home: Path) -> str:
     """The unit file for this installation and a home folder."""
     program = Path(sys.executable).with_name("earthline-one")
-    return _template(UNIT).format(program=program, home=home, user=USER)
+    in_homes = any(path.is_relative_to(folder) for path in (program, home) for folder in HOMES)
+    protect_home = "read-only" if in_homes else "yes"
+    return _template(UNIT).format(program=program, home=home, user=USER, protect_home=protect_home)
 
 
 def polkit_text() -> str:
