@@ -121,10 +121,11 @@ def _own_home() -> Iterator[str]:
 
 def _check_identity(source: Path) -> None:
     """The two may be one node, or this home none yet."""
-    theirs, ours = ((home / "identity.secret") for home in (source, Session.home))
-    if not theirs.exists():
-        return
-    if ours.exists() and ours.read_text().strip() != theirs.read_text().strip():
+    from earthline.runtime.files import read_if_there  # noqa: PLC0415
+
+    homes = (source, Session.home)
+    theirs, ours = (read_if_there(home / "identity.secret") for home in homes)
+    if theirs is not None and ours is not None and ours.strip() != theirs.strip():
         fail(
             f"{Session.home} has an identity of its own, and the networks belong to that of "
             f"{source}: import into a new folder, with --home"

@@ -21,6 +21,26 @@ FILES = 65_536
 """Open files at most, where the machine allows so many: sockets, devices, connections of others."""
 PROGRAM = (os.__file__, earthline.__file__, structlog.__file__)
 """Of Python, of ours, and of what we use: parts are loaded when they are needed."""
+HOME_NAMES = frozenset(
+    {
+        "identity.secret",
+        "identity.public",
+        "authtoken.secret",
+        "metricstoken.secret",
+        "planet",
+        "local.conf",
+        "networks.d",
+        "moons.d",
+        "peers.d",
+        "controller.d",
+        "zerotier-one.port",
+        "earthline.lock",
+        "zerotier-one",
+        "zerotier-cli",
+        "zerotier-idtool",
+    }
+)
+"""What a home folder has some of, unless it is new; the last three are links of the packages."""
 DEVICES = "/dev/net/tun"
 """Where network devices come from. udev lets everybody open it; some containers do not."""
 
@@ -69,6 +89,7 @@ def hand_over(home: Path, account: Account) -> None:
     """
     try:
         with folder(home) as top:
+            _demand_home(home, top)
             for _, folders, files, place in os.fwalk(".", dir_fd=top):
                 os.fchown(place, account.uid, account.gid)
                 for name in (*folders, *files):
@@ -78,6 +99,13 @@ def hand_over(home: Path, account: Account) -> None:
         raise StartFault(
             f"{home}: cannot give {where} to {account.name}: {error.strerror}"
         ) from None
+
+
+def _demand_home(home: Path, top: int) -> None:
+    """`StartFault` for a folder of other things: a slip of the pen must not give ``/etc`` away."""
+    names = set(os.listdir(f"/proc/self/fd/{top}"))  # noqa: PTH208 - a descriptor has no Path
+    if names and not names & HOME_NAMES:
+        raise StartFault(f"{home}: this is no home folder, but holds {min(names)}: not given away")
 
 
 def _give(name: str, place: int, account: Account) -> None:

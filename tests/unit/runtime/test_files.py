@@ -161,6 +161,7 @@ def test_nothing_is_left_open(home, precious):
 
 def test_handed_over_home_takes_nothing_along_that_links_point_at(home, precious):
     (home / "peers.d").mkdir()
+    (home / "planet").touch()
     (home / "peers.d" / "a.peer").write_text("peer")
     link(home / "shadow", precious)
     link(home / "etc", precious.parent)
@@ -178,6 +179,7 @@ def test_folder_exchanged_for_a_link_during_the_handing_over_leads_nowhere(
     folder = home / "a"
     folder.mkdir()
     (folder / precious.name).write_text("bait")
+    (home / "planet").touch()
     walk = os.fwalk
 
     def exchanging(*words, **more):
@@ -191,6 +193,12 @@ def test_folder_exchanged_for_a_link_during_the_handing_over_leads_nowhere(
     hand_over(home, NOBODY)
     assert owner(precious) == 0
     assert owner(home / "b" / precious.name) == NOBODY.uid
+
+
+def test_folder_of_other_things_is_not_given_away(precious):
+    with pytest.raises(StartFault, match="no home folder, but holds precious"):
+        hand_over(precious.parent, NOBODY)
+    assert owner(precious) == owner(precious.parent) == 0
 
 
 def test_work_in_a_home_is_done_with_its_owners_rights(home, precious):
