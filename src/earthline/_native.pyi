@@ -30,6 +30,7 @@ __all__ = [
     "memory_hard_digest",
     "narrow_capabilities",
     "public_key_of",
+    "seal_process",
     "sign",
     "validate_identity",
     "verify",
@@ -263,6 +264,10 @@ def keep_capabilities() -> None:
 
 def narrow_capabilities() -> None:
     """Keep NET_ADMIN and NET_RAW (ambient, too) and NET_BIND_SERVICE, drop all others. OSError likewise."""
+
+def seal_process() -> None:
+    """For good: no rights beyond those of now (no_new_privs), no reading of our memory by others of our user, and
+    no core file. Before threads are started. OSError likewise."""
 
 @final
 class PuntQueue:

@@ -91,3 +91,28 @@ def test_wrong_setting_changes_nothing_while_running(running: Service) -> None:
     running.configure(bind=[1])
     wait_until("it is named", lambda: "settings.bind.0" in running.process.output, timeout_s=60)
     assert listening(running) == before
+
+
+def test_password_of_the_database_is_shown_nowhere(node: Service) -> None:
+    node.configure(controllerDbPath=f"{node.home}/controller.d", note="postgres://me:s3cret@db/zt")
+    node.settings_file.chmod(0o644)
+    node.start()
+    shown = [node.request("GET", path) for path in ("/status", "/config", "/earthline/doctor")]
+    assert "s3cret" not in repr(shown) + node.process.output
+    assert shown[1]["settings"]["note"] == "postgres://me:***@db/zt"
+    change(node, joinEarth=False)
+    assert "s3cret" in node.settings_file.read_text()
+    assert node.settings_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_files_of_the_home_are_no_other_users_business(node: Service) -> None:
+    (node.home / "networks.d").mkdir()
+    (node.home / "peers.d").mkdir()
+    node.start()
+    node.wait_ip(node.found_planet().earth)
+    node.stop()
+    modes = {path.name: path.stat().st_mode & 0o777 for path in node.home.rglob("*")}
+    public = {"identity.public", "planet", "zerotier-one.port", "earthline.lock"}
+    assert {name for name, mode in modes.items() if mode & 0o077} == public | {"metrics.prom"}
+    assert modes["metrics.prom"] == 0o640
+    assert modes["networks.d"] == modes["peers.d"] == 0o700

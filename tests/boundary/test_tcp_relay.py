@@ -130,13 +130,19 @@ def test_who_speaks_something_else_is_cut_off_and_others_are_served(inside, nois
 
 
 def test_one_source_gets_no_more_than_its_share(inside) -> None:
+    """Whoever is behind one NAT shares 64 connections: the next ends the one that is used least."""
+
     def shared() -> None:
         with Bench(clients=1000) as bench:
             streams = [connect(bench.port) for _ in range(PER_SOURCE)]
-            with connect(bench.port) as late, connect(bench.port, source=THERE) as stranger:
-                assert is_closed(late)
-                stranger.sendall(GREETING + record(THERE, 9993, DATAGRAM))
+            for stream in streams[1:]:
+                stream.sendall(GREETING + record(THERE, 9993, DATAGRAM))
                 assert bench.peer.recv(4096) == DATAGRAM
+            with connect(bench.port) as late, connect(bench.port, source=THERE) as stranger:
+                for stream in (late, stranger):
+                    stream.sendall(GREETING + record(THERE, 9993, DATAGRAM))
+                    assert bench.peer.recv(4096) == DATAGRAM
+                assert is_closed(streams[0])
             assert bench.count("drop_tcp_relay_full") == 1
             for stream in streams:
                 stream.close()
@@ -148,17 +154,45 @@ def test_one_source_gets_no_more_than_its_share(inside) -> None:
     inside(shared)
 
 
-def test_full_relay_refuses_the_next_and_serves_who_is_there(inside) -> None:
+def test_relay_that_one_source_filled_serves_another(inside) -> None:
     def full() -> None:
-        with Bench(clients=1) as bench, connect(bench.port) as first:
+        with Bench(clients=2) as bench, connect(bench.port) as first, connect(bench.port) as second:
             first.sendall(GREETING + record(THERE, 9993, DATAGRAM))
-            assert bench.peer.recv(4096) == DATAGRAM
+            seen, endpoint = bench.peer.recvfrom(4096)
+            assert seen == DATAGRAM
+            bench.peer.sendto(DATAGRAM, endpoint)
+            wrapped = record(THERE, 9993, DATAGRAM)
+            assert read_exactly(first, len(wrapped)) == wrapped
             with connect(bench.port, source=THERE) as late:
-                assert is_closed(late)
-            first.sendall(record(THERE, 9993, DATAGRAM))
-            assert bench.peer.recv(4096) == DATAGRAM
+                late.sendall(GREETING + record(THERE, 9993, DATAGRAM))
+                assert bench.peer.recv(4096) == DATAGRAM
+                assert is_closed(second)
+                first.sendall(record(THERE, 9993, DATAGRAM))
+                assert bench.peer.recv(4096) == DATAGRAM
+            assert bench.count("drop_tcp_relay_full") == 1
 
     inside(full)
+
+
+def test_relay_floods_nobody_who_does_not_answer(inside) -> None:
+    def paced() -> None:
+        with Bench() as bench, connect(bench.port) as stream, udp(THERE, 9994) as other:
+            stream.sendall(GREETING + record(THERE, 9993, DATAGRAM) * 1000)
+            endpoint = bench.peer.recvfrom(4096)[1]
+            wait_until("all are judged", lambda: _judged(bench) == 1000)
+            assert bench.count("tcp_relay_to_udp") < 100
+            bench.peer.sendto(DATAGRAM, endpoint)
+            wrapped = record(THERE, 9993, DATAGRAM)
+            assert read_exactly(stream, len(wrapped)) == wrapped
+            refused = bench.count("drop_tcp_relay_unanswered")
+            stream.sendall(wrapped * 1000 + record(THERE, 9994, DATAGRAM))
+            assert other.recv(4096) == DATAGRAM
+            assert bench.count("drop_tcp_relay_unanswered") == refused
+
+    def _judged(bench: Bench) -> int:
+        return bench.count("tcp_relay_to_udp") + bench.count("drop_tcp_relay_unanswered")
+
+    inside(paced)
 
 
 def test_client_that_reads_nothing_costs_a_bounded_queue(inside) -> None:

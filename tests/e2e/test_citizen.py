@@ -12,7 +12,7 @@ import pytest
 
 from earthline.cli.system import unit_text
 from earthline.effects import Store
-from earthline.lab import Lab
+from earthline.lab import Host, Lab
 from earthline.lab.namespace import LabError
 from earthline.lab.service import Service, script, wait_until
 from earthline.runtime.state import StateFiles
@@ -79,24 +79,101 @@ class Daemon(Service):
         return [word for word in super().argv if word != "-U"]
 
 
+class Up(Service):
+    """One started by ``earthline up``."""
+
+    options: tuple[str, ...] = ()
+
+    @property
+    def argv(self) -> list[str]:
+        return [*self._program, "up", "--home", str(self.home), *self.options]
+
+
+def reachable_by_all(host: Host) -> None:
+    for folder in (host.directory.parent, host.directory):
+        folder.chmod(0o755)
+
+
+def pid_of(node: Service) -> int:
+    return int((node.home / "zerotier-one.pid").read_text())
+
+
+def assert_confined(pid: int, uid: int) -> None:
+    """An ordinary user with the rights to make network devices, whose memory nobody else reads."""
+    assert users(pid) == {uid}
+    held = capabilities(pid)
+    assert held["CapEff"] == held["CapPrm"] == NETWORK_CAPABILITIES | LOW_PORTS
+    assert held["CapAmb"] == NETWORK_CAPABILITIES
+    assert_sealed(pid)
+
+
+def assert_sealed(pid: int) -> None:
+    assert "NoNewPrivs:\t1" in Path(f"/proc/{pid}/status").read_text()
+    cores = next(
+        row for row in Path(f"/proc/{pid}/limits").read_text().splitlines() if "core file" in row
+    )
+    assert cores.split()[4:6] == ["0", "0"]
+    # What cannot be dumped is root's in /proc, whoever it runs as.
+    assert Path(f"/proc/{pid}/mem").stat().st_uid == 0
+
+
 def test_daemon_started_as_root_becomes_the_stock_user_and_still_makes_a_tap(lab: Lab) -> None:
     host = lab.host("root")
     prefix = with_a_system_user(host.directory)
-    for folder in (host.directory.parent, host.directory):
-        folder.chmod(0o755)
+    reachable_by_all(host)
     node = Daemon(host, program=[*prefix, script("earthline-one")])
     node.start()
     planet = node.found_planet()
     ip = node.wait_ip(planet.earth)
-    pid = int((node.home / "zerotier-one.pid").read_text())
-    assert users(pid) == {UID}
-    held = capabilities(pid)
-    assert held["CapEff"] == held["CapPrm"] == NETWORK_CAPABILITIES | LOW_PORTS
-    assert held["CapAmb"] == NETWORK_CAPABILITIES
+    assert_confined(pid_of(node), UID)
     assert (node.home / "identity.secret").stat().st_uid == UID
     assert host.run(["ping", "-c1", "-W5", ip])
     assert node.stop() == 0
     assert not (node.home / "zerotier-one.pid").exists()
+
+
+@pytest.mark.parametrize("owner", [0, UID + 1])
+def test_up_gives_up_root_to_the_owner_of_the_home_folder_or_the_stock_user(
+    lab: Lab, owner: int
+) -> None:
+    host = lab.host("root")
+    prefix = with_a_system_user(host.directory)
+    reachable_by_all(host)
+    node = Up(host, program=[*prefix, script("earthline")])
+    os.chown(node.home, owner, owner)
+    node.configure(tcpRelay={"listen": ["127.0.0.1/443"]})
+    node.start()
+    ip = node.wait_ip(node.found_planet().earth)
+    assert_confined(pid_of(node), owner or UID)
+    assert {path.stat().st_uid for path in node.home.rglob("*")} == {owner or UID}
+    assert host.run(["ping", "-c1", "-W5", ip])
+    wait_until("it listens on a low port", lambda: node.status()["earthline"]["tcpRelay"])
+    assert node.status()["earthline"]["tcpRelay"]["listeningOn"] == ["127.0.0.1/443"]
+    assert node.stop() == 0
+
+
+def test_up_stays_root_where_its_user_would_not_reach_the_home_and_says_so(lab: Lab) -> None:
+    host = lab.host("root")
+    prefix = with_a_system_user(host.directory)
+    host.directory.parent.chmod(0o755)
+    host.directory.chmod(0o700)
+    node = Up(host, program=[*prefix, script("earthline")])
+    node.start()
+    assert users(pid_of(node)) == {0}
+    assert_sealed(pid_of(node))
+    assert f"cannot reach {node.home}" in node.process.output
+
+
+def test_up_stays_root_when_told_to(lab: Lab) -> None:
+    host = lab.host("root")
+    prefix = with_a_system_user(host.directory)
+    reachable_by_all(host)
+    node = Up(host, program=[*prefix, script("earthline")])
+    node.options = ("--stay-root",)
+    node.start()
+    assert users(pid_of(node)) == {0}
+    assert_sealed(pid_of(node))
+    assert "still_root" not in node.process.output
 
 
 def test_two_capabilities_are_all_the_service_needs(lab: Lab) -> None:

@@ -167,6 +167,27 @@ def test_switches_are_honoured_at_once_and_say_what_they_hold_back(lan: Lan) -> 
         demand({"10.71.0.5/24"}, "allowManaged=on", "allowGlobal=off")
 
 
+def test_earth_that_nobody_asked_for_cannot_route_the_hosts_own_lan_to_itself(lan: Lan) -> None:
+    lan.ip(lan.alice)
+    earth, before = lan.planet.earth, routes(lan.alice.host)
+    usual = {"target": "28.0.0.0/7"}
+    part_of_the_lan = {"target": "192.168.1.128/25", "via": lan.ip(lan.root)}
+
+    def offer(*offered: dict[str, str]) -> None:
+        lan.root.request("POST", f"/controller/network/{earth}", {"routes": list(offered)})
+
+    offer(usual, part_of_the_lan)
+    try:
+        refused = "route 192.168.1.128/25 is not applied: allowManaged does not list it"
+        wait_until("it is refused", lambda: refused in lan.alice.command("networks"))
+        assert routes(lan.alice.host) == before
+        lan.alice.command("set", earth, "allowManaged=28.0.0.0/7,192.168.0.0/16")
+        wait_until("the user may want it", lambda: routes(lan.alice.host) > before)
+    finally:
+        offer(usual)
+    wait_until("it is gone", lambda: routes(lan.alice.host) == before)
+
+
 def test_leaving_takes_addresses_and_routes_along(lan: Lan) -> None:
     before = routes(lan.alice.host)
     body = pool(

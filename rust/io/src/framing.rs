@@ -71,21 +71,33 @@ impl Decoder {
         bytes: &mut [u8],
         mut each: impl FnMut(Record<'_>) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
-        let mut joined = std::mem::take(&mut self.rest);
-        let mut unread = if joined.is_empty() {
-            bytes
-        } else {
-            joined.extend_from_slice(bytes);
-            joined.as_mut_slice()
-        };
-        while let Some(length) = record_length(unread)? {
-            let (record, following) = unread.split_at_mut(length);
-            each(parse(&mut record[HEADER..])?)?;
-            unread = following;
+        if self.rest.is_empty() {
+            let taken = take_records(bytes, &mut each)?;
+            self.rest.extend_from_slice(&bytes[taken..]);
+            return Ok(());
         }
-        self.rest = unread.to_vec();
+        // What waits is only added to until a record is whole: a stream that comes byte by byte costs each
+        // byte once, not once for every byte before it.
+        self.rest.extend_from_slice(bytes);
+        let taken = take_records(&mut self.rest, &mut each)?;
+        if taken > 0 {
+            self.rest = self.rest.split_off(taken);
+        }
         Ok(())
     }
+}
+
+/// Hand over each record that is whole; the length of all of them.
+fn take_records(
+    bytes: &mut [u8],
+    each: &mut impl FnMut(Record<'_>) -> Result<(), Malformed>,
+) -> Result<usize, Malformed> {
+    let mut taken = 0;
+    while let Some(length) = record_length(&bytes[taken..])? {
+        each(parse(&mut bytes[taken + HEADER..taken + length])?)?;
+        taken += length;
+    }
+    Ok(taken)
 }
 
 /// The length of the first record, if all of it is there.
@@ -204,6 +216,20 @@ mod tests {
         assert_eq!(decoder.rest.len(), HEADER + 0xFFFF - 1);
         assert_eq!(decoder.feed(&mut [1, 0x17], |_| Ok(())), Ok(()));
         assert_eq!(decoder.rest.len(), 1);
+    }
+
+    #[test]
+    fn record_that_comes_byte_by_byte_is_not_copied_for_each_byte() {
+        let mut decoder = Decoder::default();
+        let mut whole = Vec::new();
+        append(&mut whole, "80.1.2.3:9993".parse().unwrap(), &vec![7; 60_000]);
+        let (mut moves, mut room) = (0, 0);
+        for byte in &whole[..whole.len() - 1] {
+            assert_eq!(decoder.feed(&mut [*byte], |_| Ok(())), Ok(()));
+            moves += usize::from(decoder.rest.capacity() != room);
+            room = decoder.rest.capacity();
+        }
+        assert!(moves < 32, "moved {moves} times");
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! What a process that gives up being root keeps: three capabilities.
+//! What a process gives up: capabilities with the root user, and for good what it never needs.
 
 use std::io;
 
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, configure_capability_in_ambient_set, set_capabilities,
-    set_keep_capabilities,
+    set_keep_capabilities, set_no_new_privs,
 };
 
 /// For TAP devices, addresses, routes and sockets bound to a device: children such as `resolvectl` have
@@ -27,4 +28,12 @@ pub fn narrow_capabilities() -> io::Result<()> {
         configure_capability_in_ambient_set(capability, true)?;
     }
     Ok(set_keep_capabilities(false)?)
+}
+
+/// Of this process, and of what it starts: no program that it executes has more rights than itself, no other
+/// process of its user reads its memory, and no core file has it: keys are in there.
+pub fn seal_process() -> io::Result<()> {
+    set_no_new_privs(true)?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    Ok(setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?)
 }

@@ -8,6 +8,8 @@
 
 mod client;
 mod counters;
+mod pacing;
+mod sources;
 
 use std::collections::HashMap;
 use std::io;
@@ -27,8 +29,9 @@ use crate::punts::signal;
 use crate::tls::Acceptor;
 use client::{Client, Desk};
 use counters::{Count, Counts};
+use sources::Sources;
 
-/// Connections of one source: many nodes may be behind one NAT. IPv6 counts by /64.
+/// Connections of one source: many nodes may be behind one NAT. IPv6 counts by /64. One more ends another.
 const PER_SOURCE: usize = 64;
 /// Connections that may wait to be accepted, and that are accepted at once.
 const BACKLOG: i32 = 128;
@@ -63,7 +66,7 @@ pub struct RelayOptions {
     pub listen: Vec<SocketAddr>,
     /// Certificate chain and key for TLS, both PEM; without, it makes its own.
     pub certificate: Option<(Vec<u8>, Vec<u8>)>,
-    /// Most clients at a time.
+    /// Most clients at a time: one more takes the place of another, of whoever has the most.
     pub clients: usize,
 }
 
@@ -151,7 +154,7 @@ struct Worker {
     acceptor: Acceptor,
     limit: usize,
     clients: HashMap<u64, (IpAddr, Client)>,
-    sources: HashMap<IpAddr, usize>,
+    sources: Sources,
     last_id: u64,
     swept_at: Instant,
     scratch: Vec<u8>,
@@ -174,7 +177,7 @@ impl Worker {
             acceptor,
             limit,
             clients: HashMap::new(),
-            sources: HashMap::new(),
+            sources: Sources::default(),
             last_id: 0,
             swept_at: Instant::now(),
             scratch: vec![0; SCRATCH],
@@ -227,21 +230,37 @@ impl Worker {
 
     fn admit(&mut self, socket: std::net::TcpStream, from: IpAddr, now: Instant) {
         let source = source_of(from);
-        let held = self.sources.get(&source).copied().unwrap_or_default();
-        if self.clients.len() >= self.limit || held >= PER_SOURCE {
-            return self.shared.counts.add(Count::DropFull);
-        }
+        self.make_room(source);
         let id = self.last_id + 1;
         if let Ok(client) = Client::new(id, socket, &self.epoll, now) {
             self.last_id = id;
             self.clients.insert(id, (source, client));
-            self.sources.insert(source, held + 1);
+            self.sources.add(source, id);
             self.shared.counts.add(Count::Connections);
         }
     }
 
+    /// Nobody is refused because others came first: somebody who has more than the next gives one up.
+    fn make_room(&mut self, source: IpAddr) {
+        let crowded = if self.sources.count(source) >= PER_SOURCE {
+            source
+        } else if self.clients.len() < self.limit {
+            return;
+        } else if let Some(largest) = self.sources.largest() {
+            largest
+        } else {
+            return;
+        };
+        let value = |id: &u64| self.clients.get(id).map(|(_, client)| client.value());
+        if let Some(id) = self.sources.ids(crowded).iter().copied().min_by_key(value) {
+            self.shared.counts.add(Count::DropFull);
+            self.dismiss(id);
+        }
+    }
+
     fn serve(&mut self, id: u64, kind: u64, now: Instant) {
-        let Some((_, client)) = self.clients.get_mut(&id) else { return };
+        let Some((source, client)) = self.clients.get_mut(&id) else { return };
+        let was_answered = client.is_answered();
         let mut desk = Desk {
             epoll: &self.epoll,
             acceptor: &self.acceptor,
@@ -251,6 +270,9 @@ impl Worker {
         };
         let served =
             if kind == TCP { client.serve_tcp(&mut desk) } else { client.serve_udp(&mut desk) };
+        if !was_answered && client.is_answered() {
+            self.sources.answered(*source);
+        }
         if let Err(error) = served {
             if error.kind() == io::ErrorKind::InvalidData {
                 self.shared.counts.add(Count::DropProtocol);
@@ -280,12 +302,8 @@ impl Worker {
     }
 
     fn dismiss(&mut self, id: u64) {
-        let Some((source, _)) = self.clients.remove(&id) else { return };
-        if let Some(held) = self.sources.get_mut(&source) {
-            *held -= 1;
-            if *held == 0 {
-                self.sources.remove(&source);
-            }
+        if let Some((source, _)) = self.clients.remove(&id) {
+            self.sources.remove(source, id);
         }
     }
 

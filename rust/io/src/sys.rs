@@ -315,6 +315,31 @@ pub(crate) fn set_tap_offload(tap: impl AsFd, flags: u32) -> io::Result<()> {
     check(unsafe { libc::ioctl(fd, libc::TUNSETOFFLOAD, c_ulong::from(flags)) })
 }
 
+/// What can be asked of an interface: each of these requests takes an `ifreq`, so that none can be made up
+/// whose argument is something else, which the kernel would write to beyond its end.
+#[derive(Clone, Copy)]
+pub(crate) enum Asked {
+    /// Of `/dev/net/tun`: attach this file to a device.
+    Attach,
+    /// Of any socket, as all that follow: the flags.
+    Flags,
+    SetFlags,
+    SetMac,
+    SetMtu,
+}
+
+impl Asked {
+    fn number(self) -> c_ulong {
+        match self {
+            Self::Attach => libc::TUNSETIFF,
+            Self::Flags => libc::SIOCGIFFLAGS,
+            Self::SetFlags => libc::SIOCSIFFLAGS,
+            Self::SetMac => libc::SIOCSIFHWADDR,
+            Self::SetMtu => libc::SIOCSIFMTU,
+        }
+    }
+}
+
 /// An interface request: its name, zero-terminated, and what is asked.
 #[repr(C)]
 pub(crate) struct InterfaceRequest {
@@ -349,16 +374,16 @@ impl InterfaceRequest {
         self
     }
 
-    /// The flags that a SIOCGIFFLAGS returned.
+    /// The flags that [`Asked::Flags`] returned.
     pub(crate) fn flags(&self) -> u16 {
         u16::from_ne_bytes([self.content[0], self.content[1]])
     }
 
-    /// Ask. Only for requests whose argument is an `ifreq`.
-    pub(crate) fn ioctl(&mut self, file: impl AsFd, request: c_ulong) -> io::Result<()> {
+    /// Ask.
+    pub(crate) fn ask(&mut self, file: impl AsFd, asked: Asked) -> io::Result<()> {
         let fd = file.as_fd().as_raw_fd();
-        // SAFETY: this has the size and layout of the ifreq that these requests read and write.
-        check(unsafe { libc::ioctl(fd, request, std::ptr::from_mut(self)) })
+        // SAFETY: this has the size and layout of the ifreq that each of `Asked` reads and writes.
+        check(unsafe { libc::ioctl(fd, asked.number(), std::ptr::from_mut(self)) })
     }
 }
 

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use socket2::{Domain, Socket, Type};
 
 use crate::offload::Offload;
-use crate::sys::{InterfaceRequest, set_tap_offload};
+use crate::sys::{Asked, InterfaceRequest, set_tap_offload};
 
 /// Frames in a batch.
 const BATCH: usize = 64;
@@ -82,25 +82,25 @@ impl Tap {
     }
 
     pub(crate) fn set_mtu(&self, mtu: u32) -> io::Result<()> {
-        self.ask(&mtu.to_ne_bytes(), libc::SIOCSIFMTU).map(|_| ())
+        self.ask(&mtu.to_ne_bytes(), Asked::SetMtu).map(|_| ())
     }
 
     fn set_mac(&self, mac: u64) -> io::Result<()> {
         let [family_low, family_high] = libc::ARPHRD_ETHER.to_ne_bytes();
         let [_, _, a, b, c, d, e, f] = mac.to_be_bytes();
-        self.ask(&[family_low, family_high, a, b, c, d, e, f], libc::SIOCSIFHWADDR).map(|_| ())
+        self.ask(&[family_low, family_high, a, b, c, d, e, f], Asked::SetMac).map(|_| ())
     }
 
     fn put_up(&self) -> io::Result<()> {
-        let flags = self.ask(&[], libc::SIOCGIFFLAGS)?.flags() | UP;
-        self.ask(&flags.to_ne_bytes(), libc::SIOCSIFFLAGS).map(|_| ())
+        let flags = self.ask(&[], Asked::Flags)?.flags() | UP;
+        self.ask(&flags.to_ne_bytes(), Asked::SetFlags).map(|_| ())
     }
 
-    fn ask(&self, content: &[u8], request: libc::c_ulong) -> io::Result<InterfaceRequest> {
+    fn ask(&self, content: &[u8], what: Asked) -> io::Result<InterfaceRequest> {
         let any_socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
-        let mut asked = InterfaceRequest::new(&self.name)?.with(content);
-        asked.ioctl(&any_socket, request)?;
-        Ok(asked)
+        let mut request = InterfaceRequest::new(&self.name)?.with(content);
+        request.ask(&any_socket, what)?;
+        Ok(request)
     }
 
     /// What may be written as super-frames.
@@ -142,7 +142,7 @@ fn open_queue(name: &str, kind: u16) -> io::Result<(File, String)> {
     let queue =
         OpenOptions::new().read(true).write(true).custom_flags(flags).open("/dev/net/tun")?;
     let mut request = InterfaceRequest::new(name)?.with(&kind.to_ne_bytes());
-    request.ioctl(&queue, libc::TUNSETIFF)?;
+    request.ask(&queue, Asked::Attach)?;
     Ok((queue, request.name()))
 }
 

@@ -16,7 +16,7 @@ def config_router(service: Service) -> APIRouter:
 
     @router.get("/config")
     async def show() -> dict[str, Any]:
-        return service.settings.raw
+        return service.settings.shown
 
     @router.post("/config/settings", openapi_extra=JSON_OBJECT)
     async def change(request: Request) -> dict[str, Any]:

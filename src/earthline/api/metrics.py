@@ -15,6 +15,8 @@ from earthline.runtime.files import write_atomic
 from earthline.runtime.service import Service
 
 FILE = "metrics.prom"
+FOR_OUR_GROUP = 0o640
+"""The numbers name networks and peers: who may read them without a token is in our group."""
 DIRECTIONS = ("rx", "tx")
 SYSFS = Path("/sys/class/net")
 
@@ -102,11 +104,11 @@ class Metrics:
         for address, latency in known.items():
             if latency >= 0:
                 self._latencies[address].observe(latency)
-        write_atomic(self.path, self.text(), durable=False)
+        write_atomic(self.path, self.text(), FOR_OUR_GROUP, durable=False)
 
     def clear(self) -> None:
         """An empty file, until there is something to say."""
-        write_atomic(self.path, b"", durable=False)
+        write_atomic(self.path, b"", FOR_OUR_GROUP, durable=False)
 
     def _families(self) -> Iterator[Family]:
         counters = self._service.counters()

@@ -38,7 +38,7 @@ def status_object(service: Service) -> dict[str, Any]:
     return version_object() | {
         "address": f"{status.address:010x}",
         "clock": now,
-        "config": service.settings.raw | {"settings": _settings_object(service)},
+        "config": service.settings.shown | {"settings": _settings_object(service)},
         "online": status.online,
         "planetWorldId": 0 if planet is None else planet.world_id,
         "planetWorldTimestamp": 0 if planet is None else planet.timestamp,
@@ -60,7 +60,7 @@ def status_object(service: Service) -> dict[str, Any]:
 
 def _settings_object(service: Service) -> dict[str, Any]:
     """The stored settings, completed; what is in effect is always computed."""
-    stored = service.settings.raw.get("settings")
+    stored = service.settings.shown.get("settings")
     said = service.settings.parsed.settings
     surfaces = service.node.status(now_ms()).surfaces
     effective = {

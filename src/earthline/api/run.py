@@ -11,7 +11,6 @@ import structlog
 from earthline.api.server import bind_api, serve_api
 from earthline.controller.store import StoreFault
 from earthline.runtime.home import Home, StartFault
-from earthline.runtime.logs import configure_logs
 from earthline.runtime.service import Options, Service
 from earthline.runtime.settings import SettingsFile
 from earthline.runtime.sockets import choose_ports
@@ -24,7 +23,6 @@ IGNORED_SIGNALS = (signal.SIGHUP, signal.SIGPIPE, signal.SIGIO, signal.SIGUSR1, 
 
 def run(home: Home, port: int, *, join_earth: bool) -> None:
     """Run on a claimed home until a signal ends it. `StartFault` if it cannot start."""
-    configure_logs()
     while _run_once(home, port, join_earth=join_earth):
         log.warning("restarting", why="another node has our address: a new identity is made")
 
@@ -36,6 +34,7 @@ def _run_once(home: Home, port: int, *, join_earth: bool) -> bool:
     home.load_planet()
     home.refuse_old_controller()
     home.fix_modes()
+    settings.protect()
     ports = choose_ports(settings.parsed, port)
     listeners = bind_api(settings.parsed, ports.primary)
     try:

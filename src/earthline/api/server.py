@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import structlog
@@ -13,11 +14,14 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from earthline.api.app import create_app
+from earthline.api.connections import Connections
 from earthline.api.metrics import Metrics
 from earthline.api.metrics_file import metrics_kept
+from earthline.api.protocol import BoundedHttp, Patience
 from earthline.runtime.home import StartFault
 from earthline.runtime.service import Service
 from earthline.runtime.settings import Settings
+from earthline.runtime.tcp_table import callers
 
 log = structlog.get_logger()
 
@@ -84,11 +88,13 @@ async def serve_api(service: Service, listeners: list[socket.socket]) -> None:
     """
     metrics = Metrics(service)
     app = create_app(service, metrics)
+    connections = Connections(partial(callers, service.ports.primary))
+    protocol = partial(BoundedHttp, connections, Patience())
     stopping = asyncio.create_task(service.stopping.wait())
     service.write_port_file()
     service.supervisor.ready()
     async with metrics_kept(metrics):
-        while await _serve_until(app, listeners, stopping, service.management_moved):
+        while await _serve_until(app, protocol, listeners, stopping, service.management_moved):
             listeners[:] = _listen_again(service)
     log.info("stopping")
     service.supervisor.stopping()
@@ -97,13 +103,14 @@ async def serve_api(service: Service, listeners: list[socket.socket]) -> None:
 
 async def _serve_until(
     app: ASGIApp,
+    protocol: Any,
     listeners: list[socket.socket],
     stopping: asyncio.Task[Any],
     moved: asyncio.Event,
 ) -> bool:
     """Serve until it is to end; whether only to go on with other listeners."""
     moved.clear()
-    server = _Server(_config(app))
+    server = _Server(_config(app, protocol))
     serving = asyncio.create_task(server.serve(listeners), name="api")
     moving = asyncio.create_task(moved.wait())
     done, _ = await asyncio.wait({serving, stopping, moving}, return_when=asyncio.FIRST_COMPLETED)
@@ -123,14 +130,16 @@ def _listen_again(service: Service) -> list[socket.socket]:
         return bind_api(Settings(), port)
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _config(app: ASGIApp, protocol: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=protocol,
         ws="none",
         lifespan="off",
         loop="none",
         log_config=None,
+        log_level="error",  # what a stranger sends is no news
+        backlog=BACKLOG,
         access_log=False,
         server_header=False,
         date_header=False,

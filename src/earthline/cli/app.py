@@ -78,11 +78,24 @@ def up(
     home: HomeOption = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Primary port; 0: random.")] = 9993,
     no_earth: Annotated[bool, typer.Option("--no-earth", help="Never join Earth.")] = False,
+    stay_root: Annotated[
+        bool,
+        typer.Option(
+            "--stay-root",
+            help="Do not become an ordinary user: the home folder's owner, else zerotier-one.",
+        ),
+    ] = False,
 ) -> None:
-    """Run the service in the foreground."""
-    from earthline.cli.one import end, serve  # noqa: PLC0415 - no part of a short command
+    """Run the service in the foreground. Started as root, it soon is an ordinary user.
 
-    end(serve("earthline", home or Session.home, port, join_earth=not no_earth))
+    That user keeps the rights to make network devices and to listen on low ports, and gets the home
+    folder.
+    """
+    from earthline.cli.one import end, serve  # noqa: PLC0415 - no part of a short command
+    from earthline.runtime.accounts import account_for  # noqa: PLC0415
+
+    become = None if stay_root else account_for
+    end(serve("earthline", home or Session.home, port, join_earth=not no_earth, become=become))
 
 
 @app.command()

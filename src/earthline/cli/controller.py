@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +26,8 @@ CARRIED_OVER = (
     "peers.d",
 )
 """What makes the home the same node to its members, besides the networks."""
+CARRIED_FOR_ALL = ("identity.public", "planet")
+"""Of these, what other users may read."""
 
 
 @app.command("import")
@@ -57,8 +58,9 @@ def import_(
     home = source.parent if source.name == "controller.d" else source
     _check_identity(home)
     if not dry_run:
+        carried = _carried(home)
         with _own_home() as place:
-            _carry_over(home)
+            _carry_over(carried)
             _write_networks(place, found)
     print(archives.report_json(found) if as_json else archives.report_text(found))
 
@@ -74,33 +76,44 @@ def export(
     """
     from earthline.controller import archive as archives  # noqa: PLC0415
     from earthline.controller.store.places import open_store  # noqa: PLC0415
+    from earthline.runtime.files import write_atomic  # noqa: PLC0415
 
     with _own_home() as place:
         store = open_store(place)
         try:
-            written = archives.export_archive(store, folder)
-        except OSError as error:
-            fail(f"{error.filename}: {error.strerror}")
+            written = archives.take_archive(store)
         finally:
             store.close()
+    try:
+        for path, data in archives.archive_files(written):
+            write_atomic(folder / path, data)
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}")
     print(archives.report_json(written) if as_json else archives.report_text(written))
 
 
 @contextmanager
 def _own_home() -> Iterator[str]:
-    """The place of this home's store, while no service uses it."""
+    """The place of this home's store, while no service uses it.
+
+    With no more rights than its owner has: the store opens its files by name, as often as it likes.
+    """
     from earthline.controller.store import StoreFault  # noqa: PLC0415
+    from earthline.runtime.accounts import acting_as_owner  # noqa: PLC0415
+    from earthline.runtime.folders import UnsafeFile  # noqa: PLC0415
     from earthline.runtime.home import Home, StartFault  # noqa: PLC0415
     from earthline.runtime.settings import SettingsFile  # noqa: PLC0415
 
     home = Home(Session.home)
     try:
-        home.claim()
-        settings = SettingsFile(home.settings_file)
-        settings.load()
-        place = settings.parsed.settings.controller_db_path
-        yield place or str(home.controller_folder)
-    except (StartFault, StoreFault) as fault:
+        home.make()
+        with acting_as_owner(home.path):
+            home.claim()
+            settings = SettingsFile(home.settings_file)
+            settings.load()
+            place = settings.parsed.settings.controller_db_path
+            yield place or str(home.controller_folder)
+    except (StartFault, StoreFault, UnsafeFile) as fault:
         fail(str(fault))
     finally:
         home.release()
@@ -108,26 +121,40 @@ def _own_home() -> Iterator[str]:
 
 def _check_identity(source: Path) -> None:
     """The two may be one node, or this home none yet."""
-    theirs, ours = ((home / "identity.secret") for home in (source, Session.home))
-    if not theirs.exists():
-        return
-    if ours.exists() and ours.read_text().strip() != theirs.read_text().strip():
+    from earthline.runtime.files import read_if_there  # noqa: PLC0415
+
+    homes = (source, Session.home)
+    theirs, ours = (read_if_there(home / "identity.secret") for home in homes)
+    if theirs is not None and ours is not None and ours.strip() != theirs.strip():
         fail(
             f"{Session.home} has an identity of its own, and the networks belong to that of "
             f"{source}: import into a new folder, with --home"
         )
 
 
-def _carry_over(source: Path) -> None:
-    """What this home has is kept."""
+def _carried(source: Path) -> dict[str, tuple[bytes, int]]:
+    """What comes along, by its name below a home: content and permission bits."""
+    from earthline.runtime.files import PRIVATE, PUBLIC, read_if_there  # noqa: PLC0415
+
+    found = {}
     for name in CARRIED_OVER:
-        theirs, ours = source / name, Session.home / name
-        if theirs == ours or ours.exists() or not theirs.exists():
-            continue
-        if theirs.is_dir():
-            shutil.copytree(theirs, ours)
-        else:
-            shutil.copy(theirs, ours)
+        place = source / name
+        paths = sorted(place.iterdir()) if place.is_dir() else [place]
+        for path in (path for path in paths if path.is_file()):
+            if (data := read_if_there(path)) is not None:
+                mode = PUBLIC if name in CARRIED_FOR_ALL else PRIVATE
+                found[str(path.relative_to(source))] = data, mode
+    return found
+
+
+def _carry_over(carried: dict[str, tuple[bytes, int]]) -> None:
+    """What this home has is kept."""
+    from earthline.runtime.files import write_atomic  # noqa: PLC0415
+
+    missing = {name for name in CARRIED_OVER if not (Session.home / name).exists()}
+    for name, (data, mode) in carried.items():
+        if Path(name).parts[0] in missing:
+            write_atomic(Session.home / name, data, mode)
 
 
 def _write_networks(place: str, found: Archive) -> None:

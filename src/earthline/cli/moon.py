@@ -127,7 +127,7 @@ def install(
     as_json: AsJson = False,
 ) -> None:
     """Put a moon's file into the home folder: the service takes it in when it starts next."""
-    from earthline.runtime.files import write_atomic  # noqa: PLC0415 - only needed here
+    from earthline.runtime.files import make_folder, write_atomic  # noqa: PLC0415 - only needed here
 
     try:
         moon = World.parse(file.read_bytes())
@@ -139,6 +139,7 @@ def install(
         fail(f"{file} is a planet: `earthline planet install {file}` takes it")
     path = Session.home / "moons.d" / world_file(moon)
     try:
+        make_folder(Session.home)
         write_atomic(path, moon.emit())
     except OSError as error:
         fail(f"cannot write {path}: {error.strerror}")

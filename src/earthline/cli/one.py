@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from earthline import STOCK_VERSION
 from earthline.cli.client import default_home
+
+if TYPE_CHECKING:
+    from earthline.runtime.accounts import Account
 
 USAGE = """\
 Earthline, compatible with ZeroTier One {version}
@@ -105,28 +109,33 @@ def serve(
     *,
     join_earth: bool = True,
     fork: bool = False,
-    drop_root: bool = False,
+    become: Callable[[Path], Account | None] | None = None,
 ) -> int:
     """Run the service on a home folder until it is told to stop; the exit status.
 
-    ``fork``: in the background, once the home is ours. ``drop_root``: as the user of the stock
-    packages, if there is one (05, 10.3).
+    ``fork``: in the background, once the home is ours. ``become``: which user to be instead of root
+    (05, 10.3), before anything in the home is touched.
     """
     from earthline.api.run import run  # noqa: PLC0415 - heavy, and no part of help or version
     from earthline.runtime.container import fill_home  # noqa: PLC0415
+    from earthline.runtime.folders import UnsafeFile  # noqa: PLC0415
     from earthline.runtime.home import Home, StartFault  # noqa: PLC0415
-    from earthline.runtime.privileges import drop_privileges  # noqa: PLC0415
+    from earthline.runtime.logs import configure_logs  # noqa: PLC0415
+    from earthline.runtime.privileges import confine_process, drop_privileges  # noqa: PLC0415
 
+    configure_logs()
     held = Home(home.absolute())
     try:
+        held.make()
+        if become is not None:
+            drop_privileges(held.path, become(held.path))
         held.claim()
         fill_home(held.path, os.environ)
         if fork:
             _fork()
-        if drop_root:
-            drop_privileges(held.path)
+        confine_process()
         run(held, port, join_earth=join_earth)
-    except StartFault as fault:
+    except (StartFault, UnsafeFile) as fault:
         print(f"{program}: fatal error: {fault}", file=sys.stderr)
         return 1
     finally:
@@ -160,13 +169,15 @@ def main() -> None:
     if os.geteuid() != 0 and not arguments.skip_root_check:
         print(f"{arguments.program}: must be run as root (uid 0)", file=sys.stderr)
         sys.exit(1)
+    from earthline.runtime.accounts import stock_account  # noqa: PLC0415
+
     status = serve(
         arguments.program,
         arguments.home,
         arguments.port,
         join_earth=arguments.join_earth,
         fork=arguments.fork,
-        drop_root=not arguments.skip_root_check,
+        become=None if arguments.skip_root_check else stock_account,
     )
     end(status)
 

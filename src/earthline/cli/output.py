@@ -8,7 +8,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from earthline.cli.client import Client, NoService, default_home, read_port, read_token
+from earthline.cli.client import (
+    Client,
+    NoService,
+    NotTheService,
+    default_home,
+    read_port,
+    read_token,
+)
 
 
 class Session:
@@ -32,13 +39,15 @@ def client() -> Client:
         fail(f"no service ever ran on {home}: start it with `earthline --home {home} up`")
     if token is None:
         fail(f"cannot read {home / 'authtoken.secret'}: try again as root")
-    return Client(port, token)
+    return Client(port, token, home=home)
 
 
 def call(method: str, path: str, body: Any = None) -> Any:
     """Ask the service, and give back the parsed answer; whatever else ends the program."""
     try:
         answer = client().request(method, path, body)
+    except NotTheService as error:
+        fail(str(error))
     except NoService as error:
         home = Session.home
         fail(f"the service does not answer ({error}): start it with `earthline --home {home} up`")

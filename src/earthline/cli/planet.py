@@ -37,7 +37,12 @@ def _describe(found: dict[str, Any], verb: str, as_json: bool) -> None:
 def make(
     endpoint: Endpoints = None,
     earth: Annotated[
-        str, typer.Option(metavar="CIDR", help="The range of Earth's addresses.")
+        str,
+        typer.Option(
+            metavar="CIDR",
+            help="The range of Earth's addresses. Other nodes take part in another than the usual"
+            " one only after `earthline set EARTH allowManaged=CIDR`.",
+        ),
     ] = "28.0.0.0/7",
     tcp_relay: Annotated[
         bool,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from earthline.cli.client import Answer, Client, NoService
+from earthline.cli.client import Answer, Client, NoService, NotTheService
 from earthline.cli.stock_arguments import Arguments, Finish, make_client, parse_arguments
 
 NO_CONNECTION = """\
@@ -27,6 +27,8 @@ def read(client: Client, arguments: Arguments, path: str) -> Answer:
     """GET, for the reading commands; anything but 200 raises `Finish`."""
     try:
         answer = client.request("GET", path)
+    except NotTheService as error:
+        raise Finish(1, err=f"{arguments.program}: {error}\n") from None
     except NoService:
         raise Finish(1, NO_CONNECTION) from None
     _demand_ok(answer, arguments)
@@ -48,6 +50,8 @@ def change(client: Client, arguments: Arguments, method: str, path: str, body: A
     """A changing request; the raw body of its answer, or `Finish`."""
     try:
         answer = client.request(method, path, body)
+    except NotTheService as error:
+        raise Finish(1, err=f"{arguments.program}: {error}\n") from None
     except NoService:
         raise Finish(1, f"0 {arguments.command} connection failed\n") from None
     _demand_ok(answer, arguments)
@@ -288,12 +292,13 @@ ADDRESS_PROPERTIES: dict[str, Callable[[list[str]], str]] = {
 def dump(client: Client, arguments: Arguments) -> str:
     """``dump``: the file for whoever is to help."""
     from earthline.cli.stock_dump import FILE, dump_text  # noqa: PLC0415 - rarely needed
+    from earthline.runtime.files import write_atomic  # noqa: PLC0415
 
     titles = {"status": "/status", "networks": "/network", "peers": "/peer"}
     answers = {title: read(client, arguments, path).text for title, path in titles.items()}
     path = Path.cwd() / FILE
     try:
-        path.write_text(dump_text(arguments.home, answers), "utf-8")
+        write_atomic(path, dump_text(arguments.home, answers).encode())
     except OSError as error:
         raise Finish(
             1, err=f"{arguments.program}: cannot write {path}: {error.strerror}\n"

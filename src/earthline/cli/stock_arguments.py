@@ -132,4 +132,4 @@ def make_client(arguments: Arguments) -> Client:
             err=f"{arguments.program}: authtoken.secret not found or readable in {home} "
             "(try again as root)\n",
         )
-    return Client(port, token, arguments.host)
+    return Client(port, token, arguments.host, home)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import platform
 from pathlib import Path
 
 from earthline import STOCK_VERSION
+from earthline.controller.passwords import hide_passwords
+from earthline.runtime.files import read_if_there
 
 FILE = "zerotier_dump.txt"
 SYSFS = Path("/sys/class/net")
@@ -28,13 +31,15 @@ def _section(title: str, body: str) -> str:
 
 def _settings(home: Path) -> str:
     try:
-        text = (home / "local.conf").read_text("utf-8")
+        data = read_if_there(home / "local.conf")
     except OSError:
+        data = None
+    if data is None:
         return "None Present"
-    try:
-        return json.dumps(json.loads(text), separators=(",", ":"), sort_keys=True)
-    except ValueError:
-        return text
+    text = data.decode("utf-8", "replace")
+    with contextlib.suppress(ValueError):  # as it stands, since that may be what is wrong
+        text = json.dumps(json.loads(text), separators=(",", ":"), sort_keys=True)
+    return hide_passwords(text)
 
 
 async def _interfaces() -> list[str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
-import shutil
 import subprocess
 import sys
 from importlib.resources import files
@@ -18,6 +16,8 @@ USER = "zerotier-one"
 """That of the stock packages, so that a home folder can go from one to the other and back."""
 UNIT = "earthline.service"
 UNIT_FILE = Path("/etc/systemd/system") / UNIT
+HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
+"""What the service sees nothing of, unless this program or the home folder is in there."""
 POLKIT_FILE = Path("/etc/polkit-1/rules.d/50-earthline.rules")
 
 app = typer.Typer(no_args_is_help=True, help="Run the node as a systemd service.")
@@ -26,7 +26,9 @@ app = typer.Typer(no_args_is_help=True, help="Run the node as a systemd service.
 def unit_text(home: Path) -> str:
     """The unit file for this installation and a home folder."""
     program = Path(sys.executable).with_name("earthline-one")
-    return _template(UNIT).format(program=program, home=home, user=USER)
+    in_homes = any(path.is_relative_to(folder) for path in (program, home) for folder in HOMES)
+    protect_home = "read-only" if in_homes else "yes"
+    return _template(UNIT).format(program=program, home=home, user=USER, protect_home=protect_home)
 
 
 def polkit_text() -> str:
@@ -49,9 +51,7 @@ def install() -> None:
     """Write the unit, make its user and home folder, enable it and start it."""
     _demand_systemd()
     home = Session.home.absolute()
-    _make_user(home)
-    home.mkdir(parents=True, exist_ok=True)
-    _give_away(home)
+    _prepare(home)
     UNIT_FILE.write_text(unit_text(home), "utf-8")
     if POLKIT_FILE.parent.is_dir():
         POLKIT_FILE.write_text(polkit_text(), "utf-8")
@@ -79,17 +79,19 @@ def _demand_systemd() -> None:
         fail("this changes the system: try again as root")
 
 
-def _make_user(home: Path) -> None:
+def _prepare(home: Path) -> None:
+    """Make the user and the home folder, and the one the other's."""
+    from earthline.runtime.accounts import NoUser, make_user, stock_account  # noqa: PLC0415
+    from earthline.runtime.home import Home, StartFault  # noqa: PLC0415
+    from earthline.runtime.privileges import hand_over  # noqa: PLC0415
+
     try:
-        pwd.getpwnam(USER)
-    except KeyError:
-        nologin = shutil.which("nologin") or "/bin/false"
-        _run("useradd", "--system", "--user-group", "--home-dir", str(home), "-s", nologin, USER)
-
-
-def _give_away(home: Path) -> None:
-    for path in (home, *home.rglob("*")):
-        shutil.chown(path, USER, USER)
+        make_user(home)
+        Home(home).make()
+        if (account := stock_account(home)) is not None:
+            hand_over(home, account)
+    except (NoUser, StartFault) as fault:
+        fail(str(fault))
 
 
 def _run(*words: str) -> None:

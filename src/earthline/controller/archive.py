@@ -10,8 +10,11 @@ Objects go in and out whole: fields that nobody here knows are kept, and named.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +25,8 @@ from earthline.controller.records import Records
 from earthline.controller.store import Store
 from earthline.wire.address import format_address, format_network
 
+MAX_FILE = 16 << 20
+"""Bytes. Stock's largest network, with all the rules there may be, is a hundredth of it."""
 NETWORKS = "network"
 MEMBERS = "member"
 
@@ -109,10 +114,24 @@ def _files(folder: Path, name: re.Pattern[str], archive: Archive) -> Iterator[Pa
 
 def _object(path: Path, archive: Archive) -> JsonObject | None:
     try:
-        return parse_object(path.read_bytes())
+        return parse_object(_content(path))
     except (OSError, UnfitObject) as fault:
         _say(archive, path, "", str(fault))
         return None
+
+
+def _content(path: Path) -> bytes:
+    """Of a regular file of a sane size.
+
+    The folder may be another user's, who may wish us to wait
+    for a pipe, or to take in what only we may read.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_FILE:
+            raise OSError(errno.EINVAL, "not a file of a controller")
+        return file.read(MAX_FILE)
 
 
 def _name_unknown(path: Path, found: JsonObject, known: frozenset[str], archive: Archive) -> None:
@@ -142,8 +161,8 @@ def import_archive(archive: Archive, store: Store) -> None:
             records.restore_member(network, address, found)
 
 
-def export_archive(store: Store, folder: Path) -> Archive:
-    """Write everything in a store as files below a folder; what was written."""
+def take_archive(store: Store) -> Archive:
+    """Everything that is in a store."""
     archive = Archive()
     records = Records(store)
     for network in store.network_ids():
@@ -151,18 +170,18 @@ def export_archive(store: Store, folder: Path) -> Archive:
         if found is None:
             continue
         archive.networks[network] = found
-        place = folder / NETWORKS / format_network(network)
-        _write(place.with_suffix(".json"), found)
         for member in records.members(network):
-            address = int(member["id"], 16)
-            archive.members[network, address] = member
-            _write(place / MEMBERS / f"{format_address(address)}.json", member)
+            archive.members[network, int(member["id"], 16)] = member
     return archive
 
 
-def _write(path: Path, found: JsonObject) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render(found), "utf-8")
+def archive_files(archive: Archive) -> Iterator[tuple[Path, bytes]]:
+    """The files of an archive: where each belongs below a controller's folder, and its content."""
+    for network, found in archive.networks.items():
+        yield Path(NETWORKS, f"{format_network(network)}.json"), render(found).encode()
+    for (network, address), member in archive.members.items():
+        place = Path(NETWORKS, format_network(network), MEMBERS)
+        yield place / f"{format_address(address)}.json", render(member).encode()
 
 
 # --- what web consoles keep beside it -------------------------------------------------------------

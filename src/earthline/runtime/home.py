@@ -13,11 +13,23 @@ import string
 from pathlib import Path
 
 from earthline.root.planet import SIGNING_FILE
-from earthline.runtime.files import PRIVATE, PUBLIC, read_if_there, remove, write_atomic
+from earthline.runtime.files import (
+    PRIVATE,
+    PRIVATE_FOLDER,
+    PUBLIC,
+    make_folder,
+    open_regular,
+    read_if_there,
+    remove,
+    rename,
+    restrict,
+    write_atomic,
+)
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.reader import Malformed, Reader
 from earthline.wire.world import World, WorldKind
 
+LOCK_FILE = "earthline.lock"
 DEFAULT_HOME = Path("/var/lib/zerotier-one")
 TOKEN_ALPHABET = string.ascii_lowercase + string.digits
 TOKEN_LENGTH = 24
@@ -66,19 +78,27 @@ class Home:
 
     # --- one instance -----------------------------------------------------------------------------
 
+    def make(self) -> None:
+        """Create the folder where there is none, or raise `StartFault`."""
+        try:
+            make_folder(self.path)
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: OSError) -> StartFault:
+        return StartFault(f"{self.path}: cannot use this home folder: {error.strerror}")
+
     def claim(self) -> None:
         """Create the folder and lock it, or raise `StartFault` with the pid of who holds it.
 
         The lock belongs to the open file, so it is inherited over a fork and goes with the process,
         however that ends.
         """
+        self.make()
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.path / "earthline.lock", os.O_RDWR | os.O_CREAT, PUBLIC)
+            descriptor = open_regular(self.path / LOCK_FILE, os.O_RDWR | os.O_CREAT, PUBLIC)
         except OSError as error:
-            raise StartFault(
-                f"{self.path}: cannot use this home folder: {error.strerror}"
-            ) from error
+            raise self._unusable(error) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -95,7 +115,7 @@ class Home:
         if self._lock is not None:
             os.ftruncate(self._lock, 0)
             os.pwrite(self._lock, pid, 0)
-        write_atomic(self.pid_file, pid)
+        write_atomic(self.pid_file, pid, PUBLIC)
 
     def release(self) -> None:
         """Remove the pid file and give up the lock. Idempotent."""
@@ -118,8 +138,9 @@ class Home:
     def fix_modes(self) -> None:
         """Secrets are nobody else's business, whoever put them here (05, 2.1)."""
         for name in ("identity.secret", "authtoken.secret", "metricstoken.secret", SIGNING_FILE):
-            with contextlib.suppress(FileNotFoundError):
-                (self.path / name).chmod(PRIVATE)
+            restrict(self.path / name, PRIVATE)
+        for name in ("networks.d", "moons.d", "peers.d", "controller.d"):
+            restrict(self.path / name, PRIVATE_FOLDER)
 
     def load_identity(self) -> SecretIdentity | None:
         """The stored identity, None if there is none yet; `StartFault` if it is unusable."""
@@ -138,13 +159,13 @@ class Home:
     def store_identity(self, identity: SecretIdentity) -> None:
         """Write both identity files, where they differ."""
         write_atomic(self.path / "identity.secret", identity.text.encode("ascii"), PRIVATE)
-        write_atomic(self.path / "identity.public", str(identity.public).encode("ascii"))
+        write_atomic(self.path / "identity.public", str(identity.public).encode("ascii"), PUBLIC)
 
     def retire_identity(self) -> None:
         """Put an identity aside whose address another node has: the next start makes a new one."""
         secret = self.path / "identity.secret"
         with contextlib.suppress(FileNotFoundError):
-            secret.rename(secret.with_suffix(".secret.saved_after_collision"))
+            rename(secret, f"{secret.name}.saved_after_collision")
         remove(self.path / "identity.public")
 
     def load_planet(self) -> bytes | None:

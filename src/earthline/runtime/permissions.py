@@ -94,6 +94,11 @@ def load_permissions(home: Path, network: int) -> Permissions:
     )
 
 
+def permissions_stored(home: Path, network: int) -> bool:
+    """Whether the user said anything of this network, now or in an earlier run."""
+    return permissions_file(home, network).exists()
+
+
 def store_permissions(home: Path, network: int, permissions: Permissions) -> None:
     """Write the file; a whitelist is kept."""
     if permissions.managed and permissions.whitelist:

@@ -18,7 +18,7 @@ from earthline.root.planet import (
     define_planet,
 )
 from earthline.runtime.clock import now_ms
-from earthline.runtime.files import PRIVATE, read_if_there, write_atomic
+from earthline.runtime.files import PRIVATE, PUBLIC, make_folder, read_if_there, write_atomic
 from earthline.runtime.home import Home, StartFault, parse_planet
 from earthline.wire.identity import Identity
 from earthline.wire.inet import InetAddress
@@ -116,8 +116,8 @@ def install_offline(home: Path, planet: World, *, force: bool) -> None:
         held = parse_planet(stored, str(path))
         if not planet.may_replace(held):
             raise PlanetRefused(f"{path} holds planet {held.world_id:016x}: --force replaces it")
-    home.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, planet.emit())
+    make_folder(home)
+    write_atomic(path, planet.emit(), PUBLIC)
 
 
 def _load_definition(home: Home) -> WorldDefinition | None:

@@ -3,55 +3,159 @@
 from __future__ import annotations
 
 import os
-import pwd
-from collections.abc import Iterator
+import resource
+import stat
 from pathlib import Path
 
 import structlog
 
-from earthline._native import keep_capabilities, narrow_capabilities
+import earthline
+from earthline._native import keep_capabilities, narrow_capabilities, seal_process
+from earthline.runtime.accounts import Account
+from earthline.runtime.folders import folder
 from earthline.runtime.home import StartFault
 
 log = structlog.get_logger()
 
-USER = "zerotier-one"
-"""The stock packages make this system user: a home folder goes from one to the other and back."""
+FILES = 65_536
+"""Open files at most, where the machine allows so many: sockets, devices, connections of others."""
+PROGRAM = (os.__file__, earthline.__file__, structlog.__file__)
+"""Of Python, of ours, and of what we use: parts are loaded when they are needed."""
+HOME_NAMES = frozenset(
+    {
+        "identity.secret",
+        "identity.public",
+        "authtoken.secret",
+        "metricstoken.secret",
+        "planet",
+        "local.conf",
+        "networks.d",
+        "moons.d",
+        "peers.d",
+        "controller.d",
+        "zerotier-one.port",
+        "earthline.lock",
+        "zerotier-one",
+        "zerotier-cli",
+        "zerotier-idtool",
+    }
+)
+"""What a home folder has some of, unless it is new; the last three are links of the packages."""
+DEVICES = "/dev/net/tun"
+"""Where network devices come from. udev lets everybody open it; some containers do not."""
 
 
-def drop_privileges(home: Path) -> None:
-    """If we are root and the user exists: hand the home folder over and become that user.
+def drop_privileges(home: Path, account: Account | None) -> None:
+    """If we are root and there is an account: hand the home folder over and become that user.
 
     Before any thread is started: capabilities belong to threads. Where the kernel knows no
-    capabilities we stay root, and say so. `StartFault` if the folder cannot be handed over.
+    capabilities, or the user could not reach what the service needs, we stay root, and say so.
+    `StartFault` if the folder cannot be handed over.
     """
-    try:
-        user = pwd.getpwnam(USER)
-    except KeyError:
+    if account is None or os.geteuid() != 0:
         return
-    if os.geteuid() != 0:
+    hidden = _hidden_from(account, home)
+    if hidden:
+        log.warning("still_root", why=f"user {account.name} cannot reach {hidden}")
         return
     try:
         keep_capabilities()
     except OSError as error:
-        log.warning("still_root", user=USER, error=error.strerror)
+        log.warning("still_root", why=f"the kernel keeps no capabilities: {error.strerror}")
         return
-    _hand_over(home, user)
-    os.setgroups([])
-    os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
-    os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
+    hand_over(home, account)
+    _become(account)
     narrow_capabilities()
 
 
-def _hand_over(home: Path, user: pwd.struct_passwd) -> None:
-    """Links are not followed: what they point at may be anybody's."""
-    for path in _tree(home):
+def confine_process() -> None:
+    """Give up for good what the service never needs, and have as many files as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    try:
+        seal_process()
+    except OSError as error:
+        log.warning("process_not_sealed", why=error.strerror)
+
+
+def hand_over(home: Path, account: Account) -> None:
+    """Make a user the owner of a home folder and of all that is in it.
+
+    Whoever owns the folder may change it meanwhile. So each folder is opened and what is in it is
+    reached from there; links are left alone, for what they point at may be anybody's, and so are
+    files with another name elsewhere. `StartFault` if the system says no.
+    """
+    try:
+        with folder(home) as top:
+            _demand_home(home, top)
+            for _, folders, files, place in os.fwalk(".", dir_fd=top):
+                os.fchown(place, account.uid, account.gid)
+                for name in (*folders, *files):
+                    _give(name, place, account)
+    except OSError as error:
+        where = error.filename or home
+        raise StartFault(
+            f"{home}: cannot give {where} to {account.name}: {error.strerror}"
+        ) from None
+
+
+def _demand_home(home: Path, top: int) -> None:
+    """`StartFault` for a folder of other things: a slip of the pen must not give ``/etc`` away."""
+    names = set(os.listdir(f"/proc/self/fd/{top}"))  # noqa: PTH208 - a descriptor has no Path
+    if names and not names & HOME_NAMES:
+        raise StartFault(f"{home}: this is no home folder, but holds {min(names)}: not given away")
+
+
+def _give(name: str, place: int, account: Account) -> None:
+    """A folder or a file; pipes, devices and links stay whose they are."""
+    look = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
+    try:
+        found = os.fstat(look)
+        if (found.st_uid, found.st_gid) == (account.uid, account.gid):
+            return
+        alone = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+        if alone or stat.S_ISDIR(found.st_mode):
+            # By the descriptor, through the one name of it that nobody can exchange.
+            os.chown(f"/proc/self/fd/{look}", account.uid, account.gid)
+        elif stat.S_ISREG(found.st_mode):
+            log.warning("file_not_handed_over", file=name, why="it has another name elsewhere")
+    finally:
+        os.close(look)
+
+
+def _become(account: Account) -> None:
+    os.setgroups([])
+    os.setresgid(account.gid, account.gid, account.gid)
+    os.setresuid(account.uid, account.uid, account.uid)
+
+
+def _hidden_from(account: Account, home: Path) -> str:
+    """The first thing the service needs that the user does not reach; empty if it reaches all.
+
+    A child of ours becomes that user and tries.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
         try:
-            os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
-        except OSError as error:
-            raise StartFault(f"{path}: cannot give it to {USER}: {error.strerror}") from None
+            _become(account)
+            os.write(writing, _first_hidden(home).encode())
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writing)
+    with os.fdopen(reading, encoding="utf-8", errors="replace") as answer:
+        found = answer.read()
+    _, status = os.waitpid(child, 0)
+    return found if status == 0 else f"anything: status {status}"
 
 
-def _tree(home: Path) -> Iterator[Path]:
-    yield home
-    for folder, names, files in os.walk(home):
-        yield from (Path(folder, name) for name in (*names, *files))
+def _first_hidden(home: Path) -> str:
+    """The home's own bits do not matter, only the way to it: it is about to be handed over."""
+    needed = [(str(home), os.F_OK), *((path, os.R_OK) for path in PROGRAM)]
+    if os.access(DEVICES, os.F_OK):  # where there are none, root makes none either
+        needed.append((DEVICES, os.R_OK | os.W_OK))
+    return next((path for path, rights in needed if not os.access(path, rights)), "")

@@ -24,10 +24,11 @@ from earthline.runtime.bridge.bridges import Bridges
 from earthline.runtime.clock import now_ms
 from earthline.runtime.core import Core
 from earthline.runtime.default_routes import DefaultRoutes
-from earthline.runtime.earth import earth_to_join
-from earthline.runtime.files import write_atomic
+from earthline.runtime.earth import earth_permissions, earth_to_join
+from earthline.runtime.files import PUBLIC, write_atomic
 from earthline.runtime.home import Home, StartFault
 from earthline.runtime.netlink import Netlink
+from earthline.runtime.permissions import permissions_stored
 from earthline.runtime.planet import Planets
 from earthline.runtime.portmap.mapper import PortMapping
 from earthline.runtime.relay import RelayRole, RelayState
@@ -374,7 +375,14 @@ class Service:
             self._considered_earth = planet.earth
         if earth is not None:
             log.info("joining_earth", network=f"{earth:016x}")
+            if not permissions_stored(self.home.path, earth):
+                self.taps.permit(earth, earth_permissions(earth, self._own_ranges(earth)))
             self.core.send(effects.Join(earth))
+
+    def _own_ranges(self, network: int) -> list[InetAddress]:
+        """The routes of a network that this node controls; none of others'."""
+        held = self.authority.get_network(network) or {}
+        return [InetAddress.parse(route["target"]) for route in held.get("routes", ())]
 
     # --- what the API asks for --------------------------------------------------------------------
 
@@ -455,4 +463,4 @@ class Service:
 
     def write_port_file(self) -> None:
         """From now on the API answers."""
-        write_atomic(self.home.port_file, str(self._ports.primary).encode())
+        write_atomic(self.home.port_file, str(self._ports.primary).encode(), PUBLIC)

@@ -14,8 +14,9 @@ from typing import Annotated, Any
 import structlog
 from pydantic import Field, ValidationError
 
+from earthline.controller.passwords import without_passwords
 from earthline.runtime.bond_settings import BondPolicy
-from earthline.runtime.files import read_if_there, write_atomic
+from earthline.runtime.files import PRIVATE, mode_of, read_if_there, restrict, write_atomic
 from earthline.runtime.home import StartFault
 from earthline.runtime.setting_types import (
     AddressText,
@@ -225,19 +226,48 @@ class SettingsFile:
         Raises `StartFault` and changes nothing if a value is of the wrong type.
         """
         stored = self.raw.get("settings")
-        merged = {**(stored if isinstance(stored, dict) else {}), **changes}
+        held = stored if isinstance(stored, dict) else {}
+        merged = {**held, **{key: _unhidden(held.get(key), new) for key, new in changes.items()}}
         raw = {**self.raw, "settings": merged}
         self.parsed = understand(with_trusted_paths(raw, self._trusted), str(self.path))
         self.raw = raw
         data = json.dumps(raw, indent=4, sort_keys=True).encode() + b"\n"
         self._read = (data, self._read[1])
-        write_atomic(self.path, data)
+        write_atomic(self.path, data, self._mode())
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What is read, for others to see: without the password of a database."""
+        shown: dict[str, Any] = without_passwords(self.raw)
+        return shown
+
+    def protect(self) -> None:
+        """Have nobody else read a file with a password, whoever wrote it."""
+        mode = mode_of(self.path)
+        if mode is None or mode & ~PRIVATE == 0 or self.shown == self.raw:
+            return
+        try:
+            restrict(self.path, mode & PRIVATE)
+        except OSError as error:
+            log.warning("password_is_readable", file=str(self.path), error=error.strerror)
+
+    def _mode(self) -> int:
+        """That which the user gave the file; with a password in it, nobody else's business."""
+        mode = mode_of(self.path)
+        if mode is None:
+            return PRIVATE
+        return mode if self.shown == self.raw else mode & PRIVATE
 
     def _contents(self) -> tuple[bytes | None, bytes | None]:
         try:
             return read_if_there(self.path), read_if_there(self._trusted_file)
         except OSError as error:
             raise StartFault(f"{error.filename}: {error.strerror}") from None
+
+
+def _unhidden(stored: Any, new: Any) -> Any:
+    """A changed value; that which is stored if it only comes back as it was shown."""
+    return stored if new == without_passwords(stored) else new
 
 
 def parse_settings_text(data: bytes, name: str) -> dict[str, Any]:

@@ -10,14 +10,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from earthline.effects import StateLoaded, Store
-from earthline.runtime.files import remove, write_atomic
+from earthline.runtime.files import PRIVATE, PUBLIC, read_if_there, remove, touch, write_atomic
 
 PEER_MAX_AGE_MS = 30 * 24 * 3600 * 1000
 PEERS_LOADED = 4096
@@ -58,9 +57,9 @@ class StateFiles:
         if command.data is None:
             remove(path)
         elif command.kind != "peer":
-            write_atomic(path, command.data)
+            write_atomic(path, command.data, PUBLIC if command.kind == "planet" else PRIVATE)
         elif not write_atomic(path, command.data, durable=False):
-            os.utime(path)  # its age tells when the peer was last heard
+            touch(path)  # its age tells when the peer was last heard
         if command.kind == "network" and command.data is None:
             remove(path.with_suffix(".local.conf"))
 
@@ -69,20 +68,22 @@ class StateFiles:
         layout = KINDS[kind]
         for path in self._files(kind):
             key = int(path.name[: layout.digits], 16)
-            yield StateLoaded(kind, key, path.read_bytes())
+            if (data := read_if_there(path)) is not None:
+                yield StateLoaded(kind, key, data)
 
     def load_peers(self, now: int) -> Iterator[StateLoaded]:
         """The newest remembered peers; those of more than 30 days are deleted (02, 3.3)."""
         aged = sorted(
-            ((path.stat().st_mtime_ns // 1_000_000, path) for path in self._files("peer")),
+            ((path.lstat().st_mtime_ns // 1_000_000, path) for path in self._files("peer")),
             reverse=True,
         )
         for modified_at, path in aged:
             if now - modified_at > PEER_MAX_AGE_MS:
                 remove(path)
         for modified_at, path in aged[:PEERS_LOADED]:
-            if now - modified_at <= PEER_MAX_AGE_MS:
-                yield StateLoaded("peer", int(path.stem, 16), path.read_bytes())
+            data = read_if_there(path) if now - modified_at <= PEER_MAX_AGE_MS else None
+            if data is not None:
+                yield StateLoaded("peer", int(path.stem, 16), data)
 
     def _files(self, kind: str) -> list[Path]:
         layout = KINDS[kind]

@@ -55,8 +55,12 @@ class Worlds:
         current = self._held(world)
         if current is not None and current.world_id != 0:
             return world.may_replace(current)
-        if world.kind is WorldKind.PLANET or from_disk:
+        if from_disk:
             return True
+        if world.kind is WorldKind.PLANET:
+            # Only the user says which planet is ours. Stock takes the first one from any upstream
+            # (02, 2.3): a node without one would get that of whoever runs the moon it orbits.
+            return False
         # A moon from the network is trusted the first time only for the sake of its seed.
         seed = self.wanted.get(world.world_id)
         return seed is not None and any(root.identity.address == seed for root in world.roots)

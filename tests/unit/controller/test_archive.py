@@ -10,11 +10,12 @@ from controller_lab import LAB, MEMBER, Lab
 
 from earthline.controller.archive import (
     Finding,
+    archive_files,
     archive_folder,
-    export_archive,
     import_archive,
     read_archive,
     read_names,
+    take_archive,
 )
 from earthline.controller.store import Store
 from earthline.controller.store.places import FILE, open_store
@@ -84,7 +85,9 @@ def test_what_is_not_understood_is_named_by_file_and_key(folder: Path) -> None:
 
 def test_export_gives_back_what_was_imported(folder: Path, store: Store, tmp_path: Path) -> None:
     import_archive(read_archive(found_in(folder)), store)
-    export_archive(store, tmp_path / "back")
+    for path, data in archive_files(take_archive(store)):
+        (tmp_path / "back" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "back" / path).write_bytes(data)
     again = read_archive(tmp_path / "back")
     assert again.networks == {LAB: NETWORK}
     assert again.members[LAB, MEMBER] == ANNA

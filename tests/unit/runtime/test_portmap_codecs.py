@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earthline.runtime.portmap import natpmp, pcp, ssdp
-from earthline.runtime.portmap.lease import Lease, NotMapped, candidates, reachable
+from earthline.runtime.portmap.lease import Lease, NotMapped, Site, candidates, reachable
 from earthline.wire.inet import InetAddress
 from earthline.wire.reader import Malformed
 
 NONCE = bytes(range(12))
 MAPPED = bytes(10) + b"\xff\xff"
 GATEWAY = "192.168.1.1"
+SITE = Site(GATEWAY, "192.168.1.7", 40000)
 
 
 def pcp_answer(
@@ -152,11 +153,17 @@ def test_any_bytes_name_a_place_on_the_gateway_or_none(data):
 
 
 @pytest.mark.parametrize(
-    ("ip", "port"), [(bytes(4), 5), (bytes([127, 0, 0, 1]), 5), (bytes([80, 0, 0, 1]), 0)]
+    "named",
+    ["0.0.0.0/5", "127.0.0.1/5", "80.0.0.1/0", "28.0.0.1/5", "192.168.1.7/5", "192.168.1.66/5"],
 )
-def test_outside_address_that_nobody_reaches_is_refused(ip, port):
+def test_outside_address_that_cannot_be_is_refused(named):
     with pytest.raises(NotMapped):
-        reachable(ip, port)
+        reachable(SITE, *InetAddress.parse(named))
+
+
+@pytest.mark.parametrize("named", ["80.0.0.1/5", "192.168.2.7/5", "100.64.0.9/5"])
+def test_outside_address_may_be_that_of_another_nat(named):
+    assert reachable(SITE, *InetAddress.parse(named)) == InetAddress.parse(named)
 
 
 def test_external_ports_are_tried_upwards_and_wrap():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 
 import pytest
@@ -197,6 +198,25 @@ async def test_answer_that_does_not_parse_is_passed_over_for_a_better_one():
     for data in (b"no", b"yes" * 1000, b"yes", b"yes"):
         hears.datagram_received(data, ("192.168.1.1", 5351))
     assert hears.answer.result() == 7
+
+
+async def test_answer_of_somebody_else_than_the_gateway_is_never_heard(monkeypatch):
+    """NAT-PMP has no nonce: address and port of the gateway are all that an answer proves."""
+    loop = asyncio.get_running_loop()
+    with (
+        socket.socket(type=socket.SOCK_DGRAM) as gateway,
+        socket.socket(type=socket.SOCK_DGRAM) as other,
+    ):
+        for end in (gateway, other):
+            end.bind(("127.0.0.1", 0))
+            end.setblocking(False)
+        monkeypatch.setattr(exchange, "GATEWAY_PORT", gateway.getsockname()[1])
+        site = Site("127.0.0.1", "127.0.0.1", 40000)
+        asking = asyncio.create_task(exchange.ask(site, b"?", bytes))
+        _, client = await loop.sock_recvfrom(gateway, 10)
+        other.sendto(b"lie", client)
+        gateway.sendto(b"truth", client)
+        assert await asking == b"truth"
 
 
 async def test_refused_port_ends_the_wait():

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import stat
 
 import pytest
 
+from earthline.controller.passwords import hide_passwords
 from earthline.runtime.home import StartFault
 from earthline.runtime.settings import ServiceSettings, SettingsFile, restart_needed
 
@@ -149,6 +151,63 @@ def test_wrong_change_changes_nothing(tmp_path):
         settings.change({"joinEarth": "no"})
     assert settings.raw == EXAMPLE
     assert json.loads(settings.path.read_text()) == EXAMPLE
+
+
+DATABASE = "postgresql://zt:pa:ss/w@rd@db.example/zt?sslpassword=key"
+SHOWN = "postgresql://zt:***@db.example/zt?sslpassword=***"
+
+
+def mode(settings):
+    return stat.S_IMODE(settings.path.stat().st_mode)
+
+
+@pytest.mark.parametrize("before", [0o600, 0o640, 0o644])
+def test_changed_file_keeps_its_mode(tmp_path, before):
+    settings = load(tmp_path, {})
+    settings.path.chmod(before)
+    settings.change({"joinEarth": False})
+    assert mode(settings) == before
+
+
+def test_new_file_is_nobody_elses_business(tmp_path):
+    settings = SettingsFile(tmp_path / "local.conf")
+    settings.load()
+    settings.change({"joinEarth": False})
+    assert mode(settings) == 0o600
+
+
+def test_password_of_the_database_is_for_the_owner_alone(tmp_path):
+    settings = load(tmp_path, {"settings": {"controllerDbPath": DATABASE}})
+    settings.path.chmod(0o644)
+    settings.protect()
+    assert mode(settings) == 0o600
+    settings.path.chmod(0o664)
+    settings.change({"joinEarth": False})
+    assert mode(settings) == 0o600
+    assert json.loads(settings.path.read_text())["settings"]["controllerDbPath"] == DATABASE
+
+
+def test_password_of_the_database_is_not_shown_and_survives_being_sent_back(tmp_path):
+    settings = load(tmp_path, {"settings": {"controllerDbPath": DATABASE}})
+    assert settings.shown == {"settings": {"controllerDbPath": SHOWN}}
+    settings.change({**settings.shown["settings"], "joinEarth": False})
+    assert settings.raw["settings"] == {"controllerDbPath": DATABASE, "joinEarth": False}
+    assert settings.parsed.settings.controller_db_path == DATABASE
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("/var/lib/controller.d", "/var/lib/controller.d"),
+        ("postgresql://zt@db/zt", "postgresql://zt@db/zt"),
+        ("postgresql://db:5432/zt", "postgresql://db:5432/zt"),
+        ("postgres://:secret@/zt", "postgres://:***@/zt"),
+        ("postgres:host=db password='a b' user=zt", "postgres:host=db password=*** user=zt"),
+        ('{"a":"postgresql://u:p@h/d","b":"x@y"}', '{"a":"postgresql://u:***@h/d","b":"x@y"}'),
+    ],
+)
+def test_passwords_are_hidden_and_nothing_else(text, shown):
+    assert hide_passwords(text) == shown
 
 
 def test_unusable_file_is_reported_once_while_running(tmp_path):

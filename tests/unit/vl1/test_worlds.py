@@ -46,6 +46,15 @@ def test_first_planet_is_taken_without_a_signature(trio):
     assert trio.ann.engine.upstreams == (trio.root.address,)
 
 
+def test_node_without_a_planet_takes_none_from_its_moon(trio):
+    worlds = trio.ann.engine.worlds
+    assert worlds.accept(moon_of(trio.bob), from_disk=True)
+    assert not worlds.accept(trio.planet, from_disk=False)
+    assert worlds.planet is None
+    assert worlds.accept(trio.planet, from_disk=True)
+    assert worlds.accept(newer(trio.planet), from_disk=False)
+
+
 def test_new_root_in_an_update_is_contacted_at_once(trio):
     trio.start()
     trio.ann.engine.take_world(newer(planet(trio.root, trio.bob)), trio.net.now)

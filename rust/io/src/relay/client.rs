@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::event::epoll::{self, EventData, EventFlags};
 
 use super::counters::{Count, Counts};
+use super::pacing::Pacing;
 use super::{tcp_token, udp_token};
 use crate::framing::{Decoder, Malformed, Record};
 use crate::reach::MIN_PACKET;
@@ -44,6 +45,9 @@ pub(super) struct Client {
     udp: Option<UdpSocket>,
     /// Whether its first byte has told what it speaks.
     is_known: bool,
+    /// Whether anybody answered it.
+    is_answered: bool,
+    pacing: Pacing,
     connected_at: Instant,
     used_at: Instant,
 }
@@ -74,6 +78,8 @@ impl Client {
             decoder,
             udp: None,
             is_known: false,
+            is_answered: false,
+            pacing: Pacing::default(),
             connected_at: now,
             used_at: now,
         })
@@ -84,7 +90,7 @@ impl Client {
         if !self.is_known && !self.recognise(desk.acceptor)? {
             return Ok(());
         }
-        let Self { id, stream, decoder, udp, used_at, .. } = self;
+        let Self { id, stream, decoder, udp, pacing, used_at, .. } = self;
         stream.read(desk.scratch, |bytes| {
             decoder.feed(bytes, |record| match (record, &*udp) {
                 (Record::Greeting, None) => {
@@ -93,7 +99,7 @@ impl Client {
                 }
                 (Record::Datagram(to, datagram), Some(udp)) => {
                     *used_at = desk.now;
-                    desk.counts.add(forward(udp, to, datagram));
+                    desk.counts.add(forward(udp, pacing, to, datagram, desk.now));
                     Ok(())
                 }
                 (_, Some(_)) => Ok(()),
@@ -114,7 +120,11 @@ impl Client {
                 Err(_) => continue,
             };
             self.used_at = desk.now;
-            desk.counts.add(answer(&mut self.stream, from, &desk.scratch[..length])?);
+            let outcome = answer(&mut self.stream, from, &desk.scratch[..length])?;
+            if matches!(outcome, Count::ToTcp) {
+                self.is_answered |= self.pacing.heard(from, desk.now);
+            }
+            desk.counts.add(outcome);
         }
         self.write(desk.epoll)
     }
@@ -127,6 +137,16 @@ impl Client {
     /// Whether nothing has passed for long.
     pub(super) fn is_idle(&self, now: Instant) -> bool {
         now - self.used_at > IDLE
+    }
+
+    /// Whether anybody ever answered it.
+    pub(super) fn is_answered(&self) -> bool {
+        self.is_answered
+    }
+
+    /// Of two clients of one source the lesser gives way: who was never answered, then who was used longest ago.
+    pub(super) fn value(&self) -> (bool, Instant) {
+        (self.is_answered, self.used_at)
     }
 
     /// Give memory back.
@@ -165,13 +185,22 @@ fn open_udp(epoll: &OwnedFd, id: u64) -> io::Result<UdpSocket> {
 }
 
 /// Send a client's datagram on: to the internet only, never to a neighbour or a system's own services.
-fn forward(udp: &UdpSocket, to: SocketAddr, datagram: &[u8]) -> Count {
+fn forward(
+    udp: &UdpSocket,
+    pacing: &mut Pacing,
+    to: SocketAddr,
+    datagram: &[u8],
+    now: Instant,
+) -> Count {
     let is_fair = to.is_ipv4() && scope::is_global(to.ip()) && to.port() > LAST_RESERVED_PORT;
     if !is_fair {
         return Count::DropDestination;
     }
     if datagram.len() < MIN_PACKET {
         return Count::DropSize;
+    }
+    if !pacing.may_send(to, datagram.len(), now) {
+        return Count::DropUnanswered;
     }
     if udp.send_to(datagram, to).is_ok() { Count::ToUdp } else { Count::DropUdp }
 }

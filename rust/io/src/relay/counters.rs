@@ -11,7 +11,7 @@ pub(super) enum Count {
     ToUdp,
     /// Datagrams that went on to a client.
     ToTcp,
-    /// Connections refused, since there are enough: of this source, or altogether.
+    /// Connections closed for a new one, since there are enough: of this source, or altogether.
     DropFull,
     /// Connections closed, since they speak something else.
     DropProtocol,
@@ -21,6 +21,8 @@ pub(super) enum Count {
     DropDestination,
     /// Datagrams from where a relay takes none.
     DropSource,
+    /// Datagrams to somebody who does not answer, beyond what a greeting takes.
+    DropUnanswered,
     /// Datagrams too short or too long.
     DropSize,
     /// Datagrams that found the queue to their client full.
@@ -29,7 +31,7 @@ pub(super) enum Count {
     DropUdp,
 }
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "tcp_relay_connections",
     "tcp_relay_to_udp",
     "tcp_relay_to_tcp",
@@ -38,6 +40,7 @@ const NAMES: [&str; 11] = [
     "drop_tcp_relay_silent",
     "drop_tcp_relay_destination",
     "drop_tcp_relay_source",
+    "drop_tcp_relay_unanswered",
     "drop_tcp_relay_size",
     "drop_tcp_relay_queue",
     "drop_tcp_relay_udp",

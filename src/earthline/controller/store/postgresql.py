@@ -7,6 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from earthline.controller.passwords import hide_passwords
 from earthline.controller.store import StoreFault
 from earthline.controller.store.sql import SqlStore
 
@@ -26,7 +27,8 @@ class PostgresqlStore(SqlStore):
         try:
             parsed = make_url(url).set(drivername="postgresql+psycopg")
         except (ArgumentError, ValueError):
-            raise StoreFault(f"{url}: not of the form postgresql://user@host/database") from None
+            shown = hide_passwords(url)
+            raise StoreFault(f"{shown}: not of the form postgresql://user@host/database") from None
         try:
             engine = create_engine(
                 parsed,

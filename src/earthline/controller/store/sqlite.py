@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -31,10 +32,21 @@ class SqliteStore(SqlStore):
         return self._transaction(self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}))
 
 
+def _refuse_link(path: str) -> None:
+    """`StoreFault` for a link that another user made: root would open a file of his choice."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return
+    if stat.S_ISLNK(found.st_mode) and found.st_uid not in {0, os.geteuid()}:
+        raise StoreFault(f"{path}: this is a symbolic link of another user: not followed")
+
+
 def _open(path: str) -> Engine:
     if path != IN_MEMORY:
         # Join tokens are in it, so it is made readable for its owner only.
         try:
+            _refuse_link(path)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         except OSError as fault:
             raise StoreFault(f"{path}: {fault.strerror}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,7 +19,10 @@ CHECK_S = 120
 """A mapping is renewed at half its life, and at least this often: addresses and gateways change."""
 SOONEST_S = 10
 
-_REACHABLE = frozenset({Scope.PRIVATE, Scope.SHARED, Scope.PSEUDO_PRIVATE, Scope.GLOBAL})
+_OUTSIDE = frozenset({Scope.PRIVATE, Scope.SHARED, Scope.GLOBAL})
+"""Another NAT may be behind the gateway; pseudo-private networks are only found on virtual ones."""
+_INSIDE_BITS = 24
+"""What counts as our own network: its gateway has something else outside."""
 
 
 class NotMapped(Exception):
@@ -68,9 +72,21 @@ def candidates(wished: int) -> Iterator[int]:
         yield port if port <= 0xFFFF else FIRST_CANDIDATE + port - 0x10000
 
 
-def reachable(ip: bytes, port: int) -> InetAddress:
-    """An outside address that a gateway named; `NotMapped` if nobody could reach us there."""
+def reachable(site: Site, ip: bytes, port: int) -> InetAddress:
+    """An outside address that a gateway named; `NotMapped` if that cannot be.
+
+    NAT-PMP's answers prove nothing, so whoever is on our own network can give them in the gateway's
+    name. They must not have us tell peers to look for us where we cannot be.
+    """
     external = InetAddress(ip, port)
-    if port == 0 or external.scope not in _REACHABLE:
+    if port == 0 or external.scope not in _OUTSIDE or _is_inside(site, ip):
         raise NotMapped(f"the gateway names {external} as our outside address")
     return external
+
+
+def _is_inside(site: Site, ip: bytes) -> bool:
+    inside = (
+        ipaddress.ip_network(f"{host}/{_INSIDE_BITS}", False)
+        for host in (site.client, site.gateway)
+    )
+    return len(ip) == 4 and any(ipaddress.IPv4Address(ip) in network for network in inside)

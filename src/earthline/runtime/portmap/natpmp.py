@@ -117,7 +117,7 @@ class NatPmp:
             raise NotMapped(reason(answer.result))
         if not answer.lifetime_s:
             raise NotMapped("the gateway maps the port for no time at all")
-        return Lease(reachable(ip, answer.external_port), answer.lifetime_s)
+        return Lease(reachable(self._site, ip, answer.external_port), answer.lifetime_s)
 
     async def release(self) -> None:
         answer = await self._ask(0, 0)

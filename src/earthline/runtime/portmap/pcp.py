@@ -132,7 +132,9 @@ class Pcp:
             raise NotMapped(reason(answer.result))
         if not answer.lifetime_s:
             raise NotMapped("the gateway maps the port for no time at all")
-        return Lease(reachable(answer.external_ip, answer.external_port), answer.lifetime_s)
+        return Lease(
+            reachable(self._site, answer.external_ip, answer.external_port), answer.lifetime_s
+        )
 
     async def release(self) -> None:
         answer = await self._ask(0, 0)

@@ -136,7 +136,7 @@ class Upnp:
         if ip is None:
             raise NotMapped("the gateway has no outside address")
         for port in candidates(wished):
-            external = reachable(ip, port)
+            external = reachable(self._site, ip, port)
             entry = await _entry(service, port)
             if entry is not None and not self._is_ours(entry):
                 continue
