@@ -95,7 +95,7 @@ def fragment(packet: bytes, mtu: int) -> list[bytes]:
 
 @final
 class Reassembler:
-    """The bounded reassembly buffer the switch uses, by itself (4.3)."""
+    """The bounded reassembly buffer the switch uses, by itself (4.3); all pieces are of one peer."""
 
     def __new__(cls, slots: int = 32) -> Reassembler: ...
     def accept(self, datagram: bytes, now: int) -> bytes | None:
