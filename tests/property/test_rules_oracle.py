@@ -117,7 +117,8 @@ LENGTHS = st.sampled_from((None, None, None, 0, 24, 28, 36, 4000))
 """What an IP header says of its packet's length; None: the truth."""
 
 
-def ip4(protocol, ends, body, header=0x45, fragment=0, length=None):
+def ip4(protocol, ends, body, shape):
+    header, fragment, length = shape
     length = 20 + len(body) if length is None else length
     head = struct.pack(">BBHHHBBH", header, 0x10, length, 0, fragment, 64, protocol, 0)
     return head + b"".join(ends) + body
@@ -176,7 +177,7 @@ def packet(draw):
         header = draw(st.sampled_from((0x45, 0x46, 0x4F, 0x40)))
         addresses = draw(IPV4), draw(IPV4)
         shape = header, draw(FRAGMENTS), draw(LENGTHS)
-        payload = ip4(draw(PROTOCOLS), addresses, draw(transport()), *shape)
+        payload = ip4(draw(PROTOCOLS), addresses, draw(transport()), shape)
     elif ethertype == 0x86DD:
         header, body = draw(extensions() | neighbour_message())
         payload = ip6(header, draw(IPV6), draw(IPV6), body, draw(LENGTHS))

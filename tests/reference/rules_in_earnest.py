@@ -55,7 +55,7 @@ def evaluate(table: bytes, frame: Frame, random: int) -> Evaluation | None:
 
 
 def filter_frame(base: bytes, capabilities: list[bytes], frame: Frame, random: int) -> Filtered:
-    """What Earthline does with a frame: what lets less through, and the copies that are asked for."""
+    """What Earthline does with a frame: what lets less through, with the copies asked for."""
     outside = rules.filter_frame(base, capabilities, frame, random)
     if is_plain(frame):
         return outside
