@@ -193,9 +193,7 @@ class _Engine:
         self._draw = draw
         self._evaluate = evaluate
 
-    def hear_all(
-        self, program: Program, capabilities: Sequence[Capability]
-    ) -> tuple[Hearing, ...]:
+    def hear_all(self, program: Program, capabilities: Sequence[Capability]) -> tuple[Hearing, ...]:
         """The base rules, and where these decide nothing the capabilities until one does."""
         hearings = [self.hear(None, program.rules)]
         for capability in capabilities:
