@@ -60,16 +60,20 @@ _BREAK: JsonObject = {"type": "ACTION_BREAK"}
 
 def lan_guard_rules() -> list[JsonObject]:
     """The base rules of a guarded network (04, section 12)."""
-    sets = (*_disguises(), *_server_frames(), *_false_addresses())
-    guarded = [entry for matches in sets for entry in (*matches, _BREAK)]
-    # Nothing of this is TCP, which most frames are: they get by with one match.
-    return [_protocol(_TCP), _ACCEPT, *guarded, _ACCEPT]
+    # Most frames are TCP, which nothing of this is, or UDP: they get by with few matches.
+    ordered = (
+        ([_protocol(_TCP)], _ACCEPT),
+        *((matches, _BREAK) for matches in _dhcp_servers()),
+        ([_protocol(_UDP)], _ACCEPT),
+        *((matches, _BREAK) for matches in (*_disguises(), *_routers(), *_false_addresses())),
+    )
+    return [entry for matches, action in ordered for entry in (*matches, action)] + [_ACCEPT]
 
 
 def lan_guard_capabilities() -> list[JsonObject]:
     """What can be given to members that may do what is guarded (04, section 4)."""
     return [
-        _capability(SERVER_CAPABILITY, _server_frames()),
+        _capability(SERVER_CAPABILITY, (*_dhcp_servers(), *_routers())),
         _capability(PROXY_CAPABILITY, _address_frames()),
     ]
 
@@ -93,8 +97,8 @@ def _disguises() -> tuple[list[JsonObject], ...]:
     )
 
 
-def _server_frames() -> tuple[list[JsonObject], ...]:
-    """What only servers and routers send; of fragments, only the first has a header to look at."""
+def _dhcp_servers() -> tuple[list[JsonObject], ...]:
+    """What only servers send; of fragments, only the first has a header to look at."""
     return (
         [
             _destination_port(_DHCP_CLIENT),
@@ -109,6 +113,12 @@ def _server_frames() -> tuple[list[JsonObject], ...]:
             _ethertype(_IPV6),
             _protocol(_UDP),
         ],
+    )
+
+
+def _routers() -> tuple[list[JsonObject], ...]:
+    """What only routers send, and fragments that may be that or of a server."""
+    return (
         [
             _icmp(_REDIRECT),
             _or(_icmp(_ROUTER_ADVERTISEMENT)),
