@@ -22,6 +22,7 @@ __all__ = [
     "compress",
     "decompress",
     "evaluate_rules",
+    "evaluate_rules_in_earnest",
     "filter_frame",
     "fragment",
     "generate_identity",
@@ -97,7 +98,7 @@ def fragment(packet: bytes, mtu: int) -> list[bytes]:
 
 @final
 class Reassembler:
-    """The bounded reassembly buffer the switch uses, by itself (4.3)."""
+    """The bounded reassembly buffer the switch uses, by itself (4.3); all pieces are of one peer."""
 
     def __new__(cls, slots: int = 32) -> Reassembler: ...
     def accept(self, datagram: bytes, now: int) -> bytes | None:
@@ -108,7 +109,7 @@ class Reassembler:
 def evaluate_rules(
     rules: bytes, frame: Any, random: int
 ) -> tuple[str, int, tuple[int, int, bool] | None]:
-    """Evaluate one rule table against a frame (6.3).
+    """Evaluate one rule table against a frame as stock nodes see it (6.3).
 
     ``frame`` is any object with the attributes ``inbound``, ``own``, ``source``, ``destination``,
     ``source_mac``, ``destination_mac``, ``ethertype``, ``vlan``, ``payload`` (after the Ethernet header),
@@ -120,10 +121,22 @@ def evaluate_rules(
     has, and the copy asked for as (observer, bytes, acknowledge). ValueError: a malformed table.
     """
 
+def evaluate_rules_in_earnest(
+    rules: bytes, frame: Any, random: int
+) -> tuple[str, int, tuple[int, int, bool] | None] | None:
+    """The same for the frame as the host behind its receiver may take it.
+
+    That is without tags, SNAP and extension headers, with what is hidden in other fragments taken for what
+    the rules refuse, and with neighbour solicitations authentic only if they say what is true. None: a
+    frame that is not judged a second time.
+    """
+
 def filter_frame(
     rules: bytes, capabilities: Sequence[bytes], frame: Any, random: int
 ) -> tuple[int, int | None, list[tuple[int, int, bool]]]:
     """Judge a frame by base rules, then by the sender's capabilities (6.7); ``frame`` as above.
+
+    It passes if it does as stock nodes see it and, where that is another thing, in earnest.
 
     Returns 0 (dropped), 1 (accepted) or 2 (accepted without address checks), the node it is redirected
     to, and the copies to send as (observer, bytes, acknowledge).

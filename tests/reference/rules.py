@@ -1,11 +1,12 @@
 """The rules engine as the specification tells it: slow, readable, an oracle for Rust (03, 6).
 
-Nothing here is shipped. `evaluate` and `filter_frame` take what the functions of the native module
-take, and give the same answers.
+Nothing here is shipped. `evaluate` takes what the function of the native module takes, and gives
+the same answer: that of stock nodes. `rules_in_earnest` judges a frame a second time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from earthline.wire.rules import Rule, RuleType, parse_rules
@@ -60,19 +61,32 @@ LENIENT = Outcome(True, forced=True, lenient=True)
 # --- one table (6.3) ------------------------------------------------------------------------------
 
 
-def evaluate(table: bytes, frame: Frame, random: int) -> tuple[str, int, Copy | None]:
-    """Verdict, destination, and the copy asked for."""
+Evaluation = tuple[str, int, Copy | None]
+"""Verdict, destination, and the copy asked for."""
+
+
+def evaluate(table: bytes, frame: Frame, random: int) -> Evaluation:
+    """What stock nodes decide."""
+
+    def match_stock(_: int, rule: Rule, super_accept: bool) -> Outcome:
+        return match(rule, frame, random, super_accept=super_accept)
+
+    return run(table, frame, match_stock)
+
+
+def run(table: bytes, frame: Frame, match_of: Callable[[int, Rule, bool], Outcome]) -> Evaluation:
+    """Left to right; ``match_of`` says what the match at an index gives."""
     state, super_accept, skip_drop = True, False, False
     copy: Copy | None = None
 
     def decided(verdict: str, destination: int = frame.destination) -> tuple[str, int, Copy | None]:
         return verdict, destination, copy
 
-    for rule in parse_rules(table, limit=1 << 30):
+    for index, rule in enumerate(parse_rules(table, limit=1 << 30)):
         if rule.type >= 16:
             if not state and not rule.alternative:
                 continue
-            outcome = match(rule, frame, random, super_accept=super_accept)
+            outcome = match_of(index, rule, super_accept)
             skip_drop = skip_drop or outcome.lenient
             holds = outcome.holds if outcome.forced else outcome.holds != rule.negated
             state = (state or holds) if rule.alternative else (state and holds)
@@ -116,10 +130,18 @@ def observer(rule: Rule) -> int:
 # --- base rules, then capabilities (6.7) ----------------------------------------------------------
 
 
+Filtered = tuple[int, int | None, list[Copy]]
+"""0, 1 or 2; the node the frame is redirected to; the copies to send, in order."""
+
+
 def filter_frame(
-    base: bytes, capabilities: list[bytes], frame: Frame, random: int
-) -> tuple[int, int | None, list[Copy]]:
-    """0, 1 or 2; the node the frame is redirected to; the copies to send, in order."""
+    base: bytes,
+    capabilities: list[bytes],
+    frame: Frame,
+    random: int,
+    evaluate: Callable[[bytes, Frame, int], Evaluation] = evaluate,
+) -> Filtered:
+    """What stock nodes do with the frame, or others by another way to evaluate tables."""
     verdict, destination, copy = evaluate(base, frame, random)
     copies = [copy]
     if verdict == "no_match":

@@ -82,10 +82,18 @@ class Members:
         return self.gets(destination, frame)
 
 
-def udp4(source, destination, source_port, destination_port, data=bytes(20)):
-    body = struct.pack(">HHHH", source_port, destination_port, 8 + len(data), 0) + data
-    head = struct.pack(">BBHIBBH", 0x45, 0, 20 + len(body), 0, 64, 17, 0)
+def udp(source_port, destination_port, data=bytes(20)):
+    return struct.pack(">HHHH", source_port, destination_port, 8 + len(data), 0) + data
+
+
+def udp4(source, destination, source_port, destination_port, data=bytes(20), *, fragment=0):
+    body = udp(source_port, destination_port, data)
+    head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(body), 7, fragment, 64, 17, 0)
     return head + source + destination + body
+
+
+def udp6(source, destination, source_port, destination_port):
+    return ip6(source, destination, 17, udp(source_port, destination_port))
 
 
 def icmp4(source, destination, kind, *, fragment=0):
@@ -102,9 +110,31 @@ def icmp6(source, destination, kind, body=bytes(20)):
     return ip6(source, destination, 58, bytes((kind, 0, 0, 0)) + body)
 
 
+def fragment6(packet, offset=0, *, more=True):
+    """An IPv6 packet behind a fragment header; without ``more`` at offset 0 it is whole."""
+    header = struct.pack(">BBHI", packet[6], 0, offset | more, 7)
+    return ip6(packet[8:24], packet[24:40], 44, header + packet[40:], packet[7])
+
+
+def extended(packet, header):
+    """The packet behind 8 bytes of an extension header, all of them padding."""
+    padding = bytes((packet[6], 0, 1, 4)) + bytes(4)
+    return ip6(packet[8:24], packet[24:40], header, padding + packet[40:], packet[7])
+
+
+def tag(ethertype, vlan):
+    """Put frames, (ethertype, payload), into a tag."""
+    return lambda inner, payload: (ethertype, struct.pack(">HH", vlan, inner) + payload)
+
+
+def snap(inner, payload, code="000000"):
+    """The same behind LLC and SNAP, with a length that is not true."""
+    return 60, bytes.fromhex("aaaa03" + code) + inner.to_bytes(2, "big") + payload
+
+
 def neighbour_message(kind, source, destination, target, mac):
     """A solicitation (0x87) or an advertisement (0x88)."""
-    option = bytes((0x87 - kind + 2, 1)) if kind == 0x87 else b"\x02\x01"
+    option = b"\x01\x01" if kind == 0x87 else b"\x02\x01"
     return icmp6(source, destination, kind, bytes(4) + target + option + mac.to_bytes(6, "big"))
 
 

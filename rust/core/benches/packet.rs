@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use earthline_core::fragment::{Reassembler, split};
+use earthline_core::fragment::{Reassembler, Source, split};
 use earthline_core::packet::{Datagram, header, mark_fragmented};
 
 fn plain(size: usize) -> Vec<u8> {
@@ -21,6 +21,7 @@ fn pieces(c: &mut Criterion) {
     assert_eq!(split(&mut packet, 0, 1432, |place| places.push(place)), Ok(()));
     let mut datagrams: Vec<_> = places.into_iter().map(|place| packet[place].to_vec()).collect();
     let mut buffer = Reassembler::new(32);
+    let source = Source { holder: 7, known: true };
     let mut id: u64 = 0;
     c.bench_function("reassemble 2848", |b| {
         b.iter(|| {
@@ -28,8 +29,10 @@ fn pieces(c: &mut Criterion) {
             for datagram in &mut datagrams {
                 datagram[..8].copy_from_slice(&id.to_be_bytes());
                 let whole = match Datagram::classify(datagram) {
-                    Datagram::Head(_) => buffer.accept_head(datagram, (), 0).is_some(),
-                    Datagram::Fragment(fragment) => buffer.accept_fragment(fragment, 0).is_some(),
+                    Datagram::Head(_) => buffer.accept_head(datagram, (), source, 0).is_some(),
+                    Datagram::Fragment(fragment) => {
+                        buffer.accept_fragment(fragment, source, 0).is_some()
+                    }
                     _ => false,
                 };
                 black_box(whole);

@@ -1,7 +1,7 @@
 //! Bytes of an attacker: nothing panics, nothing grows past its bound, nothing unauthentic opens.
 
 use earthline_core::compress::{compress, decompress};
-use earthline_core::fragment::{DEFAULT_SLOTS, Reassembler};
+use earthline_core::fragment::{DEFAULT_SLOTS, Reassembler, Source, stranger_slots};
 use earthline_core::identity::verify;
 use earthline_core::keys::SessionKeys;
 use earthline_core::packet::{
@@ -123,6 +123,7 @@ fn mutated_blocks_decompress_within_bounds_or_not_at_all() {
 #[test]
 fn random_datagrams_never_fill_the_reassembly_buffer() {
     let (mut dice, mut buffer) = (Dice::new(5), Reassembler::new(DEFAULT_SLOTS));
+    let slots = DEFAULT_SLOTS + stranger_slots(DEFAULT_SLOTS);
     for round in 0..ROUNDS as u64 {
         let length = dice.length();
         let mut datagram = dice.bytes(length);
@@ -133,15 +134,16 @@ fn random_datagrams_never_fill_the_reassembly_buffer() {
         } else {
             mark_fragmented(&mut datagram);
         }
+        let source = Source { holder: dice.below(3) as u64, known: dice.below(2) == 0 };
         let assembled = match Datagram::classify(&datagram) {
-            Datagram::Head(_) => buffer.accept_head(&datagram, round, round),
-            Datagram::Fragment(fragment) => buffer.accept_fragment(fragment, round),
+            Datagram::Head(_) => buffer.accept_head(&datagram, round, source, round),
+            Datagram::Fragment(fragment) => buffer.accept_fragment(fragment, source, round),
             Datagram::Beacon(_) | Datagram::Noise => None,
         };
         if let Some(assembled) = assembled {
             assert!((29..=MAX_PACKET).contains(&assembled.packet.len()));
         }
-        assert!(buffer.bytes() <= DEFAULT_SLOTS * MAX_PACKET);
+        assert!(buffer.bytes() <= slots * MAX_PACKET);
     }
 }
 

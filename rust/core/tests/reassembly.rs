@@ -1,6 +1,6 @@
 //! Cutting and joining packets (01, 4; 02, 4.2).
 
-use earthline_core::fragment::{LIFETIME_MS, Reassembler, TooManyPieces, pieces, split};
+use earthline_core::fragment::{LIFETIME_MS, Reassembler, Source, TooManyPieces, pieces, split};
 use earthline_core::packet::{Datagram, MAX_PACKET, header, increment_hops, mark_fragmented};
 
 /// A packet of this length whose bytes differ, cut at the MTU.
@@ -17,13 +17,126 @@ fn cut(packet_id: u64, length: usize, mtu: usize) -> (Vec<u8>, Vec<Vec<u8>>) {
     (packet, ranges.into_iter().map(|range| buffer[range].to_vec()).collect())
 }
 
+/// Where the pieces of an honest peer come from.
+const PEER: Source = Source { holder: 1, known: true };
+
 fn feed(buffer: &mut Reassembler<u8>, datagram: &[u8], tag: u8, now: u64) -> Option<(Vec<u8>, u8)> {
+    feed_from(PEER, buffer, datagram, tag, now)
+}
+
+fn feed_from(
+    source: Source,
+    buffer: &mut Reassembler<u8>,
+    datagram: &[u8],
+    tag: u8,
+    now: u64,
+) -> Option<(Vec<u8>, u8)> {
     let assembled = match Datagram::classify(datagram) {
-        Datagram::Head(_) => buffer.accept_head(datagram, tag, now),
-        Datagram::Fragment(fragment) => buffer.accept_fragment(fragment, now),
+        Datagram::Head(_) => buffer.accept_head(datagram, tag, source, now),
+        Datagram::Fragment(fragment) => buffer.accept_fragment(fragment, source, now),
         Datagram::Beacon(_) | Datagram::Noise => None,
     };
     assembled.map(|assembled| (assembled.packet.clone(), assembled.tag))
+}
+
+/// A fragment of 17 bytes of a packet that nobody sent, or its head of 28.
+fn forged(packet_id: u64, is_head: bool) -> Vec<u8> {
+    let (_, mut datagrams) = cut(packet_id | 1 << 63, 2000, 1432);
+    let mut datagram = datagrams.remove(usize::from(!is_head));
+    datagram.truncate(if is_head { 28 } else { 17 });
+    datagram
+}
+
+/// Whether a packet of two pieces from here is whole in the end, if all of these come between them.
+fn survives(victim: Source, flood: impl Iterator<Item = (Source, bool)>) -> bool {
+    let mut buffer = Reassembler::new(32);
+    let (packet, datagrams) = cut(7, 2000, 1432);
+    assert!(feed_from(victim, &mut buffer, &datagrams[0], 5, 0).is_none());
+    for (number, (source, is_head)) in flood.enumerate() {
+        assert!(
+            feed_from(source, &mut buffer, &forged(number as u64, is_head), 0, 0).is_none(),
+            "number {number}"
+        );
+    }
+    feed_from(victim, &mut buffer, &datagrams[1], 0, 0) == Some((packet, 5))
+}
+
+#[test]
+fn forged_pieces_of_strangers_cost_no_peer_a_packet() {
+    for is_head in [false, true] {
+        let one = Source { holder: 9, known: false };
+        assert!(survives(PEER, (0..10_000).map(|_| (one, is_head))));
+        let many = (0..10_000).map(|holder| (Source { holder, known: false }, is_head));
+        assert!(survives(PEER, many));
+    }
+}
+
+#[test]
+fn forged_fragments_cost_nobody_a_packet_whose_head_is_here() {
+    for known in [false, true] {
+        let victim = Source { holder: 1, known };
+        assert!(survives(victim, (0..10_000).map(|_| (victim, false))), "from its own address");
+        let many = (0..10_000).map(|holder| (Source { holder, known }, false));
+        assert!(survives(victim, many), "known {known}");
+    }
+}
+
+#[test]
+fn one_holder_that_begins_packets_costs_no_other_holder_any() {
+    for known in [false, true] {
+        let victim = Source { holder: 1, known };
+        let busy = Source { holder: 2, known };
+        assert!(survives(victim, (0..10_000).map(|_| (busy, true))), "known {known}");
+    }
+}
+
+#[test]
+fn fragment_that_came_before_its_head_survives_who_holds_more() {
+    let (packet, datagrams) = cut(7, 2000, 1432);
+    let mut buffer = Reassembler::new(32);
+    assert!(feed(&mut buffer, &datagrams[1], 0, 0).is_none());
+    for number in 0..10_000 {
+        let busy = Source { holder: 2, known: true };
+        feed_from(busy, &mut buffer, &forged(number, number % 2 == 0), 0, 0);
+    }
+    assert_eq!(feed(&mut buffer, &datagrams[0], 5, 0), Some((packet, 5)));
+}
+
+#[test]
+fn stranger_neither_completes_nor_spoils_a_packet_of_a_peer() {
+    let (packet, datagrams) = cut(7, 2000, 1432);
+    let mut buffer = Reassembler::new(32);
+    let stranger = Source { holder: 9, known: false };
+    let mut lie = datagrams[1].clone();
+    lie[20] ^= 1;
+    assert!(feed(&mut buffer, &datagrams[0], 5, 0).is_none());
+    assert!(feed_from(stranger, &mut buffer, &lie, 0, 0).is_none());
+    // The lie is where a peer's path that has just become known is looked for, but after its own packet.
+    assert_eq!(feed(&mut buffer, &datagrams[1], 0, 0), Some((packet, 5)));
+}
+
+#[test]
+fn pieces_by_several_paths_of_a_peer_join() {
+    let (packet, datagrams) = cut(7, 2849, 1432);
+    let mut buffer = Reassembler::new(32);
+    let out: Vec<_> = [0, 1, 2, 0, 1, 2]
+        .iter()
+        .enumerate()
+        .filter_map(|(number, index)| {
+            let path = Source { holder: number as u64, known: true };
+            feed_from(path, &mut buffer, &datagrams[*index], 0, 0)
+        })
+        .collect();
+    assert_eq!(out, [(packet, 0)]);
+}
+
+#[test]
+fn packet_is_whole_though_its_path_became_known_between_its_pieces() {
+    let (packet, datagrams) = cut(7, 2000, 1432);
+    let mut buffer = Reassembler::new(32);
+    let before = Source { known: false, ..PEER };
+    assert!(feed_from(before, &mut buffer, &datagrams[0], 5, 0).is_none());
+    assert_eq!(feed(&mut buffer, &datagrams[1], 0, 0), Some((packet, 5)));
 }
 
 #[test]

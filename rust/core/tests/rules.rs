@@ -347,7 +347,9 @@ fn what_is_remembered_of_a_flow_is_what_its_rules_decide() {
             let mut payload = ipv4(protocol, below(2) as u16, below(3) as u16, flags);
             (payload[1], payload[19]) = (below(2) as u8 * 0x20, below(3) as u8 + 1);
             payload[12 + below(2) * 3] ^= 1;
-            payload.resize(40 + below(20), 0);
+            // Whole, its first fragment, the next one, and one of those after.
+            [payload[6], payload[7]] = [[0, 0], [0x20, 0], [0, 1], [0, 9]][below(4)];
+            payload.resize(30 + below(30), 0);
             let mut frame = frame(below(2) == 0, IPV4, &payload);
             frame.source_mac += below(2) as u64;
             let expected = filter(&base, &capabilities, &frame, &context, || 7);

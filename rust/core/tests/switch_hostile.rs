@@ -132,3 +132,27 @@ fn paths_of_strangers_are_not_remembered() {
     let activity = lan.bob.switch.take_activity();
     assert_eq!((activity.peers.len(), activity.slots.len(), activity.paths.len()), (1, 0, 0));
 }
+
+/// Whether Bob gets a frame in two pieces though forged fragments for him come between them.
+fn frame_survives_fragments_from(mut path: impl FnMut(u16) -> Path) -> bool {
+    let mut lan = Lan::new(3);
+    let sent = frame(mac_of(BOB, NETWORK), mac_of(ALICE, NETWORK), 2000);
+    let pieces = lan.alice.sent(&sent);
+    assert_eq!((pieces.len(), lan.bob.datagram(ALICE, &pieces[0]).len()), (2, 0));
+    for number in 0..u16::MAX {
+        let mut forged = pieces[1][..17].to_vec();
+        forged[..8].copy_from_slice(&(u64::from(number) + 1).to_be_bytes());
+        lan.bob.run(|switch, out| switch.ingest_datagram(path(number), &mut forged, NOW, out));
+    }
+    lan.bob.datagram(ALICE, &pieces[1]) == [sent]
+}
+
+#[test]
+fn forged_fragments_from_anywhere_lose_no_frame_of_a_peer() {
+    let stranger = |ip, port| Path { socket: 1, ip, port };
+    let single = Ipv4Addr::new(192, 0, 2, 1).into();
+    assert!(frame_survives_fragments_from(|port| stranger(single, port)), "from one IP");
+    let random = |number: u16| Ipv4Addr::from_bits(u32::from(number).wrapping_mul(0x9e37_79b1));
+    assert!(frame_survives_fragments_from(|number| stranger(random(number).into(), 1)));
+    assert!(frame_survives_fragments_from(|_| path_to(ALICE)), "from the peer's own endpoint");
+}

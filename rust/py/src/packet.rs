@@ -1,6 +1,6 @@
 //! The packet codec (01, 3 and 4).
 
-use earthline_core::fragment::{self, split};
+use earthline_core::fragment::{self, Source, split};
 use earthline_core::identity::kbkdf;
 use earthline_core::keys::{LABEL_K0, LABEL_K1, SealError, SessionKeys};
 use earthline_core::packet::{Datagram, MAX_PACKET};
@@ -121,9 +121,10 @@ impl Reassembler {
         datagram: &[u8],
         now: u64,
     ) -> Option<Bound<'py, PyBytes>> {
+        let source = Source { holder: 0, known: true };
         let assembled = match Datagram::classify(datagram) {
-            Datagram::Head(_) => self.buffer.accept_head(datagram, (), now),
-            Datagram::Fragment(fragment) => self.buffer.accept_fragment(fragment, now),
+            Datagram::Head(_) => self.buffer.accept_head(datagram, (), source, now),
+            Datagram::Fragment(fragment) => self.buffer.accept_fragment(fragment, source, now),
             Datagram::Beacon(_) | Datagram::Noise => None,
         };
         assembled.map(|assembled| PyBytes::new(py, assembled.packet))

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use earthline_core::rules::{
-    Context, Copy, Credentials, Filtered, Frame, RuleTable, Verdict, evaluate, filter,
+    Context, Copy, Credentials, Evaluation, Filtered, Frame, RuleTable, Verdict, evaluate,
+    evaluate_in_earnest, filter,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -75,15 +76,10 @@ fn copy_tuple(copy: Copy) -> CopyTuple {
     (copy.to, copy.length, copy.watch)
 }
 
-#[pyfunction]
-fn evaluate_rules(
-    rules: &[u8],
-    frame: &Bound<'_, PyAny>,
-    random: u32,
-) -> PyResult<(&'static str, u64, Option<CopyTuple>)> {
-    let table = table(rules)?;
-    let frame: RuleFrame = frame.extract()?;
-    let evaluation = judge(&frame, |frame, context| evaluate(&table, frame, context, || random))?;
+/// Verdict, destination, copy.
+type EvaluationTuple = (&'static str, u64, Option<CopyTuple>);
+
+fn evaluation_tuple(evaluation: &Evaluation, frame: &RuleFrame) -> EvaluationTuple {
     let (verdict, destination) = match evaluation.verdict {
         Verdict::NoMatch => ("no_match", frame.destination),
         Verdict::Drop => ("drop", frame.destination),
@@ -91,7 +87,32 @@ fn evaluate_rules(
         Verdict::Accept => ("accept", frame.destination),
         Verdict::SuperAccept => ("super_accept", frame.destination),
     };
-    Ok((verdict, destination, evaluation.copy.map(copy_tuple)))
+    (verdict, destination, evaluation.copy.map(copy_tuple))
+}
+
+#[pyfunction]
+fn evaluate_rules(
+    rules: &[u8],
+    frame: &Bound<'_, PyAny>,
+    random: u32,
+) -> PyResult<EvaluationTuple> {
+    let table = table(rules)?;
+    let frame: RuleFrame = frame.extract()?;
+    let evaluation = judge(&frame, |frame, context| evaluate(&table, frame, context, || random))?;
+    Ok(evaluation_tuple(&evaluation, &frame))
+}
+
+#[pyfunction]
+fn evaluate_rules_in_earnest(
+    rules: &[u8],
+    frame: &Bound<'_, PyAny>,
+    random: u32,
+) -> PyResult<Option<EvaluationTuple>> {
+    let table = table(rules)?;
+    let frame: RuleFrame = frame.extract()?;
+    let evaluation =
+        judge(&frame, |frame, context| evaluate_in_earnest(&table, frame, context, || random))?;
+    Ok(evaluation.map(|evaluation| evaluation_tuple(&evaluation, &frame)))
 }
 
 #[pyfunction]
@@ -119,5 +140,6 @@ fn filter_frame(
 /// Add these functions to the module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(evaluate_rules, module)?)?;
+    module.add_function(wrap_pyfunction!(evaluate_rules_in_earnest, module)?)?;
     module.add_function(wrap_pyfunction!(filter_frame, module)?)
 }

@@ -245,6 +245,10 @@ def _table(hearing: Hearing) -> str:
 
 def _reason(side: Judgement) -> str:
     """Which rule made it so, in a line."""
+    return _first_reason(side) + (" (judged as its host may take it)" if side.in_earnest else "")
+
+
+def _first_reason(side: Judgement) -> str:
     last = side.hearings[-1]
     if last.capability is not None and not side.passes:
         return (

@@ -139,7 +139,7 @@ def test_redirect_and_copy_are_told(check):
         ("tcp [fd00::1]:1 > [fd00::2]:443", "ethertype ipv6 ipdest fd00::2/128 dport 443"),
         ("icmp 10.1.1.1 > 10.1.1.2", "icmp 8 0"),
         ("icmp 10.1.1.1 > 10.1.1.2 type 3 code 4", "icmp 3 4"),
-        ("icmp6 fd00::1 > fd00::2 type 135", "icmp 135 0 chr ipauth"),
+        ("icmp6 fe80::1 > fd00::2 type 135", "icmp 135 0 chr ipauth"),
         ("arp 10.1.1.1 > 10.1.1.2", "ethertype arp chr broadcast framesize 28"),
         ("arp 10.1.1.1 > 10.1.1.2 reply", "ethertype arp not chr multicast"),
         ("udp 10.1.1.1:5353 > 224.0.0.251:5353", "macdest 01005e0000fb not chr broadcast"),
@@ -149,7 +149,7 @@ def test_redirect_and_copy_are_told(check):
         ("ip esp fd00::1 > fd00::2 tos 0x10", "ipprotocol 50 iptos 0xff 16"),
         ("tcp 10.1.1.1:1 > 10.1.1.2:2 flags psh,ack,ns", "chr tcp_ns not chr tcp_syn,tcp_fin"),
         ("tcp 10.1.1.1:1 > 10.1.1.2:2 flags none", "not chr 0,1,2,3,4,5,6,7,8,9,10,11"),
-        ("tcp 10.1.1.1:1 > 10.1.1.2:2 vlan 7", "ethertype 0x8100 not ethertype ipv4"),
+        ("tcp 10.1.1.1:1 > 10.1.1.2:2 vlan 7", "ethertype 0x8100 framesize 44"),
         ("sctp 10.1.1.1:1 > 10.1.1.2:2 size 99", "ipprotocol sctp sport 1 framesize 99"),
         ("udplite 10.1.1.1:1 > 10.1.1.2:2", "ipprotocol udplite dport 2"),
         ("ethertype wol from 020000000001 to 02:00:00:00:00:02", "macsrc 020000000001"),
@@ -157,6 +157,27 @@ def test_redirect_and_copy_are_told(check):
 )
 def test_frame_is_what_its_notation_says(check, frame, match):
     assert check(frame, script=f"accept {match};")["passes"]
+
+
+@pytest.mark.parametrize("frame", ["arp 10.1.1.1 > 10.1.1.2", "icmp6 fd00::1 > fd00::2 type 135"])
+def test_neighbour_is_told_of_by_who_owns_its_address(check, frame):
+    script = "accept chr ipauth;"
+    assert check(frame, "--owns", "10.1.1.1", "--owns", "fd00::1", script=script)["passes"]
+    assert not check(frame, "--owns", "10.1.1.3", "--owns", "fd00::3", script=script)["passes"]
+
+
+def test_solicitation_is_refused_by_a_rule_that_stock_nodes_never_reach(check):
+    found = check("icmp6 fd00::1 > fd00::2 type 135", script="drop not chr ipauth; accept;")
+    assert not found["passes"]
+    assert reasons(found)[0].startswith("dropped by line 1: drop not chr ipauth")
+
+
+def test_what_is_in_a_tag_is_refused_by_the_rules_about_it(check):
+    found = check(f"{SSH} vlan 0", script="drop ipprotocol tcp dport 22;\naccept;")
+    assert not found["passes"]
+    said = "dropped by line 1: drop ipprotocol tcp dport 22 (judged as its host may take it)"
+    assert reasons(found) == [said, said]
+    assert check(f"{WEB} vlan 0", script="drop ipprotocol tcp dport 22;\naccept;")["passes"]
 
 
 @pytest.mark.parametrize(

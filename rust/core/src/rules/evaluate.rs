@@ -1,5 +1,6 @@
 //! The evaluation of one table, strictly from left to right (03, 6.3).
 
+use super::dress::{self, Undressed};
 use super::matches::{Outcome, Subject};
 use super::table::{Action, Rule, RuleTable, Test};
 use super::{Context, Frame};
@@ -39,7 +40,8 @@ pub struct Evaluation {
     pub copy: Option<Copy>,
 }
 
-/// Evaluate a table. `random` is drawn from for each random match that is reached.
+/// Evaluate a table for the frame as stock nodes see it. `random` is drawn from for each random match that is
+/// reached.
 pub fn evaluate(
     table: &RuleTable,
     frame: &Frame<'_>,
@@ -47,6 +49,23 @@ pub fn evaluate(
     mut random: impl FnMut() -> u32,
 ) -> Evaluation {
     Run::new(&mut Subject::new(frame, context)).over(table, &mut random)
+}
+
+/// Evaluate a table in earnest, as [`super::filter()`] does a second time; `None` where that is not needed.
+pub fn evaluate_in_earnest(
+    table: &RuleTable,
+    frame: &Frame<'_>,
+    context: &Context<'_>,
+    mut random: impl FnMut() -> u32,
+) -> Option<Evaluation> {
+    if dress::is_plain(frame) {
+        return None;
+    }
+    let Some(undressed) = Undressed::of(frame) else {
+        return Some(Evaluation { verdict: Verdict::Drop, copy: None });
+    };
+    let mut subject = Subject::in_earnest(frame, context, &undressed);
+    Some(Run::new(&mut subject).over(table, &mut random))
 }
 
 /// An evaluation under way.
@@ -74,8 +93,8 @@ impl<'a, 'b> Run<'a, 'b> {
         while let Some(rule) = table.rules.get(at) {
             at += 1;
             match rule {
-                Rule::Match { not, or, cut, test } => {
-                    let holds = self.holds(*not, test, random);
+                Rule::Match { not, or, cut, refuses, test } => {
+                    let holds = self.holds(*not, *refuses, test, random);
                     self.state = holds || *or && self.state;
                     if !self.state {
                         (at, self.state) = (cut.to as usize, cut.fresh);
@@ -93,10 +112,17 @@ impl<'a, 'b> Run<'a, 'b> {
 
     /// A match that was reached: no earlier one of its set has made it pointless.
     #[inline]
-    fn holds(&mut self, not: bool, test: &Test, random: &mut impl FnMut() -> u32) -> bool {
+    fn holds(
+        &mut self,
+        not: bool,
+        refuses: bool,
+        test: &Test,
+        random: &mut impl FnMut() -> u32,
+    ) -> bool {
         match self.subject.test(test, random) {
             Outcome::Plain(holds) => holds != not,
             Outcome::Forced(holds) => holds,
+            Outcome::Hidden => refuses,
             Outcome::Lenient => {
                 self.skip_drop = true;
                 true

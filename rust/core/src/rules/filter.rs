@@ -1,5 +1,6 @@
 //! Base rules, then capabilities (03, 6.7).
 
+use super::dress::{self, Undressed};
 use super::evaluate::{Copy, Evaluation, Run, Verdict};
 use super::matches::Subject;
 use super::table::RuleTable;
@@ -23,14 +24,36 @@ pub enum Filtered {
 
 /// Judge a frame by a network's base rules and, where these decide nothing, by the capabilities of its
 /// sender in the order given: our own for a frame of ours, the peer's for one that came in.
+///
+/// What wears more than stock nodes look through is judged once more without (see [`super::dress`]); chance
+/// is drawn anew for that. It passes if both judgements let it pass.
 pub fn filter<'a>(
     base: &RuleTable,
-    capabilities: impl IntoIterator<Item = &'a RuleTable>,
+    capabilities: impl IntoIterator<Item = &'a RuleTable> + Clone,
     frame: &Frame<'_>,
     context: &Context<'_>,
     mut random: impl FnMut() -> u32,
 ) -> Filtered {
-    let mut subject = Subject::new(frame, context);
+    let subject = Subject::new(frame, context);
+    if dress::is_plain(frame) {
+        return decide(base, capabilities, subject, random);
+    }
+    let outside = decide(base, capabilities.clone(), subject, &mut random);
+    match Undressed::of(frame) {
+        Some(undressed) => {
+            let subject = Subject::in_earnest(frame, context, &undressed);
+            outside.and(decide(base, capabilities, subject, random))
+        }
+        None => Filtered::Dropped,
+    }
+}
+
+fn decide<'a>(
+    base: &RuleTable,
+    capabilities: impl IntoIterator<Item = &'a RuleTable>,
+    mut subject: Subject<'_>,
+    mut random: impl FnMut() -> u32,
+) -> Filtered {
     let mut evaluate = |table: &RuleTable| Run::new(&mut subject).over(table, &mut random);
     let first = evaluate(base);
     match first.verdict {
@@ -43,6 +66,25 @@ pub fn filter<'a>(
                 accepted(capability, [capability.copy, first.copy])
             }),
         _ => accepted(first, [first.copy, None]),
+    }
+}
+
+impl Filtered {
+    /// What lets no more pass than either. Observers miss nothing that one of them is meant to see.
+    fn and(self, other: Self) -> Self {
+        let (
+            Self::Accepted { unchecked, redirect, copies },
+            Self::Accepted { unchecked: or_unchecked, redirect: or_redirect, copies: or_copies },
+        ) = (self, other)
+        else {
+            return Self::Dropped;
+        };
+        let has_copy = copies.iter().any(Option::is_some);
+        Self::Accepted {
+            unchecked: unchecked || or_unchecked,
+            redirect: redirect.or(or_redirect),
+            copies: if has_copy { copies } else { or_copies },
+        }
     }
 }
 

@@ -1,24 +1,18 @@
 //! Where things stand in an IP packet, as far as rules ask (03, 6.2, 6.4). Nothing here trusts a length.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-use super::Frame;
+use super::dress::Content;
 use super::table::{End, at};
 
-const IPV4: u16 = 0x0800;
-const ARP: u16 = 0x0806;
-const IPV6: u16 = 0x86dd;
+pub(super) use crate::ethernet::{ARP, IPV6};
+
+pub(super) const IPV4: u16 = 0x0800;
 
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
-const ICMPV6: u8 = 0x3a;
+pub(super) const ICMPV6: u8 = 0x3a;
 const SCTP: u8 = 132;
 const UDP_LITE: u8 = 136;
-
-/// Neighbour solicitation and advertisement.
-const SOLICITATION: u8 = 0x87;
-const ADVERTISEMENT: u8 = 0x88;
 
 /// The payload of a frame that is long enough for the fixed IP header of its ethertype.
 #[derive(Clone, Copy)]
@@ -28,10 +22,10 @@ pub(super) enum Ip<'a> {
 }
 
 impl<'a> Ip<'a> {
-    fn of(frame: &Frame<'a>) -> Option<Self> {
-        match frame.ethertype {
-            IPV4 => frame.payload.first_chunk().map(Self::V4),
-            IPV6 => frame.payload.first_chunk().map(Self::V6),
+    pub(super) fn of(content: Content<'a>) -> Option<Self> {
+        match content.ethertype {
+            IPV4 => content.payload.first_chunk().map(Self::V4),
+            IPV6 => content.payload.first_chunk().map(Self::V6),
             _ => None,
         }
     }
@@ -63,18 +57,64 @@ pub(super) struct Layers<'a> {
     pub(super) transport: Option<Transport>,
     /// At the source and at the destination.
     ports: [Option<u16>; 2],
+    payload: &'a [u8],
+    /// What is missing may come in another fragment; only [`super::fragments`] looks for that.
+    is_partial: bool,
 }
 
 impl<'a> Layers<'a> {
-    pub(super) fn of(frame: &Frame<'a>) -> Self {
-        let ip = Ip::of(frame);
-        let transport = ip.and_then(|ip| Transport::of(ip, frame.payload));
-        let port = |end| transport.and_then(|transport| transport.port(frame.payload, end));
-        Self { ip, transport, ports: [port(End::Source), port(End::Destination)] }
+    /// As stock nodes see them.
+    pub(super) fn of(content: Content<'a>) -> Self {
+        let ip = Ip::of(content);
+        let transport = ip.and_then(|ip| Transport::of(ip, content.payload));
+        Self::new(content.payload, ip, transport, false)
+    }
+
+    pub(super) fn new(
+        payload: &'a [u8],
+        ip: Option<Ip<'a>>,
+        transport: Option<Transport>,
+        is_partial: bool,
+    ) -> Self {
+        let port = |end| transport.and_then(|transport| transport.port(payload, end));
+        Self {
+            ip,
+            transport,
+            ports: [port(End::Source), port(End::Destination)],
+            payload,
+            is_partial,
+        }
     }
 
     pub(super) const fn port(&self, end: End) -> Option<u16> {
         self.ports[end as usize]
+    }
+
+    /// Type and code of an ICMP message of the packet's own version.
+    pub(super) fn icmp(&self) -> Option<[u8; 2]> {
+        let transport = self.transport.filter(Transport::is_icmp)?;
+        at(self.payload, transport.offset)
+    }
+
+    /// A message of ICMP for IPv6, or as much of it as is here.
+    pub(super) fn icmpv6(&self) -> Option<&'a [u8]> {
+        let transport = self.transport.filter(|it| it.is_v6 && it.is_icmp())?;
+        self.payload.get(transport.offset..)
+    }
+
+    pub(super) fn tcp_flags(&self) -> Option<u64> {
+        self.transport?.tcp_flags(self.payload)
+    }
+
+    /// Whether the protocol is in another fragment.
+    pub(super) const fn hides_protocol(&self) -> bool {
+        self.is_partial && self.transport.is_none()
+    }
+
+    /// Whether what such a protocol has, and is not here, may be in another fragment.
+    #[inline]
+    pub(super) fn hides(&self, has_it: impl FnOnce(&Transport) -> bool) -> bool {
+        self.is_partial && self.transport.as_ref().is_none_or(has_it)
     }
 }
 
@@ -82,13 +122,13 @@ impl<'a> Layers<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Transport {
     pub(super) protocol: u8,
-    offset: usize,
-    is_v6: bool,
+    pub(super) offset: usize,
+    pub(super) is_v6: bool,
 }
 
 impl Transport {
     /// After the IPv4 header, or after the IPv6 extension headers; `None` if there is no such packet.
-    fn of(ip: Ip<'_>, payload: &[u8]) -> Option<Self> {
+    pub(super) fn of(ip: Ip<'_>, payload: &[u8]) -> Option<Self> {
         match ip {
             Ip::V4(header) => {
                 let offset = usize::from(header[0] & 0x0f) * 4;
@@ -101,7 +141,7 @@ impl Transport {
     /// Follow hop-by-hop, routing, destination and mobility headers; others end the walk.
     fn walk(payload: &[u8], first: u8) -> Option<Self> {
         let (mut protocol, mut offset) = (first, 40);
-        while let 0 | 43 | 60 | 135 = protocol {
+        while is_walked(protocol) {
             let [next, length, ..] = at::<8>(payload, offset)?;
             protocol = next;
             offset += 8 * usize::from(length) + 8;
@@ -114,10 +154,22 @@ impl Transport {
         matches!(self.protocol, TCP | UDP)
     }
 
+    pub(super) const fn has_ports(&self) -> bool {
+        matches!(self.protocol, TCP | UDP | SCTP | UDP_LITE)
+    }
+
+    pub(super) const fn is_tcp(&self) -> bool {
+        self.protocol == TCP
+    }
+
+    /// Whether it is the ICMP of the packet's own version.
+    pub(super) const fn is_icmp(&self) -> bool {
+        self.protocol == if self.is_v6 { ICMPV6 } else { ICMP }
+    }
+
     /// The port at this end, where the protocol has ports and they are there.
     fn port(self, payload: &[u8], end: End) -> Option<u16> {
-        let has_ports = matches!(self.protocol, TCP | UDP | SCTP | UDP_LITE);
-        if !has_ports || payload.len() <= self.offset + 4 {
+        if !self.has_ports() || payload.len() <= self.offset + 4 {
             return None;
         }
         let offset = self.offset + if end == End::Source { 0 } else { 2 };
@@ -126,47 +178,15 @@ impl Transport {
         (port != 0 || !self.is_v6).then_some(port)
     }
 
-    /// Type and code of an ICMP message of the packet's own version.
-    pub(super) fn icmp(self, payload: &[u8]) -> Option<[u8; 2]> {
-        let wanted = if self.is_v6 { ICMPV6 } else { ICMP };
-        if self.protocol == wanted { at(payload, self.offset) } else { None }
-    }
-
     /// The twelve bits of TCP flags and reserved bits.
-    pub(super) fn tcp_flags(self, payload: &[u8]) -> Option<u64> {
+    fn tcp_flags(self, payload: &[u8]) -> Option<u64> {
         let [reserved, flags] = at::<2>(payload, self.offset + 12)?;
-        let is_there = self.protocol == TCP && (!self.is_v6 || payload.len() > self.offset + 14);
+        let is_there = self.is_tcp() && (!self.is_v6 || payload.len() > self.offset + 14);
         is_there.then_some(u64::from(reserved & 0x0f) << 8 | u64::from(flags))
     }
 }
 
-/// Whom a frame says it is from, by IP.
-pub(super) enum Sender {
-    /// A neighbour solicitation, which counts as authentic.
-    Solicitation,
-    Ip(IpAddr),
-}
-
-impl Sender {
-    pub(super) fn of(frame: &Frame<'_>, ip: Option<Ip<'_>>) -> Option<Self> {
-        let payload = frame.payload;
-        match ip {
-            Some(ip @ Ip::V4(_)) => {
-                ip.v4(End::Source).map(|ip| Self::Ip(Ipv4Addr::from(ip).into()))
-            }
-            Some(ip @ Ip::V6(header)) => {
-                let kind =
-                    payload.get(40).copied().filter(|_| payload.len() >= 64 && header[6] == ICMPV6);
-                match kind {
-                    Some(SOLICITATION) => Some(Self::Solicitation),
-                    Some(ADVERTISEMENT) => at::<16>(payload, 48).map(|ip| Self::Ip(ip.into())),
-                    _ => ip.v6(End::Source).map(|ip| Self::Ip(Ipv6Addr::from(ip).into())),
-                }
-            }
-            None if frame.ethertype == ARP && payload.len() >= 28 => {
-                at::<4>(payload, 14).map(|ip| Self::Ip(ip.into()))
-            }
-            None => None,
-        }
-    }
+/// IPv6 extension headers that stock nodes walk: hop-by-hop, routing, destination and mobility.
+pub(super) const fn is_walked(protocol: u8) -> bool {
+    matches!(protocol, 0 | 43 | 60 | 135)
 }

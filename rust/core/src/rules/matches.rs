@@ -2,9 +2,13 @@
 
 use std::net::IpAddr;
 
-use super::ip::{Layers, Sender};
+use super::claims::Sender;
+use super::dress::{Content, Undressed};
+use super::fragments;
+use super::ip::{Layers, Transport};
 use super::table::{End, Integer, Range, TagTest, Test, big};
 use super::{Context, Frame};
+use crate::packet::address_from;
 
 /// The MAC of all stations.
 const BROADCAST: u64 = 0xffff_ffff_ffff;
@@ -15,6 +19,8 @@ const TO_GROUP: u64 = 0x4000_0000_0000_0000;
 const TO_ALL: u64 = 0x2000_0000_0000_0000;
 const IP_AUTHENTIC: u64 = 0x1000_0000_0000_0000;
 const MAC_AUTHENTIC: u64 = 0x0800_0000_0000_0000;
+/// The flags of TCP.
+const TCP_FLAGS: u64 = 0x0fff;
 
 /// What a match says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +31,8 @@ pub(super) enum Outcome {
     Forced(bool),
     /// True because the other side will know better, and the next DROP is skipped once (03, 6.5).
     Lenient,
+    /// It is in another fragment: whatever lets less through, whatever NOT says.
+    Hidden,
 }
 
 /// How a true or false answer is plain, and no answer is forced false.
@@ -32,10 +40,17 @@ fn or_forced(answer: Option<bool>) -> Outcome {
     answer.map_or(Outcome::Forced(false), Outcome::Plain)
 }
 
+/// How the rest is taken where no answer means that it is elsewhere.
+fn or_hidden(answer: Option<bool>, is_hidden: bool) -> Outcome {
+    if is_hidden && answer.is_none() { Outcome::Hidden } else { or_forced(answer) }
+}
+
 /// A frame and what it is judged by.
 pub(super) struct Subject<'a> {
     pub(super) frame: &'a Frame<'a>,
     context: &'a Context<'a>,
+    /// What is judged in earnest: the frame without its dress. `None`: the frame as stock nodes see it.
+    undressed: Option<&'a Undressed<'a>>,
     layers: Layers<'a>,
     /// Those that take no look at credentials.
     characteristics: u64,
@@ -44,10 +59,28 @@ pub(super) struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
+    /// As stock nodes see it.
     pub(super) fn new(frame: &'a Frame<'a>, context: &'a Context<'a>) -> Self {
-        let layers = Layers::of(frame);
+        Self::with(frame, context, None, Layers::of(Content::of(frame)))
+    }
+
+    /// As the host behind its receiver may take it.
+    pub(super) fn in_earnest(
+        frame: &'a Frame<'a>,
+        context: &'a Context<'a>,
+        undressed: &'a Undressed<'a>,
+    ) -> Self {
+        Self::with(frame, context, Some(undressed), fragments::layers(undressed.core()))
+    }
+
+    fn with(
+        frame: &'a Frame<'a>,
+        context: &'a Context<'a>,
+        undressed: Option<&'a Undressed<'a>>,
+        layers: Layers<'a>,
+    ) -> Self {
         let characteristics = characteristics(frame, &layers);
-        Self { frame, context, layers, characteristics, super_accept: false }
+        Self { frame, context, undressed, layers, characteristics, super_accept: false }
     }
 
     #[inline]
@@ -62,12 +95,15 @@ impl<'a> Subject<'a> {
             Test::VlanBits(bits) => Outcome::Plain(*bits == 0),
             Test::Mac(End::Source, mac) => Outcome::Plain(*mac == frame.source_mac),
             Test::Mac(End::Destination, mac) => Outcome::Plain(*mac == frame.destination_mac),
-            Test::Ethertype(ethertype) => Outcome::Plain(*ethertype == frame.ethertype),
-            Test::Characteristics(mask) => Outcome::Plain(self.has_any(*mask)),
+            Test::Ethertype(ethertype) => Outcome::Plain(
+                *ethertype == frame.ethertype
+                    || self.undressed.is_some_and(|it| it.has(*ethertype)),
+            ),
+            Test::Characteristics(mask) => self.any_of(*mask),
             Test::Size(range) => Outcome::Plain(contains_usize(*range, frame.payload.len())),
             Test::Random(probability) => Outcome::Plain(random() <= *probability),
             Test::Integer(wanted) => {
-                Outcome::Plain(wanted.range.contains(integer(frame.payload, wanted)))
+                Outcome::Plain(wanted.range.contains(integer(self.read_by(wanted), wanted)))
             }
             Test::Tags { test, id, value } => self.both_tags(*test, *id, *value),
             Test::Tag { end, id, value } => self.one_tag(*end, *id, *value),
@@ -92,15 +128,18 @@ impl<'a> Subject<'a> {
                 or_forced(ip.map(|packet| range.contains(packet.tos() & mask)))
             }
             Test::Protocol(protocol) => {
-                or_forced(transport.map(|transport| transport.protocol == *protocol))
+                let answer = transport.map(|transport| transport.protocol == *protocol);
+                or_hidden(answer, self.layers.hides_protocol())
             }
-            Test::Port(end, range) => or_forced(
-                transport.map(|_| self.layers.port(*end).is_some_and(|port| range.contains(port))),
-            ),
-            Test::Icmp { kind, code } => {
-                let message = transport.and_then(|transport| transport.icmp(self.frame.payload));
-                icmp(message, *kind, *code)
-            }
+            Test::Port(end, range) => match self.layers.port(*end) {
+                Some(port) => Outcome::Plain(range.contains(port)),
+                None if self.layers.hides(Transport::has_ports) => Outcome::Hidden,
+                None => or_forced(transport.map(|_| false)),
+            },
+            Test::Icmp { kind, code } => match self.layers.icmp() {
+                None if self.layers.hides(Transport::is_icmp) => Outcome::Hidden,
+                message => icmp(message, *kind, *code),
+            },
             _ => Outcome::Forced(false),
         }
     }
@@ -130,6 +169,26 @@ impl<'a> Subject<'a> {
         }
     }
 
+    /// What an integer is read of: what follows the ethertype that its set names, so that rules about tags
+    /// read tags; else the innermost.
+    fn read_by(&self, wanted: &Integer) -> &'a [u8] {
+        let Some(undressed) = self.undressed else { return self.frame.payload };
+        let named = wanted.behind.and_then(|ethertype| undressed.behind(ethertype));
+        named.unwrap_or(undressed.core().payload)
+    }
+
+    fn any_of(&self, mask: u64) -> Outcome {
+        let has_any = self.has_any(mask);
+        if !has_any
+            && mask & TCP_FLAGS != 0
+            && self.layers.hides(Transport::is_tcp)
+            && self.layers.tcp_flags().is_none()
+        {
+            return Outcome::Hidden;
+        }
+        Outcome::Plain(has_any)
+    }
+
     /// Whether the frame has any of these characteristics; ownership is looked at last, and only if asked.
     fn has_any(&self, mask: u64) -> bool {
         self.characteristics & mask != 0
@@ -143,28 +202,41 @@ impl<'a> Subject<'a> {
     }
 
     fn is_ip_authentic(&self) -> bool {
-        match Sender::of(self.frame, self.layers.ip) {
+        let sender = match self.undressed {
+            None => Sender::of(Content::of(self.frame), self.layers.ip),
+            Some(it) => Sender::in_earnest(it.core(), &self.layers, self.frame.source_mac),
+        };
+        match sender {
             None => false,
-            Some(Sender::Solicitation) => true,
+            Some(Sender::Exempt) => true,
             Some(Sender::Ip(ip)) => self.sender().owns_ip(ip) || self.is_emulated(ip),
         }
     }
 
+    /// Whether the network's formula gives this address; in earnest: to the sender (03, 9.1).
     fn is_emulated(&self, ip: IpAddr) -> bool {
         let IpAddr::V6(ip) = ip else { return false };
-        let covers = |prefix: &Vec<u8>| ip.octets().starts_with(prefix);
-        self.frame.inbound && self.context.emulated.iter().any(covers)
+        let ip = ip.octets();
+        let covers = |prefix: &Vec<u8>| {
+            let Some(rest) = ip.strip_prefix(prefix.as_slice()) else { return false };
+            match self.undressed {
+                None => self.frame.inbound,
+                Some(_) => {
+                    rest.first_chunk().map(|it| address_from(*it)) == Some(self.frame.source)
+                }
+            }
+        };
+        self.context.emulated.iter().any(covers)
     }
 }
 
 /// Those characteristics that take no look at credentials.
 pub(super) fn characteristics(frame: &Frame<'_>, layers: &Layers<'_>) -> u64 {
     let bit = |set: bool, bit: u64| if set { bit } else { 0 };
-    let tcp = layers.transport.and_then(|transport| transport.tcp_flags(frame.payload));
     bit(frame.inbound, INBOUND)
         | bit(frame.destination_mac >> 40 & 0x01 != 0, TO_GROUP)
         | bit(frame.destination_mac == BROADCAST, TO_ALL)
-        | tcp.unwrap_or(0)
+        | layers.tcp_flags().unwrap_or(0)
 }
 
 fn compare(test: TagTest, ours: u32, theirs: u32, value: u32) -> bool {

@@ -4,6 +4,7 @@
 //! the decision about one frame is that about all of its flow, as long as the credentials of its ends and
 //! the rules stay the same.
 
+use super::dress::{self, Content};
 use super::filter::{Filtered, filter};
 use super::ip::{Ip, Layers};
 use super::matches::characteristics;
@@ -29,9 +30,12 @@ struct Flow {
 }
 
 impl Flow {
-    /// `None` for what is no flow: neither TCP nor UDP.
+    /// `None` for what is no flow: neither TCP nor UDP, or more of it is judged than this holds.
     fn of(frame: &Frame<'_>) -> Option<Self> {
-        let layers = Layers::of(frame);
+        if !dress::is_plain(frame) {
+            return None;
+        }
+        let layers = Layers::of(Content::of(frame));
         let (ip, transport) = (layers.ip?, layers.transport?);
         if !transport.has_flows() {
             return None;

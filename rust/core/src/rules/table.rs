@@ -35,6 +35,7 @@ impl RuleTable {
             return Err(Malformed);
         }
         find_cuts(&mut rules);
+        name_ethertypes(&mut rules);
         let steady = rules.iter().all(Rule::is_steady);
         Ok(Self { rules: rules.into(), steady })
     }
@@ -60,6 +61,8 @@ pub(super) enum Rule {
         /// Where to go on if the set does not hold after this match: at the next match that may save it,
         /// else at its action, or right after one that means nothing to a set that fails.
         cut: Cut,
+        /// The set ends with DROP or BREAK.
+        refuses: bool,
         test: Test,
     },
 }
@@ -86,17 +89,37 @@ pub(super) struct Cut {
 /// Find all cuts: what they leave out changes nothing (03, 6.3).
 fn find_cuts(rules: &mut [Rule]) {
     let mut next = Cut { to: rules.len() as u32, fresh: false };
+    let mut ends_set = Action::Unknown;
     for (at, rule) in rules.iter_mut().enumerate().rev() {
         let here = Cut { to: at as u32, fresh: false };
         match rule {
-            Rule::Action(action) if action.recipient().is_some() => next = here,
-            Rule::Action(_) => next = Cut { to: here.to + 1, fresh: true },
-            Rule::Match { or, cut, .. } => {
+            Rule::Action(action) => {
+                ends_set = *action;
+                let is_needed = action.recipient().is_some();
+                next = if is_needed { here } else { Cut { to: here.to + 1, fresh: true } };
+            }
+            Rule::Match { or, cut, refuses, .. } => {
                 *cut = next;
+                *refuses = matches!(ends_set, Action::Drop | Action::Break);
                 if *or {
                     next = here;
                 }
             }
+        }
+    }
+}
+
+/// Tell integers of the ethertype that stands before them in their set.
+fn name_ethertypes(rules: &mut [Rule]) {
+    let mut named = None;
+    for rule in rules {
+        match rule {
+            Rule::Action(_) => named = None,
+            Rule::Match { test: Test::Ethertype(ethertype), not: false, .. } => {
+                named = Some(*ethertype);
+            }
+            Rule::Match { test: Test::Integer(integer), .. } => integer.behind = named,
+            Rule::Match { .. } => {}
         }
     }
 }
@@ -205,6 +228,8 @@ pub(super) struct Integer {
     pub(super) index: usize,
     pub(super) bits: u32,
     pub(super) little_endian: bool,
+    /// The ethertype that its set names before it.
+    pub(super) behind: Option<u16>,
 }
 
 /// The low 40 bits, where an address stands in a u64.
@@ -219,6 +244,7 @@ impl Rule {
                 not,
                 or,
                 cut: Cut::default(),
+                refuses: false,
                 test,
             }),
         }
@@ -318,6 +344,7 @@ impl Test {
             index,
             bits: u32::from(format & 0x3f) + 1,
             little_endian: format & 0x80 != 0,
+            behind: None,
         })))
     }
 }

@@ -39,7 +39,7 @@ impl Switch {
         match Datagram::classify(datagram) {
             Datagram::Noise | Datagram::Beacon(_) => self.count(Counter::DropNoise),
             Datagram::Fragment(fragment) if fragment.destination() == own => {
-                self.join_fragment(fragment, now, out);
+                self.join_fragment(path, fragment, now, out);
             }
             Datagram::Head(head) if head.source() == own => self.count(Counter::DropOwnSource),
             Datagram::Head(head) if head.destination() == own => {
@@ -54,15 +54,17 @@ impl Switch {
     }
 
     fn join_head(&mut self, path: Path, datagram: &[u8], now: u64, out: &mut Output) {
-        if let Some(whole) = self.reassembler.accept_head(datagram, path, now) {
+        let source = self.vl1.paths.source(&path);
+        if let Some(whole) = self.reassembler.accept_head(datagram, path, source, now) {
             let path = whole.tag;
             std::mem::swap(whole.packet, &mut self.assembled);
             self.ingest_assembled(path, now, out);
         }
     }
 
-    fn join_fragment(&mut self, fragment: Fragment<'_>, now: u64, out: &mut Output) {
-        if let Some(whole) = self.reassembler.accept_fragment(fragment, now) {
+    fn join_fragment(&mut self, path: Path, fragment: Fragment<'_>, now: u64, out: &mut Output) {
+        let source = self.vl1.paths.source(&path);
+        if let Some(whole) = self.reassembler.accept_fragment(fragment, source, now) {
             let path = whole.tag;
             std::mem::swap(whole.packet, &mut self.assembled);
             self.ingest_assembled(path, now, out);

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::bounded::Bounded;
 use super::tables::{Keyed, Table};
+use crate::fragment::Source;
 
 /// A local socket and a remote endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -120,6 +121,16 @@ impl PathTable {
 
     pub(super) fn went_out(&mut self, path: &Path, at: u64) {
         self.touch(path, |activity| activity.out_at = activity.out_at.max(at));
+    }
+
+    /// What a piece of a packet that came by this path may make room with. Ports are cheap, and so are the
+    /// addresses within an IPv6 network of a host: they share.
+    pub(super) fn source(&self, path: &Path) -> Source {
+        let holder = match path.ip {
+            IpAddr::V4(ip) => u64::from(ip.to_bits()),
+            IpAddr::V6(ip) => (ip.to_bits() >> 64) as u64,
+        };
+        Source { holder, known: self.installed.get(path).is_some() }
     }
 
     fn touch(&mut self, path: &Path, stamp: impl FnOnce(&mut PathActivity)) {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from earthline.controller.rules_script.names import ETHERTYPES, IP_PROTOCOLS
@@ -20,7 +20,7 @@ ethertype TYPE                           any other frame, by number or name
 
 after it: flags syn,ack or none (of TCP; syn by itself), type N, code N, tos N,
 size BYTES (after the Ethernet header), from MAC, to MAC,
-vlan N (then rules see ethertype 0x8100 and no VLAN ID, as they do on every node)"""
+vlan N (rules see ethertype 0x8100 and no VLAN ID, and judge once more what is behind)"""
 
 TCP_FLAGS = {"fin": 0x01, "syn": 0x02, "rst": 0x04, "psh": 0x08, "ack": 0x10}
 TCP_FLAGS |= {"urg": 0x20, "ece": 0x40, "cwr": 0x80, "ns": 0x100}
@@ -32,6 +32,8 @@ MAX_PAYLOAD = 10_000
 _SMALLEST = 46
 """Bytes of payload that Ethernet pads to, for frames whose content nobody named."""
 _ECHO_REQUEST = {4: 8, 6: 128}
+_ARP_SENDER = 8
+"""Offset of the sender's MAC in an ARP packet."""
 _TARGET_OF = {135: 1, 136: 0}
 """Neighbour solicitation and advertisement: which end they carry as their target."""
 _OPTIONS = {"flags", "type", "code", "tos", "vlan", "size", "from", "to"}
@@ -56,6 +58,8 @@ class Frame:
     """None: the sender's own."""
     destination_mac: int | None = None
     """None: the receiver's own."""
+    names_source_at: int | None = None
+    """Where in the payload the source MAC stands once more, as in ARP."""
 
 
 def read_frame(text: str) -> Frame:
@@ -74,6 +78,7 @@ def read_frame(text: str) -> Frame:
         payload,
         options.mac("from"),
         options.mac("to") if "to" in options.given else group,
+        _ARP_SENDER if words[0] == "arp" else None,
     )
     return _tagged(_sized(frame, options), options)
 
@@ -235,12 +240,7 @@ def _sized(frame: Frame, options: _Options) -> Frame:
     size = options.number("size", MAX_PAYLOAD, len(frame.payload))
     if size < len(frame.payload):
         raise FrameFault(f"size {size} is too small: the headers alone have {len(frame.payload)}")
-    return Frame(
-        frame.ethertype,
-        frame.payload.ljust(size, b"\0"),
-        frame.source_mac,
-        frame.destination_mac,
-    )
+    return replace(frame, payload=frame.payload.ljust(size, b"\0"))
 
 
 def _tagged(frame: Frame, options: _Options) -> Frame:
@@ -248,8 +248,14 @@ def _tagged(frame: Frame, options: _Options) -> Frame:
     if "vlan" not in options.given:
         return frame
     tag = options.number("vlan", 0xFFF, 0).to_bytes(2, "big")
-    payload = tag + frame.ethertype.to_bytes(2, "big") + frame.payload
-    return Frame(VLAN_TAG, payload, frame.source_mac, frame.destination_mac)
+    tag += frame.ethertype.to_bytes(2, "big")
+    at = frame.names_source_at
+    return replace(
+        frame,
+        ethertype=VLAN_TAG,
+        payload=tag + frame.payload,
+        names_source_at=None if at is None else at + len(tag),
+    )
 
 
 # --- words ----------------------------------------------------------------------------------------

@@ -2,20 +2,23 @@
 
 Every verdict is the engine's. Where it was reached is found out by asking it about the beginnings
 of a table: as long as nothing is decided, an ACCEPT put after them accepts and a DROP drops.
+
+A frame whose receiver's host may take it for another thing than stock nodes see, such as one with a
+VLAN tag, is judged a second time as what that is, and both judgements must let it pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from earthline import _native
 from earthline.controller.rules_check.frames import Frame
 from earthline.controller.rules_json import FIRST_MATCH, read_rules
 from earthline.controller.rules_script.limits import MAX_BASE_RULES
 from earthline.controller.rules_script.program import Capability, Program, ScriptRule
-from earthline.wire.mac import is_multicast, mac_of
+from earthline.wire.mac import is_multicast, mac_bytes, mac_of
 from earthline.wire.rules import Rule, RuleType, emit_rules
 
 PASSING = frozenset({"accept", "super_accept", "redirect"})
@@ -83,6 +86,8 @@ class Judgement:
     """Observer, bytes, whether it is asked to acknowledge (WATCH)."""
     hearings: tuple[Hearing, ...]
     """The base rules, then the capabilities asked; the last one decided."""
+    in_earnest: bool
+    """The hearings are those of the second judgement: the first made no difference."""
 
 
 def judge(
@@ -101,17 +106,26 @@ def judge(
     credentials; of the receivers of a multicast the sender knows none (03, 8.5).
     """
     asked = _EngineFrame.of(frame, sender, receiver, inbound=inbound, network=network)
-    engine = _Engine(asked, draw)
     capabilities = sorted(sender.capabilities, key=lambda each: each.number)
     base = _wire_rules(program.rules)
     tables = [emit_rules(_wire_rules(each.rules)) for each in capabilities]
     level, redirect, copies = _native.filter_frame(emit_rules(base), tables, asked, draw)
-    hearings = [engine.hear(None, program.rules)]
-    for capability in capabilities:
-        if hearings[0].verdict != "no_match" or hearings[-1].verdict in PASSING:
-            break
-        hearings.append(engine.hear(capability, capability.rules))
-    return Judgement(inbound, level > 0, redirect, tuple(copies), tuple(hearings))
+    hearings = _Engine(asked, draw, _native.evaluate_rules).hear_all(program, capabilities)
+    as_it_stands = hearings[-1].verdict
+    in_earnest = as_it_stands in PASSING and (
+        level == 0 or (redirect is None) == (as_it_stands == "redirect")
+    )
+    if in_earnest:
+        hearings = _Engine(asked, draw, _evaluate_in_earnest).hear_all(program, capabilities)
+    return Judgement(inbound, level > 0, redirect, tuple(copies), hearings, in_earnest)
+
+
+_Evaluation: TypeAlias = "tuple[str, int, tuple[int, int, bool] | None]"
+
+
+def _evaluate_in_earnest(rules: bytes, frame: _EngineFrame, draw: int) -> _Evaluation:
+    evaluation = _native.evaluate_rules_in_earnest(rules, frame, draw)
+    return _native.evaluate_rules(rules, frame, draw) if evaluation is None else evaluation
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +143,7 @@ class _EngineFrame:
     own_credentials: Any
     other_credentials: Any
     vlan: int = 0
-    """What a tagged frame has is behind its ethertype: nodes read no tags (03, 6.2)."""
+    """No node gives rules the ID that a tag has (03, 6.2)."""
     unknown_match: bool = False
     emulated: tuple[bytes, ...] = ()
 
@@ -152,25 +166,48 @@ class _EngineFrame:
             source_mac=source_mac,
             destination_mac=destination_mac,
             ethertype=frame.ethertype,
-            payload=frame.payload,
+            payload=_naming(source_mac, frame),
             own_credentials=own.credentials,
             other_credentials=Party(0).credentials if to_many else other.credentials,
         )
 
 
+def _naming(source_mac: int, frame: Frame) -> bytes:
+    """The payload, in which the source MAC is that of the frame."""
+    at, payload = frame.names_source_at, frame.payload
+    if at is None:
+        return payload
+    return payload[:at] + mac_bytes(source_mac) + payload[at + 6 :]
+
+
 class _Engine:
     """Asks the engine about tables and their beginnings."""
 
-    def __init__(self, frame: _EngineFrame, draw: int) -> None:
+    def __init__(
+        self,
+        frame: _EngineFrame,
+        draw: int,
+        evaluate: Callable[[bytes, _EngineFrame, int], _Evaluation],
+    ) -> None:
         self._frame = frame
         self._draw = draw
+        self._evaluate = evaluate
+
+    def hear_all(self, program: Program, capabilities: Sequence[Capability]) -> tuple[Hearing, ...]:
+        """The base rules, and where these decide nothing the capabilities until one does."""
+        hearings = [self.hear(None, program.rules)]
+        for capability in capabilities:
+            if hearings[0].verdict != "no_match" or hearings[-1].verdict in PASSING:
+                break
+            hearings.append(self.hear(capability, capability.rules))
+        return tuple(hearings)
 
     def hear(self, capability: Capability | None, rules: Sequence[ScriptRule]) -> Hearing:
         wire = _wire_rules(rules)
         return Hearing(capability, self._verdict(wire), tuple(self._steps(rules, wire)))
 
     def _verdict(self, rules: Sequence[Rule]) -> str:
-        return _native.evaluate_rules(emit_rules(rules), self._frame, self._draw)[0]
+        return self._evaluate(emit_rules(rules), self._frame, self._draw)[0]
 
     def _accepts(self, *rules: Rule) -> bool:
         return self._verdict((*rules, _ACCEPT)) in _ACCEPTED
