@@ -36,13 +36,13 @@ class Roster:
     def admits(self, network: Network, address: int) -> bool:
         """The gate (03, 5.1)."""
         config = network.config
-        if config is None:
-            return False
-        if config.public:
-            return True
+        return config is not None and (config.public or self.agrees(network, address))
+
+    def agrees(self, network: Network, address: int) -> bool:
+        """Whether a node showed a certificate that agrees with ours: so it is a member."""
         record = network.members.get(address)
         identity = self._station.underlay.identity_of(address)
-        return record is not None and identity is not None and record.agrees(config.com, identity)
+        return record is not None and identity is not None and record.agrees(network.com, identity)
 
     def record(self, network: Network, address: int) -> Membership | None:
         """The record of a peer, made if need be; None for ourselves, or without room for it."""
