@@ -87,6 +87,9 @@ class FairTable(Generic[K, H, V]):
     def __iter__(self) -> Iterator[K]:
         return iter(self._entries)
 
+    def __getitem__(self, key: K) -> V:
+        return self._entries[key][1]
+
     def get(self, key: K) -> V | None:
         """The value, if there is one."""
         entry = self._entries.get(key)
