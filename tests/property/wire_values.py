@@ -54,6 +54,11 @@ def several(strategy, limit=4, at_least=0):
     return st.lists(strategy, min_size=at_least, max_size=limit).map(tuple)
 
 
+def distinct(values):
+    """What says the same twice is read as said once."""
+    return tuple(dict.fromkeys(values))
+
+
 MAX_U64 = (1 << 64) - 1
 u8, u16, u32, u64 = number(8), number(16), number(32), number(64)
 addresses = st.integers(1, 0xFEFFFFFFFF)
@@ -230,7 +235,7 @@ MESSAGES = {
         st.none() | u32,
         st.none() | macs,
     ),
-    MulticastLike: st.builds(MulticastLike, several(st.tuples(u64, groups))),
+    MulticastLike: st.builds(MulticastLike, several(st.tuples(u64, groups)).map(distinct)),
     MulticastGather: st.builds(MulticastGather, u64, groups, u32, optional_com),
     NetworkCredentials: st.builds(
         NetworkCredentials,

@@ -131,13 +131,18 @@ class Announcer:
     def on_like(self, packet: PacketReceived, now: int) -> None:
         """Record the sender under each group it may announce to us."""
         permitted: dict[int, bool] = {}
+        proved: dict[int, bool] = {}
+        member = packet.source
         for network_id, group in MulticastLike.parse(packet.payload).groups:
             if network_id not in permitted:
-                permitted[network_id] = self.may_speak(network_id, packet.source, now)
-            if permitted[network_id]:
-                self.learn(GroupKey(network_id, group), packet.source, now)
-            else:
+                permitted[network_id] = self.may_speak(network_id, member, now)
+                proved[network_id] = self._proved(network_id, member)
+            if not permitted[network_id]:
                 self._station.underlay.count("multicast_like_not_permitted")
+                continue
+            key = GroupKey(network_id, group)
+            if self._table.record(key, member, now, proved=proved[network_id]):
+                self._learned(key, member, now)
 
     def may_speak(self, network_id: int, address: int, now: int) -> bool:
         """Whether a node may announce or gather here: member, or we are its root or controller."""
@@ -148,10 +153,18 @@ class Announcer:
             or self._configured(network_id, address, now)
         )
 
-    def learn(self, key: GroupKey, member: int, now: int) -> None:
-        """Record a member of a group, and tell those who wait for one."""
+    def hear(self, key: GroupKey, member: int, teller: int, now: int) -> None:
+        """Somebody that we asked names a member of a group: tell those who wait for one."""
         if member == self._station.address or is_reserved(member):
             return
-        if self._table.record(key, member, now):
-            for learned in self.on_learned:
-                learned(key, member, now)
+        if self._table.hear(key, member, teller, now):
+            self._learned(key, member, now)
+
+    def _proved(self, network_id: int, address: int) -> bool:
+        """Whether a node showed a certificate that agrees with ours."""
+        network = self._station.networks.get(network_id)
+        return network is not None and self._roster.agrees(network, address)
+
+    def _learned(self, key: GroupKey, member: int, now: int) -> None:
+        for learned in self.on_learned:
+            learned(key, member, now)

@@ -67,8 +67,13 @@ class Configuration:
         self._station.emit(RemoveNetwork(network_id))
         self._store(network, None)
 
-    def receive(self, network: Network, dictionary: bytes, now: int) -> bool:
-        """A complete configuration from the wire; whether it was parsable, applied or not."""
+    def receive(self, network: Network, dictionary: bytes, now: int, *, asked: bool = True) -> bool:
+        """A complete configuration from the wire; whether it was parsable, applied or not.
+
+        ``asked``: it answers a request of ours. Others may be what somebody recorded long ago and
+        sends again: its rules and certificate must not replace newer ones. A controller whose
+        clock was set back is obeyed when it is asked, within a minute.
+        """
         try:
             config = NetworkConfig.parse(dictionary)
         except Malformed:
@@ -76,6 +81,10 @@ class Configuration:
             return False
         if config.issued_to != self._station.address or config.network != network.id:
             self._station.underlay.count("config_not_for_us")
+            return True
+        held = network.config
+        if not asked and held is not None and config.timestamp < held.timestamp:
+            self._station.underlay.count("config_older")
             return True
         self.apply(network, config, now)
         return True

@@ -29,6 +29,8 @@ ASKED_PERIOD_MS = 1_000
 """A peer that asks for our credentials gets them once per this time (03, 4.8)."""
 
 
+_ACCEPTED = (Acceptance.ACCEPTED_NEW, Acceptance.ACCEPTED_REDUNDANT)
+
 _UNSURE = -1
 """In place of the revision of a push that came too soon after another."""
 
@@ -47,12 +49,12 @@ class CredentialExchange:
 
     # Ours to them
 
-    def make_ready(self, network: Network, address: int, now: int) -> bool:
+    def make_ready(self, network: Network, address: int, now: int, *, chosen: bool = False) -> bool:
         """Before frames go to a member: push if a push is due, and let the switch send (03, 4.8).
 
-        False where it may not: to ourselves, or with more members than we keep records of.
+        ``chosen``: by our own host, rather than by others that named it. False for ourselves.
         """
-        record = self._roster.record(network, address)
+        record = self._roster.record(network, address, chosen=chosen)
         if record is None:
             return False
         self._push_if_older(network, record, PUSH_PERIOD_MS, now)
@@ -60,11 +62,20 @@ class CredentialExchange:
         return True
 
     def on_need_certificate(self, packet: PacketReceived, error: Error, now: int) -> None:
-        """A peer refused a frame of ours for want of our certificate."""
+        """A peer refused a frame of ours for want of our certificate.
+
+        What our credentials say is nobody's business but theirs whom we send frames to: members
+        made ready for them, and those that get frames without being pushed to (03, 4.8).
+        """
         network = self._station.networks.get(error.network())
-        if network is None or network.com is None:
+        if network is None or network.config is None or network.com is None:
             return
-        record = self._roster.record(network, packet.source)
+        known = network.members.get(packet.source)
+        named = packet.source in (*network.config.bridges, *network.config.replicators)
+        if not named and (known is None or not known.pushed_at):
+            self._station.underlay.count("credentials_asked_by_stranger")
+            return
+        record = self._roster.record(network, packet.source, chosen=named)
         if record is not None:
             self._push_if_older(network, record, ASKED_PERIOD_MS, now)
             self._roster.install(network, record, now)
@@ -129,14 +140,25 @@ class CredentialExchange:
             underlay.whois(network.controller, now)
         elif acceptance is Acceptance.REJECTED:
             underlay.count("credential_rejected")
-        elif packet is not None and acceptance is not Acceptance.DEFERRED:
-            underlay.trusted(packet.source, packet.path, now)
-        if acceptance is Acceptance.ACCEPTED_NEW and self._roster.keep(network, record):
+        if acceptance is Acceptance.ACCEPTED_NEW:
+            self._roster.keep(network, record)
             self._roster.install(network, record, now)
             if isinstance(credential, Revocation) and credential.fast_propagate:
                 sender = self._station.address if packet is None else packet.source
                 self._pass_on(network, credential, sender, now)
+        if packet is not None and acceptance in _ACCEPTED:
+            self._trust(network, record, packet, now)
         return acceptance
+
+    def _trust(
+        self, network: Network, record: Membership, packet: PacketReceived, now: int
+    ) -> None:
+        """The peer proved common membership, if the credential is its own and it is admitted.
+
+        Anybody can hand over what was issued to somebody else, who becomes known by that.
+        """
+        if record.address == packet.source and self._roster.admits(network, packet.source):
+            self._station.underlay.trusted(packet.source, packet.path, now)
 
     def _pass_on(self, network: Network, revocation: Revocation, sender: int, now: int) -> None:
         """Forward a new revocation to every member we know (03, 4.11)."""

@@ -141,7 +141,7 @@ class Distribution:
         for key, sending in list(self._sending.items()):
             queued = sending.expire(now)
             idle = sending.asked_at is None or now - sending.asked_at >= GATHER_PERIOD_MS
-            if not queued and idle and not self._table.members(key):
+            if not queued and idle and not self._table.count(key):
                 self._drop(key)
 
     # Sending
@@ -150,7 +150,7 @@ class Distribution:
         self, network: Network, config: NetworkConfig, key: GroupKey, incoming: Incoming, now: int
     ) -> None:
         """At least as many members as the limit: all bridges, then members at random."""
-        everybody = len(self._table.members(key)) == config.multicast_limit
+        everybody = self._table.count(key) == config.multicast_limit
         recipients = self._recipients.choose(config, key)
         lasts_ms = GATHER_PERIOD_MS if everybody else RESHUFFLE_MS
         sending = self._state(key)
@@ -179,7 +179,7 @@ class Distribution:
     def _ask_if_due(
         self, network: Network, key: GroupKey, sending: Sending, wanted: int, now: int
     ) -> None:
-        known = bool(self._table.members(key))
+        known = self._table.count(key) > 0
         period_ms = GATHER_PERIOD_MS if known else EMPTY_GATHER_PERIOD_MS
         if sending.asked_at is None or now - sending.asked_at >= period_ms:
             sending.asked_at = now
@@ -216,7 +216,7 @@ class Distribution:
             self._credentials.make_ready(network, address, now)
             if not self._station.underlay.reachable(address, now):
                 self._station.underlay.whois(address, now)
-        self._gathering.expect(shipment.key, shipment.recipients, now)
+        self._gathering.expect(shipment.key, shipment.recipients, shipment.gather_limit, now)
         self._emit_through(network, shipment)
         self._station.emit(self._lasting(shipment.key))
 

@@ -167,6 +167,7 @@ class EthernetEngine:
             self._tick_at = now + TICK_MS
             for network in self._networks():
                 self._announcer.on_tick(network, now)
+            self._forget_members(now)
         if now >= self._housekeeping_at:
             self._housekeeping_at = now + HOUSEKEEPING_MS
             self._housekeep(now)
@@ -251,9 +252,12 @@ class EthernetEngine:
             key = GroupKey(message.network, message.group)
             self._distribution.forget(key, packet.source)
 
-    def _housekeep(self, now: int) -> None:
+    def _forget_members(self, now: int) -> None:
+        """Part of the old members of groups each time, so that no call takes long."""
         for key in self._groups.expire(now):
             self._distribution.on_lost(key)
+
+    def _housekeep(self, now: int) -> None:
         self._distribution.expire(now)
         self._delegate.expire(now)
         for network in self._networks():

@@ -64,7 +64,8 @@ class PuntedFrames:
     def _to_member(self, frame: _Frame, now: int) -> None:
         """Push our credentials, then send (03, 4.8)."""
         network, address = frame.network, frame.destination_node
-        if address is not None and self._credentials.make_ready(network, address, now):
+        ready = self._credentials.make_ready
+        if address is not None and ready(network, address, now, chosen=True):
             self._station.emit(IngestFrame(network.id, frame.data))
         else:
             self._station.underlay.count("frame_for_nobody")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from earthline.bounded import FairTable
 from earthline.effects import PacketReceived
 from earthline.vl2.groups import GroupKey
 from earthline.wire.messages.multicast import MulticastGather
@@ -27,13 +27,22 @@ ASKED_LIMIT = 16
 ANSWER_MS = 5_000
 """How long an answer to a gather that rode on a frame is taken."""
 
-_EXPECTED_LIMIT = 8_192
+EXPECTED_LIMIT = 8_192
+"""Such questions that are remembered, over all groups."""
 
 _RESULT_LIMIT = 1_960
 """Addresses in one answer: what a packet of 7 pieces holds."""
 
 _REPLY_CAPACITY = DEFAULT_MTU - HEADER_LENGTH
 """A reply goes back in one datagram; a longer one is sent by address, which cuts it (02, 5.4)."""
+
+
+class _Question(NamedTuple):
+    """What a node was asked for in a frame."""
+
+    limit: int
+    until: int
+    """How long its answers are taken, ms."""
 
 
 class Gathering:
@@ -50,7 +59,10 @@ class Gathering:
         self._announcer = announcer
         self._table = table
         self._credentials = credentials
-        self._asked_until: OrderedDict[tuple[GroupKey, int], int] = OrderedDict()
+        self._asked: FairTable[tuple[GroupKey, int], GroupKey, _Question] = FairTable(
+            EXPECTED_LIMIT
+        )
+        """The gathers that rode on frames, by group and node asked."""
         underlay = station.underlay
         underlay.register(Verb.MULTICAST_GATHER, self.on_gather)
         underlay.register_ok(Verb.MULTICAST_GATHER, self.on_gathered)
@@ -70,13 +82,14 @@ class Gathering:
             if address is not None:
                 underlay.send(address, Verb.MULTICAST_GATHER, payload, now)
 
-    def expect(self, key: GroupKey, recipients: Iterable[int], now: int) -> None:
-        """The switch is about to ask these for members of a group, in a frame."""
+    def expect(self, key: GroupKey, recipients: Iterable[int], limit: int, now: int) -> None:
+        """The switch is about to ask these for up to ``limit`` members of a group, in a frame."""
         for address in recipients:
-            self._asked_until[key, address] = now + ANSWER_MS
-            self._asked_until.move_to_end((key, address))
-        while len(self._asked_until) > _EXPECTED_LIMIT:
-            self._asked_until.popitem(last=False)
+            before = self._asked.get((key, address))
+            # An answer to an earlier frame, which asked for more, may be on its way.
+            open_limit = before.limit if before is not None and now < before.until else 0
+            question = _Question(max(limit, open_limit), now + ANSWER_MS)
+            self._asked.put((key, address), key, question)
 
     def on_gather(self, packet: PacketReceived, now: int) -> None:
         """Answer an explicit gather, if the asker may ask."""
@@ -103,10 +116,11 @@ class Gathering:
             answer = OkMulticastFrame(event.network, group, gathered=gathered)
             self._answer(request, answer.emit(), now)
 
-    def on_gathered(self, _packet: PacketReceived, ok: Ok, now: int) -> None:
+    def on_gathered(self, packet: PacketReceived, ok: Ok, now: int) -> None:
         """Members came back from an explicit gather."""
         answer = OkMulticastGather.parse(ok.payload)
-        self._learn(GroupKey(answer.network, answer.group), answer.gathered, now)
+        key = GroupKey(answer.network, answer.group)
+        self._learn(key, answer.gathered.members, packet.source, now)
 
     def on_gathered_by_frame(self, packet: PacketReceived, ok: Ok, now: int) -> None:
         """Members came back from the recipient of a MULTICAST_FRAME."""
@@ -114,29 +128,33 @@ class Gathering:
         if answer.certificate is not None:
             self._credentials.file(answer.certificate, packet, now)
         if answer.gathered is not None:
-            self._learn(GroupKey(answer.network, answer.group), answer.gathered, now)
+            key = GroupKey(answer.network, answer.group)
+            question = self._asked.get((key, packet.source))
+            # It was asked for so many. Who names more would have our frames go to whom it likes.
+            wanted = 0 if question is None else question.limit
+            self._learn(key, answer.gathered.members[:wanted], packet.source, now)
 
     def _asked_by_frame(self, sender: int, ok: Ok, now: int) -> bool:
         """Whether the switch asked this node for this group lately (02, 4.7)."""
         answer = OkMulticastFrame.parse(ok.payload)
-        key = GroupKey(answer.network, answer.group)
-        return now < self._asked_until.get((key, sender), 0)
+        question = self._asked.get((GroupKey(answer.network, answer.group), sender))
+        return question is not None and now < question.until
 
-    def _learn(self, key: GroupKey, gathered: Gathered, now: int) -> None:
+    def _learn(self, key: GroupKey, members: Iterable[int], teller: int, now: int) -> None:
         if key.network in self._station.networks:
-            for member in gathered.members:
-                self._announcer.learn(key, member, now)
+            for member in dict.fromkeys(members):
+                self._announcer.hear(key, member, teller, now)
 
     def _gathered(self, key: GroupKey, asker: int, limit: int) -> Gathered:
         """Ourselves first if we listen, then others at random, never the asker."""
         network = self._station.networks.get(key.network)
         listening = network is not None and key.group in network.own_groups()
         own = [self._station.address] if listening else []
-        recorded = self._table.members(key)
-        wanted = min(limit, _RESULT_LIMIT)
-        others = [member for member in recorded if member != asker]
-        members = own + self._station.sample(others, wanted - len(own))
-        return Gathered(len(recorded) + len(own), tuple(members))
+        wanted = min(limit, _RESULT_LIMIT) - len(own)
+        # One more than wanted, since the asker may be among them.
+        drawn = self._table.sample(key, wanted + 1, self._station.below)
+        members = own + [member for member in drawn if member != asker][:wanted]
+        return Gathered(self._table.count(key) + len(own), tuple(members))
 
     def _answer(self, request: PacketReceived, payload: bytes, now: int) -> None:
         ok = Ok(request.verb, request.packet_id, payload).emit()

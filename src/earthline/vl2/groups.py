@@ -1,23 +1,54 @@
-"""Who listens to which multicast group, as announced or gathered (03, 8.3 and 8.4)."""
+"""Who listens to which multicast group, as announced or gathered (03, 8.3 and 8.4).
+
+A root keeps the groups of networks that it knows nothing else of, as anybody announces them. So
+that nobody can fill the table at the cost of others, each record has a holder:
+
+    announced, nothing proved     the member, for all networks together     256 records
+    announced, certificate agrees the member, for that network alone        8,192
+    heard from somebody else      whoever said so                           `vl2.hearsay`
+
+When the table is full, the oldest record of who holds most goes.
+"""
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable
+from itertools import islice, takewhile
 from typing import NamedTuple
 
+from earthline.bounded import Weights
+from earthline.vl2.crowd import Crowd
+from earthline.vl2.hearsay import Hearsay
 from earthline.wire.mac import BROADCAST
 from earthline.wire.multicast import MulticastGroup
 
 LIFETIME_MS = 600_000
 """A record that is not refreshed is dropped after this."""
 
-GROUP_LIMIT = 65_536
-"""Members of one group; a network's multicast limit is far below."""
-
 RECORD_LIMIT = 1_000_000
-"""Records in all: what a root for a large network may need."""
+"""Records in all: what a root for a large network may need. One takes 200 to 400 bytes."""
 
-RECORDS_PER_MEMBER = 8_192
-"""Records of one node, so that none can fill the table by itself."""
+RECORDS_UNPROVED = 256
+"""Records of a node that proved no membership.
+
+A stock member announces some 10 groups on each network, and one for each IP: so many suffice on 20
+networks. What is behind a bridge may be more; bridges get every frame, announced or not.
+"""
+
+RECORDS_PROVED = 8_192
+"""Records on one network of a member whose certificate agrees with ours there."""
+
+SWEEP_PART = 120
+SWEEP_LEAST = 2_048
+"""A call of `expire` goes through a 120th of the records, but no fewer than 2,048: some 25 ms at
+most, and in ten minutes through a full table."""
+
+_PROVED_WEIGHS = RECORDS_PROVED // RECORDS_UNPROVED
+"""So many records of a proved member weigh as much as one of a stranger."""
+
+_ADDRESS_BITS = 40
+_ADDRESS = (1 << _ADDRESS_BITS) - 1
 
 _ETHERTYPE_ARP = 0x0806
 _ARP_LENGTH = 14 + 28
@@ -47,75 +78,178 @@ class GroupKey(NamedTuple):
     network: int
     group: MulticastGroup
 
+    def emit(self) -> bytes:
+        """As a MULTICAST_LIKE has it: 18 bytes.
+
+        Tables are keyed by these. Nobody can tell how Python hashes bytes, but everybody how it
+        hashes numbers, and so choose groups that all meet in one place of a table.
+        """
+        return self.network.to_bytes(8, "big") + self.group.emit()
+
+    @classmethod
+    def parse(cls, data: bytes) -> GroupKey:
+        mac, adi = int.from_bytes(data[8:14], "big"), int.from_bytes(data[14:], "big")
+        return cls(int.from_bytes(data[:8], "big"), MulticastGroup(mac, adi))
+
 
 class GroupTable:
-    """Bounded table of group members. Members of a group are kept oldest refresh first."""
+    """Bounded table of group members: those that announced themselves, and those heard of."""
 
     def __init__(self) -> None:
-        self._groups: dict[GroupKey, dict[int, int]] = {}
-        self._records_of: dict[int, int] = {}
+        self._groups: dict[bytes, int | Crowd] = {}
+        """Who announced each group. Most groups are those of one IP, and have one member."""
+        self._held: OrderedDict[int, dict[bytes, int]] = OrderedDict()
+        """When each record of each holder was refreshed, the oldest first; of the holders the one
+        that was longest not looked at comes first.
+
+        A plain dict finds its oldest key slowly after many were removed, but these are small.
+        """
+        self._weights: Weights[int] = Weights()
         self._total = 0
+        self._hearsay = Hearsay()
 
     def __len__(self) -> int:
-        return self._total
+        return self._total + len(self._hearsay)
 
-    def record(self, key: GroupKey, member: int, now: int) -> bool:
-        """Note that ``member`` listens now. True if that is new, and there was room for it."""
-        members = self._groups.get(key)
-        if members is not None and members.pop(member, None) is not None:
-            members[member] = now
-            return False
-        if not self._has_room(members, member):
-            return False
-        self._groups.setdefault(key, {})[member] = now
-        self._records_of[member] = self._records_of.get(member, 0) + 1
-        self._total += 1
-        return True
+    # What is learned
+
+    def record(self, key: GroupKey, member: int, now: int, *, proved: bool = False) -> bool:
+        """A member announced that it listens; whether it was not known to.
+
+        ``proved``: it showed a certificate that agrees with ours on this network.
+        """
+        code = key.emit()
+        is_new = not self._knows(code, member)
+        holder = _holder(key.network, member, proved=proved)
+        self._drop(_holder(key.network, member, proved=not proved), code)
+        held = self._held.get(holder)
+        if held is None:
+            held = self._held[holder] = {}
+        if held.pop(code, None) is None:
+            self._total += 1
+            self._enter(code, member)
+        held[code] = now
+        self._weigh(holder, held)
+        if len(held) > (RECORDS_PROVED if proved else RECORDS_UNPROVED):
+            self._drop_oldest(holder)
+        elif self._total > RECORD_LIMIT:
+            self._drop_oldest(self._weights.heaviest())
+        return is_new
+
+    def hear(self, key: GroupKey, member: int, teller: int, now: int) -> bool:
+        """Somebody says that a member listens; whether it was not known to."""
+        code = key.emit()
+        is_new = not self._knows(code, member)
+        self._hearsay.record(code, member, teller, now)
+        return is_new
+
+    def forget(self, key: GroupKey, member: int) -> bool:
+        """Drop what is known of a member of a group; whether there was anything."""
+        code = key.emit()
+        holders = [_holder(key.network, member, proved=proved) for proved in (True, False)]
+        gone = [self._drop(holder, code) for holder in holders]
+        return self._hearsay.forget(code, member) or any(gone)
+
+    # What is asked
 
     def members(self, key: GroupKey) -> list[int]:
         """The known members of a group."""
-        return list(self._groups.get(key, ()))
+        code = key.emit()
+        announced = self._announced(code)
+        heard = self._hearsay.members(code)
+        return [*dict.fromkeys((*announced, *heard))] if heard else announced
 
-    def forget(self, key: GroupKey, member: int) -> bool:
-        """Drop one record; whether there was one."""
-        members = self._groups.get(key)
-        if members is None or members.pop(member, None) is None:
-            return False
-        self._drop(member)
-        if not members:
-            del self._groups[key]
-        return True
+    def count(self, key: GroupKey) -> int:
+        """How many members a group has, as far as is known."""
+        code = key.emit()
+        if self._hearsay.members(code):
+            return len(self.members(key))
+        members = self._groups.get(code, ())
+        return 1 if isinstance(members, int) else len(members)
+
+    def sample(self, key: GroupKey, count: int, below: Callable[[int], int]) -> list[int]:
+        """So many members at random, without looking at all; ``below(n)`` gives a number."""
+        code = key.emit()
+        members = self._groups.get(code)
+        if isinstance(members, Crowd) and not self._hearsay.members(code):
+            return members.sample(count, below)
+        return Crowd(self.members(key)).sample(count, below)
+
+    # Time
 
     def expire(self, now: int) -> list[GroupKey]:
-        """Drop records older than their lifetime; the groups that lost one."""
-        changed = []
-        for key in list(self._groups):
-            old = self._old(key, now)
-            for member in old:
-                self.forget(key, member)
-            if old:
-                changed.append(key)
-        return changed
+        """Drop records older than their lifetime; the groups that lost one.
 
-    def _old(self, key: GroupKey, now: int) -> list[int]:
-        old = []
-        for member, at in self._groups[key].items():
-            if now - at < LIFETIME_MS:
+        Each call goes through some of the records, so that none takes long.
+        """
+        changed = dict.fromkeys(self._hearsay.expire(now - LIFETIME_MS))
+        left = max(SWEEP_LEAST, self._total // SWEEP_PART)
+        for _ in range(len(self._held)):
+            holder = next(iter(self._held))
+            old = self._old(holder, now, left)
+            for code in old:
+                self._drop(holder, code)
+            changed.update(dict.fromkeys(old))
+            left -= 1 + len(old)
+            if left <= 0:
                 break
-            old.append(member)
-        return old
+            if holder in self._held:
+                self._held.move_to_end(holder)
+        return [GroupKey.parse(code) for code in changed]
 
-    def _has_room(self, members: dict[int, int] | None, member: int) -> bool:
-        return (
-            self._total < RECORD_LIMIT
-            and (members is None or len(members) < GROUP_LIMIT)
-            and self._records_of.get(member, 0) < RECORDS_PER_MEMBER
-        )
+    def _old(self, holder: int, now: int, limit: int) -> list[bytes]:
+        """The oldest records of a holder, as far as they have outlived their time."""
+        held = islice(self._held[holder].items(), limit)
+        return [code for code, _ in takewhile(lambda kept: now - kept[1] >= LIFETIME_MS, held)]
 
-    def _drop(self, member: int) -> None:
-        self._total -= 1
-        left = self._records_of[member] - 1
-        if left:
-            self._records_of[member] = left
+    # Records
+
+    def _knows(self, code: bytes, member: int) -> bool:
+        members = self._groups.get(code, 0)
+        announced = members == member if isinstance(members, int) else member in members
+        return announced or member in self._hearsay.members(code)
+
+    def _announced(self, code: bytes) -> list[int]:
+        members = self._groups.get(code, ())
+        return [members] if isinstance(members, int) else list(members)
+
+    def _enter(self, code: bytes, member: int) -> None:
+        members = self._groups.get(code)
+        if members is None:
+            self._groups[code] = member
+        elif isinstance(members, int):
+            self._groups[code] = Crowd((members, member))
         else:
-            del self._records_of[member]
+            members.add(member)
+
+    def _leave(self, code: bytes, member: int) -> None:
+        members = self._groups[code]
+        if isinstance(members, int) or len(members) == 1:
+            del self._groups[code]
+        else:
+            members.remove(member)
+
+    def _drop_oldest(self, holder: int) -> None:
+        self._drop(holder, next(iter(self._held[holder])))
+
+    def _drop(self, holder: int, code: bytes) -> bool:
+        held = self._held.get(holder)
+        if held is None or held.pop(code, None) is None:
+            return False
+        self._total -= 1
+        self._leave(code, holder & _ADDRESS)
+        self._weigh(holder, held)
+        if not held:
+            del self._held[holder]
+        return True
+
+    def _weigh(self, holder: int, held: dict[bytes, int]) -> None:
+        """Strangers weigh more than who proved itself, so that they give way first."""
+        is_proved = holder > _ADDRESS
+        weight = -(-len(held) // _PROVED_WEIGHS) if is_proved else len(held)
+        self._weights.set(holder, weight)
+
+
+def _holder(network: int, member: int, *, proved: bool) -> int:
+    """A member for all networks; one that proved itself is another one on each."""
+    return network << _ADDRESS_BITS | member if proved else member

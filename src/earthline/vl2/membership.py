@@ -31,7 +31,10 @@ FindIdentity: TypeAlias = "Callable[[int], Identity | None]"
 _N = TypeVar("_N", Tag, Capability, CertificateOfOwnership)
 
 HELD_LIMIT = 128
-"""Credentials of one kind kept of one member; a controller may issue no more (03, 3.4)."""
+"""Credentials of one kind kept of one member; a controller may issue no more (03, 3.4).
+
+Of more the oldest goes: those that it issued one after the other under ever new numbers.
+"""
 
 THRESHOLD_LIMIT = 512
 """Revocation thresholds kept of one member."""
@@ -70,7 +73,9 @@ class Membership:
     capabilities: dict[int, Capability] = field(default_factory=dict)
     ownerships: dict[int, CertificateOfOwnership] = field(default_factory=dict)
     thresholds: dict[tuple[CredentialType, int], int] = field(default_factory=dict)
-    """Revocation thresholds of the numbered credentials."""
+    """Revocation thresholds of the numbered credentials. They only ever rise."""
+    floors: dict[CredentialType, int] = field(default_factory=dict)
+    """The highest threshold of each kind that there was no room for any more."""
     pushed_at: int = 0
     """When our credentials were last pushed to it; 0 is never."""
     pushed_revision: int = 0
@@ -106,7 +111,7 @@ class Membership:
         """Whether a held tag, capability or ownership counts under our configuration (03, 4.10)."""
         kind, number = _kind_and_number(credential)
         near = abs(credential.timestamp - config.timestamp) <= config.credential_max_delta
-        return near and credential.timestamp > self.thresholds.get((kind, number), 0)
+        return near and credential.timestamp > self._threshold(kind, number)
 
     def holds_usable(self, config: NetworkConfig) -> bool:
         """Whether any tag, capability or ownership held counts under our configuration."""
@@ -138,13 +143,13 @@ class Membership:
             return Acceptance.REJECTED
         if previous == credential:
             return Acceptance.ACCEPTED_REDUNDANT
-        if self.thresholds.get((kind, number), -1) >= credential.timestamp:
-            return Acceptance.REJECTED
-        if previous is None and len(held) >= HELD_LIMIT:
+        if credential.timestamp <= self._threshold(kind, number):
             return Acceptance.REJECTED
         acceptance = _ACCEPTANCE[credential.verify(find_identity)]
         if acceptance is Acceptance.ACCEPTED_NEW:
             held[number] = credential
+            if len(held) > HELD_LIMIT:
+                del held[min(held, key=lambda kept: held[kept].timestamp)]
         return acceptance
 
     def _add_revocation(self, revocation: Revocation, find_identity: FindIdentity) -> Acceptance:
@@ -156,14 +161,27 @@ class Membership:
         if revocation.credential_type not in _REVOCABLE:
             return Acceptance.REJECTED
         key = (CredentialType(revocation.credential_type), revocation.credential_id)
-        if revocation.threshold <= self.thresholds.get(key, 0):
+        if revocation.threshold <= self._threshold(*key):
             return Acceptance.ACCEPTED_REDUNDANT
-        if key not in self.thresholds and len(self.thresholds) >= THRESHOLD_LIMIT:
-            return Acceptance.REJECTED
-        self.thresholds[key] = revocation.threshold
-        # Stock nodes set the certificate's threshold too, and members must agree on admission.
-        self.com_threshold = revocation.threshold
+        self._set_threshold(key, revocation.threshold)
+        # Stock nodes set the certificate's threshold too, and members must agree on admission. They
+        # even lower it thereby, which lets in again whoever kept an old revocation of a tag.
+        self.com_threshold = max(self.com_threshold, revocation.threshold)
         return Acceptance.ACCEPTED_NEW
+
+    def _set_threshold(self, key: tuple[CredentialType, int], threshold: int) -> None:
+        """Of too many the lowest goes; whatever of its kind is as old stays revoked all the same.
+
+        Its controller refreshes what it did not mean to revoke within a minute.
+        """
+        self.thresholds[key] = threshold
+        if len(self.thresholds) > THRESHOLD_LIMIT:
+            lowest = min(self.thresholds, key=self.thresholds.__getitem__)
+            kind, revoked = lowest[0], self.thresholds.pop(lowest)
+            self.floors[kind] = max(self.floors.get(kind, 0), revoked)
+
+    def _threshold(self, kind: CredentialType, number: int) -> int:
+        return max(self.thresholds.get((kind, number), 0), self.floors.get(kind, 0))
 
     def _raise_com_threshold(self, threshold: int) -> Acceptance:
         if threshold <= self.com_threshold:

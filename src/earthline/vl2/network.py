@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from earthline.bounded import FairTable
 from earthline.vl2.assembly import Assembly
 from earthline.wire.address import controller_of, is_reserved
 from earthline.wire.mac import mac_of
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 
 MEMBER_LIMIT = 65_536
 """Membership records of one network."""
+
+NAMED = 0
+"""Holds the records of all who proved nothing, and whom others told us to send to.
+
+Anybody may name any number of them; whom credentials are of, and whom our own host speaks to, hold
+a record each.
+"""
 
 BRIDGED_GROUP_MS = 1_200_000
 """How long a group behind our bridge is announced after its last frame (03, 8.5)."""
@@ -73,7 +81,9 @@ class Network:
     subscriptions: frozenset[MulticastGroup] = frozenset()
     bridged: dict[MulticastGroup, int] = field(default_factory=dict)
     """Groups seen behind our bridge, and when last."""
-    members: dict[int, Membership] = field(default_factory=dict)
+    members: FairTable[int, int, Membership] = field(
+        default_factory=lambda: FairTable(MEMBER_LIMIT)
+    )
     assembly: Assembly = field(default_factory=Assembly)
     tap: ConfigureTap | None = None
     """What the host was last told of the TAP."""

@@ -20,11 +20,11 @@ class Recipients:
 
     def suffice(self, config: NetworkConfig, key: GroupKey) -> bool:
         """Whether as many members are known as may get a frame."""
-        return len(self._table.members(key)) >= config.multicast_limit
+        return self._table.count(key) >= config.multicast_limit
 
     def missing(self, config: NetworkConfig, key: GroupKey) -> int:
         """How many members to gather where they do not suffice."""
-        return config.multicast_limit - len(self._table.members(key)) + 1
+        return config.multicast_limit - self._table.count(key) + 1
 
     def choose(self, config: NetworkConfig, key: GroupKey) -> list[int]:
         """All, or as many as the limit allows: all bridges, then members at random."""

@@ -95,19 +95,19 @@ class Requests:
 
     def on_answer(self, packet: PacketReceived, ok: Ok, now: int) -> None:
         """A chunk that answers a request of ours."""
-        self._take(ConfigChunk.parse(ok.payload), packet, now)
+        self._take(ConfigChunk.parse(ok.payload), packet, now, asked=True)
 
     def on_push(self, packet: PacketReceived, now: int) -> None:
         """A chunk nobody asked for; a complete configuration is acknowledged."""
         chunk = ConfigChunk.parse(packet.payload)
-        if self._take(chunk, packet, now):
+        if self._take(chunk, packet, now, asked=False):
             update_id = chunk.update_id or packet.packet_id
             # Stock nodes name ECHO as the verb they answer, so we do (03, 3.2).
             request = replace(packet, verb=int(Verb.ECHO))
             answer = OkConfigPush(chunk.network, update_id).emit()
             self._station.underlay.reply_ok(request, answer, now)
 
-    def _take(self, chunk: ConfigChunk, packet: PacketReceived, now: int) -> bool:
+    def _take(self, chunk: ConfigChunk, packet: PacketReceived, now: int, *, asked: bool) -> bool:
         """Whether the chunk completed a configuration that parses."""
         network = self._station.networks.get(chunk.network)
         if network is None or network.controller is None:
@@ -125,7 +125,7 @@ class Requests:
             self._pass_on(network, chunk, packet.source, now)
         if assembled.outcome is not Chunk.COMPLETE:
             return False
-        return self._configuration.receive(network, assembled.dictionary, now)
+        return self._configuration.receive(network, assembled.dictionary, now, asked=asked)
 
     def _pass_on(self, network: Network, chunk: ConfigChunk, sender: int, now: int) -> None:
         """Fast propagation: to every member we know (03, 3.2)."""

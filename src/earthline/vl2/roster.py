@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from earthline.effects import InstallMember, InstallMemberCredentials, RemoveMember
 from earthline.vl2.membership import Membership
-from earthline.vl2.network import MEMBER_LIMIT, Network
+from earthline.vl2.network import NAMED, Network
 from earthline.vl2.rule_inputs import member_entry
 
 if TYPE_CHECKING:
@@ -36,31 +36,42 @@ class Roster:
     def admits(self, network: Network, address: int) -> bool:
         """The gate (03, 5.1)."""
         config = network.config
-        if config is None:
-            return False
-        if config.public:
-            return True
+        return config is not None and (config.public or self.agrees(network, address))
+
+    def agrees(self, network: Network, address: int) -> bool:
+        """Whether a node showed a certificate that agrees with ours: so it is a member."""
         record = network.members.get(address)
         identity = self._station.underlay.identity_of(address)
-        return record is not None and identity is not None and record.agrees(config.com, identity)
+        return record is not None and identity is not None and record.agrees(network.com, identity)
 
-    def record(self, network: Network, address: int) -> Membership | None:
-        """The record of a peer, made if need be; None for ourselves, or without room for it."""
+    def record(self, network: Network, address: int, *, chosen: bool = False) -> Membership | None:
+        """The record of a peer, made if need be; None for ourselves.
+
+        ``chosen``: our own host or the configuration named it, rather than other members.
+        """
+        if address == self._station.address:
+            return None
         record = network.members.get(address)
-        if record is None and address != self._station.address:
-            record = Membership(address)
-            return record if self.keep(network, record) else None
+        if record is None or chosen:
+            record = record or Membership(address)
+            self._keep(network, record, address if chosen else NAMED)
+        else:
+            network.members.touch(address)
         return record
 
-    def keep(self, network: Network, record: Membership) -> bool:
-        """Enter a record; False if the network has as many as we keep."""
-        if record.address in network.members:
-            return True
-        if len(network.members) >= MEMBER_LIMIT:
-            self._station.underlay.count("member_table_full")
-            return False
-        network.members[record.address] = record
-        return True
+    def keep(self, network: Network, record: Membership) -> None:
+        """Enter the record of a member whose controller speaks for it."""
+        self._keep(network, record, record.address)
+
+    def _keep(self, network: Network, record: Membership, holder: int) -> None:
+        evicted = network.members.put(record.address, holder, record)
+        if evicted is not None:
+            self._station.underlay.count("member_evicted")
+            self._uninstall(network, evicted.value)
+
+    def _uninstall(self, network: Network, record: Membership) -> None:
+        if record.installed or record.installed_credentials:
+            self._station.emit(RemoveMember(network.id, record.address))
 
     def install(self, network: Network, record: Membership, now: int) -> None:
         """Tell the switch what a record amounts to, if that changed."""
@@ -88,9 +99,8 @@ class Roster:
         """Drop records without valid credentials, revocations or a recent push."""
         for record in list(network.members.values()):
             if self._is_worthless(network, record, now):
-                del network.members[record.address]
-                if record.installed or record.installed_credentials:
-                    self._station.emit(RemoveMember(network.id, record.address))
+                network.members.pop(record.address)
+                self._uninstall(network, record)
 
     def _install_credentials(
         self, network: Network, config: NetworkConfig, record: Membership

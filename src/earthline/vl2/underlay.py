@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from earthline.vl2.crowd import Crowd
+
 if TYPE_CHECKING:
     from earthline.effects import Command, PacketReceived
     from earthline.vl2.network import Network
@@ -115,9 +117,4 @@ class Station:
 
     def sample(self, addresses: list[int], count: int) -> list[int]:
         """Up to ``count`` of the addresses, in random order."""
-        order = list(addresses)
-        wanted = min(count, len(order))
-        for at in range(wanted):
-            chosen = at + self.below(len(order) - at)
-            order[at], order[chosen] = order[chosen], order[at]
-        return order[:wanted]
+        return Crowd(addresses).sample(count, self.below)

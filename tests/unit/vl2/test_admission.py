@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from vl2_bench import WINDOW, Bench, identity
 
 from earthline import effects
-from earthline.vl2.membership import HELD_LIMIT, Acceptance, Membership
+from earthline.vl2.membership import HELD_LIMIT, THRESHOLD_LIMIT, Acceptance, Membership
 from earthline.wire.credentials.com import CertificateOfMembership
 from earthline.wire.credentials.common import CredentialType
 from earthline.wire.credentials.revocation import FLAG_FAST_PROPAGATE, Revocation
@@ -14,6 +16,7 @@ from earthline.wire.credentials.tag import Tag
 from earthline.wire.mac import mac_bytes, mac_of
 from earthline.wire.messages.credentials import NetworkCredentials
 from earthline.wire.messages.frame import Frame
+from earthline.wire.network_config import ROLE_ACTIVE_BRIDGE, ROLE_MULTICAST_REPLICATOR
 from earthline.wire.packet import ErrorCode, Verb
 
 CONTROLLER = identity(0)
@@ -111,7 +114,7 @@ def test_certificate_signed_by_somebody_else_admits_nobody(bench):
     show(bench, forged)
     bench.wire(PEER.address, Verb.FRAME, FRAME)
     assert bench.frames == []
-    assert bench.engine._station.networks[NETWORK].members == {}
+    assert len(bench.engine._station.networks[NETWORK].members) == 0
 
 
 def test_certificate_of_one_member_does_not_admit_another(bench):
@@ -206,16 +209,88 @@ def test_credentials_are_pushed_again_after_500_s_without_change(bench):
     assert len(bench.sent(Verb.NETWORK_CREDENTIALS)) == 1
 
 
-def test_peer_that_asks_gets_our_credentials_once_a_second(bench):
-    def ask():
-        bench.give_error(PEER.address, Verb.FRAME, ErrorCode.NEED_MEMBERSHIP_CERTIFICATE, ASKING)
+def ask(bench, source):
+    bench.give_error(source.address, Verb.FRAME, ErrorCode.NEED_MEMBERSHIP_CERTIFICATE, ASKING)
 
+
+def test_peer_that_asks_for_want_of_a_frame_gets_our_credentials_once_a_second(bench):
+    unicast(bench)
+    bench.now += 1_000
+    bench.forget()
     for _ in range(5):
-        ask()
+        ask(bench, PEER)
     assert len(bench.sent(Verb.NETWORK_CREDENTIALS)) == 1
     bench.now += 1_000
-    ask()
+    ask(bench, PEER)
     assert len(bench.sent(Verb.NETWORK_CREDENTIALS)) == 2
+
+
+def test_stranger_that_asks_gets_no_credentials_and_no_record(bench):
+    ask(bench, PEER)
+    assert bench.sent(Verb.NETWORK_CREDENTIALS) == []
+    assert len(bench.engine._station.networks[NETWORK].members) == 0
+    assert bench.underlay.counted == ["credentials_asked_by_stranger"]
+
+
+def test_member_we_never_send_frames_to_gets_no_credentials_for_the_asking(bench):
+    show(bench, com(bench.now))
+    bench.forget()
+    ask(bench, PEER)
+    assert bench.sent(Verb.NETWORK_CREDENTIALS) == []
+
+
+@pytest.mark.parametrize("role", [ROLE_ACTIVE_BRIDGE, ROLE_MULTICAST_REPLICATOR])
+def test_bridge_or_replicator_gets_frames_without_a_push_and_so_our_credentials_when_it_asks(
+    bench, role
+):
+    configure(bench, specialists=(PEER.address | role,))
+    bench.forget()
+    ask(bench, PEER)
+    assert [sent.to for sent in bench.sent(Verb.NETWORK_CREDENTIALS)] == [PEER.address]
+
+
+def test_who_hands_over_its_own_certificate_is_trusted(bench):
+    show(bench, com(bench.now))
+    assert bench.underlay.trusted_peers == [PEER.address]
+    show(bench, com(bench.now))
+    assert bench.underlay.trusted_peers == [PEER.address] * 2
+
+
+def test_who_hands_over_the_certificate_of_somebody_else_is_not_trusted(bench):
+    bench.meet(FAR.public)
+    show(bench, com(bench.now, FAR), source=PEER.address)
+    show(bench, com(bench.now, FAR), source=PEER.address)
+    assert bench.underlay.trusted_peers == []
+    assert FAR.address in bench.engine._station.networks[NETWORK].members
+    assert PEER.address not in bench.engine._station.networks[NETWORK].members
+
+
+def test_who_shows_an_outdated_or_revoked_certificate_of_its_own_is_not_trusted(bench):
+    show(bench, com(bench.now - WINDOW - 1))
+    assert bench.underlay.trusted_peers == []
+    revoke(bench, CONTROLLER.address, bench.now)
+    show(bench, tags=(Tag(NETWORK, bench.now, 1, 1, PEER.address).sign(CONTROLLER),))
+    assert bench.underlay.trusted_peers == []
+
+
+def test_flood_of_named_members_leaves_those_that_proved_themselves(bench, monkeypatch):
+    monkeypatch.setattr("earthline.vl2.network.MEMBER_LIMIT", 20)
+    bench.command(effects.Leave(NETWORK))
+    bench.command(effects.Join(NETWORK))
+    configure(bench)
+    show(bench, com(bench.now))
+    unicast(bench, FAR)
+    network = bench.engine._station.networks[NETWORK]
+    bench.forget()
+    for address in range(0x1000000000, 0x1000000100):
+        bench.engine._credentials.make_ready(network, address, bench.now)
+    bench.settle()
+    assert len(network.members) == 20
+    assert PEER.address in network.members
+    assert FAR.address in network.members
+    installed = {command.address for command in bench.of(effects.InstallMember)}
+    removed = {command.address for command in bench.of(effects.RemoveMember)}
+    assert installed - removed == set(network.members) - {PEER.address, FAR.address}
 
 
 def test_public_network_admits_everybody_without_credentials(bench):
@@ -257,11 +332,73 @@ def test_member_sends_its_many_credentials_in_packets_that_arrive(bench):
     assert {tag.tag_id for tag in sent_tags} == set(range(100))
 
 
+KNOWN = {CONTROLLER.address: CONTROLLER.public}.get
+
+
+def tag(number, timestamp):
+    return Tag(NETWORK, timestamp, number, 1, PEER.address).sign(CONTROLLER)
+
+
+def revocation_of(kind, number, threshold):
+    return Revocation(NETWORK, 1, number, threshold, PEER.address, kind).sign(CONTROLLER)
+
+
 def test_one_member_cannot_fill_the_memory_with_tags():
-    record, known = Membership(PEER.address), {CONTROLLER.address: CONTROLLER.public}
-    outcomes = [
-        record.add(Tag(NETWORK, 5, number, 1, PEER.address).sign(CONTROLLER), known.get)
-        for number in range(HELD_LIMIT + 1)
-    ]
-    assert outcomes[-1] is Acceptance.REJECTED
-    assert len(record.tags) == HELD_LIMIT
+    record = Membership(PEER.address)
+    for number in range(HELD_LIMIT + 5):
+        assert record.add(tag(number, 5 + number), KNOWN) is Acceptance.ACCEPTED_NEW
+    assert sorted(record.tags) == [*range(5, HELD_LIMIT + 5)]
+
+
+NUMBERED = (
+    CredentialType.TAG,
+    CredentialType.CAPABILITY,
+    CredentialType.CERTIFICATE_OF_OWNERSHIP,
+)
+
+
+@pytest.mark.parametrize("kind", NUMBERED)
+def test_revoked_member_does_not_come_back_with_an_old_revocation_of_something_else(kind):
+    record = Membership(PEER.address)
+    whole = CredentialType.CERTIFICATE_OF_MEMBERSHIP
+    assert record.add(revocation_of(whole, 0, 2_000_000), KNOWN) is Acceptance.ACCEPTED_NEW
+    assert record.add(com(1_000_000), KNOWN) is Acceptance.REJECTED
+    assert record.add(revocation_of(kind, 7, 500_000), KNOWN) is Acceptance.ACCEPTED_NEW
+    assert record.com_threshold == 2_000_000
+    assert record.add(com(1_000_000), KNOWN) is Acceptance.REJECTED
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from((CredentialType.CERTIFICATE_OF_MEMBERSHIP, *NUMBERED)),
+            st.integers(0, 2),
+            st.integers(0, 50),
+        ),
+        max_size=12,
+    )
+)
+@settings(deadline=None, max_examples=40)
+def test_thresholds_only_ever_rise_in_whatever_order_revocations_come(revocations):
+    record = Membership(PEER.address)
+    highest = {}
+    for kind, number, threshold in revocations:
+        before = (record.com_threshold, dict(record.thresholds))
+        record.add(revocation_of(kind, number, threshold), KNOWN)
+        assert record.com_threshold >= before[0]
+        assert all(record.thresholds[key] >= at for key, at in before[1].items())
+        highest[kind, number] = max(highest.get((kind, number), 0), threshold)
+    for (kind, number), threshold in highest.items():
+        if kind in NUMBERED:
+            assert record.thresholds.get((kind, number), 0) == threshold
+
+
+def test_more_revocations_than_are_kept_one_by_one_forgive_none():
+    record = Membership(PEER.address)
+    for number in range(THRESHOLD_LIMIT + 3):
+        revocation = revocation_of(CredentialType.TAG, number, 100 + number)
+        assert record.add(revocation, KNOWN) is Acceptance.ACCEPTED_NEW
+    assert len(record.thresholds) == THRESHOLD_LIMIT
+    for number in range(3):
+        assert record.add(tag(number, 100), KNOWN) is Acceptance.REJECTED
+        assert record.add(tag(number, 5_000), KNOWN) is Acceptance.ACCEPTED_NEW

@@ -6,6 +6,7 @@ from group_bench import CONTROLLER, MDNS, NETWORK, OWN, PEERS, ROOT, addresses, 
 from vl2_bench import Bench
 
 from earthline import effects
+from earthline.vl2.groups import RECORDS_UNPROVED, GroupKey
 from earthline.wire.credentials.com import CertificateOfMembership
 from earthline.wire.messages.multicast import MulticastLike
 from earthline.wire.multicast import BROADCAST_GROUP, MulticastGroup
@@ -79,3 +80,32 @@ def test_many_groups_are_announced_in_several_packets(bench):
     bench.tell(effects.SubscriptionsChanged(NETWORK, groups))
     to_root = [s for s in bench.sent(Verb.MULTICAST_LIKE) if s.to == ROOT.address]
     assert [len(s.payload) // 18 for s in to_root] == [540, 540, 120]
+
+
+def announced(bench, member, count, first=0):
+    likes = tuple((NETWORK, MulticastGroup(0x01005E000000 + first + n, 0)) for n in range(count))
+    bench.give(member.address, Verb.MULTICAST_LIKE, MulticastLike(likes).emit())
+    return sum(member.address in bench.engine._groups.members(GroupKey(*like)) for like in likes)
+
+
+def test_stranger_of_a_root_is_recorded_under_256_groups_whatever_networks_it_invents(bench):
+    bench.underlay.acting_as_upstream = True
+    for network in range(10):
+        likes = tuple((network, MulticastGroup(n, 0)) for n in range(100))
+        bench.give(PEERS[0].address, Verb.MULTICAST_LIKE, MulticastLike(likes).emit())
+    assert len(bench.engine._groups) == RECORDS_UNPROVED
+
+
+def test_member_of_a_private_network_may_announce_what_is_behind_a_large_bridge(bench):
+    configured(bench)
+    certificate = CertificateOfMembership.build(
+        NETWORK, bench.now, 1_800_000, PEERS[0].public
+    ).sign(CONTROLLER)
+    bench.give(PEERS[0].address, Verb.NETWORK_CREDENTIALS, certificate.emit() + b"\x00")
+    assert announced(bench, PEERS[0], 500) == 500
+    assert announced(bench, PEERS[0], 500, 500) == 500
+    assert len(bench.engine._groups) == 1_000
+
+
+def test_everybody_passes_on_a_public_network_which_proves_nothing(bench):
+    assert announced(bench, PEERS[0], 500) == RECORDS_UNPROVED

@@ -52,7 +52,7 @@ def test_stranger_neither_announces_nor_gathers_on_a_private_network(bench):
     configured(bench)
     like(bench, PEERS[0], MDNS)
     assert len(bench.engine._groups) == 0
-    bench.engine._announcer.learn(GroupKey(NETWORK, MDNS), PEERS[1].address, bench.now)
+    bench.engine._announcer.hear(GroupKey(NETWORK, MDNS), PEERS[1].address, ROOT.address, bench.now)
     assert gather(bench, PEERS[0]) is None
 
 
@@ -107,3 +107,17 @@ def test_gather_that_rides_on_a_frame_is_answered(bench):
     members = OkMulticastFrame.parse(ok.payload).gathered.members
     assert len(members) == 1
     assert PEERS[0].address not in members
+
+
+def test_who_got_a_frame_may_name_as_many_members_as_were_asked_for(bench):
+    configured(bench, public=True, com=None, multicast_limit=4)
+    like(bench, PEERS[0], MDNS)
+    multicast(bench)
+    invented = tuple(range(0x1000000001, 0x1000000101))
+    answer = OkMulticastFrame(NETWORK, MDNS, gathered=Gathered(len(invented), invented))
+    for _ in range(3):
+        bench.give_ok(PEERS[0].address, Verb.MULTICAST_FRAME, answer.emit())
+    assert bench.engine._groups.members(GroupKey(NETWORK, MDNS)) == [
+        PEERS[0].address,
+        *invented[:4],
+    ]

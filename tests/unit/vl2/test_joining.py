@@ -8,6 +8,7 @@ from vl2_bench import NOW, Bench, identity
 from earthline import effects
 from earthline.vl2.network import NetworkStatus
 from earthline.wire.dictionary import Dictionary
+from earthline.wire.mac import mac_bytes, mac_of
 from earthline.wire.messages.config import FLAG_FAST_PROPAGATE, ConfigChunk, split_config
 from earthline.wire.messages.error import AuthenticationRequired
 from earthline.wire.packet import ErrorCode, Verb
@@ -175,9 +176,8 @@ def test_fast_propagated_chunk_goes_to_the_other_members_once(bench):
     answer(bench)
     far = identity(3).address
     for member in (OTHER.address, far):
-        bench.give_error(
-            member, Verb.FRAME, ErrorCode.NEED_MEMBERSHIP_CERTIFICATE, NETWORK.to_bytes(8, "big")
-        )
+        ends = mac_bytes(mac_of(member, NETWORK)) + mac_bytes(mac_of(OWN.address, NETWORK))
+        bench.tap(NETWORK, ends + b"\x08\x00" + b"hello")
     bench.forget()
 
     dictionary = bench.member_config(NETWORK, CONTROLLER).emit()
@@ -244,3 +244,31 @@ def test_request_tells_what_is_held(bench):
     (request,) = bench.sent(Verb.NETWORK_CONFIG_REQUEST)
     held = (9).to_bytes(8, "big") + NOW.to_bytes(8, "big")
     assert request.payload == NETWORK.to_bytes(8, "big") + b"\x00\x03v=7" + held
+
+
+def push(bench, **changes):
+    """A configuration that nobody asked for, maybe recorded long ago, from whoever has it."""
+    dictionary = bench.member_config(NETWORK, CONTROLLER, **changes).emit()
+    for chunk in split_config(NETWORK, dictionary, bench.now, CONTROLLER):
+        bench.give(OTHER.address, Verb.NETWORK_CONFIG, chunk.emit())
+
+
+def test_replayed_configuration_does_not_bring_back_old_rules(bench):
+    bench.command(effects.Join(NETWORK))
+    answer(bench, name="old")
+    held = bench.engine.networks()[0]
+    bench.now += 60_000
+    push(bench, name="new")
+    assert bench.engine.networks()[0].name == "new"
+    bench.now += 1
+    push(bench, name="old", timestamp=bench.now - 60_000)
+    assert (bench.engine.networks()[0].name, held.name) == ("new", "old")
+    assert bench.underlay.counted == ["config_older"]
+
+
+def test_controller_whose_clock_was_set_back_is_obeyed_when_it_is_asked(bench):
+    bench.command(effects.Join(NETWORK))
+    answer(bench, name="of the future", timestamp=bench.now + 86_400_000)
+    bench.now += 1
+    answer(bench, name="of today")
+    assert bench.engine.networks()[0].name == "of today"

@@ -9,6 +9,8 @@ from earthline.wire.messages.frame import FLAG_CERTIFICATE
 from earthline.wire.multicast import MulticastGroup, read_group
 from earthline.wire.reader import Malformed, Reader
 
+_LIKE_LENGTH = 18
+
 
 @dataclass(frozen=True, slots=True)
 class MulticastLike:
@@ -19,11 +21,12 @@ class MulticastLike:
 
     @classmethod
     def parse(cls, payload: bytes) -> MulticastLike:
-        reader = Reader(payload)
-        groups = []
-        while not reader.done:
-            groups.append((reader.u64(), read_group(reader)))
-        return cls(tuple(groups))
+        """Read; what is said twice counts once, and is not looked at again."""
+        if len(payload) % _LIKE_LENGTH:
+            raise Malformed(f"{len(payload)} bytes are no whole number of groups")
+        starts = range(0, len(payload), _LIKE_LENGTH)
+        distinct = dict.fromkeys(payload[at : at + _LIKE_LENGTH] for at in starts)
+        return cls(tuple(_read_like(Reader(like)) for like in distinct))
 
     def emit(self) -> bytes:
         return b"".join(network.to_bytes(8, "big") + group.emit() for network, group in self.groups)
@@ -65,6 +68,10 @@ class MulticastGather:
                 certificate,
             )
         )
+
+
+def _read_like(reader: Reader) -> tuple[int, MulticastGroup]:
+    return reader.u64(), read_group(reader)
 
 
 def _read_certificate(reader: Reader) -> CertificateOfMembership | None:
