@@ -33,6 +33,8 @@ _BELOW = (
     effects.PathSeen,
     effects.PairRelayed,
     effects.Activity,
+    effects.HellosOpened,
+    effects.IdentityProved,
     effects.SocketsChanged,
     effects.SocketsOpened,
     effects.DatagramTooLarge,
@@ -61,6 +63,7 @@ class Node:
             identity, self.peers, self._emit, entropy, metadata=metadata, now=now
         )
         self.peers.extra_contacts = self.ethernet.contacts
+        self.peers.relied_on = self.ethernet.relies_on
         self.peers.assigned_networks = self.ethernet.assigned
 
     # The five verbs

@@ -15,6 +15,7 @@ from earthline import effects
 from earthline._native import SessionKey, Switch, decompress
 from earthline.host import SwitchHost
 from earthline.node import Node
+from earthline.vl1.work import prove
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.mac import mac_bytes
 from earthline.wire.messages.credentials import NetworkCredentials
@@ -80,6 +81,9 @@ class Lab:
                     self._outcome(output)
             elif isinstance(command, effects.Transmit):
                 self._sent(command.path, command.datagram)
+            elif isinstance(command, effects.ProveIdentity):
+                address, key = command.address, command.public_key
+                self.node.receive(effects.IdentityProved(address, key, prove(command), 0), NOW)
             queue.extend(self.node.poll())
 
     def _outcome(self, output):

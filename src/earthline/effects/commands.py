@@ -294,6 +294,30 @@ class RequestConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenHellos:
+    """Agree on a key with the sender of each clear HELLO, and check the HELLO's MAC by it.
+
+    That takes some 0.05 ms each: not on the thread that the node runs on. The host answers with
+    `HellosOpened`; no second one is given before.
+    """
+
+    hellos: tuple[tuple[bytes, bytes], ...]
+    """(public key of 64 bytes, the HELLO as it came)"""
+
+
+@dataclass(frozen=True, slots=True)
+class ProveIdentity:
+    """Find out by the slow hash whether an address belongs to a public key (01, 2.4).
+
+    That takes some 10 ms: not on the thread that the node runs on. The host answers with
+    `IdentityProved`; no second one is given before.
+    """
+
+    address: int
+    public_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Something an operator may want to know. ``event`` is snake case, ``fields`` are plain."""
 
@@ -327,6 +351,8 @@ Command: TypeAlias = (
     | RemoveTap
     | Store
     | RequestConfig
+    | OpenHellos
+    | ProveIdentity
     | Report
 )
 """What `Node.poll` returns."""

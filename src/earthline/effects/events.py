@@ -147,6 +147,30 @@ class Activity:
     """(path, last in, last out)"""
 
 
+# --- what the host found out on our behalf ----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HellosOpened:
+    """The answer to `OpenHellos`."""
+
+    keys: tuple[bytes | None, ...]
+    """For each HELLO the key agreed on, 48 bytes; None where the MAC does not hold."""
+    took_us: int
+    """Microseconds of work."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityProved:
+    """The answer to `ProveIdentity`."""
+
+    address: int
+    public_key: bytes
+    valid: bool
+    took_us: int
+    """Microseconds of work."""
+
+
 # --- what the host knows ------------------------------------------------------------------
 
 
@@ -225,6 +249,8 @@ Event: TypeAlias = (
     | GatherRequested
     | AckRequested
     | Activity
+    | HellosOpened
+    | IdentityProved
     | SocketsChanged
     | SocketsOpened
     | DatagramTooLarge

@@ -31,6 +31,7 @@ from earthline.runtime.netlink import Netlink
 from earthline.runtime.permissions import permissions_stored
 from earthline.runtime.planet import Planets
 from earthline.runtime.portmap.mapper import PortMapping
+from earthline.runtime.proving import Proving
 from earthline.runtime.relay import RelayRole, RelayState
 from earthline.runtime.settings import SettingsFile, packet_threads, restart_needed
 from earthline.runtime.sockets import Ports
@@ -169,6 +170,7 @@ class Service:
         store = open_store(settings.controller_db_path or str(self.home.controller_folder))
         self._exits.callback(store.close)
         self.authority = Authority(self.identity, store, secrets.token_bytes)
+        self._proving = Proving(self.identity, self._proved)
         self.core = Core(self.node, SwitchHost(self.switch), self.driver, self._commands())
         self.planets = Planets(self.home, self.identity.public, self.node, self.authority)
 
@@ -194,6 +196,8 @@ class Service:
             effects.CloseSockets: self._close_sockets,
             effects.Store: self._store,
             effects.RequestConfig: self._answer_request,
+            effects.OpenHellos: self._proving.open_hellos,
+            effects.ProveIdentity: self._proving.prove,
             effects.Report: self._note,
         }
 
@@ -241,6 +245,7 @@ class Service:
 
     def _stop_core(self) -> None:
         """The node says goodbye: what it wants to remember is written."""
+        self._proving.close()
         self.node.peers.save()
         self.core.stop()
         log.info("stopped")
@@ -254,6 +259,9 @@ class Service:
 
     def _port_changed(self, event: effects.PortFailed) -> None:
         self.core.receive(event)
+
+    def _proved(self, answer: effects.Event) -> None:
+        self.core.receive(answer)
 
     def _configure_tap(self, command: effects.ConfigureTap) -> None:
         self.taps.configure(command)

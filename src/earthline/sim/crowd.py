@@ -76,5 +76,5 @@ def _some(count: int) -> list[SecretIdentity]:
 def _introduce(roots: Sequence[SimHost], identities: Sequence[SecretIdentity]) -> None:
     for root in roots:
         for identity in identities:
-            record = record_of(identity.public)
+            record = record_of(identity.public, genuine=True)
             root.tell(StateLoaded("peer", identity.address, record))

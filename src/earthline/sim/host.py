@@ -6,6 +6,7 @@ import itertools
 import random
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 from earthline import effects
@@ -19,6 +20,7 @@ from earthline.sim.internet import Internet, Segment
 from earthline.sim.link import Link
 from earthline.sim.nat import Endpoint
 from earthline.sim.nic import Nic
+from earthline.vl1.work import open_hellos, prove
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.inet import InetAddress
 from earthline.wire.multicast import MulticastGroup, group_of_ip
@@ -30,7 +32,16 @@ ACTIVITY_MS = 500
 """The node hears of the switch's activity at least this often, as in the service."""
 ROUND = 64
 """More than the queue gives in a round."""
+AGREEMENT_US = 50
+PROOF_US = 10_000
+"""What the host says that an agreement, and a slow hash, cost it."""
 ALL_HOSTS_GROUP = MulticastGroup(0x01005E000001, 0)
+
+
+@lru_cache(maxsize=65_536)
+def slow_hash_holds(command: effects.ProveIdentity) -> bool:
+    """Computed once for all hosts: virtual time has no use for the wait."""
+    return prove(command)
 
 
 class SimHost:
@@ -69,6 +80,9 @@ class SimHost:
         self._activity_at = 0
         self._work: deque[Callable[[], None]] = deque()
         self._working = False
+        self.proof_ms = 0
+        """How long after it was asked for the result of a slow hash is there."""
+        self.prove: Callable[[effects.ProveIdentity], bool] = slow_hash_holds
         self._own_commands = self._commands()
         self.punts: PuntQueue | None = None
         self._round_ms = 0
@@ -281,7 +295,30 @@ class SimHost:
             effects.Store: self._store,
             effects.RequestConfig: self._answer_request,
             effects.Report: self.reports.append,
+            effects.OpenHellos: self._open_hellos,
+            effects.ProveIdentity: self._prove,
         }
+
+    def _open_hellos(self, command: effects.OpenHellos) -> None:
+        keys = open_hellos(self.identity, command)
+        self._answer(effects.HellosOpened(keys, AGREEMENT_US * len(keys)))
+
+    def _prove(self, command: effects.ProveIdentity) -> None:
+        valid = self.prove(command)
+        answer = effects.IdentityProved(command.address, command.public_key, valid, PROOF_US)
+        if self.proof_ms:
+            life = self.node
+            self._clock.after(self.proof_ms, lambda: self._answer_later(life, answer))
+        else:
+            self._answer(answer)
+
+    def _answer(self, event: effects.Event) -> None:
+        self._work.append(lambda: self.node.receive(event, self._clock.now))
+
+    def _answer_later(self, life: Node, event: effects.Event) -> None:
+        """Unless the host was restarted in the meantime."""
+        if self.node is life:
+            self.tell(event)
 
     def _send(self, command: effects.Transmit) -> None:
         if command.dont_fragment and not self.link.carries(command.datagram):

@@ -1,7 +1,7 @@
 """Peers remembered over restarts (02, 3.3; 05, 2.5).
 
 u8 2, identity 71, u16 protocol, u16 major, u16 minor, u16 revision,
-u16 count, count x inet
+u16 count, count x inet, u8 1 if the address was found to belong to the key
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from heapq import nlargest
 from itertools import islice
 
 from earthline.effects import Store
+from earthline.vl1.gates import prefix_key
 from earthline.vl1.local import Local
 from earthline.vl1.peer import MAX_SLOTS, Peer, Version
-from earthline.vl1.topology import Topology
+from earthline.vl1.topology import OURS, Topology
 from earthline.wire.identity import Identity
 from earthline.wire.inet import InetAddress, read_inet
 from earthline.wire.reader import Malformed, Reader
@@ -25,6 +26,7 @@ MAX_RENEWED = 256
 """Records stored again, though they are the same, at a time."""
 MAX_RENEWED_AT_STOP = 1024
 _FORMAT = 2
+_GENUINE = 1
 _VERSIONS = struct.Struct(">HHHHH")
 
 
@@ -57,6 +59,11 @@ class PeerCache:
         heard = self._heard_since(1)
         self._renew(nlargest(MAX_RENEWED_AT_STOP, heard, key=lambda peer: peer.last_receive))
 
+    def forget(self, peer: Peer) -> None:
+        """Have the record of a peer deleted, if there is one."""
+        if peer.stored:
+            self._local.emit(Store("peer", peer.address, None))
+
     def _heard_since(self, for_ms: int) -> Iterator[Peer]:
         """Peers heard at least so long after what the host was last told."""
         peers = self._topology.peers.values()
@@ -82,9 +89,12 @@ class PeerCache:
         identity = Identity.read(reader)
         protocol, major, minor, revision, count = _VERSIONS.unpack(reader.take(_VERSIONS.size))
         addresses = [read_inet(reader) for _ in range(min(count, MAX_SLOTS))]
+        genuine = not reader.done and reader.u8() == _GENUINE
         if self._topology.peer(identity.address) is not None:
             return None
-        peer = self._topology.add(identity, now)
+        known = next((address for address in addresses if address is not None), None)
+        prefix = OURS if known is None else prefix_key(known.ip)
+        peer = self._topology.add(identity, now, prefix=prefix, genuine=genuine)
         if peer is not None:
             peer.protocol, peer.version = protocol, Version(major, minor, revision)
             peer.cached_addresses = tuple(a for a in addresses if a is not None)
@@ -97,14 +107,17 @@ def record_of(
     protocol: int = 0,
     version: Version = Version(),  # noqa: B008 - a constant
     addresses: Sequence[InetAddress] = (),
+    *,
+    genuine: bool = False,
 ) -> bytes:
-    """What is stored of a peer; by default nothing but who it is."""
+    """What is stored of a peer; by default nothing but who it says it is."""
     versions = _VERSIONS.pack(protocol, *version, len(addresses))
     encoded = b"".join(address.emit() for address in addresses)
-    return bytes([_FORMAT]) + identity.emit() + versions + encoded
+    proof = bytes([_GENUINE]) if genuine else b""
+    return bytes([_FORMAT]) + identity.emit() + versions + encoded + proof
 
 
 def _record(peer: Peer) -> bytes:
     reached = dict.fromkeys(slot.path.address for slot in peer.slots)
     addresses = tuple(reached) or peer.cached_addresses
-    return record_of(peer.identity, peer.protocol, peer.version, addresses)
+    return record_of(peer.identity, peer.protocol, peer.version, addresses, genuine=peer.genuine)

@@ -85,9 +85,7 @@ class Dispatch:
         }
         self._ok_handlers: dict[int, PeerOkHandler] = {}
         self._asked: dict[int, Asked] = {}
-        self._error_handlers: dict[int, ErrorHandler] = {
-            ErrorCode.IDENTITY_COLLISION: self._collision,
-        }
+        self._error_handlers: dict[int, ErrorHandler] = {}
 
     # Tables
 
@@ -190,11 +188,6 @@ class Dispatch:
         handler = self._error_handlers.get(error.code)
         if handler is not None:
             handler(packet, error, now)
-
-    def _collision(self, packet: PacketReceived, _error: Error, _now: int) -> None:
-        """An upstream says that our address is somebody else's: fatal, for the host to handle."""
-        if self._topology.is_upstream(packet.source):
-            self._local.report("identity_collision", reporter=format_address(packet.source))
 
     def _user_message(self, _peer: Peer, packet: PacketReceived, _now: int) -> None:
         message = UserMessage.parse(packet.payload)

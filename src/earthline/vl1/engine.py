@@ -21,6 +21,8 @@ from earthline.effects import (
     DatagramTooLarge,
     DefaultRouteChanged,
     HelloReceived,
+    HellosOpened,
+    IdentityProved,
     PacketReceived,
     PairRelayed,
     Path,
@@ -33,6 +35,7 @@ from earthline.effects import (
     UnknownSource,
 )
 from earthline.vl1.dispatch import Asked, ErrorHandler, Handler, OkHandler
+from earthline.vl1.gates import prefix_key
 from earthline.vl1.local import Emit
 from earthline.vl1.nat import NatReport
 from earthline.vl1.outbound import Request
@@ -68,6 +71,7 @@ class PeerEngine(Wiring):
             Timer.HOUSEKEEPING: self._housekeeping,
             Timer.WATCH: self._watch,
             Timer.QUEUE: self._repeat,
+            Timer.PROOF: self._prove,
         }
         self._receivers: dict[type, Callable[[Any, int], None]] = {
             HelloReceived: self._hello.receive_clear,
@@ -76,6 +80,8 @@ class PeerEngine(Wiring):
             PathSeen: self._path_seen,
             PairRelayed: self._pair_relayed,
             Activity: self._activity.apply,
+            HellosOpened: self._hello.greetings.opened,
+            IdentityProved: self._proofs.answered,
             SocketsChanged: self._sockets_changed,
             SocketsOpened: self._extra.opened,
             DatagramTooLarge: self.mtu.too_large,
@@ -100,7 +106,7 @@ class PeerEngine(Wiring):
             return
         self._deferred.keep_sealed(event.path, event.source, event.packet, now)
         if self.topology.peer(event.source) is None:
-            self._whois.ask_foreign(event.source, now)
+            self._whois.ask_foreign(event.source, now, prefix_key(event.path[1]))
         else:
             # It became known while the packet was on its way up.
             self._deferred.release(event.source)
@@ -177,7 +183,7 @@ class PeerEngine(Wiring):
         self.topology.expire(now)
         self.surface.expire(now)
         self._introduction.expire(now)
-        self._hello.gate.expire(now)
+        self._hello.greetings.gate.expire(now)
         self._whois.expire(now)
         self.spray.expire(now)
         self.mtu.expire(now)
@@ -213,6 +219,11 @@ class PeerEngine(Wiring):
         if not self._waiting():
             self.timers.stop(Timer.QUEUE)
 
+    def _prove(self, now: int) -> None:
+        self._hello.greetings.work(now)
+        self._proofs.work(now)
+        self.timers.stop(Timer.PROOF)
+
     def _waiting(self) -> bool:
         return bool(len(self._queue) or len(self._deferred) or self._keepalive.eager())
 
@@ -221,6 +232,9 @@ class PeerEngine(Wiring):
             self.timers.hasten(Timer.QUEUE, now + PERIOD_MS[Timer.QUEUE])
         if self._watching():
             self.timers.hasten(Timer.WATCH, now + PERIOD_MS[Timer.WATCH])
+        for due_at in (self._hello.greetings.due_at(now), self._proofs.due_at(now)):
+            if due_at is not None:
+                self.timers.hasten(Timer.PROOF, due_at)
 
     # For the layer above
 
@@ -295,6 +309,23 @@ class PeerEngine(Wiring):
         """The identity of a known node, ourselves included."""
         return self.topology.identity_of(address)
 
+    def proven(self, address: int, now: int, path: Path | None = None) -> Identity | None:
+        """The identity of a known node whose address is proved to be its own, ours included.
+
+        Else that is looked into: at once if we rely on the node, or in turn with other strangers
+        that send by ``path``. What was deferred is dispatched again when it is known.
+        """
+        if address == self.local.address:
+            return self.local.identity.public
+        peer = self.topology.peer(address)
+        if peer is None or peer.genuine:
+            return None if peer is None else peer.identity
+        if path is not None and not self.topology.must_prove(address):
+            self._proofs.in_turn(peer.identity, prefix_key(path[1]), now)
+        else:
+            self._whois.need(address, now)
+        return None
+
     def reachable(self, address: int, _now: int) -> bool:
         """Whether a frame to the node would leave now: a session and a route are installed."""
         return self._tables.route_of(address) is not None
@@ -349,6 +380,8 @@ class PeerEngine(Wiring):
     def orbit(self, world_id: int, seed: int, now: int) -> None:
         """Want a moon, to be had from a seed (2.6)."""
         self.worlds.orbit(world_id, seed)
+        if self.topology.peer(seed) is not None:
+            self._whois.need(seed, now)
         self.timers.hasten(Timer.CHECK, now)
 
     def deorbit(self, world_id: int, now: int) -> None:
@@ -386,6 +419,15 @@ class PeerEngine(Wiring):
     @extra_contacts.setter
     def extra_contacts(self, contacts: Callable[[], Iterable[int]]) -> None:
         self._keepalive.extra_contacts = contacts
+
+    @property
+    def relied_on(self) -> Callable[[int], bool]:
+        """Whether a node is the controller of a joined network: it has to be who it says it is."""
+        return self.topology.relied_on
+
+    @relied_on.setter
+    def relied_on(self, relied_on: Callable[[int], bool]) -> None:
+        self.topology.relied_on = relied_on
 
     @property
     def assigned_networks(self) -> Callable[[], Iterable[InetAddress]]:

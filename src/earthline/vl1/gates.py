@@ -42,24 +42,33 @@ class Interval(Generic[K]):
         }
 
 
+def drawn(full_at: int, burst: int, refill_ms: int, now: int) -> int | None:
+    """One token of a bucket that holds ``burst`` and gets one per ``refill_ms``, full at a time.
+
+    When it is full again after that; None if it has no token left.
+    """
+    depth_ms = burst * refill_ms
+    full_at = max(full_at, now)
+    if full_at - now > depth_ms:
+        full_at = now  # The clock was set back.
+    full_at += refill_ms
+    return full_at if full_at - now <= depth_ms else None
+
+
 class Buckets(Generic[K]):
     """A token bucket per key: ``burst`` passes at once, then one per ``refill_ms``."""
 
     def __init__(self, burst: int, refill_ms: int) -> None:
-        self._depth_ms = burst * refill_ms
+        self._burst = burst
         self._refill_ms = refill_ms
         self._full_at: dict[K, int] = {}
 
     def passes(self, key: K, now: int) -> bool:
         """Take a token, if one is left."""
-        full_at = max(self._full_at.get(key, now), now)
-        if full_at - now > self._depth_ms:
-            full_at = now  # The clock was set back.
-        full_at += self._refill_ms
-        if full_at - now > self._depth_ms:
-            return False
-        self._full_at[key] = full_at
-        return True
+        full_at = drawn(self._full_at.get(key, now), self._burst, self._refill_ms, now)
+        if full_at is not None:
+            self._full_at[key] = full_at
+        return full_at is not None
 
     def expire(self, now: int) -> None:
         """Forget buckets that are full again."""
@@ -67,19 +76,19 @@ class Buckets(Generic[K]):
 
 
 class IdentityGate:
-    """Limits the validation of new identities, per source prefix and altogether (4.10).
+    """Limits the checks of new identities per source prefix (4.10).
 
     Stock nodes let one per prefix pass every 2 s. A bucket, too, bounds the cost over time, but
-    lets the honest hosts behind one prefix come together. A validation costs some 10 ms.
+    lets the honest hosts behind one prefix come together. There is none for all prefixes: HELLOs
+    with forged sources would empty it, and the work they cause is bounded where it is done.
     """
 
     def __init__(self) -> None:
         self._per_prefix: Buckets[int] = Buckets(burst=16, refill_ms=500)
-        self._all: Buckets[None] = Buckets(burst=256, refill_ms=25)
 
     def passes(self, ip: bytes, now: int) -> bool:
         """Whether one more identity from this source may be checked now."""
-        return self._per_prefix.passes(prefix_key(ip), now) and self._all.passes(None, now)
+        return self._per_prefix.passes(prefix_key(ip), now)
 
     def expire(self, now: int) -> None:
         """Forget prefixes that may come in full strength again."""

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from earthline._native import SessionKey
 from earthline.effects import HelloReceived, PacketReceived, Path
 from earthline.vl1.contact import SOFTWARE_VERSION
-from earthline.vl1.gates import IdentityGate
+from earthline.vl1.gates import drawn, prefix_key
+from earthline.vl1.greetings import Greeting, Greetings
 from earthline.vl1.local import Local
+from earthline.vl1.newcomers import Newcomers
 from earthline.vl1.outbound import Outbound, Request
 from earthline.vl1.peer import Peer, Version
+from earthline.vl1.proofs import Proofs
 from earthline.vl1.reception import Reception
 from earthline.vl1.reports import SurfaceReports
 from earthline.vl1.topology import Topology
-from earthline.wire.address import format_address
+from earthline.vl1.turns import Regulars
+from earthline.wire.address import format_address, is_reserved
+from earthline.wire.identity import Identity
 from earthline.wire.inet import InetAddress
 from earthline.wire.messages.hello import Hello, tail_mask
 from earthline.wire.messages.ok import Ok, OkHello
@@ -27,12 +31,25 @@ from earthline.wire.packet import (
 )
 from earthline.wire.reader import Malformed
 
+HELLO_BURST = 64
+HELLO_REFILL_MS = 500
+"""HELLOs of one peer that are answered: so many at once, then two a second. Answering costs some
+0.2 ms. A peer greets by each of its sockets at each of our addresses once a minute, a handful at
+once, and again when it starts or roams."""
+
 _PORT_PROTOCOL = 5
 """From this protocol version on OK(HELLO) names the port, too (01, 6.2)."""
 
 
 class HelloReception:
-    """Accepts HELLOs of anybody who proves to hold the key of an address nobody else holds."""
+    """Accepts HELLOs of anybody who proves to hold the key of an address nobody else holds.
+
+        known peer ────────────────────────▶ MAC ──▶ answer
+        anybody else ──▶ greetings (key, MAC) ──▶ newcomers (proof of the address) ──▶ answer
+                                              └─▶ the address is another peer's: collision
+
+    Neither the agreement on a key nor the proof runs here: the host does them (`vl1.work`).
+    """
 
     def __init__(
         self,
@@ -42,6 +59,8 @@ class HelloReception:
         reception: Reception,
         reports: SurfaceReports,
         *,
+        proofs: Proofs,
+        regulars: Regulars,
         worlds_changed: Callable[[int], None],
         version_learned: Callable[[Peer, int], None],
     ) -> None:
@@ -50,9 +69,12 @@ class HelloReception:
         self._outbound = outbound
         self._reception = reception
         self._reports = reports
+        self._proofs = proofs
+        self._regulars = regulars
         self._worlds_changed = worlds_changed
         self._version_learned = version_learned
-        self.gate = IdentityGate()
+        self.greetings = Greetings(local, regulars, self._authentic)
+        self.newcomers = Newcomers(local, topology, proofs, self._take)
 
     # HELLO
 
@@ -64,68 +86,70 @@ class HelloReception:
             self._local.count("hello_old_protocol")
         elif hello.identity.address != header.source:
             self._local.count("hello_wrong_source")
+        elif header.source == self._local.address or is_reserved(header.source):
+            self._local.count("hello_impossible_address")
         else:
-            peer = self._authenticate(event, header, hello, now)
-            if peer is not None:
-                payload = event.packet[HEADER_LENGTH:]
-                packet = _as_packet(event.path, header, payload)
-                self._local.count("rx_hello")
-                self.receive(peer, packet, now)
+            self._authenticate(event, hello.identity, now)
 
-    def _authenticate(
-        self, event: HelloReceived, header: Header, hello: Hello, now: int
-    ) -> Peer | None:
-        peer = self._topology.peer(header.source)
-        if peer is None:
-            return self._admit(event, hello, now)
-        if peer.identity != hello.identity:
-            self._refuse_collision(event, header, hello, now)
-            return None
-        if peer.session.open(event.packet) is None:
-            self._local.count("hello_bad_mac")
-            return None
-        return peer
+    def _authenticate(self, event: HelloReceived, identity: Identity, now: int) -> None:
+        """At once if there is a key for it; else the host is asked to agree on one."""
+        peer = self._topology.peer(identity.address)
+        if peer is not None and peer.identity == identity:
+            if peer.session.open(event.packet) is None:
+                self._local.count("hello_bad_mac")
+            else:
+                self._take(peer, event, now)
+        elif self.newcomers.holds(identity):
+            self.newcomers.repeated(identity, event)
+        else:
+            self.greetings.consider(Greeting(identity, event), now)
 
-    def _admit(self, event: HelloReceived, hello: Hello, now: int) -> Peer | None:
-        """A newcomer: cheap checks first, the memory-hard one last."""
-        key = self._key_of(event, hello, now)
-        if key is None:
-            return None
-        if not hello.identity.locally_valid():
-            self._local.count("hello_invalid_identity")
-            return None
-        return self._topology.add(hello.identity, now, key)
+    def _authentic(self, greeting: Greeting, key: bytes, now: int) -> None:
+        """The MAC of a HELLO holds whose sender was not known when it came."""
+        identity = greeting.identity
+        peer = self._topology.peer(identity.address)
+        if peer is not None and peer.identity == identity:
+            self._take(peer, greeting.event, now)
+        elif peer is not None:
+            self._refuse_collision(peer, greeting, key, now)
+        elif self.newcomers.holds(identity):
+            self.newcomers.repeated(identity, greeting.event)
+        else:
+            self.newcomers.take(greeting, key, now)
 
-    def _refuse_collision(
-        self, event: HelloReceived, header: Header, hello: Hello, now: int
-    ) -> None:
-        key = self._key_of(event, hello, now)
-        if key is None:
+    def _refuse_collision(self, holder: Peer, greeting: Greeting, key: bytes, now: int) -> None:
+        """Somebody else holds the address; but first that one has to prove that it is its own."""
+        if not self._topology.believed(holder):
+            self._local.count("hello_disputed")
+            self._proofs.in_turn(holder.identity, greeting.prefix, now)
             return
         self._local.count("hello_collision")
-        self._local.report("address_taken", address=format_address(header.source))
-        request = Request(event.path, Verb.HELLO, header.packet_id)
-        self._outbound.collision(key, header.source, request)
+        self._local.report("address_taken", address=format_address(holder.address))
+        header = Header.parse(greeting.event.packet)
+        request = Request(greeting.event.path, Verb.HELLO, header.packet_id)
+        self._outbound.collision(key, holder.identity, request)
 
-    def _key_of(self, event: HelloReceived, hello: Hello, now: int) -> bytes | None:
-        """The key of an identity not known, if the gate lets it and its MAC holds."""
-        if not self.gate.passes(event.path[1], now):
-            self._local.count("hello_gated")
-            return None
-        key = self._local.identity.agree(hello.identity)
-        if SessionKey(key).open(event.packet) is None:
-            self._local.count("hello_bad_mac")
-            return None
-        return key
+    def _take(self, peer: Peer, event: HelloReceived, now: int) -> None:
+        """A clear HELLO that is known to be authentic."""
+        self._local.count("rx_hello")
+        header = Header.parse(event.packet)
+        self.receive(peer, _as_packet(event.path, header, event.packet[HEADER_LENGTH:]), now)
 
     def receive(self, peer: Peer, packet: PacketReceived, now: int) -> None:
-        """An authenticated HELLO (3.6, steps 6 to 9): it is always answered."""
+        """An authenticated HELLO (3.6, steps 6 to 9): answered, unless they come without end."""
+        full_at = drawn(peer.hellos_full_at, HELLO_BURST, HELLO_REFILL_MS, now)
+        if full_at is None:
+            self._local.count("hello_too_many")
+            return
+        peer.hellos_full_at = full_at
         mask = tail_mask(peer.session, packet.packet_id)
         hello = Hello.parse(packet.payload, mask)
         if hello.protocol < MINIMUM_PROTOCOL_VERSION or hello.identity != peer.identity:
             self._local.count("hello_refused")
             return
         peer.clock_offset = hello.timestamp - now
+        if packet.hops == 0 and peer.genuine:
+            self._regulars.note(prefix_key(packet.path[1]), now)
         if packet.hops == 0 and hello.sent_to is not None:
             self._reports.record(peer, packet.path, hello.sent_to, now)
         self._answer(peer, packet, hello, now)
@@ -153,7 +177,7 @@ class HelloReception:
         if answer.protocol < MINIMUM_PROTOCOL_VERSION:
             raise Malformed(f"OK(HELLO) of protocol {answer.protocol}")
         if answer.worlds and self._topology.is_contact(peer.address):
-            self._take_worlds(answer, now)
+            self._hear_of_worlds(peer, answer, now)
         if packet.hops == 0:
             path = self._topology.paths.get(packet.path)
             path.sample_latency(now - answer.timestamp)
@@ -162,6 +186,14 @@ class HelloReception:
         self._learn_version(
             peer, answer.protocol, (answer.major, answer.minor, answer.revision), now
         )
+
+    def _hear_of_worlds(self, peer: Peer, answer: OkHello, now: int) -> None:
+        """The seed of a moon is believed for its address's sake, so that has to be its own."""
+        if self._topology.believed(peer):
+            self._take_worlds(answer, now)
+        else:
+            self._local.count("world_of_unproved_seed")
+            self._proofs.at_once(peer.identity, now)
 
     def _take_worlds(self, answer: OkHello, now: int) -> None:
         worlds = self._topology.worlds

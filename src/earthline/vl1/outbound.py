@@ -13,6 +13,7 @@ from earthline.vl1.path import PathTable
 from earthline.vl1.peer import Peer
 from earthline.vl1.physical import PhysicalNetworks
 from earthline.vl1.replies import ExpectedReplies
+from earthline.wire.identity import Identity
 from earthline.wire.inet import InetAddress
 from earthline.wire.messages.error import Error
 from earthline.wire.messages.ok import Ok
@@ -131,16 +132,17 @@ class Outbound:
         body = Error(request.verb, request.packet_id, code, payload).emit()
         self.write(peer, request.path, Verb.ERROR, body, now)
 
-    def collision(self, key: bytes, address: int, request: Request) -> None:
+    def collision(self, key: bytes, holder: Identity, request: Request) -> None:
         """Tell a newcomer that its address is taken: suite 1 under the key of *its* identity.
 
         Stock nodes use the known peer's AES keys here, which the newcomer cannot open (01, B.4).
+        And they say no more than that it is so; whose it is lets the newcomer see for itself.
         """
         code = ErrorCode.IDENTITY_COLLISION
         self._local.count(f"tx_error_{code.name.lower()}")
-        body = Error(request.verb, request.packet_id, code, b"").emit()
+        body = Error(request.verb, request.packet_id, code, holder.emit()).emit()
         ours = self._local.address
-        packet = build(self._local.packet_id(), address, ours, Verb.ERROR, body)
+        packet = build(self._local.packet_id(), holder.address, ours, Verb.ERROR, body)
         sealed = SessionKey(key).seal(packet, Suite.SALSA20_POLY1305)
         self._local.emit(Transmit(request.path, sealed))
 

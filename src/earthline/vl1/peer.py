@@ -41,6 +41,7 @@ _STAMPS = (
     "whois_answered_at",
     "credentials_received_at",
     "hint_tried_at",
+    "passed_over_at",
     "flow_at",
     "doubted_at",
     "beside_at",
@@ -114,6 +115,12 @@ class Peer:
     key: bytes = field(repr=False)
     created_at: int
     session: SessionKey = field(init=False, repr=False)
+    genuine: bool = False
+    """Its address was found to belong to its key by the slow hash (01, 2.4)."""
+    named_by: int = 0
+    """The root whose word it is that the identity is this one; 0: it came by itself, or is old."""
+    forged: bool = False
+    """It was found not to; such a peer is kept only where a signed world lists it."""
     protocol: int = 0
     version: Version = field(default_factory=Version)
     slots: list[Slot] = field(default_factory=list)
@@ -136,6 +143,12 @@ class Peer:
     whois_answered_at: int = 0
     credentials_received_at: int = 0
     hint_tried_at: int = 0
+    passed_over_at: int = 0
+    """When it was last spared when one had to go to make room, because it had been heard."""
+    evicted: bool = False
+    """It goes to make room, and is not worth to be remembered on disk."""
+    hellos_full_at: int = 0
+    """When it may again have as many HELLOs answered at once as ever (see `gates.drawn`)."""
     confirmations: dict[Path, int] = field(default_factory=dict)
     """When each unknown path was last answered with HELLO (6.3)."""
 

@@ -31,7 +31,7 @@ class Queued:
 
 
 class SendQueue:
-    """``whois`` is asked for destinations that are unknown."""
+    """``whois`` is asked for destinations that are unknown, or not to be relied on yet."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class SendQueue:
         if destination == self._local.address:
             return None
         packet = Queued(destination, verb, payload, compress, now)
-        peer = self._topology.peer(destination)
+        peer = self._known(destination)
         route = None if peer is None else self._route(peer, now)
         if peer is not None and route is not None:
             return self._write(peer, route, packet, now)
@@ -71,6 +71,13 @@ class SendQueue:
         self._queue.append(packet)
         if peer is None:
             self._whois(destination, now)
+        return None
+
+    def _known(self, destination: int) -> Peer | None:
+        """Who gets it; nobody yet while a node that is relied on has still to be proved."""
+        peer = self._topology.peer(destination)
+        if peer is None or peer.genuine or not self._topology.must_prove(destination):
+            return peer
         return None
 
     def _route(self, peer: Peer, now: int) -> Route | None:
@@ -96,7 +103,7 @@ class SendQueue:
         """Send what has a way now, drop what is too old, ask again for the unknown."""
         waiting, self._queue = self._queue, deque()
         for packet in waiting:
-            peer = self._topology.peer(packet.destination)
+            peer = self._known(packet.destination)
             route = None if peer is None else self._route(peer, now)
             if peer is not None and route is not None:
                 self._write(peer, route, packet, now)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from earthline.effects import StateLoaded
 from earthline.vl1.cache import PeerCache
 from earthline.vl1.local import Local
+from earthline.vl1.proofs import Proofs
 from earthline.vl1.worlds import Worlds
 from earthline.wire.world import World, WorldKind
 
@@ -19,17 +20,21 @@ class LoadedState:
         local: Local,
         worlds: Worlds,
         cache: PeerCache,
+        proofs: Proofs,
         worlds_changed: Callable[[int], None],
     ) -> None:
         self._local = local
         self._worlds = worlds
         self._cache = cache
+        self._proofs = proofs
         self._worlds_changed = worlds_changed
 
     def load(self, event: StateLoaded, now: int) -> None:
         """Take a ``planet``, ``moon`` or ``peer``."""
         if event.kind == "peer":
-            self._cache.load(event.data, now)
+            peer = self._cache.load(event.data, now)
+            if peer is not None and not peer.genuine:
+                self._proofs.later(peer.identity, now)
         else:
             self._load_world(event, now)
 

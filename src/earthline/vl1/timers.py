@@ -17,9 +17,17 @@ class Timer(Enum):
     """While traffic flows or peers are to be found again: proof of ways, punching."""
     QUEUE = "queue"
     """While packets wait or an upstream was never reached: repeats of WHOIS and HELLO (1.4)."""
+    PROOF = "proof"
+    """While identities of strangers wait until work for them may be done again."""
 
 
-PERIOD_MS = {Timer.CHECK: 5_000, Timer.HOUSEKEEPING: 30_000, Timer.WATCH: 100, Timer.QUEUE: 500}
+PERIOD_MS = {
+    Timer.CHECK: 5_000,
+    Timer.HOUSEKEEPING: 30_000,
+    Timer.WATCH: 100,
+    Timer.QUEUE: 500,
+    Timer.PROOF: 1_000,
+}
 FRUGAL_CHECK_MS = 25_000
 """The check's period in low-bandwidth mode (1.7)."""
 

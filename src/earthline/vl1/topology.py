@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 
+from earthline.vl1.holdings import Holdings
 from earthline.vl1.local import Local
 from earthline.vl1.path import UNKNOWN_LATENCY, PathTable
 from earthline.vl1.peer import Peer
@@ -15,7 +17,14 @@ from earthline.wire.inet import InetAddress, Scope
 PEER_LIFETIME_MS = 500_000
 """A peer silent for this long is forgotten; an upstream silent for so long is the last choice."""
 PEER_LIMIT = 65_536
-"""Peers kept in memory. When it is reached the longest-silent eighth goes, upstreams excepted."""
+"""Peers kept in memory; for who goes when they are so many see `Topology`."""
+SECOND_CHANCES = 8
+"""Strangers heard since they were last looked at, and so passed over, per stranger that goes."""
+LOOKED_AT = 64
+"""Acquaintances looked at to find one that may go."""
+
+OURS = -1
+"""In place of a source prefix: we ourselves had reason to know the peer."""
 
 _WORST_QUALITY = 0xFFFFFFFF
 _QUALITY_STEP_MS = 61_000
@@ -28,8 +37,19 @@ def _ignore(_peer: Peer, _now: int) -> None:
     return
 
 
+def _nobody(_address: int) -> bool:
+    return False
+
+
 class Topology:
-    """Who is known. The hooks are told of every peer that is added or dropped."""
+    """Who is known. The hooks are told of every peer that is added or dropped.
+
+    When the table is full, one peer goes for each that comes: of the strangers the oldest of the
+    source prefix that made most of them come up, so that nobody fills the table but with records
+    of their own. A stranger that is found to share a network with us becomes an acquaintance, as
+    those are that we asked for ourselves. They go only when there are no strangers. Upstreams, and
+    nodes our networks rely on, never go.
+    """
 
     def __init__(self, local: Local, worlds: Worlds, paths: PathTable) -> None:
         self._local = local
@@ -38,6 +58,10 @@ class Topology:
         self.peers: dict[int, Peer] = {}
         self.upstreams: tuple[int, ...] = ()
         self.peer_limit = PEER_LIMIT
+        self.relied_on: Callable[[int], bool] = _nobody
+        """Whether a node is the controller of a network of ours."""
+        self._strangers = Holdings()
+        self._acquaintances: dict[int, None] = {}
         self.added: Callable[[Peer, int], None] = _ignore
         self.dropped: Callable[[Peer, int], None] = _ignore
 
@@ -51,27 +75,51 @@ class Topology:
         peer = self.peers.get(address)
         return None if peer is None else peer.identity
 
-    def add(self, identity: Identity, now: int, key: bytes | None = None) -> Peer | None:
+    def add(
+        self,
+        identity: Identity,
+        now: int,
+        key: bytes | None = None,
+        *,
+        prefix: int = OURS,
+        genuine: bool = False,
+    ) -> Peer | None:
         """The peer of an identity to be believed; an existing record is never replaced (3.2).
 
-        ``key`` saves an agreement made already. None for addresses that no peer has.
+        ``key`` saves an agreement made already; ``prefix``: whose packets are the reason for it;
+        ``genuine``: its address was proved. None for addresses that no peer has.
         """
         if identity.address == self._local.address or is_reserved(identity.address):
             return None
         known = self.peers.get(identity.address)
         if known is not None:
+            known.genuine |= genuine and known.identity == identity
             return known
         if len(self.peers) >= self.peer_limit:
             self._make_room(now)
-        peer = Peer(identity, key or self._local.identity.agree(identity), now)
+        peer = Peer(identity, key or self._local.identity.agree(identity), now, genuine=genuine)
         self.peers[identity.address] = peer
+        if prefix == OURS:
+            self._acquaintances[identity.address] = None
+        else:
+            self._strangers.add(identity.address, prefix)
         self.added(peer, now)
         return peer
 
     def drop(self, peer: Peer, now: int) -> None:
         """Forget a peer."""
         del self.peers[peer.address]
+        self._strangers.discard(peer.address)
+        self._acquaintances.pop(peer.address, None)
         self.dropped(peer, now)
+
+    def must_prove(self, address: int) -> bool:
+        """Whether a node's address has to be proved before it is relied on at all."""
+        return self.relied_on(address) or address in self.worlds.seeds()
+
+    def believed(self, peer: Peer) -> bool:
+        """Whether the identity of a peer was proved, or is signed in a world."""
+        return peer.genuine or self.worlds.lists(peer.identity)
 
     def expire(self, now: int) -> None:
         """Forget silent peers that are not upstreams, and paths nobody uses (3.3, 6.1)."""
@@ -81,12 +129,46 @@ class Topology:
                 self.drop(peer, now)
         self.paths.keep_only(slot.path.key for peer in self.peers.values() for slot in peer.slots)
 
+    # Room
+
     def _make_room(self, now: int) -> None:
-        leaves = [p for p in self.peers.values() if not self.is_contact(p.address)]
-        leaves.sort(key=lambda peer: peer.last_heard)
-        for peer in leaves[: max(1, self.peer_limit // 8)]:
+        """Forget one peer, without a look at all of them."""
+        peer = self._stranger_to_go(now) or self._acquaintance_to_go(now)
+        if peer is not None:
             self._local.count("peer_evicted")
+            peer.evicted = True
             self.drop(peer, now)
+
+    def _stranger_to_go(self, now: int) -> Peer | None:
+        """Each becomes an acquaintance at most once, so that the loop is paid for beforehand."""
+        chances = SECOND_CHANCES
+        while (address := self._strangers.oldest_of_largest()) is not None:
+            peer = self.peers[address]
+            if self._dear(peer) or peer.trusted(now):
+                self._strangers.discard(address)
+                self._acquaintances[address] = None
+            elif chances and peer.last_receive > peer.passed_over_at:
+                chances -= 1
+                peer.passed_over_at = now
+                self._strangers.add(address, self._strangers.holder_of(address))
+            else:
+                return peer
+        return None
+
+    def _acquaintance_to_go(self, now: int) -> Peer | None:
+        """The oldest that shares no network with us just now, else the oldest that may go."""
+        last: Peer | None = None
+        for address in list(islice(self._acquaintances, LOOKED_AT)):
+            peer = self.peers[address]
+            if not self._dear(peer):
+                if not peer.trusted(now):
+                    return peer
+                last = last or peer
+            self._acquaintances[address] = self._acquaintances.pop(address)
+        return last
+
+    def _dear(self, peer: Peer) -> bool:
+        return self.is_contact(peer.address) or self.relied_on(peer.address)
 
     # Upstreams
 
@@ -97,6 +179,10 @@ class Topology:
             root.address for root in roots if root.address != self._local.address
         )
         for root in roots:
+            known = self.peers.get(root.address)
+            if known is not None and known.identity != root and not known.genuine:
+                # What a signature says is worth more than what somebody said of a stranger.
+                self.drop(known, now)
             self.add(root, now)
 
     def is_upstream(self, address: int) -> bool:

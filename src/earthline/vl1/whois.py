@@ -8,9 +8,12 @@ from earthline.effects import PacketReceived
 from earthline.vl1.local import Local
 from earthline.vl1.outbound import Outbound, Request
 from earthline.vl1.peer import Peer
+from earthline.vl1.proofs import Proofs
 from earthline.vl1.routes import Routes
-from earthline.vl1.topology import Topology
+from earthline.vl1.topology import OURS, Topology
+from earthline.vl1.verdict import Verdicts
 from earthline.wire.address import is_reserved
+from earthline.wire.identity import Identity
 from earthline.wire.messages.ok import Ok, OkWhois
 from earthline.wire.messages.whois import Whois as Question
 from earthline.wire.packet import Verb
@@ -31,6 +34,9 @@ make us flood our upstream.
 MAX_ANSWERED = 128
 """Addresses looked at per request: their identities fit one packet (01, 4.2)."""
 
+FOR_OTHERS = -2
+"""In place of a source prefix: a peer asked us for it."""
+
 _LONGEST_PAUSE_MS = 2_000
 """Of the growing ones between questions for a foreign target."""
 _FORGET_MS = 5_000
@@ -42,25 +48,50 @@ class Asked:
 
     at: int
     times: int = 0
+    prefix: int = OURS
+    """Whose packets are the reason for it (see `Topology.add`)."""
 
     def lately(self, now: int, pause_ms: int = ASK_INTERVAL_MS) -> bool:
         """Whether that was within the pause."""
         return 0 <= now - self.at < pause_ms
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What a root says of a node that we asked for."""
+
+    identity: Identity
+    named_by: int
+    """The root's address."""
+    asked: Asked
+
+
 class Whois:
     """Asks the best upstream, and at each repeat the next: a dead root must not block."""
 
     def __init__(
-        self, local: Local, topology: Topology, routes: Routes, outbound: Outbound
+        self,
+        local: Local,
+        topology: Topology,
+        routes: Routes,
+        outbound: Outbound,
+        *,
+        proofs: Proofs,
+        verdicts: Verdicts,
     ) -> None:
         self._local = local
         self._topology = topology
         self._routes = routes
         self._outbound = outbound
+        self._proofs = proofs
+        self._verdicts = verdicts
         self._asked: dict[int, Asked] = {}
         """Those that we need; here and below the one asked for last comes last."""
         self._foreign: dict[int, Asked] = {}
+        self._candidates: dict[int, Candidate] = {}
+        """What roots say of nodes that have to be proved first; one at a time of each."""
+        self._deceived: dict[int, int] = {}
+        """Of whom a root named a forged identity: how often was asked, so that the next is."""
 
     def ask(self, address: int, now: int) -> None:
         """Ask for an identity that we need, unless that was done just now.
@@ -71,16 +102,28 @@ class Whois:
         if foreign is None or not foreign.lately(now):
             self._ask(self._asked, MAX_TARGETS, address, now)
 
-    def ask_foreign(self, address: int, now: int) -> None:
+    def need(self, address: int, now: int) -> None:
+        """Something of ours waits for a node: for its identity, or for the proof of it."""
+        peer = self._topology.peer(address)
+        if peer is None:
+            self.ask(address, now)
+        elif not (peer.genuine or peer.forged):
+            self._proofs.at_once(peer.identity, now)
+
+    def ask_foreign(self, address: int, now: int, prefix: int = FOR_OTHERS) -> None:
         """Ask for the identity of a stranger, or for somebody else: at growing intervals."""
         foreign, ours = self._foreign.get(address), self._asked.get(address)
         if ours is not None and ours.lately(now):
             return
         if foreign is None or not foreign.lately(now, _pause_ms(foreign.times)):
-            self._ask(self._foreign, MAX_FOREIGN, address, now)
+            self._ask(self._foreign, MAX_FOREIGN, address, now, prefix)
 
-    def _ask(self, targets: dict[int, Asked], limit: int, address: int, now: int) -> None:
+    def _ask(
+        self, targets: dict[int, Asked], limit: int, address: int, now: int, prefix: int = OURS
+    ) -> None:
         if address == self._local.address or is_reserved(address):
+            return
+        if address in self._candidates:
             return
         asked = targets.get(address)
         if asked is not None and asked.lately(now):
@@ -90,10 +133,10 @@ class Whois:
             if len(targets) >= limit:
                 self._local.count("whois_too_many")
                 return
-            asked = Asked(now)
+            asked = Asked(now, self._deceived.get(address, 0), prefix)
         if self._send(address, asked.times, now):
             targets.pop(address, None)
-            targets[address] = Asked(now, asked.times + 1)
+            targets[address] = Asked(now, asked.times + 1, asked.prefix)
 
     def _send(self, address: int, times: int, now: int) -> bool:
         ranked = self._topology.ranked_upstreams(now)
@@ -112,14 +155,58 @@ class Whois:
         _forget_old(self._foreign, now)
 
     def receive_ok(self, peer: Peer, _packet: PacketReceived, ok: Ok, now: int) -> None:
-        """Identities from an upstream are believed without proof (3.4)."""
+        """Identities from an upstream (3.4), of whom we asked for.
+
+        Stock nodes believe them without proof, so that a root could put itself in anybody's place.
+        """
         if not self._topology.is_upstream(peer.address):
             self._local.count("whois_ok_not_upstream")
             return
         for identity in OkWhois.parse(ok.payload).identities:
-            self._asked.pop(identity.address, None)
-            self._foreign.pop(identity.address, None)
-            self._topology.add(identity, now)
+            asked = self._answered(identity.address)
+            if asked is None:
+                self._local.count("whois_ok_unasked")
+            else:
+                self._hear(Candidate(identity, peer.address, asked), now)
+
+    def _answered(self, address: int) -> Asked | None:
+        """The question that is answered now, ours before others'; None if nobody asked."""
+        foreign, ours = self._foreign.pop(address, None), self._asked.pop(address, None)
+        return foreign if ours is None else ours
+
+    def _hear(self, candidate: Candidate, now: int) -> None:
+        identity, asked = candidate.identity, candidate.asked
+        if self._verdicts.forged(identity):
+            self._local.count("whois_ok_forged")
+            self._remember_deceit(identity.address, asked.times)
+        elif self._topology.must_prove(identity.address):
+            if self._topology.peer(identity.address) is None:
+                self._candidates[identity.address] = candidate
+                self._proofs.at_once(identity, now)
+        else:
+            peer = self._topology.add(identity, now, prefix=asked.prefix)
+            if peer is not None and peer.identity == identity and not peer.genuine:
+                peer.named_by = candidate.named_by
+                self._proofs.later(identity, now)
+
+    def proved(self, identity: Identity, now: int, *, valid: bool) -> None:
+        """Whether a node that something of ours relies on is who a root said it is."""
+        candidate = self._candidates.get(identity.address)
+        if candidate is None or candidate.identity != identity:
+            return
+        del self._candidates[identity.address]
+        if valid:
+            self._topology.add(identity, now, prefix=candidate.asked.prefix, genuine=True)
+        else:
+            self._verdicts.expose(identity, candidate.named_by)
+            self._remember_deceit(identity.address, candidate.asked.times)
+
+    def _remember_deceit(self, address: int, times: int) -> None:
+        """The root asked last is not the one to ask next."""
+        self._deceived.pop(address, None)
+        while len(self._deceived) >= MAX_TARGETS:
+            del self._deceived[next(iter(self._deceived))]
+        self._deceived[address] = times
 
     def may_answer(self, peer: Peer, _packet: PacketReceived, now: int) -> bool:
         """The gate of incoming requests (4.10); roots answer always."""

@@ -11,6 +11,7 @@ from earthline.effects import PacketReceived
 from earthline.vl1.activity import ActivityLog
 from earthline.vl1.cache import PeerCache
 from earthline.vl1.checkup import Checkup
+from earthline.vl1.collision import Collision
 from earthline.vl1.contact import Contact
 from earthline.vl1.dispatch import Dispatch, Rule
 from earthline.vl1.echo import EchoReplies
@@ -27,6 +28,7 @@ from earthline.vl1.outbound import Outbound
 from earthline.vl1.path import PathTable
 from earthline.vl1.peer import Peer
 from earthline.vl1.physical import PhysicalNetworks
+from earthline.vl1.proofs import Proofs
 from earthline.vl1.punch import Punch
 from earthline.vl1.push import PushReception, PushSender
 from earthline.vl1.reception import Reception
@@ -44,12 +46,14 @@ from earthline.vl1.surface import Surface
 from earthline.vl1.tables import SwitchTables
 from earthline.vl1.timers import Timer, Timers
 from earthline.vl1.topology import Topology
+from earthline.vl1.turns import Regulars
+from earthline.vl1.verdict import Verdicts
 from earthline.vl1.vigil import Vigil
 from earthline.vl1.whois import Whois
 from earthline.vl1.worlds import Worlds
-from earthline.wire.identity import SecretIdentity
+from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.messages.ok import Ok
-from earthline.wire.packet import Verb
+from earthline.wire.packet import ErrorCode, Verb
 
 
 class Wiring:
@@ -80,20 +84,30 @@ class Wiring:
         self.nat = NatWatch(self.local, self.surface)
         self._online = Online(self.local, self.topology)
         self._cache = PeerCache(self.local, self.topology)
+        self._regulars = Regulars()
+        self._proofs = Proofs(self.local, self._regulars, self._proved)
+        self._verdicts = Verdicts(self.local, self.topology, self._vouched)
 
     def _build_sending(self) -> None:
         self._replies = ExpectedReplies()
         self._outbound = Outbound(self.local, self.paths, self._replies, self.physical, self.nat)
         self._contact = Contact(self.local, self.worlds, self._outbound)
         self._seek = Seek(self.local, self.topology, self._contact)
-        self._whois = Whois(self.local, self.topology, self.routes, self._outbound)
+        self._whois = Whois(
+            self.local,
+            self.topology,
+            self.routes,
+            self._outbound,
+            proofs=self._proofs,
+            verdicts=self._verdicts,
+        )
         self._queue = SendQueue(
             self.local,
             self.topology,
             self.routes,
             self._outbound,
             self._seek,
-            whois=self._whois.ask,
+            whois=self._whois.need,
         )
         self._tables = SwitchTables(
             self.local, self.topology, self.routes, self.physical, self.sizes
@@ -184,9 +198,12 @@ class Wiring:
             self._outbound,
             self._reception,
             reports,
+            proofs=self._proofs,
+            regulars=self._regulars,
             worlds_changed=self._worlds_changed,
             version_learned=self._version_learned,
         )
+        self._collision = Collision(self.local, self.topology, self._replies, self._proofs)
         self._activity = ActivityLog(
             self.topology,
             self.paths,
@@ -209,7 +226,9 @@ class Wiring:
             whois=self._whois.ask,
             changed=self._refresh.peer,
         )
-        self._state = LoadedState(self.local, self.worlds, self._cache, self._worlds_changed)
+        self._state = LoadedState(
+            self.local, self.worlds, self._cache, self._proofs, self._worlds_changed
+        )
 
     def _register(self) -> None:
         """Verb → handler, who may send it, its rate gate (4.9, 4.10)."""
@@ -240,6 +259,7 @@ class Wiring:
         ok_rule(Verb.HELLO, self._hello.receive_ok)
         ok_rule(Verb.WHOIS, self._whois.receive_ok)
         ok_rule(Verb.ECHO, self._echoed)
+        self._dispatch.register_error(ErrorCode.IDENTITY_COLLISION, self._collision.claimed)
 
     def _echoed(self, peer: Peer, packet: PacketReceived, ok: Ok, now: int) -> None:
         self.checkup.echoed(packet, ok)
@@ -255,8 +275,25 @@ class Wiring:
         self._deferred.retry(now)
 
     def _dropped(self, peer: Peer, _now: int) -> None:
-        self._cache.save(peer)
+        if peer.forged:
+            self._cache.forget(peer)
+        elif not peer.evicted:
+            self._cache.save(peer)
+        self._proofs.forget(peer.address)
         self._tables.remove(peer.address)
+
+    def _proved(self, identity: Identity, valid: bool, now: int) -> None:
+        """It is known whether an address belongs to a key: to all that may have waited for it."""
+        self._verdicts.apply(identity, now, valid=valid)
+        self._whois.proved(identity, now, valid=valid)
+        self._hello.newcomers.proved(identity, now, valid=valid)
+        self._collision.proved(identity, valid=valid)
+
+    def _vouched(self, peer: Peer, now: int) -> None:
+        """A peer that was known before is to be relied on now."""
+        self._cache.save(peer)
+        self._queue.retry(now)
+        self._deferred.retry(now)
 
     def _version_learned(self, peer: Peer, now: int) -> None:
         self._refresh.peer(peer, now)

@@ -110,11 +110,14 @@ class Worlds:
         first = (self._roots[address][0].identity for address in sorted(self._roots))
         return [identity for identity in first if identity != self._local.identity.public]
 
+    def lists(self, identity: Identity) -> bool:
+        """Whether a world names this very identity as a root."""
+        return any(root.identity == identity for root in self._roots.get(identity.address, ()))
+
     @property
     def acting_as_upstream(self) -> bool:
         """Whether our own identity, address and key, is a root of a held world (02, 2.5)."""
-        ours = self._local.identity.public
-        return any(root.identity == ours for root in self._roots.get(ours.address, ()))
+        return self.lists(self._local.identity.public)
 
     def endpoints(self, address: int) -> tuple[InetAddress, ...]:
         """Stable endpoints of a root over all worlds, each once; empty for other nodes."""

@@ -135,7 +135,9 @@ class CredentialExchange:
         underlay = self._station.underlay
         known = network.members.get(credential.issued_to)
         record = known or Membership(credential.issued_to)
-        acceptance = record.add(credential, underlay.identity_of)
+        path = None if packet is None else packet.path
+        # Of a signer that is not proved to be who it says it is, the credential waits.
+        acceptance = record.add(credential, lambda signer: underlay.proven(signer, now, path))
         if acceptance is Acceptance.DEFERRED and network.controller is not None:
             underlay.whois(network.controller, now)
         elif acceptance is Acceptance.REJECTED:

@@ -52,12 +52,16 @@ class ControllerDelegate:
     def on_request(self, packet: PacketReceived, now: int) -> None:
         """A member asks; for networks of others we run no controller, and say so (03, 2.5)."""
         request = NetworkConfigRequest.parse(packet.payload)
-        identity = self._station.underlay.identity_of(packet.source)
-        if controller_of(request.network) != self._station.address or identity is None:
+        if controller_of(request.network) != self._station.address:
             self._station.underlay.count("config_request_not_ours")
             network = request.network.to_bytes(8, "big")
             unsupported = ErrorCode.UNSUPPORTED_OPERATION
             self._station.underlay.reply_error(packet, unsupported, network, now)
+            return
+        identity = self._station.underlay.proven(packet.source, now, packet.path)
+        if identity is None:
+            # The first key seen at an address is its member's for good: it has to be the right one.
+            self._station.underlay.defer(packet, now)
             return
         self._station.emit(
             RequestConfig(

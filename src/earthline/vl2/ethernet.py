@@ -182,6 +182,10 @@ class EthernetEngine:
         """Nodes that networks want to be kept in contact with (02, 1.5)."""
         return dict.fromkeys(a for network in self._networks() for a in network.contacts)
 
+    def relies_on(self, address: int) -> bool:
+        """Whether a node is the controller of a network of ours: what it signs is believed."""
+        return any(network.controller == address for network in self._station.networks.values())
+
     def assigned(self) -> Iterable[InetAddress]:
         """Our addresses on the networks, with their prefixes: never physical paths (02, 7.10)."""
         configs = (network.config for network in self._networks())

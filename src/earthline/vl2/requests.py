@@ -113,7 +113,7 @@ class Requests:
         if network is None or network.controller is None:
             self._station.underlay.count("config_for_unknown_network")
             return False
-        controller = self._station.underlay.identity_of(network.controller)
+        controller = self._station.underlay.proven(network.controller, now)
         if controller is None:
             self._station.underlay.count("config_controller_unknown")
             self._station.underlay.whois(network.controller, now)
@@ -138,21 +138,21 @@ class Requests:
 
     # Errors
 
-    def on_not_found(self, packet: PacketReceived, error: Error, _now: int) -> None:
+    def on_not_found(self, packet: PacketReceived, error: Error, now: int) -> None:
         """There is no such network, or no controller at all."""
-        network = self._from_controller(packet, error)
+        network = self._from_controller(packet, error, now)
         if network is not None and error.in_re_verb == Verb.NETWORK_CONFIG_REQUEST:
             self._configuration.refuse(network, NetworkStatus.NOT_FOUND)
 
-    def on_denied(self, packet: PacketReceived, error: Error, _now: int) -> None:
+    def on_denied(self, packet: PacketReceived, error: Error, now: int) -> None:
         """We are not authorised, or not yet."""
-        network = self._from_controller(packet, error)
+        network = self._from_controller(packet, error, now)
         if network is not None:
             self._configuration.refuse(network, NetworkStatus.ACCESS_DENIED)
 
-    def on_authentication_required(self, packet: PacketReceived, error: Error, _now: int) -> None:
+    def on_authentication_required(self, packet: PacketReceived, error: Error, now: int) -> None:
         """The user has to log in first."""
-        network = self._from_controller(packet, error)
+        network = self._from_controller(packet, error, now)
         if network is not None:
             self.require_authentication(
                 network, AuthenticationRequired.parse(error.payload).dictionary
@@ -167,10 +167,13 @@ class Requests:
             return
         self._configuration.refuse(network, NetworkStatus.AUTHENTICATION_REQUIRED, authentication)
 
-    def _from_controller(self, packet: PacketReceived, error: Error) -> Network | None:
+    def _from_controller(self, packet: PacketReceived, error: Error, now: int) -> Network | None:
         network = self._station.networks.get(error.network())
         if network is None or packet.source != network.controller:
             self._station.underlay.count("network_error_not_from_controller")
+            return None
+        if self._station.underlay.proven(packet.source, now) is None:
+            self._station.underlay.count("config_controller_unknown")
             return None
         return network
 

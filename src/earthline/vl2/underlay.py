@@ -78,6 +78,14 @@ class Underlay(Protocol):
     def identity_of(self, address: int) -> Identity | None:
         """The identity of a known node, ourselves included."""
 
+    def proven(
+        self, address: int, now: int, path: tuple[int, bytes, int] | None = None
+    ) -> Identity | None:
+        """The identity of a node whose address is proved to be its own; else it is looked into.
+
+        ``path``: by which a stranger sent what it is wanted for.
+        """
+
     def reachable(self, address: int, now: int) -> bool:
         """Whether a frame to the node would leave now: a session and a route are installed."""
 

@@ -21,7 +21,7 @@ def test_peer_record_matches_the_layout(trio):
     identity_bytes = trio.ann.identity.public.emit()
     assert record == (
         b"\x02" + identity_bytes + bytes.fromhex("000c0001000e0001") + b"\x00\x01"
-        b"\x04\xc0\xa8\x02\x02\x27\x09"
+        b"\x04\xc0\xa8\x02\x02\x27\x09\x01"
     )
 
 
@@ -141,4 +141,4 @@ def test_only_so_many_records_are_stored_again_at_a_time(trio):
 
 
 def record_of_number(number):
-    return record_of(identity(number).public)
+    return record_of(identity(number).public, genuine=True)

@@ -12,13 +12,17 @@ from earthline import _native
 from earthline._native import Reassembler, SessionKey
 from earthline.effects import (
     HelloReceived,
+    HellosOpened,
+    IdentityProved,
     IngestDatagram,
     InstallPaths,
     InstallRelay,
     InstallRoute,
     InstallSession,
+    OpenHellos,
     PacketReceived,
     PairRelayed,
+    ProveIdentity,
     RemoveSession,
     Report,
     SocketsChanged,
@@ -28,6 +32,7 @@ from earthline.effects import (
     UnknownSource,
 )
 from earthline.vl1.engine import PeerEngine
+from earthline.vl1.work import open_hellos, prove
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.inet import InetAddress
 from earthline.wire.packet import FragmentHeader, Header, Verb, increment_hops
@@ -93,6 +98,9 @@ class Host:
     sent: list[Transmit] = field(default_factory=list)
     got: list[PacketReceived] = field(default_factory=list)
     running: bool = False
+    proves: Callable[[ProveIdentity], bool] = prove
+    work: list[object] = field(default_factory=list)
+    """What was asked of the host's other thread; done as soon as the engine is left."""
 
     def __post_init__(self) -> None:
         self.identity = identity(self.number)
@@ -113,13 +121,30 @@ class Host:
             if data is not None:
                 self.give(StateLoaded(kind, key, data))
         self.bind()
+        self.handle_timeout()
+
+    def handle_timeout(self) -> None:
         self.engine.handle_timeout(self.net.now)
+        self.do_work()
 
     def bind(self) -> None:
         self.give(SocketsChanged(tuple(self.addresses.items())))
 
     def give(self, event: object) -> None:
         self.engine.receive(event, self.net.now)
+        self.do_work()
+
+    def do_work(self) -> None:
+        """Do as the host's other thread does, and hand over the results."""
+        while self.work:
+            command = self.work.pop(0)
+            if isinstance(command, OpenHellos):
+                keys = open_hellos(self.identity, command)
+                self.engine.receive(HellosOpened(keys, 50 * len(keys)), self.net.now)
+            else:
+                key = command.public_key
+                proved = IdentityProved(command.address, key, self.proves(command), 10_000)
+                self.engine.receive(proved, self.net.now)
 
     # Commands
 
@@ -146,6 +171,8 @@ class Host:
                 self.stored[command.kind, command.key] = command.data
             case Report():
                 self.reports.append(command)
+            case OpenHellos() | ProveIdentity():
+                self.work.append(command)
 
     def events(self) -> list[str]:
         return [report.event for report in self.reports]
@@ -303,7 +330,7 @@ class Internet:
                 heapq.heappop(self._queue)[2]()
             for host in self.running():
                 if host.engine.next_timeout() <= self.now:
-                    host.engine.handle_timeout(self.now)
+                    host.handle_timeout()
             if moment >= end:
                 break
         self.now = end

@@ -69,6 +69,7 @@ class FakeUnderlay:
     def __post_init__(self):
         self.handlers, self.ok_handlers, self.error_handlers = {}, {}, {}
         self.known[self.identity.address] = self.identity.public
+        self.unproven = set()
 
     def best_upstream(self, now):
         return self.upstreams[0] if self.upstreams else None
@@ -100,6 +101,9 @@ class FakeUnderlay:
 
     def identity_of(self, address):
         return self.known.get(address)
+
+    def proven(self, address, now, path=None):
+        return None if address in self.unproven else self.known.get(address)
 
     def reachable(self, address, now):
         return address in self.up
