@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from earthline.cli.clean import clean
 from earthline.cli.client import (
     Client,
     NoService,
@@ -26,7 +27,7 @@ class Session:
 
 def fail(line: str) -> NoReturn:
     """End with status 1 and one line that says what to do next."""
-    print(f"earthline: {line}", file=sys.stderr)
+    print(f"earthline: {clean(line)}", file=sys.stderr)
     raise SystemExit(1)
 
 
@@ -77,12 +78,14 @@ def show_table(columns: Iterable[str], rows: Iterable[Iterable[object]], empty: 
     """A table, or the line ``empty`` in place of one without rows."""
     from rich.console import Console  # noqa: PLC0415 - a third of the start-up time
     from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        # Names come from controllers and peers: nothing in them is markup, or steers the terminal.
+        table.add_row(*(Text(clean(cell)) for cell in row))
     if table.row_count:
         Console().print(table)
     else:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from earthline.cli.clean import clean
 from earthline.cli.client import Answer, Client, NoService, NotTheService
 from earthline.cli.stock_arguments import Arguments, Finish, make_client, parse_arguments
 
@@ -151,7 +152,7 @@ def listnetworks(client: Client, arguments: Arguments) -> str:
     for network in networks:
         addresses = ",".join(network["assignedAddresses"]) or "-"
         lines.append(
-            f"200 listnetworks {network['nwid']} {network['name']} {network['mac']} "
+            f"200 listnetworks {network['nwid']} {clean(network['name'])} {network['mac']} "
             f"{network['status']} {network['type']} {network['portDeviceName']} {addresses}"
         )
         lines += _login_lines(network)
@@ -162,7 +163,7 @@ def _login_lines(network: dict[str, Any]) -> list[str]:
     if not network.get("ssoEnabled"):
         return []
     if network["status"] == "AUTHENTICATION_REQUIRED":
-        return [f"    AUTH EXPIRED, URL: {network['authenticationURL']}"]
+        return [f"    AUTH EXPIRED, URL: {clean(network['authenticationURL'])}"]
     if network["status"] != "OK" or not network["authenticationExpiryTime"]:
         return []
     left = (network["authenticationExpiryTime"] - _now_ms()) // 1000

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import shutil
 from dataclasses import dataclass
 
@@ -15,6 +16,12 @@ from earthline.wire.inet import InetAddress
 
 RESOLVECTL = "resolvectl"
 TIMEOUT_S = 10.0
+
+_LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
+"""Not the root, which all names are in; nor anything that resolvectl takes for an option, a route
+(``~``) or several words."""
+_LONGEST_DOMAIN = 253
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,8 @@ class NamesRefused(Exception):
 
 async def set_names(device: str, names: LinkNames) -> None:
     """Have the names of a domain asked of these servers over this interface, or `NamesRefused`."""
+    if not _DOMAIN.fullmatch(names.domain) or len(names.domain) > _LONGEST_DOMAIN:
+        raise NamesRefused("the domain that the controller names is none: its servers are not used")
     try:
         await _resolvectl("dns", device, *(server.ip_text for server in names.servers))
         await _resolvectl("domain", device, names.domain)

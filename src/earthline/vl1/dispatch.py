@@ -19,9 +19,7 @@ from earthline.vl1.peer import Peer
 from earthline.vl1.reception import Reception
 from earthline.vl1.replies import ExpectedReplies
 from earthline.vl1.topology import Topology
-from earthline.wire.address import format_address
 from earthline.wire.messages.error import Error
-from earthline.wire.messages.misc import RemoteTrace, UserMessage
 from earthline.wire.messages.ok import Ok
 from earthline.wire.packet import ErrorCode, Verb
 from earthline.wire.reader import Malformed
@@ -80,8 +78,8 @@ class Dispatch:
         self.deferred = Deferred(local, self.again)
         self._rules: dict[int, Rule] = {
             Verb.ERROR: Rule(self._error),
-            Verb.USER_MESSAGE: Rule(self._user_message),
-            Verb.REMOTE_TRACE: Rule(self._remote_trace),
+            Verb.USER_MESSAGE: Rule(self._unwanted),
+            Verb.REMOTE_TRACE: Rule(self._unwanted),
         }
         self._ok_handlers: dict[int, PeerOkHandler] = {}
         self._asked: dict[int, Asked] = {}
@@ -189,17 +187,12 @@ class Dispatch:
         if handler is not None:
             handler(packet, error, now)
 
-    def _user_message(self, _peer: Peer, packet: PacketReceived, _now: int) -> None:
-        message = UserMessage.parse(packet.payload)
-        origin = format_address(packet.source)
-        self._local.report(
-            "user_message", origin=origin, type_id=message.type_id, data=message.data
-        )
+    def _unwanted(self, _peer: Peer, packet: PacketReceived, _now: int) -> None:
+        """Texts for an application or a log, which nobody here asked for: not even read.
 
-    def _remote_trace(self, _peer: Peer, packet: PacketReceived, _now: int) -> None:
-        origin = format_address(packet.source)
-        for dictionary in RemoteTrace.parse(packet.payload).dictionaries:
-            self._local.report("remote_trace", origin=origin, data=dictionary)
+        Anybody may send them, and some tens of bytes unpack to thousands of lines.
+        """
+        self._local.count(f"unwanted_{_verb_name(packet.verb)}")
 
 
 _VERB_NAMES = {verb.value: verb.name.lower() for verb in Verb}

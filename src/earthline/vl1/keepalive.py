@@ -122,8 +122,7 @@ class KeepAlive:
     def _keep(self, peer: Peer, now: int) -> bool:
         """Keep a peer's slots alive and delete the expired; whether a full HELLO was due (3.9)."""
         full = now - peer.full_hello_at >= FULL_HELLO_MS
-        top = max((slot.priority for slot in peer.slots), default=1)
-        live = [s for s in peer.slots if not s.expired(now) and s.priority == top]
+        live = [slot for slot in peer.slots if not slot.expired(now)]
         if len(live) < len(peer.slots):
             peer.slots = live
             self._changed(peer, now)

@@ -74,12 +74,11 @@ _ECHO_BROKEN = Version(1, 1, 0)
 
 @dataclass(slots=True)
 class Slot:
-    """A path confirmed (or redirected to) for a peer."""
+    """A path confirmed for a peer."""
 
     path: PathState
     received_at: int
     """Last valid direct packet of the peer by it; 0 puts it out of use until it answers."""
-    priority: int = 1
     reset_at: int = 0
     """When it was put out of use, until it answers: our address changed (7.1), or it is silent."""
 
@@ -262,11 +261,11 @@ class Peer:
 
 
 def best_of(slots: Iterable[Slot], now: int) -> Slot | None:
-    """The slot of lowest quality over priority; the later one of equals (6.4)."""
+    """The slot of lowest quality; the later one of equals (6.4)."""
     best: Slot | None = None
     lowest = 0
     for slot in slots:
-        value = slot.path.quality(now) // slot.priority
+        value = slot.path.quality(now)
         if best is None or value <= lowest:
             best, lowest = slot, value
     return best

@@ -10,13 +10,11 @@ from earthline.vl1.contact import Contact, toward
 from earthline.vl1.local import Local
 from earthline.vl1.nat import NatWatch
 from earthline.vl1.outbound import Outbound
-from earthline.vl1.path import PathTable
-from earthline.vl1.peer import MAX_SLOTS, Peer, Slot
+from earthline.vl1.peer import Peer
 from earthline.vl1.surface import Surface
 from earthline.vl1.topology import Topology
 from earthline.wire.inet import InetAddress, Scope
 from earthline.wire.messages.paths import (
-    FLAG_CLUSTER_REDIRECT,
     FLAG_FORGET,
     PushDirectPaths,
     PushedPath,
@@ -114,21 +112,17 @@ class PushReception:
     def __init__(
         self,
         topology: Topology,
-        paths: PathTable,
         contact: Contact,
         *,
         sender: PushSender,
         nat: NatWatch,
-        changed: Callable[[Peer, int], None],
         sprayed: Callable[[Peer, SprayRecord, int], None],
     ) -> None:
         self._sender = sender
         self._nat = nat
         self._sprayed = sprayed
         self._topology = topology
-        self._paths = paths
         self._contact = contact
-        self._changed = changed
 
     def receive(self, peer: Peer, packet: PacketReceived, now: int) -> None:
         """Contact each usable address that is not a live slot already."""
@@ -144,9 +138,8 @@ class PushReception:
             kind = (endpoint.scope, endpoint.is_ipv4)
             if record.flags & FLAG_FORGET or not self._topology.usable(peer.address, endpoint):
                 continue
-            if record.flags & FLAG_CLUSTER_REDIRECT:
-                self._redirect(peer, packet.path, endpoint, now)
-            elif not _live_slot(peer, endpoint, now) and tried[kind] < MAX_PER_SCOPE:
+            # FLAG_CLUSTER_REDIRECT is no more than a hint: a path is used once it has answered.
+            if not _live_slot(peer, endpoint, now) and tried[kind] < MAX_PER_SCOPE:
                 tried[kind] += 1
                 peer.remember_place(endpoint)
                 self._contact.probe(peer, toward(endpoint), now)
@@ -159,20 +152,6 @@ class PushReception:
         peer.push_count = peer.push_count + 1 if recent else 0
         peer.push_received_at = now
         return peer.push_count < GATE_COUNT
-
-    def _redirect(self, peer: Peer, arrival: Path, endpoint: InetAddress, now: int) -> None:
-        """Prefer the address over those known, and give up the ones of lower priority (6.6)."""
-        self._contact.hello(peer, toward(endpoint), now)
-        held = peer.slot_of(arrival)
-        priority = (1 if held is None else held.priority) + 2
-        kept = [
-            slot
-            for slot in peer.slots
-            if slot.priority >= priority and not _same_place(slot.path.address, endpoint)
-        ]
-        path = self._paths.get((arrival[0], endpoint.ip, endpoint.port))
-        peer.slots = [*kept[: MAX_SLOTS - 1], Slot(path, now, priority)]
-        self._changed(peer, now)
 
 
 def _names_more_than_sockets(paths: tuple[PushedPath, ...]) -> bool:
@@ -196,8 +175,3 @@ def _names_more_than_sockets(paths: tuple[PushedPath, ...]) -> bool:
 
 def _live_slot(peer: Peer, endpoint: InetAddress, now: int) -> bool:
     return any(s.path.address == endpoint and not s.expired(now) for s in peer.slots)
-
-
-def _same_place(known: InetAddress, other: InetAddress) -> bool:
-    length = 4 if other.is_ipv4 else 8
-    return len(known.ip) == len(other.ip) and known.ip[:length] == other.ip[:length]

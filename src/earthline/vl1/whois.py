@@ -219,7 +219,8 @@ class Whois:
 
     def receive(self, peer: Peer, packet: PacketReceived, now: int) -> None:
         """Answer with the identities known; look the others up for a later repeat (3.5)."""
-        wanted = Question.parse(packet.payload).addresses[:MAX_ANSWERED]
+        # Each once: an address said over and over packs small, and its identities do not.
+        wanted = tuple(dict.fromkeys(Question.parse(packet.payload).addresses))[:MAX_ANSWERED]
         known = [self._topology.identity_of(address) for address in wanted]
         found = tuple(identity for identity in known if identity is not None)
         if found:

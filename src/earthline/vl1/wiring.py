@@ -235,11 +235,9 @@ class Wiring:
         echo = EchoReplies(self.paths, self._outbound)
         push = PushReception(
             self.topology,
-            self.paths,
             self._contact,
             sender=self._push,
             nat=self.nat,
-            changed=self._refresh.peer,
             sprayed=self.spray.heard,
         )
         meeting = RendezvousReception(

@@ -141,11 +141,27 @@ def test_ninth_push_without_a_pause_is_ignored_until_there_is_one(known):
     assert len(receive_push(known, record)) == 1
 
 
-def test_redirect_is_preferred_to_the_paths_known_before(known):
+def test_redirect_moves_nothing_before_its_place_has_answered(known):
     place = inet("192.168.9.9/7")
-    receive_push(known, PushedPath(place, FLAG_CLUSTER_REDIRECT))
-    assert known.ann.routes[known.bob.address].path == (0, *place)
-    assert known.ann.paths[known.bob.address] == ((0, *place),)
+    before = known.ann.routes[known.bob.address]
+    assert len(receive_push(known, PushedPath(place, FLAG_CLUSTER_REDIRECT))) == 1
+    assert known.ann.routes[known.bob.address] == before
+    assert known.bob.address not in known.ann.paths
+
+
+def test_redirects_are_tried_no_more_than_other_addresses(known):
+    many = [PushedPath(inet(f"9.8.7.{n}/7"), FLAG_CLUSTER_REDIRECT) for n in range(20)]
+    assert len(receive_push(known, *many)) == 8
+
+
+@pytest.mark.parametrize("verb", [Verb.USER_MESSAGE, Verb.REMOTE_TRACE])
+def test_texts_that_nobody_asked_for_are_not_told_to_the_host(known, verb):
+    ann, root = known.ann, known.root
+    before = len(root.reports)
+    ann.engine.send(root.address, verb, b"x\0" * 4_000, known.net.now, compress=True)
+    known.net.run(100)
+    assert len(root.reports) == before
+    assert root.engine.counters[f"unwanted_{verb.name.lower()}"] == 1
 
 
 def test_echo_is_answered_with_its_payload_once_in_166_ms(known):

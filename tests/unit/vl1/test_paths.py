@@ -43,10 +43,9 @@ def test_better_path_has_lower_quality(better, worse):
     assert better.quality(NOW) < worse.quality(NOW)
 
 
-def test_priority_divides_quality_and_ties_go_to_the_later_slot():
+def test_ties_go_to_the_later_slot():
     one, two = (Slot(path(f"10.0.0.{n}/1", last_in=NOW, latency=8), NOW) for n in (1, 2))
     assert best_of([one, two], NOW) is two
-    assert best_of([Slot(one.path, NOW, priority=3), two], NOW).path is one.path
 
 
 def test_latency_is_folded_halfway():
