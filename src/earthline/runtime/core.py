@@ -21,6 +21,7 @@ from earthline.effects import DatagramTooLarge, Transmit, WriteFrame
 from earthline.host import SwitchHost
 from earthline.node import Node
 from earthline.runtime.clock import now_ms
+from earthline.runtime.logs import Sparing
 
 log = structlog.get_logger()
 
@@ -47,6 +48,7 @@ class Core:
         self.node = node
         self.driver = driver
         self.counters: Counter[str] = Counter()
+        self._sparing = Sparing()
         self._host = host
         self._carry_out: dict[type, Callable[[Any], None]] = {
             Transmit: self._transmit,
@@ -200,4 +202,7 @@ class Core:
             action(*arguments)
         except Exception:
             self.counters["faults"] += 1
-            log.exception("fault", action=getattr(action, "__name__", str(action)))
+            name = getattr(action, "__name__", str(action))
+            fields = self._sparing.line(f"fault in {name}", {"action": name}, now_ms())
+            if fields is not None:
+                log.exception("fault", **fields)

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections import Counter
 
 import structlog
+
+from earthline.vl1.gates import Buckets
+
+LINES_AT_ONCE = 20
+"""Lines of one kind that may follow one another at once..."""
+LINE_MS = 10_000
+"""...and then one in this time: 9,000 a day of each kind, whoever causes them."""
+LONGEST_FIELD = 256
+"""Characters, or bytes, of one field of a line: enough to see what it is."""
 
 
 def configure_logs() -> None:
@@ -24,3 +34,30 @@ def configure_logs() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+class Sparing:
+    """Says which lines are written of what others can cause, and what they may hold."""
+
+    def __init__(self) -> None:
+        self._buckets: Buckets[str] = Buckets(LINES_AT_ONCE, LINE_MS)
+        self._suppressed: Counter[str] = Counter()
+
+    def line(self, kind: str, fields: dict[str, object], now: int) -> dict[str, object] | None:
+        """The fields to write for a line, cut; None if there were too many of its kind.
+
+        The next one that is written says how many were ``suppressed``. Kinds are named by this
+        program, never by a peer: there are some dozens of them.
+        """
+        if not self._buckets.passes(kind, now):
+            self._suppressed[kind] += 1
+            return None
+        written = {name: _cut(value) for name, value in fields.items()}
+        suppressed = self._suppressed.pop(kind, 0)
+        return {**written, "suppressed": suppressed} if suppressed else written
+
+
+def _cut(value: object) -> object:
+    if isinstance(value, str | bytes) and len(value) > LONGEST_FIELD:
+        return value[:LONGEST_FIELD]
+    return value

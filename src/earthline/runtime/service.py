@@ -27,6 +27,7 @@ from earthline.runtime.default_routes import DefaultRoutes
 from earthline.runtime.earth import earth_permissions, earth_to_join
 from earthline.runtime.files import PUBLIC, write_atomic
 from earthline.runtime.home import Home, StartFault
+from earthline.runtime.logs import Sparing
 from earthline.runtime.netlink import Netlink
 from earthline.runtime.permissions import permissions_stored
 from earthline.runtime.planet import Planets
@@ -89,6 +90,7 @@ class Service:
         self._routes = DefaultRoutes(self._rerouted)
         self._groups: dict[int, tuple[tuple[int, int], ...]] = {}
         self._considered_earth: int | None = None
+        self._sparing = Sparing()
         self._passed_at = now_ms()
 
     # --- life -------------------------------------------------------------------------------------
@@ -286,7 +288,9 @@ class Service:
         self.underlay.extra.close(command)
 
     def _note(self, report: effects.Report) -> None:
-        log.info(report.event, **report.fields)
+        fields = self._sparing.line(report.event, dict(report.fields), now_ms())
+        if fields is not None:
+            log.info(report.event, **fields)
         if report.event == "identity_collision" and not self.collided:
             self.home.retire_identity()
             self.collided = True
