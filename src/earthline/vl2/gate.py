@@ -108,7 +108,7 @@ class Gate:
         asked_at = self._asked_at.get(key)
         if asked_at is not None and now - asked_at < ASK_PERIOD_MS:
             return
-        self._asked_at.put(key, packet.source, now)
+        self._asked_at.put(key, packet.source, now, old=lambda at: now - at >= ASK_PERIOD_MS)
         self._station.underlay.reply_error(
             packet, ErrorCode.NEED_MEMBERSHIP_CERTIFICATE, network_id.to_bytes(8, "big"), now
         )
