@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from earthline.bounded import FairQueue
 from earthline.effects import IngestDatagram, PacketReceived, Path
 from earthline.vl1.local import Local
+from earthline.vl1.path import ip_prefix
 
 LIFETIME_MS = 5_000
 MAX_SEALED = 256
@@ -52,7 +53,7 @@ class Deferred:
 
     def keep_sealed(self, path: Path, source: int, packet: bytes, now: int) -> None:
         """Keep a stranger's packet until its identity is known."""
-        prefix = _prefix(path[1])
+        prefix = ip_prefix(path[1])
         same = [kept for kept in self._sealed.of(prefix) if kept.source == source]
         if len(same) >= MAX_SEALED_PER_SOURCE:
             oldest = same[0]
@@ -96,8 +97,3 @@ class Deferred:
         ]
         for _ in late:
             self._local.count("deferred_timeout")
-
-
-def _prefix(ip: bytes) -> bytes:
-    """What somebody who sends without forging can choose from: an IPv4 /24, an IPv6 /48."""
-    return ip[:3] if len(ip) == 4 else ip[:6]
