@@ -73,7 +73,7 @@ class FairTable(Generic[K, H, V]):
     def __init__(self, limit: int, per_holder: int | None = None) -> None:
         self._limit = limit
         self._per_holder = limit if per_holder is None else per_holder
-        self._entries: dict[K, tuple[H, V]] = {}
+        self._entries: OrderedDict[K, tuple[H, V]] = OrderedDict()
         self._of: dict[H, OrderedDict[K, None]] = {}
         """The keys of each holder, the oldest first."""
         self._weights: Weights[H] = Weights()
@@ -110,8 +110,14 @@ class FairTable(Generic[K, H, V]):
         """The keys of one holder, the oldest first."""
         return list(self._of.get(holder, ()))
 
-    def put(self, key: K, holder: H, value: V) -> Evicted[K, V] | None:
-        """Enter or replace; it is the holder's newest entry then. What had to go for it."""
+    def put(
+        self, key: K, holder: H, value: V, *, old: Callable[[V], bool] | None = None
+    ) -> Evicted[K, V] | None:
+        """Enter or replace; it is the holder's newest entry then. What had to go for it.
+
+        In a full table whose oldest entry of all is ``old``, that one goes, whoever holds it:
+        where entries are worth nothing after a while, those who left must not crowd out the rest.
+        """
         before = self._entries.pop(key, None)
         if before is not None and before[0] != holder:
             self._take_from(before[0], key)
@@ -124,9 +130,14 @@ class FairTable(Generic[K, H, V]):
         self._weights.set(holder, len(held))
         if len(held) > self._per_holder:
             return self._evict(holder)
-        if len(self._entries) > self._limit:
-            return self._evict(self._weights.heaviest())
-        return None
+        if len(self._entries) <= self._limit:
+            return None
+        first, (owner, stale) = next(iter(self._entries.items()))
+        if old is not None and first != key and old(stale):
+            self._entries.pop(first)
+            self._take_from(owner, first)
+            return Evicted(first, stale)
+        return self._evict(self._weights.heaviest())
 
     def touch(self, key: K) -> None:
         """Make an entry the newest of its holder, as if it had been put again."""

@@ -33,7 +33,7 @@ class NaiveTable:
         if self.of(holder):
             self.moved.append(holder)
 
-    def put(self, key, holder, value):
+    def put(self, key, holder, value, old=0):
         before = [entry for entry in self.entries if entry[0] == key and entry[1] != holder]
         self.entries = [entry for entry in self.entries if entry[0] != key]
         for entry in before:
@@ -43,6 +43,10 @@ class NaiveTable:
         if len(self.of(holder)) > self.per_holder:
             return self.evict(holder)
         if len(self.entries) > self.limit:
+            first, _, stale = self.entries[0]
+            if stale < old:
+                self.pop(first)
+                return first, stale
             return self.evict(max(self.moved, key=lambda h: len(self.of(h))))
         return None
 
@@ -66,10 +70,13 @@ class AnyUse(RuleBasedStateMachine):
         self.naive = NaiveTable(limit, per_holder)
         self.values = 0
 
-    @rule(key=KEYS, holder=HOLDERS)
-    def put(self, key, holder):
+    @rule(key=KEYS, holder=HOLDERS, age=st.none() | st.integers(0, 20))
+    def put(self, key, holder, age):
         self.values += 1
-        assert self.table.put(key, holder, self.values) == self.naive.put(key, holder, self.values)
+        before = 0 if age is None else self.values - age
+        old = None if age is None else (lambda value: value < before)
+        expected = self.naive.put(key, holder, self.values, before)
+        assert self.table.put(key, holder, self.values, old=old) == expected
         assert self.table.get(key) == self.values, "what is put is never what goes"
 
     @rule(key=KEYS)
@@ -144,6 +151,15 @@ def test_holders_of_one_entry_each_go_in_the_order_of_their_last_use():
         table.put(holder, holder, None)
     table.touch("a")
     assert table.put("d", "d", None) == Evicted("b", None)
+
+
+def test_entries_of_those_who_left_go_before_those_of_who_holds_most():
+    table = FairTable(limit=3)
+    for number in range(3):
+        table.put(number, f"left {number}", 0)
+    for at in range(10, 12):
+        table.put(at, "here", at, old=lambda value: value < 5)
+    assert [*table] == [2, 10, 11]
 
 
 def test_queue_keeps_its_order_and_who_waits_little_stays():

@@ -81,7 +81,7 @@ class ActivityLog:
             self._vigil.flows(peer, min(session.sent_at, now))
             self._mtu.flows(peer, now)
         if relayed or peer.best(now) is None:
-            self._punch.relayed(peer)
+            self._punch.relayed(peer, now)
         if relayed:
             self._push_relayed(peer, now)
         elif direct:

@@ -19,6 +19,7 @@ from earthline.wire.packet import HEADER_LENGTH, Verb
 _OK_PREFIX = 9
 """Verb and packet ID that an OK puts before what it gives back."""
 _MAX_PATHS = 256
+_MAX_ASKED = 1_024
 
 
 class Checkup:
@@ -29,7 +30,7 @@ class Checkup:
         self._contact = contact
         self._outbound = outbound
         self._largest: dict[Path, int] = {}
-        self._asked: set[int | None] = set()
+        self._asked: dict[int | None, None] = {}
         """Wire IDs: others ask by ECHO, too, and take answers in pieces."""
 
     def ask(self, size: int, now: int) -> None:
@@ -46,7 +47,10 @@ class Checkup:
         payload = bytes(max(0, size - HEADER_LENGTH - _OK_PREFIX))
         for slot in peer.slots:
             if peer.understands_echo:
-                self._asked.add(self._outbound.write(peer, slot.path.key, Verb.ECHO, payload, now))
+                packet_id = self._outbound.write(peer, slot.path.key, Verb.ECHO, payload, now)
+                self._asked[packet_id] = None
+                if len(self._asked) > _MAX_ASKED:
+                    del self._asked[next(iter(self._asked))]
         if not size or not peer.slots:
             for endpoint in self._topology.worlds.endpoints(peer.address):
                 self._contact.hello(peer, toward(endpoint), now)
@@ -56,8 +60,10 @@ class Checkup:
         if ok.in_re_packet_id not in self._asked:
             return
         size = HEADER_LENGTH + _OK_PREFIX + len(ok.payload)
-        if packet.hops == 0 and (packet.path in self._largest or len(self._largest) < _MAX_PATHS):
-            self._largest[packet.path] = max(size, self._largest.get(packet.path, 0))
+        if packet.hops == 0:
+            self._largest[packet.path] = max(size, self._largest.pop(packet.path, 0))
+            if len(self._largest) > _MAX_PATHS:
+                del self._largest[next(iter(self._largest))]
 
     def largest(self, path: Path) -> int:
         """Bytes of the largest datagram that came back by the path lately; 0: none did."""

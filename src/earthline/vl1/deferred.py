@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from earthline.bounded import FairQueue
 from earthline.effects import IngestDatagram, PacketReceived, Path
 from earthline.vl1.local import Local
+from earthline.vl1.path import ip_prefix
 
 LIFETIME_MS = 5_000
 MAX_SEALED = 256
+"""Of more, one of the network goes that most came from: source addresses cost a forger nothing."""
 MAX_SEALED_PER_SOURCE = 8
-"""So that one stranger cannot push the others out."""
+"""From one network: so that one stranger cannot push out the others that come by its relay."""
 MAX_OPENED = 128
+"""Of more, one of the sender goes of whom most wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,13 @@ class Opened:
 
 
 class Deferred:
-    """Two bounded rings, oldest first. ``dispatch`` takes a packet that was opened before."""
+    """Two bounded queues, oldest first. ``dispatch`` takes a packet that was opened before."""
 
     def __init__(self, local: Local, dispatch: Callable[[PacketReceived, int], None]) -> None:
         self._local = local
         self._dispatch = dispatch
-        self._sealed: deque[Sealed] = deque()
-        self._opened: deque[Opened] = deque()
+        self._sealed: FairQueue[bytes, Sealed] = FairQueue(MAX_SEALED)
+        self._opened: FairQueue[int, Opened] = FairQueue(MAX_OPENED)
         self._arrived_at: int | None = None
         """While a packet is tried again: when it came first."""
 
@@ -50,22 +53,20 @@ class Deferred:
 
     def keep_sealed(self, path: Path, source: int, packet: bytes, now: int) -> None:
         """Keep a stranger's packet until its identity is known."""
-        same = [kept for kept in self._sealed if kept.source == source]
+        prefix = ip_prefix(path[1])
+        same = [kept for kept in self._sealed.of(prefix) if kept.source == source]
         if len(same) >= MAX_SEALED_PER_SOURCE:
-            self._sealed.remove(same[0])
+            oldest = same[0]
+            self._sealed.take(lambda kept: kept is oldest)
             self._local.count("deferred_overflow")
-        elif len(self._sealed) >= MAX_SEALED:
-            self._sealed.popleft()
+        if self._sealed.append(prefix, Sealed(path, source, packet, now)) is not None:
             self._local.count("deferred_overflow")
-        self._sealed.append(Sealed(path, source, packet, now))
 
     def keep(self, packet: PacketReceived, now: int) -> None:
         """Keep an opened packet; one tried again keeps the time of its arrival."""
-        if len(self._opened) >= MAX_OPENED:
-            self._opened.popleft()
-            self._local.count("deferred_overflow")
         at = now if self._arrived_at is None else self._arrived_at
-        self._opened.append(Opened(packet, at))
+        if self._opened.append(packet.source, Opened(packet, at)) is not None:
+            self._local.count("deferred_overflow")
 
     def holds(self, packet: PacketReceived) -> bool:
         """Whether this very packet waits."""
@@ -77,26 +78,22 @@ class Deferred:
 
     def release(self, source: int) -> None:
         """Give a former stranger's packets to the switch, which can open them now."""
-        released = [kept for kept in self._sealed if kept.source == source]
-        if released:
-            self._sealed = deque(kept for kept in self._sealed if kept.source != source)
-        for kept in released:
+        for kept in self._sealed.take(lambda kept: kept.source == source):
             self._local.emit(IngestDatagram(kept.path, kept.packet))
 
     def retry(self, now: int) -> None:
         """Dispatch all opened packets again."""
         self.expire(now)
-        waiting, self._opened = self._opened, deque()
-        for kept in waiting:
+        for kept in self._opened.take(lambda _: True):
             outer, self._arrived_at = self._arrived_at, kept.at
             self._dispatch(kept.packet, now)
             self._arrived_at = outer
 
     def expire(self, now: int) -> None:
         """Drop what waited too long."""
-        while self._sealed and now - self._sealed[0].at >= LIFETIME_MS:
-            self._sealed.popleft()
-            self._local.count("deferred_timeout")
-        for kept in [kept for kept in self._opened if now - kept.at >= LIFETIME_MS]:
-            self._opened.remove(kept)
+        late = [
+            *self._sealed.take(lambda kept: now - kept.at >= LIFETIME_MS),
+            *self._opened.take(lambda kept: now - kept.at >= LIFETIME_MS),
+        ]
+        for _ in late:
             self._local.count("deferred_timeout")

@@ -134,7 +134,11 @@ class Examination:
         """Note a packet that came by the socket; whether it did, so that it teaches no path."""
         if not self._socket or path[0] != self._socket:
             return False
-        self._heard.add(InetAddress(path[1], path[2]))
+        place, roots = InetAddress(path[1], path[2]), (self._witness[1], self._stranger[1])
+        if place not in roots:
+            # Anybody can send from any number of places: of those that mean the same, one is kept.
+            place = InetAddress(place.ip if place.ip in {r.ip for r in roots} else bytes(4), 0)
+        self._heard.add(place)
         return True
 
     def recognises(self, event: UnknownSource) -> bool:

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from earthline.bounded import FairTable
 from earthline.effects import DatagramTooLarge, Path
 from earthline.vl1.local import ALL_SOCKETS, Local
 from earthline.vl1.outbound import Outbound
@@ -50,7 +51,10 @@ SOON_MS, SELDOM_MS = 60_000, 600_000
 """From the end of a search to the next: longer each time one finds nothing more."""
 MAX_ASKED = 8
 """Paths asked at a time: with `PROBE_MS`, at most 32 datagrams a second in all."""
+QUESTION_MS = 10_000
+"""A path asked for this long makes room for others that want to be."""
 MAX_PATHS = 4_096
+"""Ways of which something is known; of more, one of the peer goes that has most."""
 _NONCE = 16
 
 Way: TypeAlias = tuple[int, Path]
@@ -79,7 +83,9 @@ class PathSizes:
 
     def __init__(self, physical: PhysicalNetworks) -> None:
         self._physical = physical
-        self._known: dict[Way, Known] = {}
+        self._known: FairTable[Way, int, Known] = FairTable(MAX_PATHS)
+        """By the peers."""
+        self._fallen: list[int] = []
 
     def of(self, address: int, path: PathState) -> int:
         """Bytes of UDP payload for a peer by its own path."""
@@ -95,12 +101,18 @@ class PathSizes:
         fixed = self._physical.fixes_mtu(path.address)
         return None if fixed else self._known.get((address, path.key))
 
-    def note(self, way: Way) -> Known | None:
-        """The entry to change, made if it is new; None while the table is full."""
-        known = self._known.get(way)
-        if known is None and len(self._known) < MAX_PATHS:
-            known = self._known[way] = Known()
+    def note(self, way: Way) -> Known:
+        """The entry to change, made if it is new."""
+        known = self._known.get(way) or Known()
+        evicted = self._known.put(way, way[0], known)
+        if evicted is not None and evicted.value.size > DEFAULT_MTU:
+            self._fallen.append(evicted.key[0])
         return known
+
+    def take_fallen(self) -> list[int]:
+        """Peers that had to make room, and to which frames are of the default size again."""
+        fallen, self._fallen = self._fallen, []
+        return fallen
 
     def forget(self) -> set[int]:
         """Forget everything; the peers that were sent more than the default."""
@@ -110,7 +122,7 @@ class PathSizes:
 
     def keep(self, wanted: Callable[[Way], bool]) -> None:
         """Forget the ways that are not wanted any more."""
-        self._known = {way: known for way, known in self._known.items() if wanted(way)}
+        self._known.drop(lambda way, _: not wanted(way))
 
 
 @dataclass(slots=True)
@@ -185,16 +197,32 @@ class MtuSearch:
         if route is None or not route.direct or not self._may_ask(peer, route.path, now):
             return
         way = (peer.address, route.path.key)
-        known = None if way in self._asking else self._sizes.note(way)
+        known = None if way in self._asking else self._note(way, now)
         size = 0 if known is None else _due(known, route.path, now)
-        if known is not None and size:
+        if known is not None and size and self._has_turn(now):
             self._asking[way] = Question(size, since=now, confirms=size == known.size)
+
+    def _has_turn(self, now: int) -> bool:
+        """Whether one more may be asked; who has been asked for long in vain gives way."""
+        if len(self._asking) >= MAX_ASKED:
+            way, question = min(self._asking.items(), key=lambda asked: asked[1].since)
+            if now - question.since < QUESTION_MS:
+                return False
+            del self._asking[way]
+        return True
+
+    def _note(self, way: Way, now: int) -> Known:
+        known = self._sizes.note(way)
+        for address in self._sizes.take_fallen():
+            peer = self._topology.peer(address)
+            if peer is not None:
+                self._changed(peer, now)
+        return known
 
     def _may_ask(self, peer: Peer, path: PathState, now: int) -> bool:
         return (
             self._enabled
             and not self._local.low_bandwidth
-            and len(self._asking) < MAX_ASKED
             and peer.understands_echo
             and path.socket != ALL_SOCKETS
             and path.alive(now)
@@ -272,10 +300,7 @@ class MtuSearch:
     # Verdict
 
     def _proven(self, way: Way, question: Question, peer: Peer, now: int) -> None:
-        known = self._sizes.note(way)
-        if known is None:
-            del self._asking[way]
-            return
+        known = self._note(way, now)
         grown = question.size > known.size
         known.size, known.proven_at = question.size, now
         if grown:
@@ -290,8 +315,8 @@ class MtuSearch:
             self._changed(peer, now)
 
     def _refused(self, way: Way, question: Question, peer: Peer, now: int) -> None:
-        known = self._sizes.note(way)
-        if known is None or question.size > known.size:
+        known = self._note(way, now)
+        if question.size > known.size:
             self._end(way, known, now)
             return
         del self._asking[way]
@@ -306,10 +331,10 @@ class MtuSearch:
         known.settle(DEFAULT_MTU, now)
         self._changed(peer, now)
 
-    def _end(self, way: Way, known: Known | None, now: int) -> None:
+    def _end(self, way: Way, known: Known, now: int) -> None:
         """No more is to be had for now."""
         del self._asking[way]
-        if known is not None and now >= known.search_at:
+        if now >= known.search_at:
             known.settle(known.size, now)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from earthline.bounded import FairTable
 from earthline.effects import Path
 from earthline.vl1.local import ALL_SOCKETS, Local
 from earthline.vl1.surface import Sighting, Surface
@@ -24,6 +25,7 @@ _WIDTH = {Scope.PRIVATE: 1, Scope.SHARED: 2, Scope.PSEUDO_PRIVATE: 3, Scope.GLOB
 MAX_STRIDE = 16
 """Ports further apart per mapping are called random."""
 MAX_DESTINATIONS = 1_024
+"""Those whose mapping has lapsed go first."""
 MAPPING_MS = 30_000
 """A destination not sent to for this long probably needs a new mapping."""
 PREDICTED = 6
@@ -94,7 +96,8 @@ class NatWatch:
     def __init__(self, local: Local, surface: Surface) -> None:
         self._local = local
         self._surface = surface
-        self._sent: dict[Path, _Sent] = {}
+        self._sent: FairTable[Path, bytes, _Sent] = FairTable(MAX_DESTINATIONS)
+        """By their IPs: whoever has us answer to ever new ports loses those of its own."""
         self._made: Counter[Scope] = Counter()
         """Mappings per scope: what stays on the LAN needs none of those that the outside sees."""
         self._filtering = Filtering.UNKNOWN
@@ -109,14 +112,12 @@ class NatWatch:
             self._count((socket, path[1], path[2]), address.scope, now)
 
     def _count(self, path: Path, scope: Scope, now: int) -> None:
-        sent = self._sent.pop(path, None)
+        sent = self._sent.get(path)
         if sent is None or now - sent.at > MAPPING_MS:
             sent = _Sent(self._made[scope], now)
             self._made[scope] += 1
         sent.at = now
-        self._sent[path] = sent
-        if len(self._sent) > MAX_DESTINATIONS:
-            del self._sent[next(iter(self._sent))]
+        self._sent.put(path, path[1], sent, old=lambda kept: now - kept.at > MAPPING_MS)
 
     # Judgement
 

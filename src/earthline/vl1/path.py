@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
+from earthline.bounded import FairTable
 from earthline.effects import Path
 from earthline.wire.inet import InetAddress, Scope
 
@@ -15,14 +16,15 @@ HEARTBEAT_MS = 14_000
 EXPIRY_MS = 243_000
 """A peer's slot expires when the peer sent nothing valid by it for this long (6.1)."""
 UNKNOWN_LATENCY = 65_535
-PATH_LIMIT = 262_144
-"""Paths kept between two runs of housekeeping."""
+RECENT_LIMIT = 16_384
+"""Paths remembered that no peer has among its slots; of more, one of the network goes that most
+lead to: source ports cost whoever plays with them nothing."""
 
 _AGE_CAP_MS = 140_000
 _SCOPE_BASE = 8
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class PathState:
     """One path, shared by all peers that are reached by it."""
 
@@ -75,28 +77,34 @@ class PathState:
 
 
 class PathTable:
-    """Every path that a peer uses or that an authenticated packet came by lately."""
+    """Every path that a peer uses or that an authenticated packet came by lately.
+
+    Those in use are kept by the slots of the peers, whatever else there is.
+    """
 
     def __init__(self) -> None:
-        self._paths: dict[Path, PathState] = {}
+        self._paths: WeakValueDictionary[Path, PathState] = WeakValueDictionary()
+        self._recent: FairTable[Path, bytes, PathState] = FairTable(RECENT_LIMIT)
 
     def get(self, key: Path) -> PathState:
         """The path, made if it is new. Call it for authenticated packets only."""
         path = self._paths.get(key)
         if path is None:
-            path = PathState(key)
-            # A full table means somebody plays with source ports: such paths are used, not kept.
-            if len(self._paths) < PATH_LIMIT:
-                self._paths[key] = path
+            path = self._paths[key] = PathState(key)
+            self._recent.put(key, ip_prefix(key[1]), path)
         return path
 
     def find(self, key: Path) -> PathState | None:
         return self._paths.get(key)
 
-    def keep_only(self, used: Iterable[Path]) -> None:
+    def forget_unused(self) -> None:
         """Forget paths that no peer references (6.1)."""
-        wanted = set(used)
-        self._paths = {key: path for key, path in self._paths.items() if key in wanted}
+        self._recent.clear()
 
     def __len__(self) -> int:
         return len(self._paths)
+
+
+def ip_prefix(ip: bytes) -> bytes:
+    """What somebody who sends without forging can choose from: an IPv4 /24, an IPv6 /48."""
+    return ip[:3] if len(ip) == 4 else ip[:6]

@@ -7,6 +7,8 @@ peer may be, soon and then less often, and tell it where a NAT with predictable 
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from earthline.vl1.contact import Contact, toward
 from earthline.vl1.nat import NatWatch
 from earthline.vl1.peer import Peer
@@ -24,6 +26,7 @@ RELAYED_MS = 10_000
 MAX_TRIED = 8
 """Places per try."""
 MAX_WANTED = 1_024
+"""Peers with relayed traffic; of more, the one goes that was noted first."""
 MAX_PUNCHED = 64
 """Peers per tick."""
 
@@ -47,12 +50,15 @@ class Punch:
         self._push = push
         self._nat = nat
         self._spray = spray
-        self._wanted: set[int] = set()
+        self._wanted: OrderedDict[int, None] = OrderedDict()
 
-    def relayed(self, peer: Peer) -> None:
+    def relayed(self, peer: Peer, now: int) -> None:
         """Traffic of the peer was seen; whether it is direct is looked at later."""
-        if len(self._wanted) < MAX_WANTED:
-            self._wanted.add(peer.address)
+        if not peer.trusted(now):
+            return
+        self._wanted[peer.address] = None
+        if len(self._wanted) > MAX_WANTED:
+            self._wanted.popitem(last=False)
 
     def idle(self) -> bool:
         """Whether no peer has relayed traffic."""
@@ -64,7 +70,7 @@ class Punch:
         for address in sorted(self._wanted):
             peer = self._topology.peer(address)
             if peer is None or not self._relayed_lately(peer, now):
-                self._wanted.discard(address)
+                del self._wanted[address]
             elif punched < MAX_PUNCHED and self._due(peer, now):
                 punched += 1
                 self._punch(peer, now)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from earthline.wire.packet import Verb
 
 TABLE_SIZE = 8_192
@@ -13,13 +15,13 @@ class ExpectedReplies:
 
     def __init__(self, size: int = TABLE_SIZE) -> None:
         self._size = size
-        self._sent: dict[int, tuple[int, int]] = {}
+        self._sent: OrderedDict[int, tuple[int, int]] = OrderedDict()
 
     def expect(self, packet_id: int, verb: int, destination: int) -> None:
         """Note a packet sent."""
         self._sent.pop(packet_id, None)
         if len(self._sent) >= self._size:
-            del self._sent[next(iter(self._sent))]
+            self._sent.popitem(last=False)
         self._sent[packet_id] = (verb, destination)
 
     def matches(self, packet_id: int, in_re_verb: int, source: int) -> bool:

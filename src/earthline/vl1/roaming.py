@@ -13,6 +13,7 @@ from collections.abc import Callable
 from earthline.effects import SocketsChanged
 from earthline.vl1.contact import Contact, toward
 from earthline.vl1.local import ALL_SOCKETS, Local
+from earthline.vl1.path import PathState
 from earthline.vl1.peer import Peer
 from earthline.vl1.push import PushSender
 from earthline.vl1.routes import Routes
@@ -53,8 +54,10 @@ class Roaming:
         self._surface = surface
         self._vigil = vigil
         self._changed = changed
-        self._lost: dict[int, int] = {}
-        """Announcements left for each peer to be found again."""
+        self._lost_members: dict[int, int] = {}
+        self._lost_strangers: dict[int, int] = {}
+        """Announcements left for each peer to be found again. Members are told first: anybody may
+        have made itself active."""
         self._announce_at = 0
 
     # Sockets
@@ -145,13 +148,14 @@ class Roaming:
 
     def _find_again(self, peer: Peer, now: int) -> None:
         if not self._topology.is_upstream(peer.address) and peer.active(now):
-            self._lost[peer.address] = ANNOUNCEMENTS
+            lost = self._lost_members if peer.trusted(now) else self._lost_strangers
+            lost[peer.address] = ANNOUNCEMENTS
             self._announce_at = now
             self._vigil.doubt(peer, now)
 
     def idle(self) -> bool:
         """Whether nobody is left to be told."""
-        return not self._lost
+        return not self._lost_members and not self._lost_strangers
 
     def tick(self, now: int) -> None:
         """Tell the active peers by way of a root, once one of them answers us where we are now."""
@@ -159,11 +163,18 @@ class Roaming:
         if relay is None or now < self._announce_at:
             return
         self._announce_at = now + ANNOUNCE_MS
-        for address in list(self._lost)[:MAX_TOLD]:
+        left = MAX_TOLD
+        for lost in (self._lost_members, self._lost_strangers):
+            told = list(lost)[:left]
+            left -= len(told)
+            self._tell(told, lost, relay, now)
+
+    def _tell(self, addresses: list[int], lost: dict[int, int], relay: PathState, now: int) -> None:
+        for address in addresses:
             peer = self._topology.peer(address)
-            self._lost[address] -= 1
-            if peer is None or self._lost[address] <= 0:
-                del self._lost[address]
+            lost[address] -= 1
+            if peer is None or lost[address] <= 0:
+                del lost[address]
             if peer is not None and not self._found(peer, now):
                 self._contact.hello(peer, relay.key, now, relayed=True)
                 self._push.at_once(peer, relay.key, now)

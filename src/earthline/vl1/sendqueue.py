@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from earthline.bounded import FairQueue
 from earthline.vl1.local import Local
 from earthline.vl1.outbound import Outbound
 from earthline.vl1.peer import Peer
@@ -16,7 +16,7 @@ from earthline.wire.packet import Verb
 
 LIFETIME_MS = 5_000
 MAX_QUEUED = 256
-"""Packets; the oldest goes when the queue is full."""
+"""Packets; of more, the oldest for the destination goes that most wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class SendQueue:
         self._outbound = outbound
         self._seek = seek
         self._whois = whois
-        self._queue: deque[Queued] = deque()
+        self._queue: FairQueue[int, Queued] = FairQueue(MAX_QUEUED)
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -65,10 +65,7 @@ class SendQueue:
         route = None if peer is None else self._route(peer, now)
         if peer is not None and route is not None:
             return self._write(peer, route, packet, now)
-        if len(self._queue) >= MAX_QUEUED:
-            self._queue.popleft()
-            self._local.count("send_queue_overflow")
-        self._queue.append(packet)
+        self._keep(packet)
         if peer is None:
             self._whois(destination, now)
         return None
@@ -79,6 +76,10 @@ class SendQueue:
         if peer is None or peer.genuine or not self._topology.must_prove(destination):
             return peer
         return None
+
+    def _keep(self, packet: Queued) -> None:
+        if self._queue.append(packet.destination, packet) is not None:
+            self._local.count("send_queue_overflow")
 
     def _route(self, peer: Peer, now: int) -> Route | None:
         route = self._routes.of(peer, now)
@@ -101,8 +102,7 @@ class SendQueue:
 
     def retry(self, now: int) -> None:
         """Send what has a way now, drop what is too old, ask again for the unknown."""
-        waiting, self._queue = self._queue, deque()
-        for packet in waiting:
+        for packet in self._queue.take(lambda _: True):
             peer = self._known(packet.destination)
             route = None if peer is None else self._route(peer, now)
             if peer is not None and route is not None:
@@ -110,6 +110,6 @@ class SendQueue:
             elif now - packet.at >= LIFETIME_MS:
                 self._local.count("send_queue_timeout")
             else:
-                self._queue.append(packet)
+                self._keep(packet)
                 if peer is None:
                     self._whois(packet.destination, now)

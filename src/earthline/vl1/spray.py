@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from earthline.bounded import FairTable
 from earthline.vl1.contact import Contact
 from earthline.vl1.extra import ExtraSockets
 from earthline.vl1.local import Local
@@ -61,10 +62,13 @@ A little less than multiples of 30 s: when both are ready again, a root introduc
 """
 
 MAX_KNOWN = 1_024
+"""Peers remembered; of more, a stranger that a root introduced first goes first."""
 MAX_KEPT = 64
 """Sockets kept for the paths that they found; no new attempt beyond."""
 
 _MIN_PORT, _MAX_PORT = 1_024, 65_535
+_STRANGERS = 0
+"""Holds what is remembered of peers that proved no common membership."""
 
 
 @dataclass(slots=True)
@@ -78,6 +82,10 @@ class Prospect:
     began_at: int = 0
     failures: int = 0
     due_at: int = 0
+
+    def start_over(self) -> None:
+        """Forget all but where it is."""
+        self.offers = self.offered_at = self.began_at = self.failures = self.due_at = 0
 
 
 @dataclass(slots=True)
@@ -118,7 +126,8 @@ class Spray:
         self._push = push
         self._nat = nat
         self._sockets = sockets
-        self._prospects: dict[int, Prospect] = {}
+        self._prospects: FairTable[int, int, Prospect] = FairTable(MAX_KNOWN)
+        """Each of a trusted peer is its own; all others' are the strangers'."""
         self._attempt: Attempt | None = None
         self._kept: dict[int, int] = {}
         """Socket → the peer whose path leads by it."""
@@ -133,23 +142,21 @@ class Spray:
         """
         if not place.is_ipv4:
             return
-        prospect = self._prospect(peer)
+        prospect = self._prospect(peer, now)
         prospect.place = place
         if prospect.failures and peer.relayed_since:
             self._offer(peer, prospect, now)
 
     def consider(self, peer: Peer, now: int) -> None:
         """The peer's traffic is relayed, and another try by ordinary means was made."""
-        prospect = self._prospect(peer)
+        prospect = self._prospect(peer, now)
         if peer.punches >= PATIENCE and (not prospect.failures or prospect.offers):
             self._offer(peer, prospect, now)
 
-    def _prospect(self, peer: Peer) -> Prospect:
-        prospect = self._prospects.get(peer.address)
-        if prospect is None:
-            if len(self._prospects) >= MAX_KNOWN:
-                del self._prospects[next(iter(self._prospects))]
-            prospect = self._prospects[peer.address] = Prospect()
+    def _prospect(self, peer: Peer, now: int) -> Prospect:
+        prospect = self._prospects.get(peer.address) or Prospect()
+        holder = peer.address if peer.trusted(now) else _STRANGERS
+        self._prospects.put(peer.address, holder, prospect)
         return prospect
 
     def _offer(self, peer: Peer, prospect: Prospect, now: int) -> None:
@@ -174,7 +181,7 @@ class Spray:
         return self.enabled and not self._local.low_bandwidth
 
     def _say(self, peer: Peer, kind: SprayKind, now: int) -> bool:
-        place, route = self._prospect(peer).place, self._routes.of(peer, now)
+        place, route = self._prospect(peer, now).place, self._routes.of(peer, now)
         if place is None or route is None:
             return False
         self._push.say(peer, route.path.key, SprayRecord(kind, place), now)
@@ -184,7 +191,7 @@ class Spray:
         """The peer's offer, or its answer to ours."""
         if not peer.trusted(now):
             return
-        prospect = self._prospect(peer)
+        prospect = self._prospect(peer, now)
         if said.kind is SprayKind.ACCEPTANCE:
             expected = now - prospect.offered_at <= ANSWER_MS
             if expected and self._ready(peer, now):
@@ -268,9 +275,9 @@ class Spray:
             self._kept[best.path.socket] = attempt.peer.address
         self._sockets.close(ours, now)
         if attempt.won_at:
-            self._prospects.pop(attempt.peer.address, None)
+            self._prospects.pop(attempt.peer.address)
         else:
-            _failed(self._prospect(attempt.peer), attempt.began_at)
+            _failed(self._prospect(attempt.peer, now), attempt.began_at)
         outcome = "spray_won" if attempt.won_at else "spray_failed"
         self._local.count(outcome)
         self._local.report(outcome, peer=format_address(attempt.peer.address))
@@ -281,9 +288,8 @@ class Spray:
         """We may be behind another NAT, or stamps lie in the future: what failed says nothing."""
         if self._attempt is not None:
             self._end(self._attempt, now)
-        self._prospects = {
-            address: Prospect(prospect.place) for address, prospect in self._prospects.items()
-        }
+        for prospect in self._prospects.values():
+            prospect.start_over()
 
     def expire(self, now: int) -> None:
         """Close the sockets whose paths are given up."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
+from earthline.bounded import FairTable
 from earthline.effects import Path
 from earthline.vl1.path import PathState
 from earthline.wire.inet import InetAddress, Scope
 
 LIFETIME_MS = 600_000
-MAX_RECORDS = 4_096
+MAX_OF_UPSTREAMS = 512
+"""One for each of our sockets and each of their endpoints."""
+MAX_OF_MEMBERS = 1_536
+MAX_OF_STRANGERS = 2_048
 MAX_FOREIGN = 8
 """Addresses reported by others than upstreams that peers are told of: they try no more (7.3).
 
@@ -51,11 +55,20 @@ class Sighting(NamedTuple):
     """By an upstream, or by a member of a common network."""
 
 
+_Records: TypeAlias = FairTable[Reporter, int, Reported]
+
+
 class Surface:
-    """The newest report of each reporter; of too many the oldest goes, an upstream's last."""
+    """The newest report of each reporter, in order of time.
+
+    Upstreams, members and strangers have a table each, so that none of them pushes out another.
+    """
 
     def __init__(self) -> None:
-        self._records: dict[Reporter, Reported] = {}
+        self._upstreams: _Records = FairTable(MAX_OF_UPSTREAMS)
+        self._members: _Records = FairTable(MAX_OF_MEMBERS)
+        self._strangers: _Records = FairTable(MAX_OF_STRANGERS)
+        self._tables = (self._upstreams, self._members, self._strangers)
 
     def record(
         self,
@@ -76,10 +89,10 @@ class Surface:
         if scope is not path.scope or scope in _UNINFORMATIVE:
             return False
         key = Reporter(reporter, path.socket, path.address, scope)
-        before = self._records.pop(key, None)
-        if before is None and len(self._records) >= MAX_RECORDS:
-            self._forget_oldest()
-        self._records[key] = Reported(surface, now, upstream, upstream or member)
+        before = next((known for table in self._tables if (known := table.pop(key))), None)
+        others = self._members if member else self._strangers
+        table = self._upstreams if upstream else others
+        table.put(key, reporter, Reported(surface, now, upstream, upstream or member))
         if before is None or not upstream or now - before.at >= LIFETIME_MS:
             return False
         if before.surface.ip == surface.ip:
@@ -87,27 +100,28 @@ class Surface:
         self._forget_others(key)
         return True
 
-    def _forget_oldest(self) -> None:
-        others = (key for key, record in self._records.items() if not record.upstream)
-        del self._records[next(others, next(iter(self._records)))]
-
     def _forget_others(self, source: Reporter) -> None:
-        self._records = {
-            key: record
-            for key, record in self._records.items()
-            if key.scope is not source.scope or key.endpoint == source.endpoint
-        }
+        self._drop(lambda key, _: key.scope is source.scope and key.endpoint != source.endpoint)
+
+    def _drop(self, unwanted: Callable[[Reporter, Reported], bool]) -> None:
+        for table in self._tables:
+            table.drop(unwanted)
+
+    def _in_order(self) -> list[tuple[Reporter, Reported]]:
+        """The newest last."""
+        entries = (entry for table in self._tables for entry in table.items())
+        return sorted(entries, key=lambda entry: entry[1].at)
 
     def addresses(self) -> tuple[InetAddress, ...]:
         """The distinct reported addresses, with ports."""
-        return tuple(dict.fromkeys(record.surface for record in self._records.values()))
+        return tuple(dict.fromkeys(record.surface for _, record in self._in_order()))
 
     def told(self) -> tuple[InetAddress, ...]:
         """What peers are told of these: all that upstreams report, then some of the others'.
 
         A stranger is believed about ports only, where anybody else says what our IP is.
         """
-        records = self._records.values()
+        records = [record for _, record in self._in_order()]
         first = dict.fromkeys(r.surface for r in records if r.upstream)
         ips = {record.surface.ip for record in records if record.vouched}
         others = [r for r in records if r.vouched or not ips or r.surface.ip in ips]
@@ -117,18 +131,14 @@ class Surface:
 
     def sightings(self) -> Iterator[Sighting]:
         """Every report, the newest last."""
-        for key, record in self._records.items():
+        for key, record in self._in_order():
             path = (key.socket, key.endpoint.ip, key.endpoint.port)
             yield Sighting(key.address, path, record.surface, record.upstream, record.vouched)
 
     def forget_sockets(self, sockets: Collection[int]) -> None:
         """Forget what was reported of sockets that are gone, or bound to another address."""
-        self._records = {
-            key: record for key, record in self._records.items() if key.socket not in sockets
-        }
+        self._drop(lambda key, _: key.socket in sockets)
 
     def expire(self, now: int) -> None:
         """Forget old reports."""
-        self._records = {
-            key: record for key, record in self._records.items() if now - record.at < LIFETIME_MS
-        }
+        self._drop(lambda _, record: now - record.at >= LIFETIME_MS)

@@ -127,7 +127,7 @@ class Topology:
             silent = now - peer.last_heard >= PEER_LIFETIME_MS
             if silent and not self.is_contact(peer.address):
                 self.drop(peer, now)
-        self.paths.keep_only(slot.path.key for peer in self.peers.values() for slot in peer.slots)
+        self.paths.forget_unused()
 
     # Room
 

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from earthline.bounded import FairTable
 from earthline.effects import Path
 from earthline.vl1.contact import Contact
 from earthline.vl1.peer import Peer, Slot
@@ -41,11 +42,15 @@ PIN_MS = 300_000
 BESIDE_MS = 10_000
 """A path that a peer came by while another one was in use is worth a try for this long."""
 MAX_TRIALS = 1_024
+"""Peers in doubt at a time; of more, a stranger goes, the one doubted first."""
 MAX_PROBED = 128
 """Peers probed per tick."""
 MAX_SLOTS_PROBED = 4
 MAX_WAYS = 128
 MAX_RIVALS = 4
+
+_STRANGERS = 0
+"""Holds the trials of peers that are no roots and proved no common membership."""
 
 
 @dataclass(slots=True)
@@ -111,7 +116,8 @@ class Vigil:
         self._changed = changed
         self._relay_changed = relay_changed
         self._flows: set[int] = set()
-        self._trials: dict[int, Trial] = {}
+        self._trials: FairTable[int, int, Trial] = FairTable(MAX_TRIALS)
+        """Each of a root or of a trusted peer is its own; all others' are the strangers'."""
 
     # What is told
 
@@ -125,12 +131,20 @@ class Vigil:
 
         ``rival`` is a path it just came by, to be asked as well.
         """
-        if peer.address not in self._trials and len(self._trials) < MAX_TRIALS:
-            beside = peer.beside if now - peer.beside_at < BESIDE_MS else None
-            self._trials[peer.address] = Trial(now, rivals=[beside] if beside else [])
         trial = self._trials.get(peer.address)
-        if trial is not None and rival is not None and rival not in trial.rivals:
+        if trial is None:
+            beside = peer.beside if now - peer.beside_at < BESIDE_MS else None
+            trial = Trial(now, rivals=[beside] if beside else [])
+            self._begin(peer, trial, now)
+        if rival is not None and rival not in trial.rivals:
             trial.rivals = [*trial.rivals[1 - MAX_RIVALS :], rival]
+
+    def _begin(self, peer: Peer, trial: Trial, now: int) -> None:
+        ours = peer.trusted(now) or self._topology.is_upstream(peer.address)
+        holder = peer.address if ours else _STRANGERS
+        evicted = self._trials.put(peer.address, holder, trial)
+        if evicted is not None:
+            self._trust_again(self._topology.peer(evicted.key), now)
 
     def doubt_others(self, peer: Peer, now: int) -> None:
         """The peer is heard by one path: maybe it has left where it was, and others are dead."""
@@ -141,7 +155,7 @@ class Vigil:
         if trial.probes >= PATIENT_PROBES:
             # What it asked in vain was asked before the peer was back: that condemns no slot.
             trial = Trial(now, answered=trial.answered, rivals=trial.rivals)
-            self._trials[peer.address] = trial
+            self._begin(peer, trial, now)
         trial.thorough = True
         peer.doubted_at = now
 
@@ -182,9 +196,16 @@ class Vigil:
             elif self._suspicious(peer, now):
                 self.doubt(peer, now)
         probed = 0
-        for address in list(self._trials):
-            if probed < MAX_PROBED and self._try(address, now):
+        for address, trial in self._in_turn():
+            kept = self._trials.get(address) is trial
+            if kept and probed < MAX_PROBED and self._try(address, trial, now):
                 probed += 1
+
+    def _in_turn(self) -> list[tuple[int, Trial]]:
+        """Strangers last: they must not use up the probes."""
+        return sorted(
+            self._trials.items(), key=lambda trial: self._trials.holder_of(trial[0]) == _STRANGERS
+        )
 
     def _suspicious(self, peer: Peer, now: int) -> bool:
         quiet = peer.flow_at >= peer.last_receive and now - peer.last_receive >= QUIET_MS
@@ -194,11 +215,11 @@ class Vigil:
         unproved_ms = now - peer.proved.get(route.path.key, 0)
         return unproved_ms >= (FRESH_MS if quiet else PROOF_MS)
 
-    def _try(self, address: int, now: int) -> bool:
+    def _try(self, address: int, trial: Trial, now: int) -> bool:
         """One peer's turn; whether it was probed."""
-        trial, peer = self._trials[address], self._topology.peer(address)
+        peer = self._topology.peer(address)
         if peer is None or self._over(peer, trial, now):
-            del self._trials[address]
+            self._trials.pop(address)
             self._trust_again(peer, now)
             return False
         if trial.ripe(now, peer.latency):

@@ -14,9 +14,9 @@ again.)
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from earthline.bounded import FairTable
 from earthline.effects import (
     IngestFrame,
     InstallMulticast,
@@ -24,7 +24,6 @@ from earthline.effects import (
     RemoveMulticast,
 )
 from earthline.vl2.groups import GroupKey, GroupTable, group_of
-from earthline.vl2.network import BRIDGED_GROUP_LIMIT
 from earthline.vl2.recipients import Recipients
 from earthline.vl2.roster import NEVER
 from earthline.vl2.sending import QUEUE_LIMIT, Incoming, Queued, Sending, Shipment, entry_of
@@ -75,7 +74,8 @@ class Distribution:
         self._announcer = announcer
         self._gathering = gathering
         self._credentials = credentials
-        self._sending: OrderedDict[GroupKey, Sending] = OrderedDict()
+        self._sending: FairTable[GroupKey, int, Sending] = FairTable(STATE_LIMIT)
+        """By whose frames it is for: our own (0), or a member's that we replicate for."""
         self._awaiting: set[GroupKey] = set()
         """Groups with unreached recipients."""
         announcer.on_learned.append(self.on_learned)
@@ -153,7 +153,7 @@ class Distribution:
         everybody = self._table.count(key) == config.multicast_limit
         recipients = self._recipients.choose(config, key)
         lasts_ms = GATHER_PERIOD_MS if everybody else RESHUFFLE_MS
-        sending = self._state(key)
+        sending = self._state(key, incoming.origin)
         sending.settled = entry_of(key, recipients, 0, now + lasts_ms)
         self._deliver(network, Shipment(key, incoming.frame, recipients, 1, incoming.origin), now)
 
@@ -161,14 +161,14 @@ class Distribution:
         self, network: Network, config: NetworkConfig, key: GroupKey, incoming: Incoming, now: int
     ) -> None:
         """Fewer members than the limit: everybody known, and whoever is learned soon."""
-        sending = self._state(key)
+        sending = self._state(key, incoming.origin)
         recipients = self._recipients.choose(config, key)
         wanted = self._recipients.missing(config, key)
         self._ask_if_due(network, key, sending, wanted, now)
         reached = {a for a in recipients if self._station.underlay.reachable(a, now)}
         sending.expire(now)
         frame, origin = incoming
-        sending.queue.append(Queued(frame, now + HOLD_MS, {origin, *reached}, origin))
+        sending.queue.append(origin, Queued(frame, now + HOLD_MS, {origin, *reached}, origin))
         self._await(key, sending, set(recipients) - reached - {origin})
         sending.settled = self._settled(key, sending, recipients, now)
         if recipients:
@@ -206,7 +206,7 @@ class Distribution:
     def _hand_off(self, key: GroupKey, frame: bytes, replicator: int, now: int) -> None:
         """The replicator sends it on; no credentials are pushed for that (03, 4.8 and 8.5)."""
         entry = InstallReplicator(key.network, *key.group, replicator, now + REPLICATOR_MS)
-        self._state(key).settled = entry
+        self._state(key, 0).settled = entry
         self._station.emit(entry)
         self._station.emit(IngestFrame(key.network, frame))
 
@@ -225,14 +225,17 @@ class Distribution:
         self._station.emit(IngestFrame(network.id, shipment.frame, shipment.origin))
 
     def _lasting(self, key: GroupKey) -> InstallMulticast | InstallReplicator | RemoveMulticast:
-        settled = self._state(key).settled
+        sending = self._sending.get(key)
+        settled = None if sending is None else sending.settled
         return settled or RemoveMulticast(key.network, *key.group)
 
     def _catch_up(
         self, network: Network, config: NetworkConfig, key: GroupKey, member: int, now: int
     ) -> None:
         """Give one member the queued frames it did not get."""
-        sending = self._state(key)
+        sending = self._sending.get(key)
+        if sending is None:
+            return
         if not self._station.underlay.reachable(member, now):
             self._station.underlay.whois(member, now)
             self._await(key, sending, {member})
@@ -278,23 +281,29 @@ class Distribution:
         self, network: Network, group: MulticastGroup, frame: bytes, now: int
     ) -> None:
         """A frame bridged in shows a group behind us (03, 8.5)."""
-        if int.from_bytes(frame[6:12], "big") == network.mac or not network.is_bridge:
+        source = int.from_bytes(frame[6:12], "big")
+        if source == network.mac or not network.is_bridge:
             return
         is_new = group not in network.own_groups()
-        if is_new and len(network.bridged) >= BRIDGED_GROUP_LIMIT:
-            return
-        network.bridged[group] = now
-        if is_new:
+        full = network.bridged.put(group, source, now) is not None
+        # While the host behind us that shows most groups only shows others, they can wait for the
+        # announcement of all: else each of its frames would be one packet more to every member.
+        if is_new and not full:
             self._announcer.announce_new(network, [group], now)
 
-    def _state(self, key: GroupKey) -> Sending:
+    def _state(self, key: GroupKey, origin: int) -> Sending:
         sending = self._sending.get(key)
-        if sending is None:
-            sending = self._sending[key] = Sending()
-            if len(self._sending) > STATE_LIMIT:
-                self._drop(next(iter(self._sending)))
-        return sending
+        ours = origin == 0 or self._sending.holder_of(key) == 0
+        evicted = self._sending.put(key, 0 if ours else origin, sending or Sending())
+        if evicted is not None:
+            self._uninstall(*evicted)
+        return self._sending[key]
 
     def _drop(self, key: GroupKey) -> None:
-        if self._sending.pop(key).settled is not None:
+        sending = self._sending.pop(key)
+        if sending is not None:
+            self._uninstall(key, sending)
+
+    def _uninstall(self, key: GroupKey, sending: Sending) -> None:
+        if sending.settled is not None:
             self._station.emit(RemoveMulticast(key.network, *key.group))

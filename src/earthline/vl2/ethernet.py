@@ -266,9 +266,7 @@ class EthernetEngine:
         self._delegate.expire(now)
         for network in self._networks():
             self._roster.purge(network, now)
-            for group, seen_at in list(network.bridged.items()):
-                if now - seen_at >= BRIDGED_GROUP_MS:
-                    del network.bridged[group]
+            network.bridged.expire(lambda seen_at: now - seen_at >= BRIDGED_GROUP_MS)
 
 
 def _reach(config: NetworkConfig) -> tuple[object, ...]:

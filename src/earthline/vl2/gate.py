@@ -6,10 +6,10 @@ gate may judge too early, and so may rules that ask for tags, capabilities or ow
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from earthline.bounded import FairQueue, FairTable
 from earthline.effects import DeliverPacket, GateRefused, RulesRefused
 from earthline.vl2.underlay import HOLD_MS
 from earthline.wire.packet import ErrorCode
@@ -25,7 +25,9 @@ ASK_PERIOD_MS = 1_000
 """One ERROR per (peer, network) and this time; a peer answers no more often than that anyway."""
 
 HELD_LIMIT = 64
+"""Frames that wait for credentials."""
 ASKED_LIMIT = 4_096
+"""Pairs of a network and a sender; one that is forgotten may be asked sooner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,10 @@ class Gate:
     def __init__(self, station: Station, roster: Roster) -> None:
         self._station = station
         self._roster = roster
-        self._held: deque[_Held] = deque(maxlen=HELD_LIMIT)
-        self._asked_at: OrderedDict[tuple[int, int], int] = OrderedDict()
+        self._held: FairQueue[int, _Held] = FairQueue(HELD_LIMIT)
+        """By their senders: a stranger's flood pushes out none but its own."""
+        self._asked_at: FairTable[tuple[int, int], int, int] = FairTable(ASKED_LIMIT)
+        """When each sender was last asked on each network."""
         roster.on_admitted.append(self._release)
         roster.on_credentials.append(self._release)
 
@@ -75,7 +79,9 @@ class Gate:
             self._station.emit(DeliverPacket(event.packet, judged=True))
 
     def _hold(self, network: int, packet: PacketReceived, now: int, *, judged: bool) -> None:
-        self._held.append(_Held(network, packet, judged, now + HOLD_MS))
+        held = _Held(network, packet, judged, now + HOLD_MS)
+        if self._held.append(packet.source, held) is not None:
+            self._station.underlay.count("frame_held_overflow")
         self._ask(network, packet, now)
 
     def next_timeout(self) -> int | None:
@@ -84,20 +90,17 @@ class Gate:
 
     def handle_timeout(self, now: int) -> None:
         """Drop what waited too long; ask again for the rest, since the last ERROR may be lost."""
-        expired = [held for held in self._held if held.until <= now]
-        for held in expired:
-            self._held.remove(held)
+        for _ in self._held.take(lambda held: held.until <= now):
             self._station.underlay.count("frame_held_too_long")
         for held in list(self._held):
             self._ask(held.network, held.packet, now)
 
     def forget(self, network_id: int) -> None:
         """The network was left."""
-        for held in [held for held in self._held if held.network == network_id]:
-            self._held.remove(held)
+        self._held.take(lambda held: held.network == network_id)
 
     def _due(self, held: _Held) -> int:
-        asked_at = self._asked_at.get((held.network, held.packet.source), 0)
+        asked_at = self._asked_at.get((held.network, held.packet.source)) or 0
         return min(held.until, asked_at + ASK_PERIOD_MS)
 
     def _ask(self, network_id: int, packet: PacketReceived, now: int) -> None:
@@ -105,22 +108,18 @@ class Gate:
         asked_at = self._asked_at.get(key)
         if asked_at is not None and now - asked_at < ASK_PERIOD_MS:
             return
-        self._asked_at[key] = now
-        self._asked_at.move_to_end(key)
-        while len(self._asked_at) > ASKED_LIMIT:
-            self._asked_at.popitem(last=False)
+        self._asked_at.put(key, packet.source, now, old=lambda at: now - at >= ASK_PERIOD_MS)
         self._station.underlay.reply_error(
             packet, ErrorCode.NEED_MEMBERSHIP_CERTIFICATE, network_id.to_bytes(8, "big"), now
         )
 
     def _release(self, network: Network, record: Membership, now: int) -> None:
         """A member became known: what it sent too early is delivered now."""
-        ripe = [
-            held
-            for held in self._held
-            if held.network == network.id and held.packet.source == record.address
-        ]
+        if not self._held.of(record.address):
+            return
+        ripe = self._held.take(
+            lambda held: held.network == network.id and held.packet.source == record.address
+        )
         for held in ripe:
-            self._held.remove(held)
             if held.until > now:
                 self._station.emit(DeliverPacket(held.packet, held.judged))

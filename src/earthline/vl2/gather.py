@@ -89,7 +89,7 @@ class Gathering:
             # An answer to an earlier frame, which asked for more, may be on its way.
             open_limit = before.limit if before is not None and now < before.until else 0
             question = _Question(max(limit, open_limit), now + ANSWER_MS)
-            self._asked.put((key, address), key, question)
+            self._asked.put((key, address), key, question, old=lambda kept: kept.until <= now)
 
     def on_gather(self, packet: PacketReceived, now: int) -> None:
         """Answer an explicit gather, if the asker may ask."""

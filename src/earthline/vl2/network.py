@@ -32,6 +32,7 @@ BRIDGED_GROUP_MS = 1_200_000
 """How long a group behind our bridge is announced after its last frame (03, 8.5)."""
 
 BRIDGED_GROUP_LIMIT = 1_024
+"""Groups behind our bridge; of more, one of the host goes that shows most."""
 
 
 class NetworkStatus(IntEnum):
@@ -79,8 +80,10 @@ class Network:
     rights: int = 0
     """Counts changes of what our credentials say, other than when: rules may ask for it."""
     subscriptions: frozenset[MulticastGroup] = frozenset()
-    bridged: dict[MulticastGroup, int] = field(default_factory=dict)
-    """Groups seen behind our bridge, and when last."""
+    bridged: FairTable[MulticastGroup, int, int] = field(
+        default_factory=lambda: FairTable(BRIDGED_GROUP_LIMIT)
+    )
+    """Groups seen behind our bridge, and when last; by the MAC that was last seen to send to it."""
     members: FairTable[int, int, Membership] = field(
         default_factory=lambda: FairTable(MEMBER_LIMIT)
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from earthline.bounded import FairQueue
 from earthline.effects import InstallMulticast
 
 if TYPE_CHECKING:
@@ -63,15 +63,15 @@ class Sending:
     """What we know of sending to one group."""
 
     asked_at: int | None = None
-    queue: deque[Queued] = field(default_factory=lambda: deque(maxlen=QUEUE_LIMIT))
+    queue: FairQueue[int, Queued] = field(default_factory=lambda: FairQueue(QUEUE_LIMIT))
+    """By whose they are: a member's that we replicate for push out none of ours."""
     settled: InstallMulticast | InstallReplicator | None = None
     unreached: set[int] = field(default_factory=set)
     """Recipients without a route, whom queued frames still await."""
 
     def expire(self, now: int) -> bool:
         """Forget old frames; whether any is left in the queue."""
-        while self.queue and self.queue[0].until <= now:
-            self.queue.popleft()
+        self.queue.take(lambda queued: queued.until <= now)
         if not self.queue:
             self.unreached.clear()
-        return bool(self.queue)
+        return len(self.queue) > 0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from earthline.bounded import FairQueue
 from earthline.effects import IngestFrame
 from earthline.vl2.underlay import HOLD_MS
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from earthline.vl2.underlay import Station
 
 WAITING_LIMIT = 256
-"""Frames; when full the oldest goes."""
+"""Frames; when full the oldest for the destination goes that most wait for."""
 
 RETRY_MS = 500
 """How often the destinations are looked up again (02, 4.10)."""
@@ -28,26 +28,28 @@ class _Waiting:
 
 
 class WaitingFrames:
-    """A bounded ring of frames, given back to the switch as soon as they can leave."""
+    """A bounded queue of frames, given back to the switch as soon as they can leave."""
 
     def __init__(self, station: Station) -> None:
         self._station = station
-        self._frames: deque[_Waiting] = deque(maxlen=WAITING_LIMIT)
+        self._frames: FairQueue[int, _Waiting] = FairQueue(WAITING_LIMIT)
+        """By their destinations: those for one that is gone push out none but each other."""
         self._retry_at = 0
 
     def hold(self, network: int, frame: bytes, destination: int, now: int) -> None:
         """Keep a frame, and look for its destination."""
         if not self._frames:
             self._retry_at = now + RETRY_MS
-        self._frames.append(_Waiting(network, frame, destination, now + HOLD_MS))
+        waiting = _Waiting(network, frame, destination, now + HOLD_MS)
+        if self._frames.append(destination, waiting) is not None:
+            self._station.underlay.count("frame_waiting_overflow")
         self._station.underlay.whois(destination, now)
 
     def settle(self, now: int) -> None:
         """Hand back what can leave now."""
-        for waiting in list(self._frames):
-            if self._station.underlay.reachable(waiting.destination, now):
-                self._frames.remove(waiting)
-                self._station.emit(IngestFrame(waiting.network, waiting.frame))
+        reachable = self._station.underlay.reachable
+        for waiting in self._frames.take(lambda kept: reachable(kept.destination, now)):
+            self._station.emit(IngestFrame(waiting.network, waiting.frame))
 
     def next_timeout(self) -> int | None:
         """When destinations are looked up again; None while nothing waits."""
@@ -58,13 +60,11 @@ class WaitingFrames:
         if not self._frames or now < self._retry_at:
             return
         self._retry_at = now + RETRY_MS
-        while self._frames and self._frames[0].until <= now:
-            self._frames.popleft()
+        for _ in self._frames.take(lambda kept: kept.until <= now):
             self._station.underlay.count("frame_without_route")
         for destination in dict.fromkeys(waiting.destination for waiting in self._frames):
             self._station.underlay.whois(destination, now)
 
     def forget(self, network: int) -> None:
         """The network was left."""
-        kept = [waiting for waiting in self._frames if waiting.network != network]
-        self._frames = deque(kept, maxlen=WAITING_LIMIT)
+        self._frames.take(lambda kept: kept.network == network)

@@ -7,7 +7,7 @@ from vl1_internet import START
 
 from earthline.effects import Activity, PacketReceived, SessionActivity
 from earthline.vl1.path import PathState
-from earthline.vl1.surface import LIFETIME_MS, MAX_RECORDS, Surface
+from earthline.vl1.surface import LIFETIME_MS, MAX_OF_STRANGERS, Surface
 from earthline.wire.inet import InetAddress
 from earthline.wire.messages.paths import (
     FLAG_CLUSTER_REDIRECT,
@@ -202,9 +202,9 @@ def test_surface_of_another_scope_than_the_reporter_is_ignored():
 
 def test_surfaces_expire_and_are_bounded():
     surface = Surface()
-    for number in range(MAX_RECORDS + 50):
+    for number in range(MAX_OF_STRANGERS + 50):
         surface.record(number, ROOT, InetAddress(HOME.ip, number % 60_000), START, upstream=False)
-    assert len(surface.addresses()) == MAX_RECORDS
+    assert len(surface.addresses()) == MAX_OF_STRANGERS
     surface.expire(START + LIFETIME_MS)
     assert surface.addresses() == ()
 

@@ -118,14 +118,17 @@ def test_size_is_that_of_one_peer_by_one_path():
     ]
 
 
-def test_known_ways_are_bounded():
+def test_peer_with_many_ways_pushes_out_none_of_the_others():
     sizes = PathSizes(PhysicalNetworks())
-    for number in range(MAX_PATHS):
-        assert sizes.note((number, V4)) is not None
-    assert sizes.note((MAX_PATHS, V4)) is None
-    assert sizes.note((0, V4)) is not None
+    sizes.note((1, V4)).size = JUMBO
+    for port in range(MAX_PATHS + 10):
+        sizes.note((2, (1, V4[1], port))).size = JUMBO
+    assert len(sizes._known) == MAX_PATHS
+    assert sizes.of(1, PathState(V4)) == JUMBO
+    assert sizes.take_fallen() == [2] * 11
+    assert sizes.take_fallen() == []
     sizes.keep(lambda way: way[0] == 1)
-    assert sizes.note((MAX_PATHS, V4)) is not None
+    assert len(sizes._known) == 1
 
 
 # Searching

@@ -9,7 +9,7 @@ from earthline.vl1.local import Local
 from earthline.vl1.nat import Mapping, NatWatch
 from earthline.vl1.path import PathState
 from earthline.vl1.reports import SurfaceReports
-from earthline.vl1.surface import MAX_FOREIGN, MAX_RECORDS, Surface
+from earthline.vl1.surface import MAX_FOREIGN, MAX_OF_STRANGERS, Surface
 from earthline.wire.inet import InetAddress
 
 at = InetAddress.parse
@@ -128,8 +128,8 @@ def test_stranger_does_not_make_peers_look_for_us_at_another_ip(reports):
 
 def test_too_many_reports_push_out_no_root(reports):
     reports.roots_say(OUTSIDE)
-    reports.stranger_says([OUTSIDE] * (MAX_RECORDS + 10))
-    assert len(list(reports.surface.sightings())) == MAX_RECORDS
+    reports.stranger_says([OUTSIDE] * (MAX_OF_STRANGERS + 10))
+    assert len(list(reports.surface.sightings())) == 1 + MAX_OF_STRANGERS
     assert next(reports.surface.sightings()).reporter == 1
 
 
