@@ -114,6 +114,8 @@ def pair() -> Iterator[Pair]:
             {"authorized": True, "activeBridge": True},
         )
         member.wait_ip(made)
+        groups = len(recorded("033")["response"]["multicastSubscriptions"])
+        wait_until("the kernel listens to its groups", lambda: listens(member, made) == groups)
         mac = format_mac(mac_of(int(member.address, 16), int(made, 16)))
         yield Pair(
             Caller(root),
@@ -131,6 +133,11 @@ def pair() -> Iterator[Pair]:
                 "10.99.5.2/": f"{member.host.address}/",
             },
         )
+
+
+def listens(member: Service, network: str) -> int:
+    """How many multicast groups the interface of the network is in."""
+    return len(member.network(network)["multicastSubscriptions"])
 
 
 def identity_of(service: Service) -> str:
