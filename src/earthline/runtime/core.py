@@ -86,11 +86,25 @@ class Core:
         self._settle()
 
     def send(self, *commands: Any) -> None:
-        """Hand the node commands of the host, and carry out what follows."""
+        """Hand the node commands of the host, and carry out what follows at once.
+
+        However long that takes: whoever asked may look at what has become of it.
+        """
         now = now_ms()
         for command in commands:
             self._guarded(self.node.send, command, now)
+        if not self._settling:
+            self._perform_all()
         self._settle()
+
+    def _perform_all(self) -> None:
+        self._settling = True
+        try:
+            self._commands.extend(self.node.poll())
+            while self._commands:
+                self._guarded(self._perform, self._commands.popleft())
+        finally:
+            self._settling = False
 
     # --- waking up --------------------------------------------------------------------------------
 
