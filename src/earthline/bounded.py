@@ -139,6 +139,10 @@ class FairTable(Generic[K, H, V]):
             return Evicted(first, stale)
         return self._evict(self._weights.heaviest())
 
+    def next_to_go(self) -> K | None:
+        """The oldest entry of who holds most; None if there is none."""
+        return self._oldest_of(self._weights.heaviest()) if self._entries else None
+
     def touch(self, key: K) -> None:
         """Make an entry the newest of its holder, as if it had been put again."""
         entry = self._entries.get(key)
@@ -183,10 +187,13 @@ class FairTable(Generic[K, H, V]):
             yield key
 
     def _evict(self, holder: H) -> Evicted[K, V]:
-        key = next(iter(self._of[holder]))
+        key = self._oldest_of(holder)
         _, value = self._entries.pop(key)
         self._take_from(holder, key)
         return Evicted(key, value)
+
+    def _oldest_of(self, holder: H) -> K:
+        return next(iter(self._of[holder]))
 
     def _take_from(self, holder: H, key: K) -> None:
         held = self._of[holder]

@@ -47,8 +47,11 @@ class NaiveTable:
             if stale < old:
                 self.pop(first)
                 return first, stale
-            return self.evict(max(self.moved, key=lambda h: len(self.of(h))))
+            return self.evict(self.largest())
         return None
+
+    def largest(self):
+        return max(self.moved, key=lambda holder: len(self.of(holder)))
 
     def evict(self, holder):
         oldest = self.of(holder)[0]
@@ -105,6 +108,14 @@ class AnyUse(RuleBasedStateMachine):
         gone = self.table.drop(lambda key, _value: key % 2 == odd)
         for key in gone:
             self.naive.pop(key)
+
+    @invariant()
+    def next_to_go_is_the_oldest_of_the_largest(self):
+        if self.naive.entries:
+            oldest, *_ = self.naive.of(self.naive.largest())
+            assert self.table.next_to_go() == oldest[0]
+        else:
+            assert self.table.next_to_go() is None
 
     @invariant()
     def same(self):

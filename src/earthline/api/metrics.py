@@ -212,7 +212,7 @@ def _statistic(device: str | None, name: str) -> int:
 
 
 def _own(counters: Counter[str]) -> Iterator[Family]:
-    meaning = "packets and frames that Python had to handle"
+    meaning = "packets and frames that the switch handed up for Python"
     yield single("earthline_punts_total", "counter", meaning, counters["punts"])
     meaning = "what the switch, the driver and the engines counted"
     events = Family("earthline_events_total", "counter", meaning)

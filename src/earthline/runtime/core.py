@@ -93,18 +93,8 @@ class Core:
         now = now_ms()
         for command in commands:
             self._guarded(self.node.send, command, now)
-        if not self._settling:
-            self._perform_all()
-        self._settle()
-
-    def _perform_all(self) -> None:
-        self._settling = True
-        try:
-            self._commands.extend(self.node.poll())
-            while self._commands:
-                self._guarded(self._perform, self._commands.popleft())
-        finally:
-            self._settling = False
+        self._commands.extend(self.node.poll())
+        self._settle(at_once=True)
 
     # --- waking up --------------------------------------------------------------------------------
 
@@ -143,15 +133,18 @@ class Core:
 
     # --- carrying out -----------------------------------------------------------------------------
 
-    def _settle(self) -> None:
-        """Have a turn: handle events and carry out commands until none is left, or it is over."""
+    def _settle(self, *, at_once: bool = False) -> None:
+        """Have a turn: handle events and carry out commands until none is left, or it is over.
+
+        ``at_once``: it is not over before the commands there are have been carried out.
+        """
         if self._settling:
             return
         self._settling = True
         try:
             until = self._loop.time() + TURN_S
             while self._step():
-                if self._loop.time() >= until:
+                if self._loop.time() >= until and not (at_once and self._commands):
                     self._go_on_later()
                     break
         finally:

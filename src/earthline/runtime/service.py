@@ -116,9 +116,7 @@ class Service:
         self.identity = await self._load_identity()
         self._build()
         self.netlink = await self._exits.enter_async_context(Netlink())
-        self.taps = Taps(
-            self.driver, self.netlink, self.home.path, self._port_changed, self._scan.wake
-        )
+        self.taps = Taps(self.driver, self.netlink, self.home.path, self._tell, self._scan.wake)
         self._exits.callback(self.taps.close)
         self.bridges = await self._exits.enter_async_context(
             Bridges(self.home.path, self.identity.address, self.taps, self.network)
@@ -172,7 +170,7 @@ class Service:
         store = open_store(settings.controller_db_path or str(self.home.controller_folder))
         self._exits.callback(store.close)
         self.authority = Authority(self.identity, store, secrets.token_bytes)
-        self._proving = Proving(self.identity, self._proved)
+        self._proving = Proving(self.identity, self._tell)
         self.core = Core(self.node, SwitchHost(self.switch), self.driver, self._commands())
         self.planets = Planets(self.home, self.identity.public, self.node, self.authority)
 
@@ -259,11 +257,8 @@ class Service:
             self._tunnel.moved(now_ms())
         self.core.receive(event)
 
-    def _port_changed(self, event: effects.PortFailed) -> None:
+    def _tell(self, event: effects.Event) -> None:
         self.core.receive(event)
-
-    def _proved(self, answer: effects.Event) -> None:
-        self.core.receive(answer)
 
     def _configure_tap(self, command: effects.ConfigureTap) -> None:
         self.taps.configure(command)

@@ -24,6 +24,9 @@ TRUST_MS = 600_000
 UNANSWERING_MS = 5_000
 """A peer not heard for this long, although it was asked, does not answer."""
 
+STRANGERS = 0
+"""In place of an address: who holds what peers that proved no common membership have in a table."""
+
 MAX_PLACES = 16
 MAX_ATTEMPTS = 16
 
@@ -213,6 +216,10 @@ class Peer:
 
     def trusted(self, now: int) -> bool:
         return self.trusted_at > 0 and now - self.trusted_at < TRUST_MS
+
+    def holder(self, now: int) -> int:
+        """Who holds what is kept of it where room is scarce: itself, or all strangers together."""
+        return self.address if self.trusted(now) else STRANGERS
 
     def remember_place(self, endpoint: InetAddress) -> None:
         """Note where it may be found; the newest is tried first."""

@@ -67,8 +67,6 @@ MAX_KEPT = 64
 """Sockets kept for the paths that they found; no new attempt beyond."""
 
 _MIN_PORT, _MAX_PORT = 1_024, 65_535
-_STRANGERS = 0
-"""Holds what is remembered of peers that proved no common membership."""
 
 
 @dataclass(slots=True)
@@ -127,7 +125,7 @@ class Spray:
         self._nat = nat
         self._sockets = sockets
         self._prospects: FairTable[int, int, Prospect] = FairTable(MAX_KNOWN)
-        """Each of a trusted peer is its own; all others' are the strangers'."""
+        """By `Peer.holder`."""
         self._attempt: Attempt | None = None
         self._kept: dict[int, int] = {}
         """Socket → the peer whose path leads by it."""
@@ -155,8 +153,7 @@ class Spray:
 
     def _prospect(self, peer: Peer, now: int) -> Prospect:
         prospect = self._prospects.get(peer.address) or Prospect()
-        holder = peer.address if peer.trusted(now) else _STRANGERS
-        self._prospects.put(peer.address, holder, prospect)
+        self._prospects.put(peer.address, peer.holder(now), prospect)
         return prospect
 
     def _offer(self, peer: Peer, prospect: Prospect, now: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import islice
 
-from earthline.vl1.holdings import Holdings
+from earthline.bounded import FairTable
 from earthline.vl1.local import Local
 from earthline.vl1.path import UNKNOWN_LATENCY, PathTable
 from earthline.vl1.peer import Peer
@@ -60,7 +60,8 @@ class Topology:
         self.peer_limit = PEER_LIMIT
         self.relied_on: Callable[[int], bool] = _nobody
         """Whether a node is the controller of a network of ours."""
-        self._strangers = Holdings()
+        self._strangers: FairTable[int, int, Peer] = FairTable(PEER_LIMIT)
+        """By address, held by the source prefixes."""
         self._acquaintances: dict[int, None] = {}
         self.added: Callable[[Peer, int], None] = _ignore
         self.dropped: Callable[[Peer, int], None] = _ignore
@@ -102,14 +103,14 @@ class Topology:
         if prefix == OURS:
             self._acquaintances[identity.address] = None
         else:
-            self._strangers.add(identity.address, prefix)
+            self._strangers.put(identity.address, prefix, peer)
         self.added(peer, now)
         return peer
 
     def drop(self, peer: Peer, now: int) -> None:
         """Forget a peer."""
         del self.peers[peer.address]
-        self._strangers.discard(peer.address)
+        self._strangers.pop(peer.address)
         self._acquaintances.pop(peer.address, None)
         self.dropped(peer, now)
 
@@ -142,15 +143,15 @@ class Topology:
     def _stranger_to_go(self, now: int) -> Peer | None:
         """Each becomes an acquaintance at most once, so that the loop is paid for beforehand."""
         chances = SECOND_CHANCES
-        while (address := self._strangers.oldest_of_largest()) is not None:
+        while (address := self._strangers.next_to_go()) is not None:
             peer = self.peers[address]
             if self._dear(peer) or peer.trusted(now):
-                self._strangers.discard(address)
+                self._strangers.pop(address)
                 self._acquaintances[address] = None
             elif chances and peer.last_receive > peer.passed_over_at:
                 chances -= 1
                 peer.passed_over_at = now
-                self._strangers.add(address, self._strangers.holder_of(address))
+                self._strangers.touch(address)
             else:
                 return peer
         return None

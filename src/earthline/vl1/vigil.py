@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from earthline.bounded import FairTable
 from earthline.effects import Path
 from earthline.vl1.contact import Contact
-from earthline.vl1.peer import Peer, Slot
+from earthline.vl1.peer import STRANGERS, Peer, Slot
 from earthline.vl1.routes import Route, Routes
 from earthline.vl1.topology import Topology
 
@@ -48,9 +48,6 @@ MAX_PROBED = 128
 MAX_SLOTS_PROBED = 4
 MAX_WAYS = 128
 MAX_RIVALS = 4
-
-_STRANGERS = 0
-"""Holds the trials of peers that are no roots and proved no common membership."""
 
 
 @dataclass(slots=True)
@@ -117,7 +114,7 @@ class Vigil:
         self._relay_changed = relay_changed
         self._flows: set[int] = set()
         self._trials: FairTable[int, int, Trial] = FairTable(MAX_TRIALS)
-        """Each of a root or of a trusted peer is its own; all others' are the strangers'."""
+        """By `Peer.holder`; roots, too, hold their own."""
 
     # What is told
 
@@ -140,8 +137,8 @@ class Vigil:
             trial.rivals = [*trial.rivals[1 - MAX_RIVALS :], rival]
 
     def _begin(self, peer: Peer, trial: Trial, now: int) -> None:
-        ours = peer.trusted(now) or self._topology.is_upstream(peer.address)
-        holder = peer.address if ours else _STRANGERS
+        is_root = self._topology.is_upstream(peer.address)
+        holder = peer.address if is_root else peer.holder(now)
         evicted = self._trials.put(peer.address, holder, trial)
         if evicted is not None:
             self._trust_again(self._topology.peer(evicted.key), now)
@@ -204,7 +201,7 @@ class Vigil:
     def _in_turn(self) -> list[tuple[int, Trial]]:
         """Strangers last: they must not use up the probes."""
         return sorted(
-            self._trials.items(), key=lambda trial: self._trials.holder_of(trial[0]) == _STRANGERS
+            self._trials.items(), key=lambda trial: self._trials.holder_of(trial[0]) == STRANGERS
         )
 
     def _suspicious(self, peer: Peer, now: int) -> bool:
