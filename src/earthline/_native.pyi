@@ -214,8 +214,8 @@ class Switch:
         """The peer's learned paths. Direct packets by any other raise a ``new_path`` punt, one a second."""
     def set_relay(self, open: bool, upstream: int, path: _Path | None) -> None:
         """Relay for anybody (``open``), else for trusted arrival paths; what goes nowhere else goes upstream."""
-    def trust_path(self, path: _Path, now: int) -> None:
-        """A packet by this path proved common membership (02, 4.8)."""
+    def trust_path(self, address: int, path: _Path, now: int) -> None:
+        """A packet of a peer by this path proved common membership (02, 4.8)."""
     def set_trusted_networks(self, networks: Sequence[tuple[bytes, int, int]]) -> None:
         """(ip, prefix length, trusted path ID): where suite 2 is accepted from (01, 3.7)."""
     def set_mss_clamp(self, enabled: bool) -> None:

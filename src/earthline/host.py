@@ -157,7 +157,7 @@ class SwitchHost:
         self.switch.set_relay(command.open, command.upstream, command.path)
 
     def _trust_path(self, command: effects.TrustPath, now: int) -> None:
-        self.switch.trust_path(command.path, now)
+        self.switch.trust_path(command.address, command.path, now)
 
     def _install_network(self, command: effects.InstallNetwork, _now: int) -> None:
         self.switch.set_network(command)

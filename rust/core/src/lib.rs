@@ -17,6 +17,7 @@
 
 pub mod compress;
 pub mod ethernet;
+mod fair;
 pub mod fragment;
 pub mod identity;
 pub mod keys;

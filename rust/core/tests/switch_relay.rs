@@ -75,7 +75,7 @@ fn closed_relay_serves_trusted_arrival_paths_only_and_for_ten_minutes() {
         let out =
             carol.run(|switch, out| switch.ingest_datagram(path_to(ALICE), &mut bytes, now, out));
         if now == NOW {
-            carol.switch.trust_path(path_to(ALICE), now);
+            carol.switch.trust_path(ALICE, path_to(ALICE), now);
         }
         out.datagrams().len()
     };

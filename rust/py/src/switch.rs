@@ -297,8 +297,8 @@ impl Switch {
         self.each(py, |switch| switch.set_relay(open, upstream, path.map(|path| path.0)));
     }
 
-    fn trust_path(&self, py: Python<'_>, path: Path, now: u64) {
-        self.each(py, |switch| switch.trust_path(path.0, now));
+    fn trust_path(&self, py: Python<'_>, address: u64, path: Path, now: u64) {
+        self.each(py, |switch| switch.trust_path(address, path.0, now));
     }
 
     fn set_trusted_networks(&self, py: Python<'_>, networks: Vec<(Ip, u32, u64)>) {

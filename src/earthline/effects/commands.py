@@ -88,8 +88,9 @@ class InstallRelay:
 
 @dataclass(frozen=True, slots=True)
 class TrustPath:
-    """A packet by this path proved common membership."""
+    """A packet of a peer by this path proved common membership."""
 
+    address: int
     path: Path
 
 

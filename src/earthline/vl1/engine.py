@@ -295,7 +295,7 @@ class PeerEngine(Wiring):
         state = self.paths.get(path)
         if now - state.trust_installed_at >= TRUST_REFRESH_MS:
             state.trust_installed_at = now
-            self.local.emit(TrustPath(path))
+            self.local.emit(TrustPath(address, path))
 
     def whois(self, address: int, now: int) -> None:
         """Ask our upstreams for an identity, unless it is known or was asked for just now."""

@@ -13,14 +13,12 @@
 //! strangers send, any number of them from any number of places, costs the engines a share of their time and no
 //! more. Once more of it comes than they take, only who repeats itself is let in ([`pressure`], [`repeats`]).
 
-mod fair;
-mod lists;
 mod pressure;
 mod repeats;
 
+use crate::fair::{Bounds, FairQueue};
 use crate::switch::tables::{Keyed, Map};
 use crate::switch::{Punt, PuntKind};
-use fair::{Bounds, FairQueue};
 use pressure::Pressure;
 use repeats::Repeats;
 

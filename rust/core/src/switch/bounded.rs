@@ -21,17 +21,6 @@ impl<K: Copy + Eq + Hash, V> Bounded<K, V> {
         self.entries.get(key)
     }
 
-    /// The entry, made if need be.
-    pub(super) fn get_or_default(&mut self, key: K) -> &mut V
-    where
-        V: Default,
-    {
-        if !self.entries.contains_key(&key) {
-            self.insert(key, V::default());
-        }
-        self.entries.entry(key).or_default()
-    }
-
     /// Set an entry; one that was there keeps its age.
     pub(super) fn insert(&mut self, key: K, value: V) {
         if self.entries.insert(key, value).is_some() {

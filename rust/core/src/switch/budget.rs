@@ -3,9 +3,9 @@
 //! Each member has a bucket for each group it sends to, and one for all groups together, so that a flood
 //! of one member in one group takes nothing from other groups and other members.
 
-use super::bounded::Bounded;
 use super::network::GroupId;
 use super::tables::Keyed;
+use crate::fair::FairTable;
 
 /// Buckets of (member, group) that are remembered; a forgotten one is full again.
 const MAX_GROUPS: usize = 4096;
@@ -64,15 +64,18 @@ impl Bucket {
     }
 }
 
-/// The buckets of one network for one direction.
+/// The buckets of one network for one direction, held by the members.
 pub(super) struct Budget {
-    groups: Bounded<(u64, GroupId), Bucket>,
-    members: Bounded<u64, Bucket>,
+    groups: FairTable<(u64, GroupId), u64, Bucket>,
+    members: FairTable<u64, u64, Bucket>,
 }
 
 impl Budget {
     pub(super) fn new(keyed: &Keyed) -> Self {
-        Self { groups: Bounded::new(MAX_GROUPS, keyed), members: Bounded::new(MAX_MEMBERS, keyed) }
+        Self {
+            groups: FairTable::new(MAX_GROUPS, keyed),
+            members: FairTable::new(MAX_MEMBERS, keyed),
+        }
     }
 
     /// Whether this member may send one more frame to this group.
@@ -84,8 +87,8 @@ impl Budget {
         now: u64,
     ) -> bool {
         allowance.is_unlimited()
-            || self.groups.get_or_default((member, group)).take(allowance, 1, now)
-                && self.members.get_or_default(member).take(allowance.of_all_groups(), 1, now)
+            || self.groups.renewed((member, group), member).take(allowance, 1, now)
+                && self.members.renewed(member, member).take(allowance.of_all_groups(), 1, now)
     }
 }
 
@@ -137,6 +140,15 @@ mod tests {
         let mut budget = Budget::new(&Keyed::new(&[7; 32]));
         let all: usize = (0..1000).map(|adi| taken(&mut budget, 1, (9, adi), 5000)).sum();
         assert_eq!(all, 8);
+    }
+
+    #[test]
+    fn member_of_ever_new_groups_gives_nobody_its_budget_back() {
+        let mut budget = Budget::new(&Keyed::new(&[7; 32]));
+        assert_eq!(taken(&mut budget, 1, (1, 0), 5000), 2);
+        (0..2 * MAX_GROUPS as u32).for_each(|adi| _ = budget.take(2, (1, adi), ALLOWED, 5000));
+        assert_eq!(taken(&mut budget, 1, (1, 0), 5000), 0);
+        assert_eq!(taken(&mut budget, 3, (1, 0), 5000), 2);
     }
 
     #[test]

@@ -5,10 +5,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
-use super::bounded::Bounded;
 use super::budget::{Allowance, Budget};
 use super::network::{GroupId, is_due};
 use super::tables::Keyed;
+use crate::fair::FairTable;
 
 /// MACs behind bridges that a network remembers.
 const MAX_BRIDGED: usize = 65_536;
@@ -25,16 +25,16 @@ const GATHER_MS: u64 = 1000;
 
 /// Of one network.
 pub(super) struct Common {
-    /// The bridge each foreign MAC was last seen behind.
-    bridged: RwLock<Bounded<u64, u64>>,
+    /// The bridge each foreign MAC was last seen behind, held by that bridge.
+    bridged: RwLock<FairTable<u64, u64, u64>>,
     limits: Mutex<Limits>,
 }
 
 struct Limits {
     /// When the credentials of a sender that the rules refuse were last asked for.
-    asked: Bounded<u64, Option<u64>>,
-    /// When members were last gathered for whom of which group.
-    gathers: Bounded<(u64, GroupId), Option<u64>>,
+    asked: FairTable<u64, u64, Option<u64>>,
+    /// When members were last gathered for whom of which group, held by who asks.
+    gathers: FairTable<(u64, GroupId), u64, Option<u64>>,
     /// What our own multicast frames may cost.
     sending: Budget,
     /// What those of the members may.
@@ -44,12 +44,12 @@ struct Limits {
 impl Common {
     fn new(keyed: &Keyed) -> Self {
         let limits = Limits {
-            asked: Bounded::new(MAX_ASKED, keyed),
-            gathers: Bounded::new(MAX_GATHERS, keyed),
+            asked: FairTable::new(MAX_ASKED, keyed),
+            gathers: FairTable::new(MAX_GATHERS, keyed),
             sending: Budget::new(keyed),
             receiving: Budget::new(keyed),
         };
-        let bridged = RwLock::new(Bounded::new(MAX_BRIDGED, keyed));
+        let bridged = RwLock::new(FairTable::new(MAX_BRIDGED, keyed));
         Self { bridged, limits: Mutex::new(limits) }
     }
 
@@ -62,19 +62,19 @@ impl Common {
     pub(super) fn learn_bridge(&self, mac: u64, bridge: u64) {
         if self.bridge_of(mac) != Some(bridge) {
             let mut bridged = self.bridged.write().unwrap_or_else(PoisonError::into_inner);
-            bridged.insert(mac, bridge);
+            bridged.put(mac, bridge, bridge);
         }
     }
 
     /// Whether to ask now for the credentials of a sender: once a second.
     pub(super) fn may_ask(&self, sender: u64, now: u64) -> bool {
-        is_due(self.limits().asked.get_or_default(sender), ASK_MS, now)
+        is_due(self.limits().asked.renewed(sender, sender), ASK_MS, now)
     }
 
     /// Whether to gather members of a group for a sender now: once a second. It keeps a flood of frames that
     /// ask for members from being one of questions.
     pub(super) fn may_gather(&self, sender: u64, group: GroupId, now: u64) -> bool {
-        is_due(self.limits().gathers.get_or_default((sender, group)), GATHER_MS, now)
+        is_due(self.limits().gathers.renewed((sender, group), sender), GATHER_MS, now)
     }
 
     /// Whether we may send one more multicast frame.
@@ -107,5 +107,38 @@ impl Commons {
         let common = Arc::new(Common::new(keyed));
         known.insert(network, Arc::downgrade(&common));
         common
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HONEST: u64 = 1;
+    const FLOOD: u64 = 2;
+
+    fn common() -> Common {
+        Common::new(&Keyed::new(&[7; 32]))
+    }
+
+    #[test]
+    fn bridge_that_shows_macs_without_end_pushes_out_its_own() {
+        let common = common();
+        (0..100).for_each(|mac| common.learn_bridge(mac, HONEST));
+        (1000..1000 + 2 * MAX_BRIDGED as u64).for_each(|mac| common.learn_bridge(mac, FLOOD));
+        assert!((0..100).all(|mac| common.bridge_of(mac) == Some(HONEST)));
+        common.learn_bridge(100, HONEST);
+        assert_eq!(common.bridge_of(100), Some(HONEST));
+        assert_eq!(common.bridge_of(1000), None);
+    }
+
+    #[test]
+    fn member_that_gathers_for_ever_new_groups_forgets_its_own_alone() {
+        let common = common();
+        assert!(common.may_gather(HONEST, (1, 0), 5000));
+        assert!((0..10_000).all(|adi| common.may_gather(FLOOD, (1, adi), 5000)));
+        assert!(!common.may_gather(HONEST, (1, 0), 5001));
+        assert!(common.may_gather(HONEST, (2, 0), 5001));
+        assert!(common.may_gather(FLOOD, (1, 0), 5001), "its oldest");
     }
 }

@@ -322,7 +322,7 @@ impl Delivery<'_> {
     /// The packet proved common membership (02, 4.8).
     fn accepted(&mut self) {
         self.vl1.peers.accepted_frame(self.packet.source, self.now);
-        self.vl1.paths.trust(self.packet.path, self.now);
+        self.vl1.paths.trust(self.packet.source, self.packet.path, self.now);
     }
 
     /// Only an active bridge sends frames of others; remember where they are.

@@ -154,9 +154,9 @@ impl Switch {
         self.relay.set(open, upstream, path);
     }
 
-    /// A packet by this path proved common membership (02, 4.8).
-    pub fn trust_path(&mut self, path: Path, now: u64) {
-        self.vl1.paths.trust(path, now);
+    /// A packet of a peer by this path proved common membership (02, 4.8).
+    pub fn trust_path(&mut self, peer: u64, path: Path, now: u64) {
+        self.vl1.paths.trust(peer, path, now);
     }
 
     /// Where suite 2 is accepted from.

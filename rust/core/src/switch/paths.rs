@@ -3,8 +3,8 @@
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
-use super::bounded::Bounded;
 use super::tables::{Keyed, Table};
+use crate::fair::FairTable;
 use crate::fragment::Source;
 
 /// A local socket and a remote endpoint.
@@ -73,13 +73,14 @@ struct Entry {
 /// The installed paths of all peers, and the trusted ones.
 pub(super) struct PathTable {
     installed: Table<Path, Entry>,
-    trusted: Bounded<Path, u64>,
+    /// Held by the peers that proved it: whoever sends from many ports loses those of its own.
+    trusted: FairTable<Path, u64, u64>,
     moved: Vec<Path>,
 }
 
 impl PathTable {
     pub(super) fn new(keyed: &Keyed) -> Self {
-        let trusted = Bounded::new(MAX_TRUSTED, keyed);
+        let trusted = FairTable::new(MAX_TRUSTED, keyed);
         Self { installed: keyed.table(), trusted, moved: Vec::new() }
     }
 
@@ -142,11 +143,11 @@ impl PathTable {
         }
     }
 
-    /// A packet by this path proved common membership (02, 4.8).
-    pub(super) fn trust(&mut self, path: Path, now: u64) {
+    /// A packet of a peer by this path proved common membership (02, 4.8).
+    pub(super) fn trust(&mut self, peer: u64, path: Path, now: u64) {
         match self.installed.get_mut(&path) {
             Some(entry) => entry.trusted_at = now,
-            None => self.trusted.insert(path, now),
+            None => self.trusted.put(path, peer, now),
         }
     }
 
@@ -167,5 +168,22 @@ impl PathTable {
             }
         }
         activity
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn member_that_sends_from_every_port_takes_nobody_the_trust() {
+        let at = |port| Path { socket: 1, ip: [80, 0, 0, 1].into(), port };
+        let mut paths = PathTable::new(&Keyed::new(&[7; 32]));
+        paths.trust(1, at(1), 5000);
+        (2..60_000).for_each(|port| paths.trust(2, at(port), 5000));
+        paths.trust(3, at(60_000), 5000);
+        assert!([1, 60_000, 59_999].into_iter().all(|port| paths.is_trusted(&at(port), 5001)));
+        assert!(!paths.is_trusted(&at(2), 5001));
+        assert_eq!((2..60_000).filter(|port| paths.is_trusted(&at(*port), 5001)).count(), 4094);
     }
 }

@@ -3,10 +3,10 @@
 //! An honest node never comes near these; they keep one that floods from costing more than a small share of a core,
 //! even while nobody else has anything to ask.
 
-use super::bounded::Bounded;
 use super::budget::{Allowance, Bucket};
 use super::paths::Path;
 use super::tables::Keyed;
+use crate::fair::FairTable;
 
 /// Control packets of a peer, in units of the cheapest: a tenth of a core. A controller whose members all look
 /// for one another asks its root 1,536 questions at once.
@@ -74,23 +74,28 @@ struct Prefix {
 }
 
 /// What strangers may still send, by the prefix that they send from and by whether a known peer has the path.
-pub(super) struct Prefixes(Bounded<(u64, bool), Prefix>);
+///
+/// Those of known peers are held by their prefixes, all others together: a source costs a forger nothing.
+pub(super) struct Prefixes(FairTable<(u64, bool), Option<u64>, Prefix>);
 
 impl Prefixes {
     pub(super) fn new(keyed: &Keyed) -> Self {
-        Self(Bounded::new(MAX_PREFIXES, keyed))
+        Self(FairTable::new(MAX_PREFIXES, keyed))
     }
 
     /// Whether one more HELLO that no known key fits may go up.
     pub(super) fn take_newcomer(&mut self, path: &Path, known: bool, now: u64) -> bool {
-        let prefix = self.0.get_or_default((path.prefix(), known));
-        prefix.newcomers.take(allowed(NEWCOMERS, known), 1, now)
+        self.prefix(path, known).newcomers.take(allowed(NEWCOMERS, known), 1, now)
     }
 
     /// Whether one more packet of an address without a session may go up.
     pub(super) fn take_stranger(&mut self, path: &Path, known: bool, now: u64) -> bool {
-        let prefix = self.0.get_or_default((path.prefix(), known));
-        prefix.strangers.take(allowed(STRANGERS, known), 1, now)
+        self.prefix(path, known).strangers.take(allowed(STRANGERS, known), 1, now)
+    }
+
+    fn prefix(&mut self, path: &Path, known: bool) -> &mut Prefix {
+        let prefix = path.prefix();
+        self.0.renewed((prefix, known), known.then_some(prefix))
     }
 }
 
@@ -99,5 +104,27 @@ const fn allowed(one: Allowance, known: bool) -> Allowance {
         Allowance { rate: one.rate * BY_KNOWN_PATH, burst: one.burst * BY_KNOWN_PATH }
     } else {
         one
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(prefix: u32) -> Path {
+        Path { socket: 1, ip: (prefix << 8 | 1).to_be_bytes().into(), port: 9993 }
+    }
+
+    #[test]
+    fn forged_prefixes_give_a_known_one_no_budget_back() {
+        let mut prefixes = Prefixes::new(&Keyed::new(&[7; 32]));
+        let taken = |prefixes: &mut Prefixes| {
+            (0..1000).filter(|_| prefixes.take_newcomer(&path(1), true, 5000)).count()
+        };
+        assert_eq!(taken(&mut prefixes), 512);
+        for forged in 2..2 + 2 * MAX_PREFIXES as u32 {
+            assert!(prefixes.take_newcomer(&path(forged), false, 5000));
+        }
+        assert_eq!(taken(&mut prefixes), 0);
     }
 }

@@ -42,13 +42,6 @@ impl Lists {
         self.set_after(list, before, number);
     }
 
-    /// Take the first number out.
-    pub(super) fn pop(&mut self, list: usize) -> Option<usize> {
-        let first = self.first(list)?;
-        self.remove(list, first);
-        Some(first)
-    }
-
     /// Take a number out of the list that it is in.
     pub(super) fn remove(&mut self, list: usize, number: usize) {
         let Link { before, after } = self.links[number];
@@ -74,7 +67,8 @@ mod tests {
     use super::*;
 
     fn all(lists: &mut Lists, list: usize) -> Vec<usize> {
-        std::iter::from_fn(|| lists.pop(list)).collect()
+        let next = || lists.first(list).inspect(|number| lists.remove(list, *number));
+        std::iter::from_fn(next).collect()
     }
 
     #[test]

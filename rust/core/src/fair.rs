@@ -1,0 +1,160 @@
+//! What many may fill and what holds no more than so much: nobody is refused, and who holds most makes room.
+//!
+//! A table that refuses when it is full belongs to whoever fills it first, and one that forgets its oldest
+//! entry to whoever fills it fastest. Here each thing is held by somebody, and what goes is the oldest of who
+//! holds most: who floods pushes out nothing but what is its own. Holders are only as good as what tells them
+//! apart: those that cost an attacker nothing, such as forged addresses, should share one.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`table`] | entries by their keys |
+//! | [`queue`] | what waits, and is taken of each holder in turn |
+
+mod lists;
+mod queue;
+mod table;
+
+use std::hash::Hash;
+
+use crate::switch::tables::{Keyed, Map};
+use lists::Lists;
+
+pub(crate) use queue::{Bounds, FairQueue};
+pub(crate) use table::FairTable;
+
+/// Where a thing is, as long as it is there.
+type Place = usize;
+/// The number of a holder, as long as it holds anything.
+type Number = usize;
+
+struct Thing<T> {
+    holder: Number,
+    it: T,
+}
+
+struct Holder<H> {
+    name: H,
+    weight: usize,
+}
+
+/// Things and their holders. All steps take constant time, and memory is kept for as many things as there were
+/// at a time, whosever they are.
+struct Shares<H, T> {
+    length: usize,
+    things: Vec<Option<Thing<T>>>,
+    free_places: Vec<Place>,
+    numbers: Map<H, Number>,
+    holders: Vec<Option<Holder<H>>>,
+    free_numbers: Vec<Number>,
+    /// The things of each holder, oldest first.
+    held: Lists,
+    /// The holders of each weight, first those whose last change is the longest ago.
+    by_weight: Lists,
+    /// Nobody holds more.
+    most: usize,
+}
+
+impl<H: Copy + Eq + Hash, T> Shares<H, T> {
+    fn new(keyed: &Keyed) -> Self {
+        Self {
+            length: 0,
+            things: Vec::new(),
+            free_places: Vec::new(),
+            numbers: keyed.map(),
+            holders: Vec::new(),
+            free_numbers: Vec::new(),
+            held: Lists::default(),
+            by_weight: Lists::default(),
+            most: 0,
+        }
+    }
+
+    const fn len(&self) -> usize {
+        self.length
+    }
+
+    /// How many things a holder has.
+    fn weight(&self, number: Number) -> usize {
+        self.holders.get(number).and_then(Option::as_ref).map_or(0, |holder| holder.weight)
+    }
+
+    /// One more thing of a holder, its newest.
+    fn append(&mut self, name: H, it: T) -> (Place, Number) {
+        let number = self.numbers.get(&name).copied().unwrap_or_else(|| {
+            let holder = Holder { name, weight: 0 };
+            let number = place_in(&mut self.holders, &mut self.free_numbers, holder);
+            self.numbers.insert(name, number);
+            number
+        });
+        let thing = Thing { holder: number, it };
+        let place = place_in(&mut self.things, &mut self.free_places, thing);
+        self.held.push(number, place);
+        self.length += 1;
+        self.set_weight(number, self.weight(number) + 1);
+        (place, number)
+    }
+
+    /// Make a thing its holder's newest, as if it had just been appended; whether this is whose it is.
+    fn renew(&mut self, place: Place, name: H) -> bool {
+        let Some(Some(Thing { holder, .. })) = self.things.get(place) else { return false };
+        let number = *holder;
+        let is_same =
+            self.holders.get(number).and_then(Option::as_ref).map(|it| it.name) == Some(name);
+        if is_same {
+            self.held.remove(number, place);
+            self.held.push(number, place);
+            self.set_weight(number, self.weight(number));
+        }
+        is_same
+    }
+
+    /// Take a thing out; whose it was.
+    fn remove(&mut self, place: Place) -> Option<(T, Number)> {
+        let Thing { holder: number, it } = self.things.get_mut(place)?.take()?;
+        self.held.remove(number, place);
+        self.free_places.push(place);
+        self.length -= 1;
+        self.set_weight(number, self.weight(number) - 1);
+        Some((it, number))
+    }
+
+    fn oldest_of(&self, number: Number) -> Option<Place> {
+        self.held.first(number)
+    }
+
+    /// The oldest thing of who holds most.
+    fn next_to_go(&self) -> Option<Place> {
+        self.oldest_of(self.by_weight.first(self.most)?)
+    }
+
+    /// What a holder has changed, by one at most; who has nothing is forgotten.
+    fn set_weight(&mut self, number: Number, weight: usize) {
+        let Some(Some(holder)) = self.holders.get_mut(number) else { return };
+        let before = std::mem::replace(&mut holder.weight, weight);
+        let name = holder.name;
+        if before > 0 {
+            self.by_weight.remove(before, number);
+        }
+        if weight > 0 {
+            self.by_weight.push(weight, number);
+        } else {
+            self.numbers.remove(&name);
+            self.holders[number] = None;
+            self.free_numbers.push(number);
+        }
+        self.most = self.most.max(weight);
+        if self.by_weight.first(self.most).is_none() {
+            self.most -= 1;
+        }
+    }
+}
+
+/// Put a value in a free place, or in a new one.
+fn place_in<V>(values: &mut Vec<Option<V>>, free: &mut Vec<usize>, value: V) -> usize {
+    let place = free.pop().unwrap_or_else(|| {
+        values.push(None);
+        values.len() - 1
+    });
+    values[place] = Some(value);
+    place
+}
