@@ -17,10 +17,9 @@ from pathlib import Path
 
 from earthline.effects import StateLoaded, Store
 from earthline.runtime.files import PRIVATE, PUBLIC, read_if_there, remove, touch, write_atomic
+from earthline.vl1.cache import MAX_RECORDS
 
 PEER_MAX_AGE_MS = 30 * 24 * 3600 * 1000
-PEERS_LOADED = 4096
-"""At most so many remembered peers are handed to the node at start, the newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +71,15 @@ class StateFiles:
                 yield StateLoaded(kind, key, data)
 
     def load_peers(self, now: int) -> Iterator[StateLoaded]:
-        """The newest remembered peers; those of more than 30 days are deleted (02, 3.3)."""
-        aged = sorted(
-            ((path.lstat().st_mtime_ns // 1_000_000, path) for path in self._files("peer")),
-            reverse=True,
-        )
-        for modified_at, path in aged:
-            if now - modified_at > PEER_MAX_AGE_MS:
+        """The remembered peers, the newest last: the node forgets them in this order.
+
+        Those of more than 30 days are deleted (02, 3.3), and the oldest if there are too many.
+        """
+        aged = sorted((path.lstat().st_mtime_ns // 1_000_000, path) for path in self._files("peer"))
+        for left, (modified_at, path) in zip(range(len(aged), 0, -1), aged, strict=True):
+            if left > MAX_RECORDS or now - modified_at > PEER_MAX_AGE_MS:
                 remove(path)
-        for modified_at, path in aged[:PEERS_LOADED]:
-            data = read_if_there(path) if now - modified_at <= PEER_MAX_AGE_MS else None
-            if data is not None:
+            elif (data := read_if_there(path)) is not None:
                 yield StateLoaded("peer", int(path.stem, 16), data)
 
     def _files(self, kind: str) -> list[Path]:

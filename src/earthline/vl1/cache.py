@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from heapq import nlargest
 from itertools import islice
 
+from earthline.bounded import FairTable
 from earthline.effects import Store
 from earthline.vl1.gates import prefix_key
 from earthline.vl1.local import Local
-from earthline.vl1.peer import MAX_SLOTS, Peer, Version
+from earthline.vl1.peer import MAX_SLOTS, STRANGERS, Peer, Version
 from earthline.vl1.topology import OURS, Topology
 from earthline.wire.identity import Identity
 from earthline.wire.inet import InetAddress, read_inet
@@ -25,6 +26,8 @@ RENEW_MS = 3_600_000
 MAX_RENEWED = 256
 """Records stored again, though they are the same, at a time."""
 MAX_RENEWED_AT_STOP = 1024
+MAX_RECORDS = 4_096
+"""Records that the host keeps; of more, the oldest goes of the source prefix that has most."""
 _FORMAT = 2
 _GENUINE = 1
 _VERSIONS = struct.Struct(">HHHHH")
@@ -33,35 +36,41 @@ _VERSIONS = struct.Struct(">HHHHH")
 class PeerCache:
     """Hands records to the host to store whenever they differ from what it has.
 
-    The host goes by their age, so those of peers that are still heard are handed over again.
+    The host goes by their age, so those of peers that are still heard are handed over again. New
+    identities are cheap, and a disk is not for whoever makes most of them: so there are only so
+    many records, held by the places that the peers were reached at. A peer that shares a network
+    with us holds its own.
     """
 
     def __init__(self, local: Local, topology: Topology) -> None:
         self._local = local
         self._topology = topology
+        self._kept: FairTable[int, int, None] = FairTable(MAX_RECORDS)
+        """By address: those that the host has."""
 
-    def save(self, peer: Peer) -> None:
+    def save(self, peer: Peer, now: int) -> None:
         """Store a peer's record if it has changed."""
         record = _record(peer)
         if record != peer.stored:
-            self._store(peer, record)
+            self._store(peer, record, now)
 
-    def save_all(self) -> None:
+    def save_all(self, now: int) -> None:
         """Store every record that has changed, and renew some of those that have not for long."""
         for peer in self._topology.peers.values():
-            self.save(peer)
-        self._renew(islice(self._heard_since(RENEW_MS), MAX_RENEWED))
+            self.save(peer, now)
+        self._renew(islice(self._heard_since(RENEW_MS), MAX_RENEWED), now)
 
-    def save_before_stop(self) -> None:
+    def save_before_stop(self, now: int) -> None:
         """The same, but renew those heard last: they are the first to be known again."""
         for peer in self._topology.peers.values():
-            self.save(peer)
+            self.save(peer, now)
         heard = self._heard_since(1)
-        self._renew(nlargest(MAX_RENEWED_AT_STOP, heard, key=lambda peer: peer.last_receive))
+        self._renew(nlargest(MAX_RENEWED_AT_STOP, heard, key=lambda peer: peer.last_receive), now)
 
     def forget(self, peer: Peer) -> None:
         """Have the record of a peer deleted, if there is one."""
         if peer.stored:
+            self._kept.pop(peer.address)
             self._local.emit(Store("peer", peer.address, None))
 
     def _heard_since(self, for_ms: int) -> Iterator[Peer]:
@@ -69,14 +78,20 @@ class PeerCache:
         peers = self._topology.peers.values()
         return (peer for peer in peers if peer.last_receive - peer.stored_heard_at >= for_ms)
 
-    def _renew(self, peers: Iterable[Peer]) -> None:
+    def _renew(self, peers: Iterable[Peer], now: int) -> None:
         for peer in peers:
-            self._store(peer, peer.stored)
+            self._store(peer, peer.stored, now)
 
-    def _store(self, peer: Peer, record: bytes) -> None:
+    def _store(self, peer: Peer, record: bytes, now: int) -> None:
         peer.stored = record
         peer.stored_heard_at = peer.last_heard
+        self._keep(peer.address, peer.address if peer.trusted(now) else _place_of(_reached(peer)))
         self._local.emit(Store("peer", peer.address, record))
+
+    def _keep(self, address: int, holder: int) -> None:
+        evicted = self._kept.put(address, holder, None)
+        if evicted is not None:
+            self._local.emit(Store("peer", evicted.key, None))
 
     def load(self, data: bytes, now: int) -> Peer | None:
         """Know a peer again: versions are restored, addresses are only remembered to be tried.
@@ -90,6 +105,7 @@ class PeerCache:
         protocol, major, minor, revision, count = _VERSIONS.unpack(reader.take(_VERSIONS.size))
         addresses = [read_inet(reader) for _ in range(min(count, MAX_SLOTS))]
         genuine = not reader.done and reader.u8() == _GENUINE
+        self._keep(identity.address, _place_of([a for a in addresses if a is not None]))
         if self._topology.peer(identity.address) is not None:
             return None
         known = next((address for address in addresses if address is not None), None)
@@ -118,6 +134,14 @@ def record_of(
 
 
 def _record(peer: Peer) -> bytes:
-    reached = dict.fromkeys(slot.path.address for slot in peer.slots)
-    addresses = tuple(reached) or peer.cached_addresses
+    addresses = _reached(peer)
     return record_of(peer.identity, peer.protocol, peer.version, addresses, genuine=peer.genuine)
+
+
+def _reached(peer: Peer) -> tuple[InetAddress, ...]:
+    return tuple(dict.fromkeys(slot.path.address for slot in peer.slots)) or peer.cached_addresses
+
+
+def _place_of(addresses: Sequence[InetAddress]) -> int:
+    """Who holds a record: a source prefix, never to be taken for a node's address."""
+    return ~prefix_key(addresses[0].ip) if addresses else STRANGERS

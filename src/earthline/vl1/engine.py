@@ -187,7 +187,7 @@ class PeerEngine(Wiring):
         self._whois.expire(now)
         self.spray.expire(now)
         self.mtu.expire(now)
-        self._cache.save_all()
+        self._cache.save_all(now)
 
     def _watch(self, now: int) -> None:
         self._vigil.tick(now)
@@ -470,7 +470,7 @@ class PeerEngine(Wiring):
 
     def save(self) -> None:
         """Hand every changed peer record to the host, as before a stop."""
-        self._cache.save_before_stop()
+        self._cache.save_before_stop(self._seen_at)
 
 
 def _request(packet: PacketReceived) -> Request:

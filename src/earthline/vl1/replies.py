@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
+from earthline.bounded import FairTable
 from earthline.wire.packet import Verb
 
 TABLE_SIZE = 8_192
-"""Entries; the oldest goes first, as at stock nodes with 256 rows of 32."""
+"""Entries, as at stock nodes with 256 rows of 32."""
 
 
 class ExpectedReplies:
     """Packet IDs as they were on the wire. An entry may be answered more than once."""
 
     def __init__(self, size: int = TABLE_SIZE) -> None:
-        self._size = size
-        self._sent: OrderedDict[int, tuple[int, int]] = OrderedDict()
+        self._sent: FairTable[int, int, int] = FairTable(size)
+        """The verb of each, by whom it was sent to: who makes us send it ever more pushes out what
+        it was sent itself."""
 
     def expect(self, packet_id: int, verb: int, destination: int) -> None:
         """Note a packet sent."""
-        self._sent.pop(packet_id, None)
-        if len(self._sent) >= self._size:
-            self._sent.popitem(last=False)
-        self._sent[packet_id] = (verb, destination)
+        self._sent.put(packet_id, destination, verb)
 
     def matches(self, packet_id: int, in_re_verb: int, source: int) -> bool:
         """Whether an OK answers something we sent to its sender."""
         sent = self._sent.get(packet_id)
-        if sent is None or sent[1] != source:
+        if sent is None or self._sent.holder_of(packet_id) != source:
             return False
         # Stock nodes acknowledge a pushed NETWORK_CONFIG as if it had been an ECHO (01, 6.16).
-        pushed = sent[0] == Verb.NETWORK_CONFIG and in_re_verb == Verb.ECHO
-        return sent[0] == in_re_verb or pushed
+        return sent == in_re_verb or (sent == Verb.NETWORK_CONFIG and in_re_verb == Verb.ECHO)
 
     def __len__(self) -> int:
         return len(self._sent)

@@ -272,11 +272,11 @@ class Wiring:
         self._queue.retry(now)
         self._deferred.retry(now)
 
-    def _dropped(self, peer: Peer, _now: int) -> None:
+    def _dropped(self, peer: Peer, now: int) -> None:
         if peer.forged:
             self._cache.forget(peer)
         elif not peer.evicted:
-            self._cache.save(peer)
+            self._cache.save(peer, now)
         self._proofs.forget(peer.address)
         self._tables.remove(peer.address)
 
@@ -289,13 +289,13 @@ class Wiring:
 
     def _vouched(self, peer: Peer, now: int) -> None:
         """A peer that was known before is to be relied on now."""
-        self._cache.save(peer)
+        self._cache.save(peer, now)
         self._queue.retry(now)
         self._deferred.retry(now)
 
     def _version_learned(self, peer: Peer, now: int) -> None:
         self._refresh.peer(peer, now)
-        self._cache.save(peer)
+        self._cache.save(peer, now)
 
     def _worlds_changed(self, now: int) -> None:
         self.topology.recompute(now)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from earthline.bounded import FairTable
 from earthline.effects import RequestConfig
 from earthline.vl2.network import NetworkStatus
 from earthline.wire.address import controller_of
@@ -24,6 +24,7 @@ PERMISSION_MS = 180_000
 """How long a member may announce and gather with us after it was configured (03, 3.7)."""
 
 PERMISSION_LIMIT = 262_144
+"""Of more, the oldest of the member goes that has most."""
 
 _STATUS_OF_ERROR = {
     ErrorCode.OBJECT_NOT_FOUND: NetworkStatus.NOT_FOUND,
@@ -46,7 +47,7 @@ class ControllerDelegate:
         self._configuration = configuration
         self._requests = requests
         self._credentials = credentials
-        self._configured_at: OrderedDict[tuple[int, int], int] = OrderedDict()
+        self._configured_at: FairTable[tuple[int, int], int, int] = FairTable(PERMISSION_LIMIT)
         station.underlay.register(Verb.NETWORK_CONFIG_REQUEST, self.on_request)
 
     def on_request(self, packet: PacketReceived, now: int) -> None:
@@ -116,17 +117,14 @@ class ControllerDelegate:
 
     def expire(self, now: int) -> None:
         """Drop old permissions; they are kept in order of time."""
-        while self._configured_at:
-            key, at = next(iter(self._configured_at.items()))
+        while (oldest := next(self._configured_at.items(), None)) is not None:
+            key, at = oldest
             if now - at < PERMISSION_MS:
                 return
-            del self._configured_at[key]
+            self._configured_at.pop(key)
 
     def _permit(self, network: int, member: int, now: int) -> None:
-        self._configured_at[network, member] = now
-        self._configured_at.move_to_end((network, member))
-        while len(self._configured_at) > PERMISSION_LIMIT:
-            self._configured_at.popitem(last=False)
+        self._configured_at.put((network, member), member, now)
 
     def _refuse_ourselves(self, command: SendConfigError) -> None:
         network = self._station.networks.get(command.network)

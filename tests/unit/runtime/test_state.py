@@ -67,5 +67,5 @@ def test_peers_of_more_than_thirty_days_are_deleted(tmp_path):
         files.store(Store("peer", address, b"x"))
         at = (now - age) * 1_000_000
         os.utime(files.path_of("peer", address), ns=(at, at))
-    assert [event.key for event in files.load_peers(now)] == [1, 2]
+    assert [event.key for event in files.load_peers(now)] == [2, 1]
     assert not files.path_of("peer", 3).exists()
