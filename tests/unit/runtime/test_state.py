@@ -7,6 +7,7 @@ import os
 import pytest
 
 from earthline.effects import StateLoaded, Store
+from earthline.runtime import state
 from earthline.runtime.state import PEER_MAX_AGE_MS, StateFiles
 
 
@@ -69,3 +70,13 @@ def test_peers_of_more_than_thirty_days_are_deleted(tmp_path):
         os.utime(files.path_of("peer", address), ns=(at, at))
     assert [event.key for event in files.load_peers(now)] == [2, 1]
     assert not files.path_of("peer", 3).exists()
+
+
+def test_oldest_peers_are_deleted_if_there_are_more_than_the_node_keeps(tmp_path, monkeypatch):
+    monkeypatch.setattr(state, "MAX_RECORDS", 3)
+    files = StateFiles(tmp_path)
+    for address in (4, 2, 5, 1, 3):
+        files.store(Store("peer", address, b"x"))
+        os.utime(files.path_of("peer", address), ns=(address * 1_000_000, address * 1_000_000))
+    assert [event.key for event in files.load_peers(10)] == [3, 4, 5]
+    assert len(list((tmp_path / "peers.d").iterdir())) == 3
