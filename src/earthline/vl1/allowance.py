@@ -57,7 +57,7 @@ ASKED: dict[int, Allowance] = {
     Verb.NETWORK_CONFIG: Allowance(8_192, 4),
     # One for each address that a host looks for; scanners try thousands. What is answered costs
     # more (`vl2.gather`).
-    Verb.MULTICAST_GATHER: Allowance(4_096, 3),
+    Verb.MULTICAST_GATHER: Allowance(4_096, 2),
     # A packet or two each 400 ms at most, of 4 tokens each.
     Verb.PUSH_DIRECT_PATHS: Allowance(256, 60, 256),
 }
