@@ -281,6 +281,32 @@ def rations() -> None:
     assert punted(plane.send(THIRD, Verb.WHOIS, b"")) == ["packet"]
 
 
+@fills("Pairs introduced lately, by the data plane", rust(f"{SWITCH}/relay.rs", "MAX_PAIRS"))
+def introductions() -> None:
+    """By packets from two networks: of one peer in the one, of 130 in the other."""
+    plane = Plane(HONEST)
+    plane.switch.set_relay(True, 0, None)
+    sources = [STRANGER + number for number in range(130)]
+    for number, source in enumerate(sources):
+        plane.meet(source)
+        plane.switch.set_known_paths(source, [(1, bytes([80, 2, 0, number]), 9993)])
+    others = [THIRD + number for number in range(130)]
+    for other in others:
+        plane.meet(other)
+
+    def passes(key) -> bool:
+        source, destination, path = key
+        packet = build(1, destination, source, Verb.FRAME, b"frame")
+        return punted(plane.ingest(path, packet)) == ["introduce"]
+
+    remember(
+        lambda n: (HONEST, others[n], place(HONEST)),
+        lambda n: (sources[n % 130], others[n // 130], (1, bytes([80, 2, 0, n % 130]), 9993)),
+        passes,
+        rust(f"{SWITCH}/relay.rs", "MAX_PAIRS"),
+    )
+
+
 # Pieces, and what they hold
 
 

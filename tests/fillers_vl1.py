@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections import deque
 from unittest.mock import patch
 
 from earthline.effects import (
     HelloReceived,
     PacketReceived,
+    PairRelayed,
     PathSeen,
     SocketsChanged,
     StateLoaded,
@@ -16,6 +18,7 @@ from earthline.effects import (
     UnknownSource,
 )
 from earthline.sim.simulation import throwaway_identities
+from earthline.vl1 import rendezvous
 from earthline.vl1.cache import MAX_RECORDS, record_of
 from earthline.vl1.deferred import MAX_OPENED, MAX_SEALED
 from earthline.vl1.engine import PeerEngine
@@ -28,16 +31,20 @@ from earthline.vl1.path import RECENT_LIMIT
 from earthline.vl1.peer import MAX_ATTEMPTS, MAX_PLACES, MAX_SLOTS, Peer
 from earthline.vl1.proofs import MAX_STRANGERS
 from earthline.vl1.punch import MAX_WANTED
+from earthline.vl1.rendezvous import MAX_PAIRS
 from earthline.vl1.replies import TABLE_SIZE
 from earthline.vl1.sendqueue import MAX_QUEUED
-from earthline.vl1.spray import MAX_KNOWN
+from earthline.vl1.spray import MAX_KEPT, MAX_KNOWN, Attempt
 from earthline.vl1.surface import MAX_OF_MEMBERS, MAX_OF_STRANGERS, MAX_OF_UPSTREAMS
 from earthline.vl1.topology import PEER_LIMIT
 from earthline.vl1.turns import Regulars
 from earthline.vl1.verdict import FORGED_KEPT
 from earthline.vl1.vigil import MAX_TRIALS, MAX_WAYS
-from earthline.wire.identity import Identity
+from earthline.vl1.whois import MAX_FOREIGN, MAX_TARGETS, PACE_MS
+from earthline.vl1.whois import MAX_WAITING as WHOIS_WAITING
+from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.inet import InetAddress
+from earthline.wire.messages.rendezvous import Rendezvous
 from earthline.wire.packet import Verb, build
 from earthline.wire.world import Root, World, WorldKind
 from tables import MORE, fill_alone, fills, overfill
@@ -73,10 +80,10 @@ def strange(number: int) -> Identity:
     return who(0x1000_0000 + number)
 
 
-def engine(commands: list[object] | None = None) -> PeerEngine:
+def engine(commands: list[object] | None = None, identity: SecretIdentity = OWN) -> PeerEngine:
     """One that has a socket, and knows a root."""
     commands = [] if commands is None else commands
-    made = PeerEngine(OWN, random.Random(7).randbytes, commands.append)
+    made = PeerEngine(identity, random.Random(7).randbytes, commands.append)
     root = Root(ROOT.public, (InetAddress.parse("83.0.0.1/9993"),))
     world = World(WorldKind.PLANET, 7, 1, SIGNER.public.public_key, (root,))
     made.receive(StateLoaded("planet", 0, world.sign(SIGNER.private_key).emit()), NOW)
@@ -619,7 +626,7 @@ def foreign_waiting() -> None:
     )
 
 
-@fills("Addresses that a root lied about", MAX_TARGETS + 0)
+@fills("Addresses that a root lied about", MAX_TARGETS)
 def deceits() -> None:
     whois = engine()._whois
 
