@@ -63,7 +63,7 @@ def test_what_others_name_can_neither_forge_a_line_nor_steer_a_terminal(capsys, 
 
 
 def test_traceback_for_a_person_shows_no_variables_and_no_forged_line(capsys):
-    secret = "pass" + "word"
+    secret = "k3y" * 5
 
     def fail(password):
         raise RuntimeError(HOSTILE, len(password)) from ValueError(HOSTILE)
