@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from earthline.cli.output import Session, fail
+from earthline.cli.output import Session, fail, say, show_json_text
 
 if TYPE_CHECKING:
     from earthline.controller.archive import Archive
@@ -62,7 +62,7 @@ def import_(
         with _own_home() as place:
             _carry_over(carried)
             _write_networks(place, found)
-    print(archives.report_json(found) if as_json else archives.report_text(found))
+    _report(found, as_json=as_json)
 
 
 @app.command("export")
@@ -89,7 +89,16 @@ def export(
             write_atomic(folder / path, data)
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}")
-    print(archives.report_json(written) if as_json else archives.report_text(written))
+    _report(written, as_json=as_json)
+
+
+def _report(archive: Archive, *, as_json: bool) -> None:
+    from earthline.controller import archive as archives  # noqa: PLC0415
+
+    if as_json:
+        show_json_text(archives.report_json(archive))
+    else:
+        say(*archives.report_lines(archive))
 
 
 @contextmanager

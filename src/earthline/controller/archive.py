@@ -218,11 +218,11 @@ def _note(key: str, value: object, archive: Archive) -> bool:
     return key == "version"
 
 
-def report_text(archive: Archive) -> str:
+def report_lines(archive: Archive) -> list[str]:
     """One line of sums, and one for each finding."""
     sums = f"{len(archive.networks)} networks, {len(archive.members)} members"
     lines = [f"{f.file}: {f'{f.key}: ' if f.key else ''}{f.problem}" for f in archive.findings]
-    return "\n".join([sums, *lines])
+    return [sums, *lines]
 
 
 def report_json(archive: Archive) -> str:

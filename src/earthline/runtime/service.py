@@ -53,6 +53,8 @@ log = structlog.get_logger()
 SCAN_S = 5.0
 SETTINGS_S = 10.0
 WORKING_S = 0.5
+PRUNING_S = 600.0
+"""Strangers that our identity gate lets in meanwhile leave some 6,000 files behind."""
 ASLEEP_MS = 10_000
 """A pass so late means that the machine slept (05, 9)."""
 
@@ -222,6 +224,7 @@ class Service:
             "bridges": self.bridges.run(),
             "settings": Watch("settings", SETTINGS_S, self._reread_settings).run(),
             "working": Watch("working", WORKING_S, self._work).run(),
+            "pruning": Watch("pruning", PRUNING_S, self._prune_peers).run(),
         }
         if self.supervisor.watchdog_s is not None:
             rest = self.supervisor.watchdog_s / 3
@@ -295,6 +298,10 @@ class Service:
         state = "online" if self.node.online else "offline"
         peers = len(self.node.peer_states(now_ms()))
         self.supervisor.alive(f"{state}, {len(self.joined)} networks, {peers} peers")
+
+    async def _prune_peers(self) -> None:
+        """On a thread: it looks at thousands of files."""
+        await asyncio.to_thread(self._files.prune_peers, now_ms())
 
     # --- the host around it -----------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 use std::hash::Hash;
 
 use super::lists::Lists;
-use crate::switch::tables::{Keyed, Map};
+use crate::switch::tables::{GuardedMap, Keyed};
 
 /// How much may wait.
 #[derive(Clone, Copy)]
@@ -27,7 +27,7 @@ struct Line<K> {
 pub(super) struct FairQueue<K, T> {
     bounds: Bounds,
     length: usize,
-    places: Map<K, usize>,
+    places: GuardedMap<K, usize>,
     lines: Vec<Option<Line<K>>>,
     free_lines: Vec<usize>,
     items: Vec<Option<T>>,
@@ -47,7 +47,7 @@ impl<K: Copy + Eq + Hash, T> FairQueue<K, T> {
         Self {
             bounds,
             length: 0,
-            places: keyed.map(),
+            places: keyed.guarded_map(),
             lines: Vec::new(),
             free_lines: Vec::new(),
             items: Vec::new(),
