@@ -1,6 +1,8 @@
 """From an authenticated packet to its handler: who may send it, its gate, what follows (02, 4.5).
 
-    verb ──▶ Rule(handler, sender allowed?, gate) ──▶ handler ──▶ "received" (4.8)
+    verb ──▶ sender allowed? ──▶ allowance ──▶ gate ──▶ handler ──▶ "received" (4.8)
+
+The allowance of a peer for a verb is a row of `allowance`; a gate of its own is in the verb's rule.
 
 A packet that is malformed, refused, gated or deferred is not "received"; nor is an OK that answers
 nothing.
@@ -13,6 +15,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from earthline.effects import PacketReceived
+from earthline.vl1.allowance import affords, affords_answer
 from earthline.vl1.deferred import Deferred
 from earthline.vl1.local import Local
 from earthline.vl1.peer import Peer
@@ -34,9 +37,6 @@ Gate: TypeAlias = Callable[[Peer, PacketReceived, int], bool]
 Asked: TypeAlias = Callable[[int, Ok, int], bool]
 """(sender, OK, now): whether the switch sent what this OK answers, by an ID of its own."""
 
-CREDENTIALS_INTERVAL_MS = 1_000
-"""At most one NETWORK_CREDENTIALS per peer and this time (4.10)."""
-
 _BONDING_VERBS = frozenset((Verb.ACK, Verb.QOS_MEASUREMENT, Verb.PATH_NEGOTIATION_REQUEST))
 """Without a bond these are dropped and do not even count as traffic (02, 10)."""
 
@@ -48,17 +48,6 @@ class Rule:
     handler: PeerHandler
     upstream_only: bool = False
     gate: Gate | None = None
-
-
-def _credentials_gate(peer: Peer, _packet: PacketReceived, now: int) -> bool:
-    if now - peer.credentials_received_at < CREDENTIALS_INTERVAL_MS:
-        return False
-    peer.credentials_received_at = now
-    return True
-
-
-GATES: dict[Verb, Gate] = {Verb.NETWORK_CREDENTIALS: _credentials_gate}
-"""Gates of verbs whose handlers come from above (4.10)."""
 
 
 class Dispatch:
@@ -94,12 +83,12 @@ class Dispatch:
         self._rules[verb] = rule
 
     def register(self, verb: Verb, handler: Handler) -> None:
-        """Have a verb handled from above; its gate is applied here."""
+        """Have a verb handled from above."""
 
         def handle(_peer: Peer, packet: PacketReceived, now: int) -> None:
             handler(packet, now)
 
-        self.rule(verb, Rule(handle, gate=GATES.get(verb)))
+        self.rule(verb, Rule(handle))
 
     def ok_rule(self, in_re_verb: Verb, handler: PeerOkHandler) -> None:
         """Set what is done with expected OKs to a verb of ours."""
@@ -156,7 +145,7 @@ class Dispatch:
             if rule.upstream_only and not self._topology.is_upstream(peer.address):
                 self._local.count(f"refused_{_verb_name(packet.verb)}")
                 return
-            if gated and rule.gate is not None and not rule.gate(peer, packet, now):
+            if gated and not _passes(rule, peer, packet, now):
                 self._local.count(f"gated_{_verb_name(packet.verb)}")
                 return
             rule.handler(peer, packet, now)
@@ -166,6 +155,10 @@ class Dispatch:
 
     def _ok(self, peer: Peer, packet: PacketReceived, now: int) -> None:
         ok = Ok.parse(packet.payload)
+        ours = ok.in_re_verb if ok.in_re_verb in self._ok_handlers else Verb.NOP
+        if not affords_answer(peer, ours, len(packet.payload), now):
+            self._local.count("gated_ok")
+            return
         matched = self._replies.matches(ok.in_re_packet_id, ok.in_re_verb, peer.address)
         asked = self._asked.get(ok.in_re_verb)
         if not matched and (asked is None or not asked(peer.address, ok, now)):
@@ -193,6 +186,12 @@ class Dispatch:
         Anybody may send them, and some tens of bytes unpack to thousands of lines.
         """
         self._local.count(f"unwanted_{_verb_name(packet.verb)}")
+
+
+def _passes(rule: Rule, peer: Peer, packet: PacketReceived, now: int) -> bool:
+    if not affords(peer, packet.verb, len(packet.payload), now):
+        return False
+    return rule.gate is None or rule.gate(peer, packet, now)
 
 
 _VERB_NAMES = {verb.value: verb.name.lower() for verb in Verb}

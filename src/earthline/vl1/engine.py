@@ -34,6 +34,7 @@ from earthline.effects import (
     TunnelChanged,
     UnknownSource,
 )
+from earthline.vl1.allowance import affords_more
 from earthline.vl1.dispatch import Asked, ErrorHandler, Handler, OkHandler
 from earthline.vl1.gates import prefix_key
 from earthline.vl1.local import Emit
@@ -182,8 +183,6 @@ class PeerEngine(Wiring):
     def _housekeeping(self, now: int) -> None:
         self.topology.expire(now)
         self.surface.expire(now)
-        self._introduction.expire(now)
-        self._hello.greetings.gate.expire(now)
         self._whois.expire(now)
         self.spray.expire(now)
         self.mtu.expire(now)
@@ -214,8 +213,9 @@ class PeerEngine(Wiring):
         self._keepalive.try_unreached(now)
         self._queue.retry(now)
         self._deferred.retry(now)
-        for source in sorted(self._deferred.strangers()):
-            self._whois.ask_foreign(source, now)
+        self._whois.work(now)
+        for source, ip in sorted(self._deferred.strangers().items()):
+            self._whois.ask_foreign(source, now, prefix_key(ip))
         if not self._waiting():
             self.timers.stop(Timer.QUEUE)
 
@@ -225,7 +225,12 @@ class PeerEngine(Wiring):
         self.timers.stop(Timer.PROOF)
 
     def _waiting(self) -> bool:
-        return bool(len(self._queue) or len(self._deferred) or self._keepalive.eager())
+        return (
+            len(self._queue) > 0
+            or len(self._deferred) > 0
+            or self._keepalive.eager()
+            or not self._whois.idle()
+        )
 
     def _arm(self, now: int) -> None:
         if self._waiting():
@@ -285,6 +290,14 @@ class PeerEngine(Wiring):
         """Keep an opened packet up to 5 s: dispatched again every 500 ms and for each new peer."""
         self._deferred.keep(packet, now)
         self._arm(now)
+
+    def affords(self, address: int, verb: Verb, tokens: int, now: int) -> bool:
+        """Whether what a peer asks for with a verb may cost so much more (see `allowance`)."""
+        peer = self.topology.peer(address)
+        if peer is None or not affords_more(peer, verb, tokens, now):
+            self.local.count(f"gated_{verb.name.lower()}")
+            return False
+        return True
 
     def trusted(self, address: int, path: Path, now: int) -> None:
         """A packet of the peer by this path proved common membership (4.8)."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from earthline.effects import HelloReceived, PacketReceived, Path
+from earthline.vl1.allowance import affords
 from earthline.vl1.contact import SOFTWARE_VERSION
-from earthline.vl1.gates import drawn, prefix_key
+from earthline.vl1.gates import prefix_key
 from earthline.vl1.greetings import Greeting, Greetings
 from earthline.vl1.local import Local
 from earthline.vl1.newcomers import Newcomers
@@ -30,12 +31,6 @@ from earthline.wire.packet import (
     Verb,
 )
 from earthline.wire.reader import Malformed
-
-HELLO_BURST = 64
-HELLO_REFILL_MS = 500
-"""HELLOs of one peer that are answered: so many at once, then two a second. Answering costs some
-0.2 ms. A peer greets by each of its sockets at each of our addresses once a minute, a handful at
-once, and again when it starts or roams."""
 
 _PORT_PROTOCOL = 5
 """From this protocol version on OK(HELLO) names the port, too (01, 6.2)."""
@@ -132,16 +127,14 @@ class HelloReception:
     def _take(self, peer: Peer, event: HelloReceived, now: int) -> None:
         """A clear HELLO that is known to be authentic."""
         self._local.count("rx_hello")
+        if not affords(peer, Verb.HELLO, len(event.packet), now):
+            self._local.count("gated_hello")
+            return
         header = Header.parse(event.packet)
         self.receive(peer, _as_packet(event.path, header, event.packet[HEADER_LENGTH:]), now)
 
     def receive(self, peer: Peer, packet: PacketReceived, now: int) -> None:
-        """An authenticated HELLO (3.6, steps 6 to 9): answered, unless they come without end."""
-        full_at = drawn(peer.hellos_full_at, HELLO_BURST, HELLO_REFILL_MS, now)
-        if full_at is None:
-            self._local.count("hello_too_many")
-            return
-        peer.hellos_full_at = full_at
+        """An authenticated HELLO (3.6, steps 6 to 9)."""
         mask = tail_mask(peer.session, packet.packet_id)
         hello = Hello.parse(packet.payload, mask)
         if hello.protocol < MINIMUM_PROTOCOL_VERSION or hello.identity != peer.identity:

@@ -42,7 +42,6 @@ _STAMPS = (
     "push_sent_at",
     "push_received_at",
     "whois_answered_at",
-    "credentials_received_at",
     "hint_tried_at",
     "passed_over_at",
     "flow_at",
@@ -143,14 +142,13 @@ class Peer:
     push_received_at: int = 0
     push_count: int = 0
     whois_answered_at: int = 0
-    credentials_received_at: int = 0
     hint_tried_at: int = 0
     passed_over_at: int = 0
     """When it was last spared when one had to go to make room, because it had been heard."""
     evicted: bool = False
     """It goes to make room, and is not worth to be remembered on disk."""
-    hellos_full_at: int = 0
-    """When it may again have as many HELLOs answered at once as ever (see `gates.drawn`)."""
+    full_at: dict[int, int] = field(default_factory=dict)
+    """When each of its allowances is full again (see `allowance`)."""
     confirmations: dict[Path, int] = field(default_factory=dict)
     """When each unknown path was last answered with HELLO (6.3)."""
 

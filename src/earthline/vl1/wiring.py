@@ -99,6 +99,7 @@ class Wiring:
             self.routes,
             self._outbound,
             proofs=self._proofs,
+            regulars=self._regulars,
             verdicts=self._verdicts,
         )
         self._queue = SendQueue(

@@ -95,6 +95,12 @@ class Underlay(Protocol):
     def whois(self, address: int, now: int) -> None:
         """Ask for an identity."""
 
+    def affords(self, address: int, verb: Verb, tokens: int, now: int) -> bool:
+        """Whether what a peer asks for with a verb may cost so many tokens more; else counted.
+
+        A token is 50 µs; each packet of the verb has cost one when it comes here.
+        """
+
     def trusted(self, address: int, path: tuple[int, bytes, int], now: int) -> None:
         """The peer proved common membership (02, 4.8)."""
 

@@ -65,6 +65,8 @@ class FakeUnderlay:
     deferred: list[effects.PacketReceived] = field(default_factory=list)
     trusted_peers: list[int] = field(default_factory=list)
     counted: list[str] = field(default_factory=list)
+    tokens: int = 1_000_000
+    tokens_spent: int = 0
 
     def __post_init__(self):
         self.handlers, self.ok_handlers, self.error_handlers = {}, {}, {}
@@ -113,6 +115,10 @@ class FakeUnderlay:
 
     def whois(self, address, now):
         self.asked.append(address)
+
+    def affords(self, address, verb, tokens, now):
+        self.tokens_spent += tokens
+        return self.tokens_spent <= self.tokens
 
     def trusted(self, address, path, now):
         self.trusted_peers.append(address)

@@ -13,7 +13,7 @@
 //! strangers send, any number of them from any number of places, costs the engines a share of their time and no
 //! more. Once more of it comes than they take, only who repeats itself is let in ([`pressure`], [`repeats`]).
 
-mod fair;
+pub(crate) mod fair;
 mod lists;
 mod pressure;
 mod repeats;
