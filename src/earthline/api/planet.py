@@ -54,7 +54,7 @@ def planet_router(service: Service) -> APIRouter:
             raise PlanetRefused("endpoints: an array of ip/port is needed")
         endpoints = parse_endpoints(body["endpoints"])
         earth = body.get("earth", DEFAULT_RANGE)
-        return planet_object(service.planets.make(endpoints, str(earth), service.core.send))
+        return planet_object(await service.planets.make(endpoints, str(earth), service.core.send))
 
     @router.post("/reissue", openapi_extra=JSON_OBJECT)
     async def reissue(request: Request) -> dict[str, Any]:

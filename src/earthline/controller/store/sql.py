@@ -15,8 +15,8 @@ from earthline.controller.store import (
     MemberRecord,
     NetworkSummary,
     StoreFault,
+    strangers,
 )
-from earthline.controller.store import strangers
 from earthline.controller.store.schema import ASSIGNMENT, ISSUE_CLOCK, MEMBER, NETWORK, migrate
 from earthline.controller.store.transactions import Transactions
 from earthline.wire.address import format_network
@@ -38,9 +38,7 @@ _FIRST_BRIDGE = (
     .scalar_subquery()
 )
 _FILED = (
-    select(
-        NETWORK.c.object, MEMBER.c.object, _FIRST_BRIDGE, MEMBER.c.came_from, MEMBER.c.seen_at
-    )
+    select(NETWORK.c.object, MEMBER.c.object, _FIRST_BRIDGE, MEMBER.c.came_from, MEMBER.c.seen_at)
     .outerjoin(
         MEMBER,
         (MEMBER.c.network == bindparam("network")) & (MEMBER.c.address == bindparam("address")),
@@ -182,9 +180,7 @@ class SqlStore:
             key = {"network": format_network(network), "address": member.address}
             row = self._insert(MEMBER).values(key | columns)
             # Where it came from at first; and once no stranger, it never becomes one again.
-            came_from = case(
-                (row.excluded.came_from.is_(None), null()), else_=MEMBER.c.came_from
-            )
+            came_from = case((row.excluded.came_from.is_(None), null()), else_=MEMBER.c.came_from)
             connection.execute(
                 row.on_conflict_do_update(
                     index_elements=list(key), set_=columns | {"came_from": came_from}

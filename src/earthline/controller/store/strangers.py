@@ -14,6 +14,7 @@ _IS_STRANGER = MEMBER.c.came_from.is_not(None)
 
 
 def is_member(network: int, address: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Where clause of one member."""
     return MEMBER.c.network == format_network(network), MEMBER.c.address == address
 
 
@@ -70,8 +71,7 @@ def unseen_holder(
         select(ASSIGNMENT.c.ip, ASSIGNMENT.c.address)
         .join(
             MEMBER,
-            (MEMBER.c.network == ASSIGNMENT.c.network)
-            & (MEMBER.c.address == ASSIGNMENT.c.address),
+            (MEMBER.c.network == ASSIGNMENT.c.network) & (MEMBER.c.address == ASSIGNMENT.c.address),
         )
         .where(
             ASSIGNMENT.c.network == format_network(network),

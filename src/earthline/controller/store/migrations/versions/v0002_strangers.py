@@ -19,17 +19,13 @@ _FROM_SOMEWHERE = 0
 def upgrade() -> None:
     """Add the columns; of the members there are, find those that nobody has touched."""
     op.add_column("member", sa.Column("came_from", sa.BigInteger))
-    op.add_column(
-        "member", sa.Column("seen_at", sa.BigInteger, nullable=False, server_default="0")
-    )
+    op.add_column("member", sa.Column("seen_at", sa.BigInteger, nullable=False, server_default="0"))
     strangers = sa.text("came_from IS NOT NULL")
     for name, columns in {
         "member_stranger": ["network", "authorised", "came_from", "seen_at"],
         "member_unseen": ["seen_at"],
     }.items():
-        op.create_index(
-            name, "member", columns, sqlite_where=strangers, postgresql_where=strangers
-        )
+        op.create_index(name, "member", columns, sqlite_where=strangers, postgresql_where=strangers)
     _find_strangers()
 
 
