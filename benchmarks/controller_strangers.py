@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -114,8 +115,8 @@ class Bench:
 
     def _processor_s(self) -> float:
         """What the service has used of processors, all its threads together."""
-        with open(f"/proc/{self._service.process.pid}/stat") as file:
-            fields = file.read().rpartition(")")[2].split()
+        said = Path(f"/proc/{self._service.process.pid}/stat").read_text()
+        fields = said.rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / 100
 
 

@@ -18,6 +18,8 @@ from earthline.controller.member_object import is_authorised
 from earthline.controller.store import Arrival, MemberRecord, Store
 
 _PAGE = 256
+_MAX_REVISION = (1 << 53) - 1
+"""Of a member that comes from elsewhere: what every reader of JSON takes as it is."""
 
 
 class Records:
@@ -82,7 +84,7 @@ class Records:
 
     def restore_member(self, network: int, address: int, found: JsonObject) -> None:
         """The same for a member. Nothing is picked for it: it has what it has."""
-        found["revision"] = as_int(found.get("revision"), 1)
+        found["revision"] = min(as_int(found.get("revision"), 1), _MAX_REVISION)
         self._store.write_member(network, _record(address, found))
 
 
