@@ -16,9 +16,10 @@ from earthline.controller.activity import Activity
 from earthline.controller.coercion import JsonObject, as_int
 from earthline.controller.issue_clock import IssueClock
 from earthline.controller.records import Records
-from earthline.controller.request import FORGET_MS, Command, Requests
+from earthline.controller.request import Command, Requests
 from earthline.controller.revocation import MAX_REVOKED_AT_ONCE, revocation_payload
 from earthline.controller.store import Store, StoreFault
+from earthline.controller.strangers import FORGET_MS
 from earthline.effects import RequestConfig, SendConfigError, SendCredentials
 from earthline.wire.address import controller_of
 from earthline.wire.identity import SecretIdentity

@@ -18,7 +18,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TypeAlias
 
 from earthline.controller import member_object
@@ -30,6 +30,7 @@ from earthline.controller.issue_clock import IssueClock
 from earthline.controller.newcomers import Newcomers, source_prefix
 from earthline.controller.records import Records
 from earthline.controller.store import AddressTaken, Arrival, Filed, Store
+from earthline.controller.strangers import FORGET_MS, Strangers, came_by_itself
 from earthline.controller.terms import NetworkTerms, read_terms
 from earthline.effects import RequestConfig, SendConfig, SendConfigError, SendCredentials
 from earthline.wire.address import controller_of
@@ -46,22 +47,7 @@ Command: TypeAlias = SendConfig | SendConfigError | SendCredentials
 PUSH = 0
 """Packet ID of a request that the controller repeats by itself."""
 
-MAX_WAITING = 16_384
-"""Strangers of a network that wait to be authorised."""
-
-FORGET_MS = 30 * 86_400_000
-"""A stranger that was not seen for so long is forgotten, unless the settings say otherwise."""
-
-GONE_MS = 86_400_000
-"""A stranger that was not seen for so long is gone: its certificates have run out for long."""
-
-_NOTE_SEEN_MS = 6 * 3_600_000
-"""How far behind the store may be about when a stranger was seen."""
-
-_FORGET_AT_ONCE = 8
-"""Strangers that a newcomer has us look at: more than one, so that they do get fewer."""
-
-_MAX_STRANGERS = 4096
+_MAX_UNKNOWN = 4096
 """Requests of who is not on file, remembered for the rate limit."""
 
 _TOKEN = "token:"  # noqa: S105  (how a join token is announced, not one)
@@ -103,18 +89,18 @@ class Requests:
         entropy: Callable[[int], bytes],
         forget_ms: int = FORGET_MS,
     ) -> None:
-        """``forget_ms``: of a stranger that was not seen for so long; 0 is never."""
+        """``forget_ms`` is as `Strangers` has it."""
         self._controller = controller
         self._store = store
         self._records = records
         self._clock = clock
         self._activity = activity
-        self._strangers = Activity(_MAX_STRANGERS)
+        self._unknown = Activity(_MAX_UNKNOWN)
         self._entropy = entropy
-        self._forget_ms = forget_ms
         self.expiry = ExpiryList()
         self.counters: Counter[str] = Counter()
         self._newcomers = Newcomers(self.counters)
+        self._strangers = Strangers(store, self.counters, forget_ms)
 
     def answer(self, request: RequestConfig, now: int) -> list[Command]:
         """The answer to a member's request, if it gets one."""
@@ -124,10 +110,10 @@ class Requests:
         if requester is None:
             return self._dropped("malformed_request")
         key = (request.network, request.member)
-        if self._activity.too_soon(*key, now) or self._strangers.too_soon(*key, now):  # 2
+        if self._activity.too_soon(*key, now) or self._unknown.too_soon(*key, now):  # 2
             return self._dropped("too_soon")
         filed = self._store.look_up(*key)
-        seen = self._activity if filed is not None and filed.member is not None else self._strangers
+        seen = self._activity if filed is not None and filed.member is not None else self._unknown
         seen.note(*key, requester, now)  # 3
         if filed is not None and filed.member is None and not self._admits(request, now):
             return []
@@ -185,10 +171,11 @@ class Requests:
         if case.member.setdefault("identity", str(case.identity)) != str(case.identity):  # 5
             self.counters["identity_mismatch"] += 1
             return self._refuse(network, address, in_re, ErrorCode.NETWORK_ACCESS_DENIED)
-        self._note_seen(case, filed.seen_at)
+        if in_re != PUSH:
+            self._strangers.note_seen(network, address, filed.seen_at, now)
         if stored is None:
             self._activity.note(network, address, requester, now)
-            self._forget_unseen(now)
+            self._strangers.forget_unseen(now)
         return self._judge(case)
 
     def _judge(self, case: _Case) -> list[Command]:
@@ -221,7 +208,7 @@ class Requests:
             self._store.active_bridges(case.network, MAX_SPECIALISTS) if case.has_bridges else []
         )
         # In a private network all have their addresses from a person's will.
-        reclaim = None if case.terms.private else lambda ips: self._reclaim(case, ips)
+        reclaim = None if case.terms.private else partial(self._reclaim, case)
         while True:
             member = dict(case.member)
             config, picked = build_config(
@@ -239,51 +226,21 @@ class Requests:
             self.counters["granted"] += 1
             return [SendConfig(case.network, case.address, config.emit(), case.in_re)]
 
-    # --- the record -------------------------------------------------------------------------------
+    def _reclaim(self, case: _Case, ips: Sequence[bytes]) -> bytes | None:
+        return self._strangers.reclaim(case.network, ips, case.now)
 
     def _save_waiting(self, case: _Case) -> None:
-        if case.stored is None and self._store.count_waiting(case.network) >= MAX_WAITING:
-            self._store.evict_waiting(case.network)
-            self.counters["waiting_evicted"] += 1
+        if case.stored is None:
+            self._strangers.make_room(case.network)
         self._save(case, case.member)
 
     def _save(self, case: _Case, member: JsonObject, picked: Sequence[bytes] = ()) -> None:
         if case.text is not None and render(member) == case.text:
             return  # as nearly always
-        arrival = Arrival(case.prefix, case.now) if _came_by_itself(member) else None
+        arrival = Arrival(case.prefix, case.now) if came_by_itself(member) else None
         self._records.save_member(
             case.network, case.address, member, case.stored, picked, arrival=arrival
         )
-
-    def _note_seen(self, case: _Case, seen_at: int | None) -> None:
-        """Now and then: strangers that are still there are not forgotten."""
-        if case.in_re == PUSH or seen_at is None or abs(case.now - seen_at) < _NOTE_SEEN_MS:
-            return
-        self._store.note_seen(case.network, case.address, case.now)
-
-    def _forget_unseen(self, now: int) -> None:
-        """Make room for a newcomer: nothing grows where nobody comes, so this is often enough."""
-        if not self._forget_ms:
-            return
-        for network, address in self._store.unseen_strangers(
-            now - self._forget_ms, _FORGET_AT_ONCE
-        ):
-            filed = self._store.look_up(network, address)
-            if filed is not None and filed.member is not None and _keeps(filed):
-                self._store.touch_member(network, address)
-                continue
-            self._store.delete_member(network, address)
-            self.counters["strangers_forgotten"] += 1
-
-    def _reclaim(self, case: _Case, ips: Sequence[bytes]) -> bytes | None:
-        """Forget who is gone and has one of these addresses; the address, if there is one."""
-        found = self._store.unseen_holder(case.network, ips, case.now - GONE_MS)
-        if found is None:
-            return None
-        ip, holder = found
-        self._store.delete_member(case.network, holder)
-        self.counters["addresses_reclaimed"] += 1
-        return ip
 
     def _refuse(self, network: int, member: int, in_re: int, code: ErrorCode) -> list[Command]:
         self.counters[f"refused_{code.name.lower()}"] += 1
@@ -324,19 +281,6 @@ def _read_requester(request: RequestConfig) -> Requester | None:
 def _read_metadata(metadata: bytes) -> RequestMetadata:
     """Members of one release say the same, over and over."""
     return RequestMetadata.parse(metadata)
-
-
-def _came_by_itself(member: JsonObject) -> bool:
-    """Whether neither a person nor a token of one let it in."""
-    if not member_object.is_authorised(member):
-        return True
-    return member.get("lastAuthorizedCredentialType") == "public"
-
-
-def _keeps(filed: Filed) -> bool:
-    """Whether a network that was closed has a member from before: whoever closed it wants it in."""
-    member = json.loads(filed.member or "{}")
-    return read_terms(filed.network).private and member_object.is_authorised(member)
 
 
 def _authorise(case: _Case) -> bool:

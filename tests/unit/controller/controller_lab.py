@@ -7,8 +7,9 @@ import random
 
 from earthline import _native
 from earthline.controller.authority import Authority
-from earthline.controller.request import FORGET_MS, Command
+from earthline.controller.request import Command
 from earthline.controller.store import Store
+from earthline.controller.strangers import FORGET_MS
 from earthline.effects import RequestConfig, SendConfig
 from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.metadata import RequestMetadata

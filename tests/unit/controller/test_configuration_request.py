@@ -6,7 +6,7 @@ import pytest
 from controller_lab import CONTROLLER, LAB, MEMBER, NOW, Lab, only_config, secret_identity
 
 from earthline.controller import authority as authority_module
-from earthline.controller import request as request_module
+from earthline.controller import strangers
 from earthline.controller.authority import Authority, NoFreeNetwork
 from earthline.controller.coercion import render
 from earthline.controller.store import Store
@@ -324,7 +324,7 @@ def test_timestamps_after_a_restart_stay_above_the_last_revocation(lab: Lab) -> 
 def test_stranger_beyond_the_limit_takes_the_place_of_the_oldest(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(request_module, "MAX_WAITING", 3)
+    monkeypatch.setattr(strangers, "MAX_WAITING", 3)
     lab.create()
     for member in range(1, 6):
         lab.now += 1

@@ -10,12 +10,12 @@ from alembic.config import Config
 from controller_lab import LAB, MEMBER, NOW, Lab, only_config
 from sqlalchemy import Connection, text
 
-from earthline.controller import request as request_module
+from earthline.controller import strangers
 from earthline.controller.archive import import_archive, take_archive
-from earthline.controller.request import FORGET_MS, GONE_MS
 from earthline.controller.store import Store
 from earthline.controller.store.schema import METADATA, migrate
 from earthline.controller.store.sql import SqlStore
+from earthline.controller.strangers import FORGET_MS, GONE_MS
 
 HOUR_MS = 3_600_000
 SMALL_POOL = {
@@ -37,7 +37,7 @@ def ip_of(lab: Lab, member: int) -> str | None:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_module, "MAX_WAITING", 5)
+    monkeypatch.setattr(strangers, "MAX_WAITING", 5)
 
 
 # --- who waits to be let in -----------------------------------------------------------------------
@@ -215,8 +215,8 @@ def test_upgraded_store_tells_strangers_from_those_that_were_touched(store: SqlS
         make_older(connection)
         migrate(connection, "store")
     found = {address: store.look_up(LAB, address) for address in (1, 2, 3, 4, 5)}
-    strangers = {address for address, filed in found.items() if filed and filed.seen_at}
-    assert strangers == {1, 2}
+    marked = {address for address, filed in found.items() if filed and filed.seen_at}
+    assert marked == {1, 2}
     assert store.count_waiting(LAB) == 1
 
 
