@@ -52,8 +52,8 @@ def create_app(service: Service, metrics: Metrics) -> ASGIApp:
         planet_router(service),
         bridge_router(service),
         doctor_router(service),
-        controller_router(service.authority, service.core.send),
-        rules_router(service.authority, service.core.send),
+        controller_router(service.authority, service.controller.run, service.core.send),
+        rules_router(service.authority, service.controller.run, service.core.send),
     )
     for router in routers:
         app.include_router(router)

@@ -55,7 +55,7 @@ def planet_router(service: Service) -> APIRouter:
         earth = body.get("earth", DEFAULT_RANGE)
         if not isinstance(earth, str):
             raise PlanetRefused("earth: the range of its addresses is needed, as 28.0.0.0/7")
-        return planet_object(service.planets.make(endpoints, earth, service.core.send))
+        return planet_object(await service.planets.make(endpoints, earth, service.core.send))
 
     @router.post("/reissue", openapi_extra=JSON_OBJECT)
     async def reissue(request: Request) -> dict[str, Any]:
