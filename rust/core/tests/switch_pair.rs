@@ -92,6 +92,7 @@ fn frame_of_a_stranger_is_punted_at_the_gate_and_delivered_once_admitted() {
         hops: punt.hops,
         suite: punt.suite,
         verb: punt.verb,
+        size: 0,
         payload: &punt.data,
     };
     let out = lan.bob.run(|switch, out| switch.deliver(&packet, false, NOW, out));

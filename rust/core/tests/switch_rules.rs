@@ -174,6 +174,7 @@ fn refused_multicast_frame_is_paid_for_and_gathered_for_once_when_it_comes_again
         hops: punt.hops,
         suite: punt.suite,
         verb: punt.verb,
+        size: 0,
         payload: &punt.data,
     };
     let again = |lan: &mut Lan, judged| {

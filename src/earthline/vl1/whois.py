@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from earthline.effects import PacketReceived
+from earthline.vl1.answers import Answers, request_of
 from earthline.vl1.local import Local
-from earthline.vl1.outbound import Outbound, Request
+from earthline.vl1.outbound import Outbound
 from earthline.vl1.peer import Peer
 from earthline.vl1.proofs import Proofs
 from earthline.vl1.routes import Routes
@@ -75,6 +76,7 @@ class Whois:
         topology: Topology,
         routes: Routes,
         outbound: Outbound,
+        answers: Answers,
         *,
         proofs: Proofs,
         verdicts: Verdicts,
@@ -83,6 +85,7 @@ class Whois:
         self._topology = topology
         self._routes = routes
         self._outbound = outbound
+        self._answers = answers
         self._proofs = proofs
         self._verdicts = verdicts
         self._asked: dict[int, Asked] = {}
@@ -224,8 +227,7 @@ class Whois:
         known = [self._topology.identity_of(address) for address in wanted]
         found = tuple(identity for identity in known if identity is not None)
         if found:
-            request = Request(packet.path, Verb.WHOIS, packet.packet_id)
-            self._outbound.ok(peer, request, OkWhois(found).emit(), now)
+            self._answers.ok(peer, request_of(packet), OkWhois(found).emit(), now)
         for address, identity in zip(wanted, known, strict=True):
             if identity is None:
                 self.ask_foreign(address, now)

@@ -11,7 +11,7 @@ from earthline.vl2.groups import GroupKey
 from earthline.wire.messages.multicast import MulticastGather
 from earthline.wire.messages.ok import Gathered, Ok, OkMulticastFrame, OkMulticastGather
 from earthline.wire.multicast import MulticastGroup
-from earthline.wire.packet import DEFAULT_MTU, HEADER_LENGTH, Verb
+from earthline.wire.packet import Verb
 
 if TYPE_CHECKING:
     from earthline.effects import GatherRequested
@@ -32,9 +32,6 @@ EXPECTED_LIMIT = 8_192
 
 _RESULT_LIMIT = 1_960
 """Addresses in one answer: what a packet of 7 pieces holds."""
-
-_REPLY_CAPACITY = DEFAULT_MTU - HEADER_LENGTH
-"""A reply goes back in one datagram; a longer one is sent by address, which cuts it (02, 5.4)."""
 
 
 class _Question(NamedTuple):
@@ -103,10 +100,11 @@ class Gathering:
         gathered = self._gathered(key, packet.source, message.limit)
         if gathered.members:
             answer = OkMulticastGather(message.network, message.group, gathered)
-            self._answer(packet, answer.emit(), now)
+            self._station.underlay.reply_ok(packet, answer.emit(), now)
 
     def on_requested(self, event: GatherRequested, now: int) -> None:
         """Answer a gather that rode on an admitted MULTICAST_FRAME."""
+        self._station.underlay.came_in(event.source, event.path, event.size, now)
         group = MulticastGroup(event.mac, event.adi)
         gathered = self._gathered(GroupKey(event.network, group), event.source, event.limit)
         if gathered.members:
@@ -114,7 +112,7 @@ class Gathering:
                 event.path, event.source, event.packet_id, 0, 0, Verb.MULTICAST_FRAME, b""
             )
             answer = OkMulticastFrame(event.network, group, gathered=gathered)
-            self._answer(request, answer.emit(), now)
+            self._station.underlay.reply_ok(request, answer.emit(), now)
 
     def on_gathered(self, packet: PacketReceived, ok: Ok, now: int) -> None:
         """Members came back from an explicit gather."""
@@ -155,10 +153,3 @@ class Gathering:
         drawn = self._table.sample(key, wanted + 1, self._station.below)
         members = own + [member for member in drawn if member != asker][:wanted]
         return Gathered(self._table.count(key) + len(own), tuple(members))
-
-    def _answer(self, request: PacketReceived, payload: bytes, now: int) -> None:
-        ok = Ok(request.verb, request.packet_id, payload).emit()
-        if len(ok) <= _REPLY_CAPACITY:
-            self._station.underlay.reply_ok(request, payload, now)
-        else:
-            self._station.underlay.send(request.source, Verb.OK, ok, now)
