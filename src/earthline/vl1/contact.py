@@ -25,6 +25,11 @@ def toward(endpoint: InetAddress) -> Path:
     return (ALL_SOCKETS, endpoint.ip, endpoint.port)
 
 
+def probe_length(peer: Peer) -> int:
+    """Bytes of what `Contact.probe` sends by a socket."""
+    return HEADER_LENGTH if peer.understands_echo else _HELLO_LENGTH
+
+
 class Contact:
     """Sends what asks a peer to show itself."""
 
@@ -109,8 +114,8 @@ class Contact:
     def look_at(self, peer: Peer, place: InetAddress, now: int) -> None:
         """Probe where the peer says that it is, as often as it has not asked for too much of it."""
         way = toward(place)
-        size = HEADER_LENGTH if peer.understands_echo else _HELLO_LENGTH
-        if credit.pays_for_places(peer, size * self._local.fan_out(way), now):
+        size = probe_length(peer) * self._local.fan_out(way)
+        if credit.pays_for_places(peer, size, now):
             self.probe(peer, way, now)
         else:
             self._local.count("places_too_many")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from earthline.effects import PacketReceived
+from earthline.vl1 import credit
 from earthline.vl1.answers import Answers, request_of
 from earthline.vl1.local import Local
 from earthline.vl1.outbound import Outbound
@@ -13,11 +14,11 @@ from earthline.vl1.proofs import Proofs
 from earthline.vl1.routes import Routes
 from earthline.vl1.topology import OURS, Topology
 from earthline.vl1.verdict import Verdicts
-from earthline.wire.address import is_reserved
+from earthline.wire.address import ADDRESS_LENGTH, is_reserved
 from earthline.wire.identity import Identity
 from earthline.wire.messages.ok import Ok, OkWhois
 from earthline.wire.messages.whois import Whois as Question
-from earthline.wire.packet import Verb
+from earthline.wire.packet import HEADER_LENGTH, Verb
 
 ASK_INTERVAL_MS = 500
 """At most one WHOIS per target and this time (4.10)."""
@@ -41,6 +42,7 @@ FOR_OTHERS = -2
 _LONGEST_PAUSE_MS = 2_000
 """Of the growing ones between questions for a foreign target."""
 _FORGET_MS = 5_000
+_QUESTION_LENGTH = HEADER_LENGTH + ADDRESS_LENGTH
 
 
 @dataclass(slots=True)
@@ -229,7 +231,7 @@ class Whois:
         if found:
             self._answers.ok(peer, request_of(packet), OkWhois(found).emit(), now)
         for address, identity in zip(wanted, known, strict=True):
-            if identity is None:
+            if identity is None and credit.pays(peer, packet.path, _QUESTION_LENGTH, now):
                 self.ask_foreign(address, now)
 
 
