@@ -66,7 +66,7 @@ def pays_for_places(peer: Peer, size: int, now: int) -> bool:
     Who was proven may still name somebody else's place. All the addresses an honest node has, by
     all our sockets, again and again while traffic is relayed, cost less than this.
     """
-    full_at = max(peer.places_full_at, now) + size * 1_000 // PLACES_RATE
+    full_at = max(peer.places_full_at, now) - (-size * 1_000 // PLACES_RATE)
     if full_at - now > PLACES_BURST * 1_000 // PLACES_RATE:
         return False
     peer.places_full_at = full_at
