@@ -29,12 +29,12 @@ class Attacker:
         self._random = random.Random(sim.seed)
         self._keys: dict[int, SessionKey] = {}
 
-    def hello(self, target: SimHost) -> list[bytes]:
-        """A greeting of somebody who knows a planet of long ago."""
+    def hello(self, target: SimHost, *, stale: bool = False) -> list[bytes]:
+        """A greeting; ``stale``: of somebody whose planet is of long ago."""
         packet_id, key = self._random.getrandbits(64), self._key(target)
         now, public = self._sim.clock.now, self.identity.public
         planet = self._sim.planet
-        world_id = 0 if planet is None else planet.world_id
+        world_id = planet.world_id if stale and planet is not None else 0
         hello = Hello(12, 1, 14, 1, now, public, None, world_id, 1)
         payload = hello.emit(tail_mask(key, packet_id))
         source, verb = self.identity.address, Verb.HELLO

@@ -63,7 +63,7 @@ class World:
 
 
 def hello(attacker, target, world):
-    return attacker.hello(target)
+    return attacker.hello(target, stale=True)
 
 
 def whois_of_one(attacker, target, world):

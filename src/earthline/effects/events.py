@@ -116,6 +116,7 @@ class GatherRequested:
     mac: int
     adi: int
     limit: int
+    hops: int = 0
     size: int = 0
     """As of `PacketReceived`."""
 
@@ -128,6 +129,7 @@ class AckRequested:
     source: int
     packet_id: int
     network: int
+    hops: int = 0
     size: int = 0
     """As of `PacketReceived`."""
 
