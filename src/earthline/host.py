@@ -80,7 +80,9 @@ def _gather(punt: Punt) -> effects.GatherRequested:
 
 
 def _ack(punt: Punt) -> effects.AckRequested:
-    return effects.AckRequested(_path(punt), punt.source, punt.packet_id, punt.network, punt.size)
+    return effects.AckRequested(
+        _path(punt), punt.source, punt.packet_id, punt.network, punt.hops, punt.size
+    )
 
 
 EVENT_OF_PUNT: dict[str, Callable[[Punt], effects.Event]] = {

@@ -234,7 +234,7 @@ class EthernetEngine:
     def _acknowledge(self, event: AckRequested, now: int) -> None:
         self._station.underlay.came_in(event.source, event.path, event.size, now)
         request = PacketReceived(
-            event.path, event.source, event.packet_id, 0, 0, Verb.EXT_FRAME, b""
+            event.path, event.source, event.packet_id, event.hops, 0, Verb.EXT_FRAME, b""
         )
         self._station.underlay.reply_ok(request, OkNetwork(event.network).emit(), now)
 

@@ -109,7 +109,7 @@ class Gathering:
         gathered = self._gathered(GroupKey(event.network, group), event.source, event.limit)
         if gathered.members:
             request = PacketReceived(
-                event.path, event.source, event.packet_id, 0, 0, Verb.MULTICAST_FRAME, b""
+                event.path, event.source, event.packet_id, event.hops, 0, Verb.MULTICAST_FRAME, b""
             )
             answer = OkMulticastFrame(event.network, group, gathered=gathered)
             self._station.underlay.reply_ok(request, answer.emit(), now)
