@@ -75,6 +75,7 @@ def _gather(punt: Punt) -> effects.GatherRequested:
         punt.mac,
         punt.adi,
         punt.limit,
+        punt.hops,
         punt.size,
     )
 
