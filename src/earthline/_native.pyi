@@ -156,6 +156,7 @@ class Punt:
     hops: int
     suite: int
     verb: int
+    size: int
     network: int
     mac: int
     adi: int
