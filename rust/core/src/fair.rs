@@ -14,9 +14,12 @@ mod lists;
 mod queue;
 mod table;
 
-use std::hash::Hash;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash};
 
-use crate::switch::tables::{Keyed, Map};
+use foldhash::quality::FixedState;
+
+use crate::switch::tables::{Guarded, Keyed};
 use lists::Lists;
 
 pub(crate) use queue::{Bounds, FairQueue};
@@ -39,11 +42,11 @@ struct Holder<H> {
 
 /// Things and their holders. All steps take constant time, and memory is kept for as many things as there were
 /// at a time, whosever they are.
-struct Shares<H, T> {
+struct Shares<H, T, S = FixedState> {
     length: usize,
     things: Vec<Option<Thing<T>>>,
     free_places: Vec<Place>,
-    numbers: Map<H, Number>,
+    numbers: HashMap<H, Number, S>,
     holders: Vec<Option<Holder<H>>>,
     free_numbers: Vec<Number>,
     /// The things of each holder, oldest first.
@@ -56,11 +59,24 @@ struct Shares<H, T> {
 
 impl<H: Copy + Eq + Hash, T> Shares<H, T> {
     fn new(keyed: &Keyed) -> Self {
+        Self::with(keyed.map())
+    }
+}
+
+impl<H: Copy + Eq + Hash, T> Shares<H, T, Guarded> {
+    /// Of holders that anybody can choose.
+    fn guarded(keyed: &Keyed) -> Self {
+        Self::with(keyed.guarded_map())
+    }
+}
+
+impl<H: Copy + Eq + Hash, T, S: BuildHasher> Shares<H, T, S> {
+    fn with(numbers: HashMap<H, Number, S>) -> Self {
         Self {
             length: 0,
             things: Vec::new(),
             free_places: Vec::new(),
-            numbers: keyed.map(),
+            numbers,
             holders: Vec::new(),
             free_numbers: Vec::new(),
             held: Lists::default(),

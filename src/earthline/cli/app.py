@@ -21,7 +21,7 @@ from earthline.cli import (
     tcp_relay,
 )
 from earthline.cli.doctor import doctor
-from earthline.cli.output import Session, call, hexadecimal, show_json, show_table
+from earthline.cli.output import Session, call, hexadecimal, say, show_json, show_table
 from earthline.cli.peers import peers
 from earthline.cli.permissions import set_permissions
 from earthline.cli.usage import run
@@ -58,7 +58,7 @@ HomeOption = Annotated[
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"earthline {__version__}")
+        say(f"earthline {__version__}")
         raise typer.Exit
 
 
@@ -148,7 +148,7 @@ def networks(as_json: AsJson = False) -> None:
     show_table(columns, rows, "no networks joined: `earthline join NETWORK` joins one")
     for item in found:
         for note in item["earthline"]["notes"]:
-            print(f"{item['id']}: {note}")
+            say(f"{item['id']}: {note}")
 
 
 @app.command(epilog="Example: earthline join 1122334455000001")
@@ -159,7 +159,7 @@ def join(nwid: Annotated[str, typer.Argument(metavar="NETWORK")], as_json: AsJso
     if as_json:
         show_json(found)
     else:
-        print(f"joined {network_id}: see `earthline networks`")
+        say(f"joined {network_id}: see `earthline networks`")
 
 
 @app.command(epilog="Example: earthline leave 1122334455000001")
@@ -170,7 +170,7 @@ def leave(nwid: Annotated[str, typer.Argument(metavar="NETWORK")], as_json: AsJs
     if as_json:
         show_json(found)
     else:
-        print(f"left {network_id}" if found else f"{network_id} was not joined")
+        say(f"left {network_id}" if found else f"{network_id} was not joined")
 
 
 OVER_THE_COMMAND_LINE = {"lab": "earthline.lab.cli", "demo": "earthline.lab.demo"}

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from earthline.cli.output import call, fail, hexadecimal, show_json, show_table
+from earthline.cli.output import ask, call, fail, hexadecimal, say, show_json, show_table
 from earthline.cli.rules import network_rules
 
 network_app = typer.Typer(help="Networks that this node controls.", no_args_is_help=True)
@@ -56,7 +56,7 @@ def create(
     if as_json:
         show_json(found)
     else:
-        print(found["id"])
+        say(found["id"])
 
 
 def _pool(text: str) -> dict[str, str]:
@@ -146,11 +146,11 @@ def delete(
     if as_json:
         show_json(found)
     else:
-        print(f"deleted {network_id}")
+        say(f"deleted {network_id}")
 
 
 def _ask(network: dict[str, Any], members: int) -> None:
     if not sys.stdin.isatty():
         fail(f"{network['id']} has {members} members: say --yes to delete it")
     name = f" ({network['name']})" if network["name"] else ""
-    typer.confirm(f"Delete {network['id']}{name} with its {members} members?", abort=True)
+    ask(f"Delete {network['id']}{name} with its {members} members?")

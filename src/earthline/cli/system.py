@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from earthline.cli.output import Session, fail
+from earthline.cli.output import Session, fail, say, say_text
 
 USER = "zerotier-one"
 """That of the stock packages, so that a home folder can go from one to the other and back."""
@@ -43,7 +43,7 @@ def _template(name: str) -> str:
 @app.command()
 def show() -> None:
     """Print the unit file that `install` would write."""
-    print(unit_text(Session.home.absolute()), end="")
+    say_text(unit_text(Session.home.absolute()))
 
 
 @app.command()
@@ -57,7 +57,7 @@ def install() -> None:
         POLKIT_FILE.write_text(polkit_text(), "utf-8")
     _run("systemctl", "daemon-reload")
     _run("systemctl", "enable", "--now", UNIT)
-    print(f"{UNIT} runs on {home}: `systemctl status earthline` shows it")
+    say(f"{UNIT} runs on {home}: `systemctl status earthline` shows it")
 
 
 @app.command()
@@ -69,7 +69,7 @@ def remove() -> None:
     UNIT_FILE.unlink(missing_ok=True)
     POLKIT_FILE.unlink(missing_ok=True)
     _run("systemctl", "daemon-reload")
-    print(f"{UNIT} is gone, {Session.home} is as it was")
+    say(f"{UNIT} is gone, {Session.home} is as it was")
 
 
 def _demand_systemd() -> None:

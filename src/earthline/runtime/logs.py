@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from collections import Counter
+from typing import TextIO
 
 import structlog
 
+from earthline.clean import clean, clean_lines, clean_value
 from earthline.vl1.gates import Buckets
 
 LINES_AT_ONCE = 20
@@ -20,20 +23,52 @@ LONGEST_FIELD = 256
 
 def configure_logs() -> None:
     """Once, at the start of a program that runs the service."""
-    human = sys.stderr.isatty()
-    renderer = structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer()
-    processors: list[structlog.typing.Processor] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    if not human:
-        processors.append(structlog.processors.format_exc_info)
+    foreign = logging.StreamHandler()
+    foreign.setFormatter(_Foreign())
+    logging.basicConfig(handlers=[foreign], level=logging.WARNING, force=True)
     structlog.configure(
-        processors=[*processors, renderer],
+        processors=processors(human=sys.stderr.isatty()),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+class _Foreign(logging.Formatter):
+    """What libraries, and the event loop, have to say of faults."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return clean_lines(super().format(record))
+
+
+def processors(*, human: bool) -> list[structlog.typing.Processor]:
+    """What becomes of a line. Others have their part in many: names, reasons, texts of faults.
+
+    For a person all of it is made harmless to a terminal; JSON is ASCII, all else is escaped.
+    """
+    named: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if human:
+        # Not rich's traceback, which shows local variables: keys are among them.
+        renderer = structlog.dev.ConsoleRenderer(exception_formatter=_write_traceback)
+        return [*named, _clean_fields, renderer]
+    return [*named, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+
+
+def _clean_fields(
+    _logger: object, _method: str, fields: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    return {
+        name: value if name == "exc_info" else clean_value(value) for name, value in fields.items()
+    }
+
+
+def _write_traceback(out: TextIO, found: structlog.typing.ExcInfo) -> None:
+    """The lines that Python prints, indented: what a fault says cannot pass for a line of ours."""
+    lines = "".join(traceback.format_exception(*found)).splitlines()
+    out.writelines(f"\n  {clean(line)}" for line in lines)
 
 
 class Sparing:

@@ -14,8 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from earthline.effects import PacketReceived
+from earthline.effects import PacketReceived, Path
+from earthline.vl1 import credit
 from earthline.vl1.allowance import affords, affords_answer
+from earthline.vl1.challenges import Challenges
 from earthline.vl1.deferred import Deferred
 from earthline.vl1.local import Local
 from earthline.vl1.peer import Peer
@@ -59,11 +61,13 @@ class Dispatch:
         topology: Topology,
         reception: Reception,
         replies: ExpectedReplies,
+        challenges: Challenges,
     ) -> None:
         self._local = local
         self._topology = topology
         self._reception = reception
         self._replies = replies
+        self._challenges = challenges
         self.deferred = Deferred(local, self.again)
         self._rules: dict[int, Rule] = {
             Verb.ERROR: Rule(self._error),
@@ -116,11 +120,34 @@ class Dispatch:
 
     def packet(self, packet: PacketReceived, now: int) -> None:
         """Handle a packet that just came."""
+        self.came_in(packet.source, packet.path, packet.size, now)
         self._handle(packet, now, gated=True)
 
     def again(self, packet: PacketReceived, now: int) -> None:
         """Handle a deferred packet again; it passed its gate the first time."""
         self._handle(packet, now, gated=False)
+
+    def came_in(self, source: int, path: Path, size: int, now: int) -> None:
+        """So many authentic bytes of a peer came: it may have us send some by that path."""
+        peer = self._topology.peer(source)
+        if peer is not None:
+            credit.came_in(peer, path, size, now)
+
+    def assured(self, packet: PacketReceived, now: int) -> bool:
+        """Whether its sender has shown that it is where the packet came from.
+
+        If not, it is asked to, and the packet is dispatched again when it does.
+        """
+        peer = self._topology.peer(packet.source)
+        if peer is None or credit.proven(peer, packet.path, now):
+            return peer is not None
+
+        def later(then: int) -> None:
+            self.again(packet, then)
+
+        direct = packet.hops == 0
+        self._challenges.hold(peer, packet.path, later, now, direct=direct)
+        return False
 
     def _handle(self, packet: PacketReceived, now: int, *, gated: bool) -> None:
         peer = self._topology.peer(packet.source)
@@ -167,9 +194,10 @@ class Dispatch:
         handler = self._ok_handlers.get(ok.in_re_verb)
         if handler is not None:
             handler(peer, packet, ok, now)
-        # Only a matched ID proves that the peer hears us by this path.
+        # Only the ID of what went there proves that the peer hears us by this path.
+        confirmed = matched and self._replies.proves(ok.in_re_packet_id, packet.path)
         self._reception.received(
-            peer, packet.path, packet.hops, packet.verb, now, confirmed=matched
+            peer, packet.path, packet.hops, packet.verb, now, confirmed=confirmed
         )
 
     def _error(self, _peer: Peer, packet: PacketReceived, now: int) -> None:

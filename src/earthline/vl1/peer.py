@@ -52,6 +52,7 @@ _STAMPS = (
     "relay_until",
     "relayed_since",
     "punched_at",
+    "places_full_at",
 )
 
 AES_PROTOCOL = 12
@@ -162,6 +163,10 @@ class Peer:
     """...and when that was."""
     proved: dict[Path, int] = field(default_factory=dict)
     """When each way to it, relays included, last brought an answer."""
+    credit: dict[Path, int] = field(default_factory=dict)
+    """Bytes that it may have us send by each way that brought none; the last used comes last."""
+    places_full_at: int = 0
+    """When it may again have us send as much as ever to where it says that it is."""
     clock_offset: int | None = None
     """Its clock less ours in ms, as its last HELLO said: too low by the time that took."""
     asked_since: int = 0

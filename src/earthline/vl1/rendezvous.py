@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from earthline.effects import PacketReceived, Transmit
+from earthline.vl1.answers import Answers
 from earthline.vl1.contact import Contact
 from earthline.vl1.gates import Interval
 from earthline.vl1.local import Local
-from earthline.vl1.outbound import Outbound
 from earthline.vl1.path import ip_prefix
 from earthline.vl1.peer import Peer, Slot, best_of
 from earthline.vl1.topology import Topology
@@ -29,10 +29,10 @@ OPENER_TTL = 2
 class Introduction:
     """Introduces pairs whose packets we relay, if we are an upstream: nobody else is believed."""
 
-    def __init__(self, local: Local, topology: Topology, outbound: Outbound) -> None:
+    def __init__(self, local: Local, topology: Topology, answers: Answers) -> None:
         self._local = local
         self._topology = topology
-        self._outbound = outbound
+        self._answers = answers
         self._pairs: Interval[tuple[int, int], bytes] = Interval(INTERVAL_MS, MAX_PAIRS)
         """By the network that the packets come from."""
 
@@ -54,7 +54,7 @@ class Introduction:
             told.reverse()
         for peer, slot, partner, place in told:
             payload = Rendezvous(partner.address, place.path.address).emit()
-            self._outbound.write(peer, slot.path.key, Verb.RENDEZVOUS, payload, now)
+            self._answers.tell(peer, slot.path.key, Verb.RENDEZVOUS, payload, now)
 
 
 def _common_ground(one: Peer, other: Peer, now: int) -> tuple[Slot, Slot] | None:

@@ -15,20 +15,22 @@ from typing import TypeAlias
 
 from earthline.bounded import FairTable
 from earthline.effects import PacketReceived
+from earthline.vl1 import credit
+from earthline.vl1.answers import Answers, request_of
 from earthline.vl1.gates import drawn, prefix_key
 from earthline.vl1.local import Local
-from earthline.vl1.outbound import Outbound, Request
+from earthline.vl1.outbound import Outbound
 from earthline.vl1.peer import Peer
 from earthline.vl1.proofs import Proofs
 from earthline.vl1.routes import Routes
 from earthline.vl1.topology import OURS, Topology
 from earthline.vl1.turns import Regulars, Turns
 from earthline.vl1.verdict import Verdicts
-from earthline.wire.address import is_reserved
+from earthline.wire.address import ADDRESS_LENGTH, is_reserved
 from earthline.wire.identity import Identity
 from earthline.wire.messages.ok import Ok, OkWhois
 from earthline.wire.messages.whois import Whois as Question
-from earthline.wire.packet import Verb
+from earthline.wire.packet import HEADER_LENGTH, Verb
 
 ASK_INTERVAL_MS = 500
 """At most one WHOIS per target and this time (4.10)."""
@@ -54,6 +56,7 @@ MAX_ANSWERED = 128
 _LONGEST_PAUSE_MS = 2_000
 """Of the growing ones between questions for a foreign target."""
 _FORGET_MS = 5_000
+_QUESTION_LENGTH = HEADER_LENGTH + ADDRESS_LENGTH
 
 
 @dataclass(slots=True)
@@ -93,6 +96,7 @@ class Whois:
         topology: Topology,
         routes: Routes,
         outbound: Outbound,
+        answers: Answers,
         *,
         proofs: Proofs,
         regulars: Regulars,
@@ -102,6 +106,7 @@ class Whois:
         self._topology = topology
         self._routes = routes
         self._outbound = outbound
+        self._answers = answers
         self._proofs = proofs
         self._verdicts = verdicts
         self._asked: _Targets = FairTable(MAX_TARGETS)
@@ -302,10 +307,9 @@ class Whois:
         known = [self._topology.identity_of(address) for address in wanted]
         found = tuple(identity for identity in known if identity is not None)
         if found:
-            request = Request(packet.path, Verb.WHOIS, packet.packet_id)
-            self._outbound.ok(peer, request, OkWhois(found).emit(), now)
+            self._answers.ok(peer, request_of(packet), OkWhois(found).emit(), now)
         for address, identity in zip(wanted, known, strict=True):
-            if identity is None:
+            if identity is None and credit.pays(peer, packet.path, _QUESTION_LENGTH, now):
                 self.ask_foreign(address, now, prefix_key(packet.path[1]))
 
 

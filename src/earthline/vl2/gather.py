@@ -12,7 +12,7 @@ from earthline.vl2.groups import GroupKey
 from earthline.wire.messages.multicast import MulticastGather
 from earthline.wire.messages.ok import Gathered, Ok, OkMulticastFrame, OkMulticastGather
 from earthline.wire.multicast import MulticastGroup
-from earthline.wire.packet import DEFAULT_MTU, HEADER_LENGTH, Verb
+from earthline.wire.packet import Verb
 
 if TYPE_CHECKING:
     from earthline.effects import GatherRequested
@@ -43,9 +43,6 @@ UNKNOWN_REFILL_MS = 1_000
 at the start, before they are repeated."""
 
 _NOBODY = Gathered(0, ())
-
-_REPLY_CAPACITY = DEFAULT_MTU - HEADER_LENGTH
-"""A reply goes back in one datagram; a longer one is sent by address, which cuts it (02, 5.4)."""
 
 
 class _Question(NamedTuple):
@@ -116,10 +113,11 @@ class Gathering:
         gathered = self._gathered(key, packet.source, message.limit, now)
         if gathered.members:
             answer = OkMulticastGather(message.network, message.group, gathered)
-            self._answer(packet, answer.emit(), now)
+            self._station.underlay.reply_ok(packet, answer.emit(), now)
 
     def on_requested(self, event: GatherRequested, now: int) -> None:
         """Answer a gather that rode on an admitted MULTICAST_FRAME."""
+        self._station.underlay.came_in(event.source, event.path, event.size, now)
         # A gather by itself has cost this much when it comes here.
         if not self._station.underlay.affords(event.source, Verb.MULTICAST_GATHER, 1, now):
             return
@@ -127,10 +125,10 @@ class Gathering:
         gathered = self._gathered(GroupKey(event.network, group), event.source, event.limit, now)
         if gathered.members:
             request = PacketReceived(
-                event.path, event.source, event.packet_id, 0, 0, Verb.MULTICAST_FRAME, b""
+                event.path, event.source, event.packet_id, event.hops, 0, Verb.MULTICAST_FRAME, b""
             )
             answer = OkMulticastFrame(event.network, group, gathered=gathered)
-            self._answer(request, answer.emit(), now)
+            self._station.underlay.reply_ok(request, answer.emit(), now)
 
     def on_gathered(self, packet: PacketReceived, ok: Ok, now: int) -> None:
         """Members came back from an explicit gather."""
@@ -190,10 +188,3 @@ class Gathering:
         tokens = named // _NAMED_PER_TOKEN
         underlay = self._station.underlay
         return not tokens or underlay.affords(asker, Verb.MULTICAST_GATHER, tokens, now)
-
-    def _answer(self, request: PacketReceived, payload: bytes, now: int) -> None:
-        ok = Ok(request.verb, request.packet_id, payload).emit()
-        if len(ok) <= _REPLY_CAPACITY:
-            self._station.underlay.reply_ok(request, payload, now)
-        else:
-            self._station.underlay.send(request.source, Verb.OK, ok, now)

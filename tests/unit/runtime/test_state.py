@@ -80,3 +80,16 @@ def test_oldest_peers_are_deleted_if_there_are_more_than_the_node_keeps(tmp_path
         os.utime(files.path_of("peer", address), ns=(address * 1_000_000, address * 1_000_000))
     assert [event.key for event in files.load_peers(10)] == [3, 4, 5]
     assert len(list((tmp_path / "peers.d").iterdir())) == 3
+
+
+@pytest.mark.parametrize(("kind", "folder"), [("peer", "peers.d"), ("network", "networks.d")])
+def test_what_others_could_read_is_nobodys_business_once_it_is_stored(tmp_path, kind, folder):
+    """As in a home that another program kept; whether or not the content is new."""
+    files = StateFiles(tmp_path)
+    for data in (b"same", b"other"):
+        path = files.path_of(kind, 5)
+        files.store(Store(kind, 5, b"same"))
+        path.chmod(0o644)
+        files.store(Store(kind, 5, data))
+        assert path.stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / folder).stat().st_mode & 0o777 == 0o700

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from earthline.vl1.gates import Buckets, Interval, prefix_key
+from earthline.vl1.local import ALL_SOCKETS
 from earthline.vl1.physical import PhysicalNetwork, PhysicalNetworks
 from earthline.vl1.replies import ExpectedReplies
 from earthline.vl1.timers import Timer, Timers
@@ -12,10 +13,12 @@ from earthline.vl1.turns import Turns
 from earthline.wire.inet import InetAddress
 from earthline.wire.packet import Verb
 
+PATH = (1, bytes([10, 0, 0, 1]), 9993)
+
 
 def test_reply_must_match_id_verb_and_peer():
     replies = ExpectedReplies()
-    replies.expect(0x1111111122222222, Verb.WHOIS, 5)
+    replies.expect(0x1111111122222222, Verb.WHOIS, 5, PATH)
     assert replies.matches(0x1111111122222222, Verb.WHOIS, 5)
     assert replies.matches(0x1111111122222222, Verb.WHOIS, 5)
     assert not replies.matches(0x1111111133333333, Verb.WHOIS, 5)
@@ -25,15 +28,26 @@ def test_reply_must_match_id_verb_and_peer():
 
 def test_pushed_configuration_may_be_acknowledged_as_an_echo():
     replies = ExpectedReplies()
-    replies.expect(1, Verb.NETWORK_CONFIG, 5)
+    replies.expect(1, Verb.NETWORK_CONFIG, 5, PATH)
     assert replies.matches(1, Verb.ECHO, 5)
     assert replies.matches(1, Verb.NETWORK_CONFIG, 5)
+
+
+def test_answer_proves_only_the_place_that_the_question_went_to():
+    replies = ExpectedReplies()
+    replies.expect(1, Verb.ECHO, 5, PATH)
+    replies.expect(2, Verb.HELLO, 5, (ALL_SOCKETS, *PATH[1:]))
+    for packet_id in (1, 2):
+        assert replies.proves(packet_id, PATH)
+        assert not replies.proves(packet_id, (1, bytes([10, 0, 0, 2]), 9993))
+        assert not replies.proves(packet_id, (1, bytes([10, 0, 0, 1]), 9994))
+    assert not replies.proves(3, PATH)
 
 
 def test_oldest_expected_reply_goes_first():
     replies = ExpectedReplies(size=3)
     for packet_id in range(5):
-        replies.expect(packet_id, Verb.ECHO, 1)
+        replies.expect(packet_id, Verb.ECHO, 1, PATH)
     assert len(replies) == 3
     assert not replies.matches(1, Verb.ECHO, 1)
     assert replies.matches(2, Verb.ECHO, 1)

@@ -153,7 +153,8 @@ def test_leaf_answers_one_whois_per_100_ms(trio):
     question = Whois((trio.root.address,)).emit()
     before = len(trio.ann.sent)
     for _ in range(3):
-        trio.ann.give(PacketReceived(path, trio.bob.address, 5, 1, 1, Verb.WHOIS, question))
+        asked = PacketReceived(path, trio.bob.address, 5, 1, 1, Verb.WHOIS, question, 100)
+        trio.ann.give(asked)
     assert len(trio.ann.sent) == before + 1
     assert trio.ann.engine.counters["gated_whois"] == 2
 

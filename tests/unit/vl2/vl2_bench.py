@@ -71,7 +71,8 @@ class FakeUnderlay:
     def __post_init__(self):
         self.handlers, self.ok_handlers, self.error_handlers = {}, {}, {}
         self.known[self.identity.address] = self.identity.public
-        self.unproven = set()
+        self.unproven, self.unassured = set(), set()
+        self.credited = []
 
     def best_upstream(self, now):
         return self.upstreams[0] if self.upstreams else None
@@ -100,6 +101,12 @@ class FakeUnderlay:
 
     def defer(self, packet, now):
         self.deferred.append(packet)
+
+    def came_in(self, source, path, size, now):
+        self.credited.append((source, path, size))
+
+    def assured(self, packet, now):
+        return packet.source not in self.unassured
 
     def identity_of(self, address):
         return self.known.get(address)

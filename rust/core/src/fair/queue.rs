@@ -4,7 +4,7 @@ use std::hash::Hash;
 
 use super::lists::Lists;
 use super::{Place, Shares};
-use crate::switch::tables::Keyed;
+use crate::switch::tables::{Guarded, Keyed};
 
 /// How much may wait.
 #[derive(Clone, Copy)]
@@ -22,14 +22,14 @@ const TURN: usize = 0;
 /// may wait, whoever sends them.
 pub(crate) struct FairQueue<K, T> {
     bounds: Bounds,
-    waiting: Shares<K, T>,
+    waiting: Shares<K, T, Guarded>,
     /// Who has something waiting, in the order in which they are served.
     turns: Lists,
 }
 
 impl<K: Copy + Eq + Hash, T> FairQueue<K, T> {
     pub(crate) fn new(bounds: Bounds, keyed: &Keyed) -> Self {
-        Self { bounds, waiting: Shares::new(keyed), turns: Lists::default() }
+        Self { bounds, waiting: Shares::guarded(keyed), turns: Lists::default() }
     }
 
     pub(crate) const fn len(&self) -> usize {

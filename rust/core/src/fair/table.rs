@@ -1,23 +1,36 @@
 //! A table that peers can make entries in, and therefore holds no more than so many.
 
-use std::hash::Hash;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash};
+
+use foldhash::quality::FixedState;
 
 use super::{Place, Shares};
-use crate::switch::tables::{Keyed, Map};
+use crate::switch::tables::{Guarded, Keyed};
 
 /// Entries by key, each of them somebody's. Where there is no room for a new one, the oldest entry of who has
-/// most goes; an entry that is put or asked for again is its holder's newest.
-pub(crate) struct FairTable<K, H, V> {
+/// most goes; an entry that is put or asked for again is its holder's newest. By default keys and holders are
+/// what peers choose.
+pub(crate) struct FairTable<K, H, V, S = FixedState> {
     limit: usize,
-    entries: Map<K, (V, Place)>,
-    keys: Shares<H, K>,
+    entries: HashMap<K, (V, Place), S>,
+    keys: Shares<H, K, S>,
 }
 
 impl<K: Copy + Eq + Hash, H: Copy + Eq + Hash, V> FairTable<K, H, V> {
     pub(crate) fn new(limit: usize, keyed: &Keyed) -> Self {
         Self { limit, entries: keyed.map(), keys: Shares::new(keyed) }
     }
+}
 
+impl<K: Copy + Eq + Hash, H: Copy + Eq + Hash, V> FairTable<K, H, V, Guarded> {
+    /// Of what anybody can choose.
+    pub(crate) fn guarded(limit: usize, keyed: &Keyed) -> Self {
+        Self { limit, entries: keyed.guarded_map(), keys: Shares::guarded(keyed) }
+    }
+}
+
+impl<K: Copy + Eq + Hash, H: Copy + Eq + Hash, V, S: BuildHasher> FairTable<K, H, V, S> {
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
         self.entries.get(key).map(|(value, _)| value)
     }

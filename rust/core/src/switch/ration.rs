@@ -5,7 +5,7 @@
 
 use super::budget::{Allowance, Bucket};
 use super::paths::Path;
-use super::tables::Keyed;
+use super::tables::{Guarded, Keyed};
 use crate::fair::FairTable;
 
 /// Control packets of a peer, in units of the cheapest: a tenth of a core. A controller whose members all look
@@ -76,11 +76,11 @@ struct Prefix {
 /// What strangers may still send, by the prefix that they send from and by whether a known peer has the path.
 ///
 /// Those of known peers are held by their prefixes, all others together: a source costs a forger nothing.
-pub(super) struct Prefixes(FairTable<(u64, bool), Option<u64>, Prefix>);
+pub(super) struct Prefixes(FairTable<(u64, bool), Option<u64>, Prefix, Guarded>);
 
 impl Prefixes {
     pub(super) fn new(keyed: &Keyed) -> Self {
-        Self(FairTable::new(MAX_PREFIXES, keyed))
+        Self(FairTable::guarded(MAX_PREFIXES, keyed))
     }
 
     /// Whether one more HELLO that no known key fits may go up.

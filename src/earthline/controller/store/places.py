@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from earthline.controller.archive import archive_folder, import_archive, read_archive
+from earthline.controller.foreign_folder import UnfitFolder
 from earthline.controller.store import Store, StoreFault
 from earthline.controller.store.postgresql import PostgresqlStore, is_postgresql
 from earthline.controller.store.sqlite import SqliteStore
@@ -26,6 +27,8 @@ def open_store(place: str) -> Store:
             _take_over(folder)
     except OSError as fault:
         raise StoreFault(f"{folder}: {fault.strerror}") from None
+    except UnfitFolder as fault:
+        raise StoreFault(str(fault)) from None
     return SqliteStore(str(folder / FILE))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import AbstractContextManager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -25,11 +24,9 @@ class SqliteStore(SqlStore):
     def __init__(self, path: str) -> None:
         """Open or create the file (mode 0600). Raises `StoreFault`, and changes nothing then."""
         engine = _open(path)
-        super().__init__(path, engine, engine, insert)
-
-    def _write(self) -> AbstractContextManager[Connection]:
         # Immediate: a writer waits for another one at once, not half way through.
-        return self._transaction(self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}))
+        writing = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        super().__init__(path, engine, insert, reading=engine, writing=writing)
 
 
 def _refuse_link(path: str) -> None:
