@@ -191,22 +191,23 @@ class AuthorityThread:
                 return [self._do(job) for job in jobs]
         except StoreFault as fault:
             return [job.fail(fault) for job in jobs]
-        except Exception:  # must not end the controller
-            return [job.fail(self._fault()) for job in jobs]
+        except Exception as error:  # noqa: BLE001 - it must not end the controller
+            fault = self._fault(error)
+            return [job.fail(fault) for job in jobs]
 
     def _do(self, job: _Job) -> _Tell:
         """A fault of ours in one request is nothing to the others, who may be its sender's aim."""
         try:
             return job.do()
-        except Exception:
-            return job.fail(self._fault())
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            return job.fail(self._fault(error))
 
-    def _fault(self) -> StoreFault:
-        """That which is being handled, noted."""
+    def _fault(self, error: Exception) -> StoreFault:
+        """What whoever asked hears of it; the log has it all."""
         self._counted["faults"] += 1
         fields = self._sparing.line("fault in controller", {"action": "controller"}, now_ms())
         if fields is not None:
-            log.exception("fault", **fields)
+            log.error("fault", exc_info=error, **fields)
         return StoreFault("a fault of ours: see the log")
 
     # --- on the loop ------------------------------------------------------------------------------
