@@ -192,8 +192,8 @@ class AuthorityThread:
         except StoreFault as fault:
             return [job.fail(fault) for job in jobs]
         except Exception as error:  # noqa: BLE001 - it must not end the controller
-            fault = self._fault(error)
-            return [job.fail(fault) for job in jobs]
+            ours = self._fault(error)
+            return [job.fail(ours) for job in jobs]
 
     def _do(self, job: _Job) -> _Tell:
         """A fault of ours in one request is nothing to the others, who may be its sender's aim."""
