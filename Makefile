@@ -8,10 +8,10 @@ BIN := $(VENV)/bin
 BUILT := $(VENV)/.built
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 
-.PHONY: help setup build demo test check fmt bench bench-controller bench-failover bench-flood bench-micro bench-planet bench-rules fuzz clean
+.PHONY: help setup build demo test check fmt bench bench-controller bench-failover bench-flood bench-micro bench-planet bench-rules bench-strangers fuzz clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing (uv, compiler, iproute2, nftables) and the Python packages
 	@tools/setup
@@ -67,6 +67,9 @@ bench-rules: build ## A TCP stream under 100 rules, beside a network that accept
 
 bench-planet: build ## What it costs 5,000 simulated nodes to come online (NODES=n for fewer)
 	$(BIN)/python benchmarks/planet.py --nodes $(or $(NODES),5000)
+
+bench-strangers: build ## What strangers cost a controller: `/health` and answers while 400 a second ask
+	$(BIN)/python benchmarks/controller_strangers.py
 
 fuzz: build ## Fuzz every parser for a minute each (TARGET=name SECONDS=n to choose)
 	$(BIN)/python fuzz/run.py $(TARGET) --seconds $(or $(SECONDS),60)

@@ -94,9 +94,10 @@ class ForeignFolder:
     def read(self, name: str) -> bytes:
         """The content of a regular file of a sane size. Raises `UnfitFolder`."""
         descriptor = _opened(lambda: os.open(name, _OPEN, dir_fd=self._descriptor))
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(errno.EINVAL, "no regular file: skipped")
         with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError(errno.EINVAL, "no regular file: skipped")
             data = file.read(MAX_FILE + 1)
         if len(data) > MAX_FILE:
             raise OSError(errno.EFBIG, f"larger than {MAX_FILE >> 20} MiB: skipped")

@@ -26,6 +26,7 @@ from earthline.controller.request import Command
 from earthline.controller.store import StoreFault
 from earthline.effects import RequestConfig
 from earthline.runtime.clock import now_ms
+from earthline.runtime.logs import Sparing
 from earthline.vl1.turns import Turns
 
 log = structlog.get_logger()
@@ -105,6 +106,7 @@ class AuthorityThread:
         self._send = carry_out
         self._loop = asyncio.get_running_loop()
         self._counted: Counter[str] = Counter()
+        self._sparing = Sparing()
         self._news = threading.Condition()
         # Guarded by it:
         self._requests: Turns[RequestConfig] = Turns(MAX_REQUESTS, lambda _holder, _now: False)
@@ -157,13 +159,7 @@ class AuthorityThread:
 
     def _work(self) -> None:
         while (group := self._next_group()) is not None:
-            try:
-                tells = self._done(group)
-            except Exception:  # a fault of ours in one group must not end the controller
-                log.exception("fault", action="controller")
-                self._counted["faults"] += 1
-                tells = [job.fail(StoreFault("a fault of ours: see the log")) for job in group]
-            self._loop.call_soon_threadsafe(self._tell, tells)
+            self._loop.call_soon_threadsafe(self._tell, self._done(group))
 
     def _next_group(self) -> list[_Job] | None:
         """What there is to do, once there is something; None at the end."""
@@ -192,9 +188,27 @@ class AuthorityThread:
     def _done(self, jobs: list[_Job]) -> list[_Tell]:
         try:
             with self._authority.group():
-                return [job.do() for job in jobs]
+                return [self._do(job) for job in jobs]
         except StoreFault as fault:
             return [job.fail(fault) for job in jobs]
+        except Exception as error:  # noqa: BLE001 - it must not end the controller
+            ours = self._fault(error)
+            return [job.fail(ours) for job in jobs]
+
+    def _do(self, job: _Job) -> _Tell:
+        """A fault of ours in one request is nothing to the others, who may be its sender's aim."""
+        try:
+            return job.do()
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            return job.fail(self._fault(error))
+
+    def _fault(self, error: Exception) -> StoreFault:
+        """What whoever asked hears of it; the log has it all."""
+        self._counted["faults"] += 1
+        fields = self._sparing.line("fault in controller", {"action": "controller"}, now_ms())
+        if fields is not None:
+            log.error("fault", exc_info=error, **fields)
+        return StoreFault("a fault of ours: see the log")
 
     # --- on the loop ------------------------------------------------------------------------------
 

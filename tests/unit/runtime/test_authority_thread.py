@@ -140,20 +140,27 @@ async def test_call_that_raises_does_not_undo_the_others(bench: Bench) -> None:
         await bad
 
 
-async def test_fault_of_ours_does_not_end_the_thread(
+async def test_fault_of_ours_hits_the_request_that_caused_it_and_no_other(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def break_down(_request: object, _now: int) -> list[Any]:
-        raise ZeroDivisionError
+    handle = bench.authority.handle_request
 
-    with monkeypatch.context() as patched:
-        patched.setattr(bench.authority, "handle_request", break_down)
-        bench.ask(1)
-        await bench.until(lambda: bool(bench.commands))
-    assert isinstance(bench.commands[0], SendConfigError)
-    bench.ask(2)
-    await bench.until(lambda: len(bench.commands) == 2)
-    assert isinstance(bench.commands[1], SendConfig)
+    def break_down(request: RequestConfig, now: int) -> list[Any]:
+        if request.member == 2:
+            raise ZeroDivisionError
+        return handle(request, now)
+
+    monkeypatch.setattr(bench.authority, "handle_request", break_down)
+    bench.store.may_commit.clear()
+    bench.ask(9)
+    await bench.until(lambda: bench.store.groups == 1)
+    for member in (1, 2, 3):
+        bench.ask(member)
+    bench.store.may_commit.set()
+    await bench.until(lambda: len(bench.commands) == 4)
+    kinds = {command.member: type(command) for command in bench.commands}
+    assert kinds == {9: SendConfig, 1: SendConfig, 2: SendConfigError, 3: SendConfig}
+    assert bench.thread.counters["faults"] == 1
 
 
 async def test_timers_of_the_authority_are_kept(bench: Bench) -> None:
