@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from earthline.vl2.membership import Acceptance, Membership
 from earthline.vl2.roster import PUSH_PERIOD_MS
+from earthline.wire.address import is_reserved
 from earthline.wire.credentials.capability import Capability
 from earthline.wire.credentials.com import CertificateOfMembership
 from earthline.wire.credentials.ownership import CertificateOfOwnership
@@ -52,7 +53,8 @@ class CredentialExchange:
     def make_ready(self, network: Network, address: int, now: int, *, chosen: bool = False) -> bool:
         """Before frames go to a member: push if a push is due, and let the switch send (03, 4.8).
 
-        ``chosen``: by our own host, rather than by others that named it. False for ourselves.
+        ``chosen``: by our own host, rather than by others that named it. False for ourselves, and
+        for whom there cannot be.
         """
         record = self._roster.record(network, address, chosen=chosen)
         if record is None:
@@ -128,9 +130,12 @@ class CredentialExchange:
             self.file(credential, None, now)
 
     def file(self, credential: Credential, packet: PacketReceived | None, now: int) -> Acceptance:
-        """File one credential that came in ``packet``; of networks not joined it is rejected."""
+        """File one credential that came in ``packet``.
+
+        One of a network that is not joined, or for whom there cannot be, is rejected.
+        """
         network = self._station.networks.get(credential.network)
-        if network is None:
+        if network is None or is_reserved(credential.issued_to):
             return Acceptance.REJECTED
         underlay = self._station.underlay
         known = network.members.get(credential.issued_to)

@@ -402,3 +402,21 @@ def test_more_revocations_than_are_kept_one_by_one_forgive_none():
     for number in range(3):
         assert record.add(tag(number, 100), KNOWN) is Acceptance.REJECTED
         assert record.add(tag(number, 5_000), KNOWN) is Acceptance.ACCEPTED_NEW
+
+
+def test_credentials_of_addresses_that_no_node_has_are_rejected(bench):
+    """The controller may sign what it likes; the switch knows no such member."""
+    for address in (0, 0xFFFFFFFFFF):
+        tag = Tag(NETWORK, bench.now, 1, 1, address).sign(CONTROLLER)
+        show(bench, tags=(tag,))
+        bench.advance(1_000)
+    assert all(command.address for command in bench.of(effects.InstallMemberCredentials))
+
+
+def test_bridge_of_an_address_that_no_node_has_is_passed_over(bench):
+    impossible = 0xFFFFFFFFFF | ROLE_ACTIVE_BRIDGE
+    configure(bench, specialists=(impossible, FAR.address | ROLE_ACTIVE_BRIDGE), multicast_limit=8)
+    own = mac_of(OWN.address, NETWORK)
+    bench.tap(NETWORK, mac_bytes(0xFFFFFFFFFFFF) + mac_bytes(own) + b"\x08\x00hello")
+    bench.advance(1_000)
+    assert all(command.address >> 32 != 0xFF for command in bench.of(effects.InstallMember))
