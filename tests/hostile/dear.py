@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 from hostile.stage import Speaking, Stage
 from hostile.wire import Speaker, made_up
@@ -20,6 +21,7 @@ from earthline.wire.mac import BROADCAST, mac_of
 from earthline.wire.messages.config import ConfigChunk, NetworkConfigRequest
 from earthline.wire.messages.credentials import NetworkCredentials
 from earthline.wire.messages.error import AuthenticationRequired, Error, UnwantedMulticast
+from earthline.wire.messages.hello import Hello
 from earthline.wire.messages.frame import FLAG_ACKNOWLEDGE, ExtFrame, Frame, MulticastFrame
 from earthline.wire.messages.multicast import MulticastGather, MulticastLike
 from earthline.wire.messages.ok import Gathered, Ok, OkHello, OkMulticastFrame, OkWhois
@@ -28,7 +30,7 @@ from earthline.wire.messages.rendezvous import Rendezvous
 from earthline.wire.messages.whois import Whois
 from earthline.wire.multicast import BROADCAST_GROUP, MulticastGroup
 from earthline.wire.packet import ErrorCode, Suite, Verb
-from earthline.wire.rules import Rule, RuleType, parse_rules
+from earthline.wire.rules import parse_rules
 
 LONGEST = 9_880
 """Payload bytes of the longest packet that is delivered in seven pieces."""
@@ -131,13 +133,15 @@ def _tags(call: Call, *, same: bool) -> bytes:
     return NetworkCredentials(tags=tuple(_tag(call, n, forger) for n in range(count))).emit()
 
 
-def _good_tags(call: Call) -> bytes:
-    """All of them hold: those of a member to whom the controller gave as many."""
-    start = call.entropy.getrandbits(24)
-    controller = call.stage.controller.identity
-    count = _filled(_tag(call, 0, controller).emit())
-    tags = tuple(_tag(call, start + number, controller) for number in range(count))
-    return NetworkCredentials(tags=tags).emit()
+@cache
+def _good_tags(speaker: Speaker, stage: Stage) -> bytes:
+    """All of them hold: of a member to whom the controller gave as many, which says so again."""
+    controller = stage.controller.identity
+    made = [
+        Tag(stage.private, stage.sim.clock.now, number, 1, speaker.address).sign(controller)
+        for number in range(LONGEST // 135)
+    ]
+    return NetworkCredentials(tags=tuple(made)).emit()
 
 
 def _capabilities(call: Call) -> bytes:
@@ -169,18 +173,19 @@ def _ownerships(call: Call) -> bytes:
     return NetworkCredentials(ownerships=(made,) * _filled(made.emit())).emit()
 
 
-def _revocations(call: Call) -> bytes:
-    """Of another's tags; all hold, and are to be passed on to everybody."""
-    controller, target = call.stage.controller.identity, call.entropy.randrange(1 << 39)
+@cache
+def _revocation(stage: Stage) -> Revocation:
+    """Of a tag of somebody: it holds, and is to be passed on to everybody when it is new."""
+    made = Revocation(stage.private, 1, 1, 1_000, 0x1234567890, 3, flags=FLAG_FAST_PROPAGATE)
+    return made.sign(stage.controller.identity)
 
-    def one() -> Revocation:
-        number = call.entropy.getrandbits(31)
-        made = Revocation(
-            call.stage.private, number, number, call.now, target, 3, flags=FLAG_FAST_PROPAGATE
-        )
-        return made.sign(controller)
 
-    return NetworkCredentials(revocations=_some(_filled(one().emit()), one)).emit()
+def _revocations(call: Call, *, forged: bool) -> bytes:
+    """The controller's, again and again; or of its own making, one like the other."""
+    one = _revocation(call.stage)
+    if forged:
+        one = replace(one, threshold=call.now, signature=call.entropy.randbytes(96))
+    return NetworkCredentials(revocations=(one,) * _filled(one.emit())).emit()
 
 
 def _unknown_signers(call: Call) -> bytes:
@@ -288,12 +293,6 @@ def _gathered(call: Call) -> bytes:
 def _moons(call: Call) -> bytes:
     """A HELLO inside a sealed packet: with all the moons there is room for."""
     stale = (call.stage.sim.planet.world_id, 0)
-    datagrams = call.speaker.hello(
-        call.host.identity.public, call.now, planet=stale, moons=_some(540, _moon(call))
-    )
-    del datagrams
-    from earthline.wire.messages.hello import Hello
-
     hello = Hello(
         12, 1, 14, 1, call.now, call.speaker.identity.public, call.place(), *stale,
         _some(540, _moon(call)),
@@ -361,11 +360,12 @@ DEAREST: dict[Verb, dict[str, Say]] = {
         "certificates": lambda call: _certificates(call, same=False),
         "same tag": lambda call: _tags(call, same=True),
         "tags": lambda call: _tags(call, same=False),
-        "good tags": _good_tags,
+        "good tags": lambda call: _good_tags(call.speaker, call.stage),
         "capabilities": _capabilities,
         "short capabilities": _short_capabilities,
         "ownerships": _ownerships,
-        "revocations": _revocations,
+        "revocations": lambda call: _revocations(call, forged=False),
+        "forged revocations": lambda call: _revocations(call, forged=True),
         "of other networks": _unknown_signers,
         "zeros": lambda call: b"\0" * 9,
     },
@@ -501,6 +501,3 @@ def datagrams(row: Row, call: Call) -> list[bytes]:
         call.host.identity.public, row.verb, said, suite=Suite.AES_GMAC_SIV, compress=True
     )
     return _forged(made) if row.sender.startswith("forger") else made
-
-
-_ = (Rule, RuleType)

@@ -31,6 +31,7 @@ ASKED_PERIOD_MS = 1_000
 
 
 _ACCEPTED = (Acceptance.ACCEPTED_NEW, Acceptance.ACCEPTED_REDUNDANT)
+_REFUSED = (Acceptance.REJECTED, Acceptance.FORGED)
 
 _UNSURE = -1
 """In place of the revision of a push that came too soon after another."""
@@ -117,11 +118,16 @@ class CredentialExchange:
     def on_packet(self, packet: PacketReceived, now: int) -> None:
         """NETWORK_CREDENTIALS: file each item under the node it was issued to.
 
-        The limit of one packet a second and peer is applied below, once (02, 4.10).
+        The limit of one packet a second and peer is applied below, once (02, 4.10). What follows
+        on a forged item is not looked at: nobody honest has one, and each costs a signature.
         """
-        message = NetworkCredentials.parse(packet.payload)
-        outcomes = [self.file(credential, packet, now) for credential in _all_of(message)]
-        if Acceptance.DEFERRED in outcomes:
+        deferred = False
+        for credential in _all_of(NetworkCredentials.parse(packet.payload)):
+            acceptance = self.file(credential, packet, now)
+            deferred |= acceptance is Acceptance.DEFERRED
+            if acceptance is Acceptance.FORGED:
+                return
+        if deferred:
             self._station.underlay.defer(packet, now)
 
     def take_own(self, payload: bytes, now: int) -> None:
@@ -145,8 +151,8 @@ class CredentialExchange:
         acceptance = record.add(credential, lambda signer: underlay.proven(signer, now, path))
         if acceptance is Acceptance.DEFERRED and network.controller is not None:
             underlay.whois(network.controller, now)
-        elif acceptance is Acceptance.REJECTED:
-            underlay.count("credential_rejected")
+        elif acceptance in _REFUSED:
+            underlay.count(f"credential_{acceptance.value}")
         if acceptance is Acceptance.ACCEPTED_NEW:
             self._roster.keep(network, record)
             self._roster.install(network, record, now)

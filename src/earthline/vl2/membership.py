@@ -46,13 +46,15 @@ class Acceptance(Enum):
     ACCEPTED_NEW = "accepted_new"
     ACCEPTED_REDUNDANT = "accepted_redundant"
     REJECTED = "rejected"
+    FORGED = "forged"
+    """Its signature does not hold, or is not of whom it has to be."""
     DEFERRED = "deferred"
     """The signer's identity is not known yet."""
 
 
 _ACCEPTANCE = {
     Verification.VALID: Acceptance.ACCEPTED_NEW,
-    Verification.INVALID: Acceptance.REJECTED,
+    Verification.INVALID: Acceptance.FORGED,
     Verification.DEFERRED: Acceptance.DEFERRED,
 }
 
@@ -153,17 +155,18 @@ class Membership:
         return acceptance
 
     def _add_revocation(self, revocation: Revocation, find_identity: FindIdentity) -> Acceptance:
+        """One that says nothing new is not worth the look at its signature: anybody may repeat it."""
+        of_membership = revocation.credential_type == CredentialType.CERTIFICATE_OF_MEMBERSHIP
+        if not of_membership and revocation.credential_type not in _REVOCABLE:
+            return Acceptance.REJECTED
+        key = (CredentialType(revocation.credential_type), revocation.credential_id)
+        if revocation.threshold <= (self.com_threshold if of_membership else self._threshold(*key)):
+            return Acceptance.REJECTED
         acceptance = _ACCEPTANCE[revocation.verify(find_identity)]
         if acceptance is not Acceptance.ACCEPTED_NEW:
             return acceptance
-        if revocation.credential_type == CredentialType.CERTIFICATE_OF_MEMBERSHIP:
-            return self._raise_com_threshold(revocation.threshold)
-        if revocation.credential_type not in _REVOCABLE:
-            return Acceptance.REJECTED
-        key = (CredentialType(revocation.credential_type), revocation.credential_id)
-        if revocation.threshold <= self._threshold(*key):
-            return Acceptance.ACCEPTED_REDUNDANT
-        self._set_threshold(key, revocation.threshold)
+        if not of_membership:
+            self._set_threshold(key, revocation.threshold)
         # Stock nodes set the certificate's threshold too, and members must agree on admission. They
         # even lower it thereby, which lets in again whoever kept an old revocation of a tag.
         self.com_threshold = max(self.com_threshold, revocation.threshold)
@@ -182,12 +185,6 @@ class Membership:
 
     def _threshold(self, kind: CredentialType, number: int) -> int:
         return max(self.thresholds.get((kind, number), 0), self.floors.get(kind, 0))
-
-    def _raise_com_threshold(self, threshold: int) -> Acceptance:
-        if threshold <= self.com_threshold:
-            return Acceptance.ACCEPTED_REDUNDANT
-        self.com_threshold = threshold
-        return Acceptance.ACCEPTED_NEW
 
 
 def _kind_and_number(credential: Numbered) -> tuple[CredentialType, int]:

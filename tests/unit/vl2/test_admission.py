@@ -420,3 +420,25 @@ def test_bridge_of_an_address_that_no_node_has_is_passed_over(bench):
     bench.tap(NETWORK, mac_bytes(0xFFFFFFFFFFFF) + mac_bytes(own) + b"\x08\x00hello")
     bench.advance(1_000)
     assert all(command.address >> 32 != 0xFF for command in bench.of(effects.InstallMember))
+
+
+def test_nothing_that_follows_a_forged_credential_is_looked_at(bench):
+    """Seventy forged ones in a packet of some 300 bytes would cost as many looks at signatures."""
+    good = [Tag(NETWORK, bench.now, number, 1, PEER.address).sign(CONTROLLER) for number in (1, 2)]
+    forged = Tag(NETWORK, bench.now, 3, 1, PEER.address).sign(PEER)
+    show(bench, com(bench.now), tags=(good[0], forged, good[1]))
+    installed = bench.of(effects.InstallMemberCredentials)[-1]
+    assert installed.tags == ((1, 1),)
+
+
+def test_revocation_that_says_nothing_new_is_not_verified():
+    def unasked(_address):
+        raise AssertionError("its signature was looked at")
+
+    record = Membership(PEER.address)
+    for kind in (CredentialType.TAG, CredentialType.CERTIFICATE_OF_MEMBERSHIP):
+        known = Revocation(NETWORK, 1, 0, 1_000, PEER.address, kind).sign(CONTROLLER)
+        old = Revocation(NETWORK, 2, 0, 999, PEER.address, kind).sign(PEER)
+        assert record.add(known, KNOWN) in (Acceptance.ACCEPTED_NEW, Acceptance.REJECTED)
+        assert record.add(known, unasked) is Acceptance.REJECTED
+        assert record.add(old, unasked) is Acceptance.REJECTED
