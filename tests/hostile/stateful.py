@@ -54,9 +54,8 @@ class Broken(Exception):
     @property
     def command(self) -> str:
         """One line that repeats it."""
-        whole = self.steps == tuple(range(len(self.steps)))
-        steps = f"--steps {len(self.steps)}" if whole else f"--only {_ranges(self.steps)}"
-        return f".venv/bin/python fuzz/run.py {self.kind.name} --seed {self.seed} {steps}"
+        command = f".venv/bin/python fuzz/run.py {self.kind.name} --seed {self.seed}"
+        return f"{command} --only {_ranges(self.steps)}"
 
 
 def run(kind: Kind, seed: int, steps: Sequence[int]) -> None:
@@ -71,19 +70,26 @@ def run(kind: Kind, seed: int, steps: Sequence[int]) -> None:
         raise Broken(kind, seed, tuple(steps[:done]), traceback.format_exc()) from None
 
 
-def fuzz(kind: Kind, seconds: float, seed: int) -> int:
+def fuzz_steps(kind: Kind, seconds: float, seed: int) -> int:
     """Session after session, each of the next seed, until the time is up; returns the exit code."""
     until, sessions = time.monotonic() + seconds, 0
     while time.monotonic() < until:
-        try:
-            run(kind, seed + sessions, range(kind.length))
-        except Broken as broken:
-            print(broken, file=sys.stderr, flush=True)
-            print(shortest(broken), file=sys.stderr, flush=True)
+        if repeat(kind, seed + sessions, range(kind.length)):
             return 1
         sessions += 1
     count = sessions * kind.length
     print(f"{kind.name}: {count} steps from seed {seed} on, nothing found", flush=True)
+    return 0
+
+
+def repeat(kind: Kind, seed: int, steps: Sequence[int]) -> int:
+    """One session; if it breaks, how, and the fewest steps that do so. Returns the exit code."""
+    try:
+        run(kind, seed, steps)
+    except Broken as broken:
+        print(broken, file=sys.stderr, flush=True)
+        print(f"shorter: {shortest(broken).command}", file=sys.stderr, flush=True)
+        return 1
     return 0
 
 

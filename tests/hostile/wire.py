@@ -16,8 +16,10 @@ from earthline.vl1.outbound import MAX_PIECES
 from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.inet import InetAddress
 from earthline.wire.messages.hello import Hello, tail_mask
-from earthline.wire.packet import DEFAULT_MTU, FLAG_FRAGMENTED, Suite, Verb, build
+from earthline.wire.packet import DEFAULT_MTU, FLAG_FRAGMENTED, Suite, Verb, build, seal_trusted
 
+TRUSTED_ID = 7
+"""Of the only trusted path there is (01, 3.7)."""
 _FLAGS = 18
 KEPT = 64
 
@@ -101,7 +103,8 @@ class Speaker:
     def _cut(self, packet: bytes, key: SessionKey, suite: int, hops: int) -> list[bytes]:
         if len(packet) > DEFAULT_MTU:
             packet = packet[:_FLAGS] + bytes([packet[_FLAGS] | FLAG_FRAGMENTED]) + packet[19:]
-        sealed = key.seal(packet, suite)
+        trusted = suite == Suite.TRUSTED_PATH
+        sealed = seal_trusted(packet, TRUSTED_ID) if trusted else key.seal(packet, suite)
         sealed = sealed[:_FLAGS] + bytes([sealed[_FLAGS] | hops]) + sealed[19:]
         pieces = _native.fragment(sealed, DEFAULT_MTU)
         return pieces if len(pieces) <= MAX_PIECES else []
