@@ -176,7 +176,9 @@ def _ownerships(call: Call) -> bytes:
 @cache
 def _revocation(stage: Stage) -> Revocation:
     """Of a tag of somebody: it holds, and is to be passed on to everybody when it is new."""
-    made = Revocation(stage.private, 1, 1, 1_000, 0x1234567890, 3, flags=FLAG_FAST_PROPAGATE)
+    made = Revocation(
+        stage.private, 1, 1, stage.sim.clock.now, 0x1234567890, 3, flags=FLAG_FAST_PROPAGATE
+    )
     return made.sign(stage.controller.identity)
 
 

@@ -144,6 +144,9 @@ class CredentialExchange:
         if network is None or is_reserved(credential.issued_to):
             return Acceptance.REJECTED
         underlay = self._station.underlay
+        if isinstance(credential, Revocation) and _is_over(credential, network):
+            underlay.count("credential_rejected")
+            return Acceptance.REJECTED
         known = network.members.get(credential.issued_to)
         record = known or Membership(credential.issued_to)
         path = None if packet is None else packet.path
@@ -179,6 +182,18 @@ class CredentialExchange:
         for address in list(network.members):
             if address not in (sender, revocation.signed_by, self._station.address):
                 self._station.underlay.send(address, Verb.NETWORK_CREDENTIALS, payload, now)
+
+
+def _is_over(revocation: Revocation, network: Network) -> bool:
+    """Whether nothing that it revokes could count any more (03, 4.10).
+
+    Such a one is not kept, so it would be new, and passed on to everybody, as often as it comes.
+    """
+    config = network.config
+    return (
+        config is not None
+        and revocation.threshold <= config.timestamp - config.credential_max_delta
+    )
 
 
 def _all_of(message: NetworkCredentials) -> Iterator[Credential]:

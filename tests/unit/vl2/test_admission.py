@@ -442,3 +442,15 @@ def test_revocation_that_says_nothing_new_is_not_verified():
         assert record.add(known, KNOWN) in (Acceptance.ACCEPTED_NEW, Acceptance.REJECTED)
         assert record.add(known, unasked) is Acceptance.REJECTED
         assert record.add(old, unasked) is Acceptance.REJECTED
+
+
+def test_revocation_of_what_is_too_old_to_count_is_not_passed_on(bench):
+    """It is not kept either: whoever repeats it would have it told to everybody each time."""
+    show(bench, com(bench.now))
+    bench.meet(FAR.public)
+    bench.forget()
+    revoke(bench, FAR.address, bench.now - WINDOW)
+    assert bench.sent(Verb.NETWORK_CREDENTIALS) == []
+    bench.advance(1_000)
+    revoke(bench, FAR.address, bench.now - WINDOW // 2)
+    assert bench.sent(Verb.NETWORK_CREDENTIALS) != []
