@@ -88,9 +88,8 @@ class Stage:
             sim.authorize(self.controller, self.private, host)
             host.join(self.private)
             host.join(self.public)
-        joined = [sim.joined(n, self.node, self.bob) for n in (self.private, self.public)]
-        assert sim.run_until(lambda: all(joined), 60_000) or True
-        sim.run_for(20_000)
+        for network in (self.private, self.public):
+            assert sim.run_until(lambda: sim.joined(network, self.node, self.bob), 60_000)  # noqa: B023
         self.targets = {"node": self.node, "root": self.root, "controller": self.controller}
         self.strangers = self._speakers(SPEAKERS)
         self.members = self._speakers(SPEAKERS)

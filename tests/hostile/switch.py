@@ -26,8 +26,8 @@ PEERS = 6
 NETWORKS = (0x1122334455000001, 0x1122334455000002, 0xFF00_0050_0050_0000)
 LONGEST_DATAGRAM = 10_024
 LONGEST_FRAME = 14 + 10_000 + 1_024
-MOST_PUNTS = 4
-"""Of one thing that came in: new path, introduction, gather, and the packet."""
+MOST_PUNTS = 32
+"""Of one thing that came in: each recipient may be due to be told of our credentials."""
 MOST_DATAGRAMS = 16 * 8 * 8
 """Of one frame: pieces to every member there is, and copies to observers."""
 COLLECT_EVERY = 100

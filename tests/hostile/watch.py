@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
+from hostile.limits import AMPLIFICATION
+
 from earthline import _native
 from earthline._native import Reassembler, SessionKey
 from earthline.sim.host import SimHost
@@ -17,9 +19,6 @@ from earthline.wire.messages.ok import Ok
 from earthline.wire.packet import HEADER_LENGTH, Verb
 from earthline.wire.reader import Malformed
 
-AMPLIFICATION: int | None = None
-"""So many times the bytes that came by a path may leave by it before it has answered. None: it is
-not looked at."""
 PROBES = 64
 """Datagrams of our own making to a place that is named to us, in `PROBE_MS`: nothing came from
 there yet. Each is as large as the largest HELLO."""

@@ -37,8 +37,9 @@ fn damage(random: &mut ChaCha8Rng, bytes: &mut Vec<u8>) {
             0 => bytes.truncate(at),
             1 => bytes.insert(at.min(bytes.len()), random.next_u32() as u8),
             _ => {
+                let any = random.next_u32() as u8;
                 if let Some(byte) = bytes.get_mut(at) {
-                    *byte = one_of(random, &[0, 1, 0x7f, 0xff, random.next_u32() as u8]);
+                    *byte = one_of(random, &[0, 1, 0x7f, 0xff, any]);
                 }
             }
         }
@@ -48,8 +49,9 @@ fn damage(random: &mut ChaCha8Rng, bytes: &mut Vec<u8>) {
 fn plan(random: &mut ChaCha8Rng, data: usize) -> Plan {
     let kind = one_of(random, &[Plan::tcp, Plan::udp]);
     let mut plan = Plan { port: below(random, 3) as u16, ..kind(data) };
-    plan.flags = one_of(random, &[ACK, ACK, random.next_u32() as u8]);
-    plan.sequence = one_of(random, &[0, 0_u32.wrapping_sub(1_000), random.next_u32()]);
+    let any = random.next_u32();
+    plan.flags = one_of(random, &[ACK, ACK, any as u8]);
+    plan.sequence = one_of(random, &[0, 0_u32.wrapping_sub(1_000), any]);
     plan.tags = one_of(random, &[&[][..], superframes::TAG, superframes::TWO_TAGS]);
     if below(random, 2) == 0 { plan.ipv6() } else { plan }
 }

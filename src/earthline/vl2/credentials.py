@@ -122,24 +122,33 @@ class CredentialExchange:
         on a forged item is not looked at: nobody honest has one, and each costs a signature.
         """
         deferred = False
+        vouched: set[int] = set()
         for credential in _all_of(NetworkCredentials.parse(packet.payload)):
-            acceptance = self.file(credential, packet, now)
+            acceptance = self._file(credential, packet, now)
             deferred |= acceptance is Acceptance.DEFERRED
             if acceptance is Acceptance.FORGED:
                 return
+            if _vouches(credential, acceptance, packet.source):
+                vouched.add(credential.network)
+        for network in vouched:
+            self._trust(network, packet, now)
         if deferred:
             self._station.underlay.defer(packet, now)
 
     def take_own(self, payload: bytes, now: int) -> None:
         """NETWORK_CREDENTIALS that our own controller has for ourselves."""
         for credential in _all_of(NetworkCredentials.parse(payload)):
-            self.file(credential, None, now)
+            self._file(credential, None, now)
 
-    def file(self, credential: Credential, packet: PacketReceived | None, now: int) -> Acceptance:
-        """File one credential that came in ``packet``.
+    def file(self, credential: Credential, packet: PacketReceived, now: int) -> Acceptance:
+        """File one credential that came in a packet with something else."""
+        acceptance = self._file(credential, packet, now)
+        if _vouches(credential, acceptance, packet.source):
+            self._trust(credential.network, packet, now)
+        return acceptance
 
-        One of a network that is not joined, or for whom there cannot be, is rejected.
-        """
+    def _file(self, credential: Credential, packet: PacketReceived | None, now: int) -> Acceptance:
+        """One of a network that is not joined, or for whom there cannot be, is rejected."""
         network = self._station.networks.get(credential.network)
         if network is None or is_reserved(credential.issued_to):
             return Acceptance.REJECTED
@@ -162,18 +171,12 @@ class CredentialExchange:
             if isinstance(credential, Revocation) and credential.fast_propagate:
                 sender = self._station.address if packet is None else packet.source
                 self._pass_on(network, credential, sender, now)
-        if packet is not None and acceptance in _ACCEPTED:
-            self._trust(network, record, packet, now)
         return acceptance
 
-    def _trust(
-        self, network: Network, record: Membership, packet: PacketReceived, now: int
-    ) -> None:
-        """The peer proved common membership, if the credential is its own and it is admitted.
-
-        Anybody can hand over what was issued to somebody else, who becomes known by that.
-        """
-        if record.address == packet.source and self._roster.admits(network, packet.source):
+    def _trust(self, network_id: int, packet: PacketReceived, now: int) -> None:
+        """The peer proved common membership by a credential of its own, if it is admitted."""
+        network = self._station.networks.get(network_id)
+        if network is not None and self._roster.admits(network, packet.source):
             self._station.underlay.trusted(packet.source, packet.path, now)
 
     def _pass_on(self, network: Network, revocation: Revocation, sender: int, now: int) -> None:
@@ -182,6 +185,16 @@ class CredentialExchange:
         for address in list(network.members):
             if address not in (sender, revocation.signed_by, self._station.address):
                 self._station.underlay.send(address, Verb.NETWORK_CREDENTIALS, payload, now)
+
+
+def _vouches(credential: Credential, acceptance: Acceptance, sender: int) -> bool:
+    """Whether a filed credential is one of its sender.
+
+    Anybody can hand over what was issued to somebody else, who becomes known by that. And a
+    revocation that says nothing new is accepted unseen.
+    """
+    own = credential.issued_to == sender and not isinstance(credential, Revocation)
+    return own and acceptance in _ACCEPTED
 
 
 def _is_over(revocation: Revocation, network: Network) -> bool:

@@ -161,7 +161,7 @@ class Membership:
             return Acceptance.REJECTED
         key = (CredentialType(revocation.credential_type), revocation.credential_id)
         if revocation.threshold <= (self.com_threshold if of_membership else self._threshold(*key)):
-            return Acceptance.REJECTED
+            return Acceptance.ACCEPTED_REDUNDANT
         acceptance = _ACCEPTANCE[revocation.verify(find_identity)]
         if acceptance is not Acceptance.ACCEPTED_NEW:
             return acceptance

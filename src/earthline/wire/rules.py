@@ -121,6 +121,10 @@ _VALUES: dict[int, struct.Struct] = {
 }
 """How values are laid out; types that are not here have none."""
 
+_LENGTHS = tuple(_VALUES.get(kind, _NOTHING).size for kind in range(_TYPE_MASK + 1))
+_RANGE_OF_INTEGERS = int(RuleType.INTEGER_RANGE)
+"""Hundreds of rules come in one packet: no enum is asked for each."""
+
 
 class Rule(NamedTuple):
     """One entry. ``value`` is the bytes of the wire, of the type's own length."""
@@ -156,13 +160,14 @@ class Rule(NamedTuple):
 
 def read_rule(reader: Reader) -> Rule:
     """Read one entry; unknown types are kept without their value."""
-    head, length = reader.u8(), reader.u8()
+    head, length = reader.take(2)
     kind = head & _TYPE_MASK
-    start = reader.offset
-    value = reader.take(_VALUES.get(kind, _NOTHING).size)
-    reader.offset = start
-    reader.skip(length)
-    if kind == RuleType.INTEGER_RANGE:
+    start, known = reader.offset, _LENGTHS[kind]
+    value = reader.take(known)
+    if length != known:
+        reader.offset = start
+        reader.skip(length)
+    if kind == _RANGE_OF_INTEGERS:
         value = _canonical_range(value)
     return Rule(kind, value, bool(head & _NOT), bool(head & _OR))
 
