@@ -31,10 +31,11 @@ CRASHES = FOLDER / "crashes"
 ROOT = FOLDER.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "property")]
 
+from targets import TARGETS, seeds  # noqa: E402
+
 from hostile.nodes import NODES  # noqa: E402 - the path comes first
 from hostile.stateful import fuzz_steps, parse_ranges, repeat  # noqa: E402
 from hostile.switch import SWITCH  # noqa: E402
-from targets import TARGETS, seeds  # noqa: E402
 
 KINDS = {kind.name: kind for kind in (NODES, SWITCH)}
 RUST = {"offload": ("earthline-core", "fuzz_offload"), "framing": ("earthline-io", "fuzz_framing")}

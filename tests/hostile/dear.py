@@ -7,9 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
-from hostile.stage import Speaking, Stage
-from hostile.wire import Speaker, made_up
-
 from earthline.sim.host import SimHost
 from earthline.wire.credentials.capability import MAX_CUSTODY_CHAIN, MAX_RULES, Capability
 from earthline.wire.credentials.ownership import MAX_THINGS, CertificateOfOwnership, Thing
@@ -21,8 +18,8 @@ from earthline.wire.mac import BROADCAST, mac_of
 from earthline.wire.messages.config import ConfigChunk, NetworkConfigRequest
 from earthline.wire.messages.credentials import NetworkCredentials
 from earthline.wire.messages.error import AuthenticationRequired, Error, UnwantedMulticast
-from earthline.wire.messages.hello import Hello
 from earthline.wire.messages.frame import FLAG_ACKNOWLEDGE, ExtFrame, Frame, MulticastFrame
+from earthline.wire.messages.hello import Hello
 from earthline.wire.messages.multicast import MulticastGather, MulticastLike
 from earthline.wire.messages.ok import Gathered, Ok, OkHello, OkMulticastFrame, OkWhois
 from earthline.wire.messages.paths import PushDirectPaths, PushedPath, SprayKind, SprayRecord
@@ -31,6 +28,8 @@ from earthline.wire.messages.whois import Whois
 from earthline.wire.multicast import BROADCAST_GROUP, MulticastGroup
 from earthline.wire.packet import ErrorCode, Suite, Verb
 from earthline.wire.rules import parse_rules
+from hostile.stage import Speaking, Stage
+from hostile.wire import Speaker, made_up
 
 LONGEST = 9_880
 """Payload bytes of the longest packet that is delivered in seven pieces."""
@@ -296,7 +295,14 @@ def _moons(call: Call) -> bytes:
     """A HELLO inside a sealed packet: with all the moons there is room for."""
     stale = (call.stage.sim.planet.world_id, 0)
     hello = Hello(
-        12, 1, 14, 1, call.now, call.speaker.identity.public, call.place(), *stale,
+        12,
+        1,
+        14,
+        1,
+        call.now,
+        call.speaker.identity.public,
+        call.place(),
+        *stale,
         _some(540, _moon(call)),
     )
     return hello.emit(lambda tail: tail)
@@ -342,7 +348,9 @@ DEAREST: dict[Verb, dict[str, Say]] = {
         ).emit(),
         "unknown": lambda call: Whois(_some(LONGEST // 5, call.address)).emit(),
     },
-    Verb.RENDEZVOUS: {"known": lambda call: Rendezvous(call.stage.bob.address, call.place()).emit()},
+    Verb.RENDEZVOUS: {
+        "known": lambda call: Rendezvous(call.stage.bob.address, call.place()).emit()
+    },
     Verb.FRAME: {
         "frame": lambda call: Frame(call.stage.private, 0x0800, bytes(1_400)).emit(),
         "of another network": lambda call: Frame(1 << 40, 0x0800, bytes(1_400)).emit(),
@@ -380,9 +388,7 @@ DEAREST: dict[Verb, dict[str, Say]] = {
     },
     Verb.NETWORK_CONFIG: {"chunk": lambda call: _chunk(call, 9_700)},
     Verb.MULTICAST_GATHER: {
-        "all": lambda call: MulticastGather(
-            call.stage.private, BROADCAST_GROUP, 0xFFFFFFFF
-        ).emit(),
+        "all": lambda call: MulticastGather(call.stage.private, BROADCAST_GROUP, 0xFFFFFFFF).emit(),
         "certificate": lambda call: MulticastGather(
             call.stage.private,
             BROADCAST_GROUP,
@@ -468,7 +474,9 @@ class Row:
     target: str
 
     def __str__(self) -> str:
-        return f"{self.verb.name} ({self.what}) of a {self.sender}, {self.path}, to the {self.target}"
+        return (
+            f"{self.verb.name} ({self.what}) of a {self.sender}, {self.path}, to the {self.target}"
+        )
 
 
 SENDERS = ("stranger", "member")

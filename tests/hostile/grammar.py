@@ -18,7 +18,12 @@ from earthline.wire.credentials.tag import Tag
 from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.inet import InetAddress
 from earthline.wire.mac import BROADCAST, mac_of
-from earthline.wire.messages.config import MAX_CONFIG, ConfigChunk, NetworkConfigRequest, split_config
+from earthline.wire.messages.config import (
+    MAX_CONFIG,
+    ConfigChunk,
+    NetworkConfigRequest,
+    split_config,
+)
 from earthline.wire.messages.credentials import NetworkCredentials
 from earthline.wire.messages.error import AuthenticationRequired, Error, UnwantedMulticast
 from earthline.wire.messages.frame import ExtFrame, Frame, MulticastFrame
@@ -39,7 +44,7 @@ from earthline.wire.messages.whois import Whois
 from earthline.wire.multicast import MulticastGroup, group_of_ip
 from earthline.wire.network_config import NetworkConfig, Route
 from earthline.wire.packet import ErrorCode, Verb
-from earthline.wire.rules import ACCEPT_ALL
+from earthline.wire.rules import ACCEPT_ALL, parse_rules
 from earthline.wire.world import Root, World, WorldKind
 
 LONGEST = 9_900
@@ -137,8 +142,8 @@ class Scene:
         )
 
     def capability(self) -> Capability:
-        rules = NetworkConfig(0, 0, rules=ACCEPT_ALL).rules
-        made = Capability(self.network(), self.moment(), self.number(32), _parsed(rules))
+        rules = parse_rules(ACCEPT_ALL)
+        made = Capability(self.network(), self.moment(), self.number(32), rules)
         signer = self.controller if made.network == self.prey else _FORGER
         for _ in range(self.count(3)):
             made = made.sign(signer, self.who() or 1)
@@ -146,9 +151,7 @@ class Scene:
 
     def ownership(self) -> CertificateOfOwnership:
         things = tuple(
-            self.entropy.choice(
-                (Thing.of_ip(self.place().ip), Thing(self.number(8), bytes(16)))
-            )
+            self.entropy.choice((Thing.of_ip(self.place().ip), Thing(self.number(8), bytes(16))))
             for _ in range(self.count(16))
         )
         made = CertificateOfOwnership(
@@ -208,12 +211,6 @@ class Scene:
 _FORGER = SecretIdentity(Identity(0x0F0E0D0C0B, bytes(64)), bytes(range(64)))
 
 
-def _parsed(rules: bytes):
-    from earthline.wire.rules import parse_rules
-
-    return parse_rules(rules)
-
-
 def damaged(entropy: random.Random, data: bytes, chance: float) -> bytes:
     """The same, or with some bytes changed, left out or put in."""
     if entropy.random() >= chance or not data:
@@ -232,9 +229,7 @@ def _ext_frame(s: Scene) -> bytes:
     certificate = s.entropy.choice((None, s.certificate()))
     flags = s.number(8) & ~1
     kind = s.entropy.choice((0x0800, 0x0806, 0x86DD, s.number(16)))
-    return ExtFrame(
-        s.network(), s.mac(), s.mac(), kind, s.data(1400), flags, certificate
-    ).emit()
+    return ExtFrame(s.network(), s.mac(), s.mac(), kind, s.data(1400), flags, certificate).emit()
 
 
 def _multicast_frame(s: Scene) -> bytes:
@@ -279,7 +274,9 @@ def _chunk(s: Scene) -> bytes:
     total = s.number(19)
     data = s.data(1000)
     chunk = ConfigChunk(s.network(), data, s.number(64), total, s.number(18), s.number(1))
-    return chunk.sign(_FORGER).emit() if chunk.network != s.prey else chunk.sign(s.controller).emit()
+    return (
+        chunk.sign(_FORGER).emit() if chunk.network != s.prey else chunk.sign(s.controller).emit()
+    )
 
 
 def _gather(s: Scene) -> bytes:
@@ -365,7 +362,7 @@ PAYLOADS: dict[int, Callable[[Scene], bytes]] = {
     Verb.REMOTE_TRACE: lambda s: b"x\0" * s.count(4_000),
     Verb.PATH_NEGOTIATION_REQUEST: lambda s: s.data(),
 }
-"""By verb; `assert_all_verbs` fails where one is missing."""
+"""By verb."""
 
 
 def payload(s: Scene, verb: int) -> bytes:

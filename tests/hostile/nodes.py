@@ -12,11 +12,6 @@ from __future__ import annotations
 
 import random
 
-from hostile.grammar import Scene, answer, damaged, payload
-from hostile.stateful import Kind
-from hostile.wire import Speaker, Wire, made_up
-from hostile.watch import Traffic, Wakes, bound, sizes
-
 from earthline import effects
 from earthline.controller.coercion import UnfitObject
 from earthline.sim.host import SimHost
@@ -26,6 +21,10 @@ from earthline.wire.inet import InetAddress
 from earthline.wire.mac import mac_of
 from earthline.wire.messages.ok import Ok
 from earthline.wire.packet import Suite, Verb
+from hostile.grammar import Scene, answer, damaged, payload
+from hostile.stateful import Kind
+from hostile.watch import Traffic, Wakes, bound, sizes
+from hostile.wire import Speaker, Wire, made_up
 
 POOL = ("10.1.0.1", "10.1.0.254")
 OTHER_POOL = ("10.2.0.1", "10.2.0.254")
@@ -175,7 +174,9 @@ class Nodes:
             if targets and any(len(a.ip) == 4 for a in nic.addresses):
                 nic.ping(targets[0])
                 return
-        frame = self.scene.mac().to_bytes(6, "big") + mac_of(one.address, network).to_bytes(6, "big")
+        frame = self.scene.mac().to_bytes(6, "big") + mac_of(one.address, network).to_bytes(
+            6, "big"
+        )
         frame += self.scene.number(16).to_bytes(2, "big") + self.scene.data(2_000)
         nic._transmit(damaged(self.entropy, frame, 0.2))
 

@@ -11,8 +11,6 @@ import random
 from pathlib import Path
 from typing import ClassVar
 
-from hostile.wire import Speaker, Wire
-
 from earthline import _native
 from earthline.controller.authority import Authority
 from earthline.controller.store.sqlite import SqliteStore
@@ -26,6 +24,7 @@ from earthline.wire.messages.credentials import NetworkCredentials
 from earthline.wire.messages.hello import Hello
 from earthline.wire.messages.ok import Ok, OkHello
 from earthline.wire.packet import HEADER_LENGTH, Verb
+from hostile.wire import Speaker, Wire
 
 POOL = ("10.1.0.1", "10.1.3.254")
 PORT = 7_777
@@ -36,7 +35,9 @@ SPEAKERS = 80
 class Speaking(Wire):
     """A wire whose speaker answers HELLO and ECHO as a host would, and notes what it is asked."""
 
-    def __init__(self, speaker: Speaker, ip: bytes, internet: Internet, hosts: list[SimHost]) -> None:
+    def __init__(
+        self, speaker: Speaker, ip: bytes, internet: Internet, hosts: list[SimHost]
+    ) -> None:
         super().__init__(f"wire {ip.hex()}", ip, internet)
         self.speaker = speaker
         self.asked: dict[tuple[int, int], int] = {}
@@ -132,9 +133,7 @@ class Stage:
     def certificate(self, speaker: Speaker) -> CertificateOfMembership:
         """Of the private network, by its controller."""
         now = self.sim.clock.now
-        made = CertificateOfMembership.build(
-            self.private, now, 3_600_000, speaker.identity.public
-        )
+        made = CertificateOfMembership.build(self.private, now, 3_600_000, speaker.identity.public)
         return made.sign(self.controller.identity)
 
     def settle(self) -> None:

@@ -1,7 +1,7 @@
 """Sequences of steps drawn from a seed, run until something does not hold, and then made shorter.
 
-Each step draws from a source of its own, seeded with its number: a step does the same whether or not
-those before it were left out, as far as what it meets is the same.
+Each step draws from a source of its own, seeded with its number: a step does the same whether or
+not those before it were left out, as far as what it meets is the same.
 """
 
 from __future__ import annotations
@@ -61,13 +61,14 @@ class Broken(Exception):
 def run(kind: Kind, seed: int, steps: Sequence[int]) -> None:
     """One session; `Broken` if something does not hold."""
     session = kind.begin(seed)
-    done = 0
+    done: list[int] = []
     try:
-        for done, number in enumerate(steps, 1):
+        for number in steps:
+            done.append(number)
             session.step(random.Random(f"{kind.name} {seed} {number}"))
         session.finish()
-    except Exception:
-        raise Broken(kind, seed, tuple(steps[:done]), traceback.format_exc()) from None
+    except Exception:  # noqa: BLE001 - whatever it is, it is a finding
+        raise Broken(kind, seed, tuple(done), traceback.format_exc()) from None
 
 
 def fuzz_steps(kind: Kind, seconds: float, seed: int) -> int:

@@ -8,10 +8,6 @@ from __future__ import annotations
 
 import random
 
-from hostile.grammar import Scene, damaged, payload
-from hostile.stateful import Kind
-from hostile.watch import bound
-from hostile.wire import TRUSTED_ID, Speaker, made_up
 from wire_seeds import seeds
 
 from earthline import effects
@@ -20,6 +16,10 @@ from earthline.wire.inet import InetAddress
 from earthline.wire.mac import is_multicast, mac_of
 from earthline.wire.packet import HEADER_LENGTH, Suite, Verb
 from earthline.wire.rules import ACCEPT_ALL
+from hostile.grammar import Scene, damaged, payload
+from hostile.stateful import Kind
+from hostile.watch import bound
+from hostile.wire import TRUSTED_ID, Speaker, made_up
 
 LENGTH = 1_500
 PEERS = 6
@@ -122,11 +122,18 @@ class SwitchCalls:
             return data
         to = self.scene.who().to_bytes(5, "big")
         by = self.scene.who().to_bytes(5, "big")
-        return data[:8] + to + self.entropy.choice((data[13:18], by, b"\xff" + data[14:18])) + data[18:]
+        return (
+            data[:8]
+            + to
+            + self.entropy.choice((data[13:18], by, b"\xff" + data[14:18]))
+            + data[18:]
+        )
 
     def _take(self, data: bytes) -> None:
         ip, port = self.scene.place()
-        output = self.switch.ingest_datagrams([(self.entropy.randrange(3), ip, port, data)], self.now)
+        output = self.switch.ingest_datagrams(
+            [(self.entropy.randrange(3), ip, port, data)], self.now
+        )
         after = self.switch.counters()
         pieces = len(data) > _PIECE and (
             data[_PIECE] == 0xFF or (len(data) > 18 and data[18] & _FRAGMENTED)
@@ -188,8 +195,13 @@ class SwitchCalls:
             self._install(peer)
         elif what == 2:
             path = self.entropy.choice((None, self._path()))
-            direct, mtu = self.entropy.random() < 0.7, self.entropy.choice((1_432, 1_400, 2_800, 9_000))
-            self.switch.set_route(peer.address, path, direct, mtu, self.entropy.choice((0, 0, TRUSTED_ID)))
+            direct, mtu = (
+                self.entropy.random() < 0.7,
+                self.entropy.choice((1_432, 1_400, 2_800, 9_000)),
+            )
+            self.switch.set_route(
+                peer.address, path, direct, mtu, self.entropy.choice((0, 0, TRUSTED_ID))
+            )
         elif what == 3:
             paths = [self._path() for _ in range(self.scene.count(8))]
             self.switch.set_known_paths(peer.address, paths)
@@ -200,7 +212,9 @@ class SwitchCalls:
                 self.entropy.choice((None, self._path())),
             )
             self.switch.trust_path(self._path(), self.now)
-            self.switch.set_trusted_networks([(bytes((80, 0, 0, 0)), self.entropy.randrange(33), TRUSTED_ID)])
+            self.switch.set_trusted_networks(
+                [(bytes((80, 0, 0, 0)), self.entropy.randrange(33), TRUSTED_ID)]
+            )
             self.switch.set_mss_clamp(self.entropy.random() < 0.5)
 
     def networks(self) -> None:
@@ -216,7 +230,9 @@ class SwitchCalls:
         scene, entropy = self.scene, self.scene.entropy
         plain = entropy.random() < 0.5
         rules = ACCEPT_ALL if plain else damaged(entropy, entropy.choice(self.tables), 0.3)
-        budget = entropy.choice(((500, 1_000), (0, 0), (1, 1), (scene.number(31), scene.number(31))))
+        budget = entropy.choice(
+            ((500, 1_000), (0, 0), (1, 1), (scene.number(31), scene.number(31)))
+        )
         self.switch.set_network(
             effects.InstallNetwork(
                 network=network,
@@ -290,7 +306,9 @@ class SwitchCalls:
         self, output: Output, after: dict[str, int], came: str | None, what: str, *, whole: bool
     ) -> None:
         """Everything is somewhere, and of a sane size."""
-        moved = {name: n - self.counted[name] for name, n in after.items() if n != self.counted[name]}
+        moved = {
+            name: n - self.counted[name] for name, n in after.items() if n != self.counted[name]
+        }
         self.counted = after
         bound(min(moved.values(), default=0) >= 0, f"a counter went back: {moved}")
         if came is not None:

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
-from hostile.limits import AMPLIFICATION
-
 from earthline import _native
 from earthline._native import Reassembler, SessionKey
 from earthline.sim.host import SimHost
@@ -18,6 +16,7 @@ from earthline.wire.identity import SecretIdentity
 from earthline.wire.messages.ok import Ok
 from earthline.wire.packet import HEADER_LENGTH, Verb
 from earthline.wire.reader import Malformed
+from hostile.limits import AMPLIFICATION
 
 PROBES = 64
 """Datagrams of our own making to a place that is named to us, in `PROBE_MS`: nothing came from
@@ -161,9 +160,7 @@ class Traffic:
         """The whole packet in the clear, if this is the last of it and we know both."""
         if len(datagram) < HEADER_LENGTH - 12:
             return None
-        fragmented = datagram[_PIECE] == _PIECE_MARK or (
-            len(datagram) > 18 and datagram[18] & 0x40
-        )
+        fragmented = datagram[_PIECE] == _PIECE_MARK or (len(datagram) > 18 and datagram[18] & 0x40)
         whole = self._pieces.accept(datagram, 0) if fragmented else datagram
         if whole is None or len(whole) < HEADER_LENGTH:
             return None

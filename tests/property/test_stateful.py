@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 
 import pytest
+
 from hostile.nodes import NODES
 from hostile.stateful import Broken, Kind, Session, parse_ranges, run, shortest
 from hostile.switch import SWITCH

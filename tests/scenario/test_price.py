@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+
+from earthline.wire.packet import Verb
 from hostile.dear import DEAREST, Call, Row, datagrams, rows
 from hostile.limits import AMPLIFICATION
 from hostile.price import CPU_NS, LOG_BYTES, REFERENCE_NS, Price, Till, of_tries, reference
 from hostile.stage import PORT, Stage
-
-from earthline.wire.packet import Verb
 
 ROUNDS = 3
 """Tries; the round before them warms up."""

@@ -15,8 +15,8 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use superframes::{ACK, ALL, Plan, apart, join};
 use switchboard::{Lan, NETWORK, NOW};
 
-const ROUNDS: u64 = 20_000;
-/// Longest headers that cutting or joining ever looks behind.
+const ROUNDS: u64 = 4_000;
+/// Of a frame that is written: headers, and the longest IP packet.
 const LONGEST: usize = 70_000;
 
 fn below(random: &mut ChaCha8Rng, limit: usize) -> usize {

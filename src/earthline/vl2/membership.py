@@ -155,7 +155,7 @@ class Membership:
         return acceptance
 
     def _add_revocation(self, revocation: Revocation, find_identity: FindIdentity) -> Acceptance:
-        """One that says nothing new is not worth the look at its signature: anybody may repeat it."""
+        """One that says nothing new is not worth a look at its signature: anybody can repeat it."""
         of_membership = revocation.credential_type == CredentialType.CERTIFICATE_OF_MEMBERSHIP
         if not of_membership and revocation.credential_type not in _REVOCABLE:
             return Acceptance.REJECTED

@@ -306,6 +306,6 @@ def _read_routes(value: bytes | None) -> tuple[Route, ...]:
 
 
 def _read_static_ips(value: bytes | None) -> tuple[InetAddress, ...]:
-    """Those of a prefix that there can be: of any other nothing could be made, by us or the host."""
+    """Those of a prefix that there can be: of any other nobody could make anything."""
     addresses = _read_all(value, read_inet, MAX_STATIC_IPS)
     return tuple(ip for ip in addresses if ip is not None and ip.netmask_valid)
