@@ -11,12 +11,18 @@ Alice and bob are to reach one another on the first network in the end, whatever
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import ModuleType
+from unittest.mock import patch
 
 from earthline import effects
 from earthline.controller.coercion import UnfitObject
 from earthline.sim.host import SimHost
 from earthline.sim.nat import PortRestricted
 from earthline.sim.simulation import Simulation
+from earthline.vl1 import deferred, path, replies, sendqueue
+from earthline.vl2 import gate, groups, hearsay, membership, network
 from earthline.wire.inet import InetAddress
 from earthline.wire.mac import mac_of
 from earthline.wire.messages.ok import Ok
@@ -35,8 +41,28 @@ SIZES_EVERY = 25
 RECOVERY_MS = 900_000
 """Peers and credentials that were lost are back by then: the slowest timer rings once in 10 min."""
 
-MOST: dict[str, int] = {}
-MOST_BY_DEFAULT = 4_096
+SMALL: dict[ModuleType, dict[str, int]] = {
+    deferred: {"MAX_SEALED": 16, "MAX_OPENED": 8},
+    sendqueue: {"MAX_QUEUED": 8},
+    path: {"RECENT_LIMIT": 16},
+    groups: {"RECORD_LIMIT": 150, "RECORDS_UNPROVED": 32},
+    hearsay: {"HEARD_LIMIT": 64, "HEARD_PER_TELLER": 32},
+    gate: {"HELD_LIMIT": 4},
+    membership: {"HELD_LIMIT": 8, "THRESHOLD_LIMIT": 8},
+    network: {"MEMBER_LIMIT": 8},
+}
+"""Limits of modules that are set so low here that a session comes up against them."""
+
+MOST = {
+    "GroupTable._groups": 150,
+    "Membership.tags": 8,
+    "Membership.capabilities": 8,
+    "Membership.ownerships": 8,
+    "Membership.thresholds": 8,
+    "ExpectedReplies._sent": replies.TABLE_SIZE,
+}
+MOST_BY_DEFAULT = 1_024
+"""Of what is bounded by what there is in so small a world."""
 
 VERBS = (*Verb, 0x0F, 0x11, 0x1F)
 SUITES = (Suite.AES_GMAC_SIV, Suite.AES_GMAC_SIV, Suite.SALSA20_POLY1305, Suite.POLY1305)
@@ -65,8 +91,8 @@ class Nodes:
             self.sim.authorize(self.controller, self.home, host)
             host.join(self.home)
             host.join(self.prey)
-        for network in (self.home, self.prey):
-            met = self.sim.run_until(lambda: self.sim.joined(network, *members), 60_000)  # noqa: B023
+        for lan in (self.home, self.prey):
+            met = self.sim.run_until(lambda: self.sim.joined(lan, *members), 60_000)  # noqa: B023
             bound(bool(met), "they did not even meet")
         bound(self.sim.ping(self.alice, self.bob, self.home, 60_000), "no ping before the attack")
 
@@ -165,18 +191,16 @@ class Nodes:
     def chatter(self) -> None:
         """What the hosts of the members send: pings, and frames that are nothing."""
         one, other = self.entropy.sample((self.alice, self.bob, self.mallory), 2)
-        network = self.entropy.choice((self.home, self.prey))
-        if network not in one.nics or not one.running:
+        lan = self.entropy.choice((self.home, self.prey))
+        if lan not in one.nics or not one.running:
             return
-        nic = one.nics[network]
-        if self.entropy.random() < 0.5 and nic.addresses and network in other.nics:
-            targets = [a.ip for a in other.nics[network].addresses if len(a.ip) == 4]
+        nic = one.nics[lan]
+        if self.entropy.random() < 0.5 and nic.addresses and lan in other.nics:
+            targets = [a.ip for a in other.nics[lan].addresses if len(a.ip) == 4]
             if targets and any(len(a.ip) == 4 for a in nic.addresses):
                 nic.ping(targets[0])
                 return
-        frame = self.scene.mac().to_bytes(6, "big") + mac_of(one.address, network).to_bytes(
-            6, "big"
-        )
+        frame = self.scene.mac().to_bytes(6, "big") + mac_of(one.address, lan).to_bytes(6, "big")
         frame += self.scene.number(16).to_bytes(2, "big") + self.scene.data(2_000)
         nic._transmit(damaged(self.entropy, frame, 0.2))
 
@@ -325,4 +349,14 @@ STEPS = {
 }
 """How often each is drawn."""
 
-NODES = Kind("nodes", Nodes, LENGTH)
+
+@contextmanager
+def narrow() -> Iterator[None]:
+    """Nodes made in here have little room."""
+    with ExitStack() as patches:
+        for module, limits in SMALL.items():
+            patches.enter_context(patch.multiple(module, **limits))
+        yield
+
+
+NODES = Kind("nodes", Nodes, LENGTH, narrow)

@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,6 +37,8 @@ class Kind:
     begin: Callable[[int], Session]
     length: int
     """Steps of a session."""
+    around: Callable[[], AbstractContextManager[object]] = nullcontext
+    """What a session is run in."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +63,14 @@ class Broken(Exception):
 
 def run(kind: Kind, seed: int, steps: Sequence[int]) -> None:
     """One session; `Broken` if something does not hold."""
-    session = kind.begin(seed)
     done: list[int] = []
     try:
-        for number in steps:
-            done.append(number)
-            session.step(random.Random(f"{kind.name} {seed} {number}"))
-        session.finish()
+        with kind.around():
+            session = kind.begin(seed)
+            for number in steps:
+                done.append(number)
+                session.step(random.Random(f"{kind.name} {seed} {number}"))
+            session.finish()
     except Exception:  # noqa: BLE001 - whatever it is, it is a finding
         raise Broken(kind, seed, tuple(done), traceback.format_exc()) from None
 

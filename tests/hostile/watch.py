@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 
 from earthline import _native
 from earthline._native import Reassembler, SessionKey
+from earthline.bounded import FairTable
 from earthline.sim.host import SimHost
 from earthline.sim.internet import Flight, Verdict
 from earthline.sim.nat import Endpoint
@@ -184,7 +185,10 @@ class Traffic:
 
 
 def sizes(root: object) -> Iterator[tuple[str, int]]:
-    """Every container below an object of ours, as ``Class.attribute``, and how much it holds."""
+    """Every container below an object of ours, as ``Class.attribute``, and how much it holds.
+
+    Those that know their own bound are held against it.
+    """
     seen: set[int] = set()
     stack: list[tuple[str, object]] = [("", root)]
     while stack:
@@ -198,6 +202,8 @@ def sizes(root: object) -> Iterator[tuple[str, int]]:
             inner = thing if isinstance(thing, list | set | deque | tuple) else thing.values()
             stack += ((name, one) for one in list(inner))
         elif type(thing).__module__.startswith("earthline."):
+            if isinstance(thing, FairTable):
+                bound(len(thing) <= thing._limit, f"{name} holds {len(thing)}")
             stack += _attributes(thing)
 
 
