@@ -165,8 +165,8 @@ class NetworkConfig:
             tags=_read_tags(entries.get("TAG")),
             ownerships=_read_all(entries.get("COO"), CertificateOfOwnership.read, MAX_OWNERSHIPS),
             specialists=_read_specialists(entries.get("S")),
-            routes=_read_routes(entries.get("RT")),
-            static_ips=_read_static_ips(entries.get("I")),
+            routes=_present(_read_all(entries.get("RT"), Route.read, MAX_ROUTES)),
+            static_ips=_present(_read_all(entries.get("I"), read_inet, MAX_STATIC_IPS)),
             rules=emit_rules(parse_rules(entries.get("R") or b"")),
             dns=_read_dns(entries.get("DNS")),
             sign_on=SignOn.read(entries),
@@ -228,6 +228,16 @@ class NetworkConfig:
     @property
     def compress_multicast(self) -> bool:
         return not self.flags & FLAG_UNCOMPRESSED_MULTICAST
+
+    @property
+    def addresses(self) -> tuple[InetAddress, ...]:
+        """The static IPs with a prefix that there can be: of others nobody can make anything."""
+        return tuple(ip for ip in self.static_ips if ip.netmask_valid)
+
+    @property
+    def possible_routes(self) -> tuple[Route, ...]:
+        """The routes to what there can be, likewise."""
+        return tuple(route for route in self.routes if route.target.netmask_valid)
 
     @property
     def bridges(self) -> tuple[int, ...]:
@@ -300,12 +310,5 @@ def _read_good(value: bytes | None, read: Callable[[Reader], Item], limit: int) 
     return items
 
 
-def _read_routes(value: bytes | None) -> tuple[Route, ...]:
-    routes = _read_all(value, Route.read, MAX_ROUTES)
-    return tuple(route for route in routes if route is not None and route.target.netmask_valid)
-
-
-def _read_static_ips(value: bytes | None) -> tuple[InetAddress, ...]:
-    """Those of a prefix that there can be: of any other nobody could make anything."""
-    addresses = _read_all(value, read_inet, MAX_STATIC_IPS)
-    return tuple(ip for ip in addresses if ip is not None and ip.netmask_valid)
+def _present(items: tuple[Item | None, ...]) -> tuple[Item, ...]:
+    return tuple(item for item in items if item is not None)
