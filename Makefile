@@ -68,7 +68,7 @@ bench-rules: build ## A TCP stream under 100 rules, beside a network that accept
 bench-planet: build ## What it costs 5,000 simulated nodes to come online (NODES=n for fewer)
 	$(BIN)/python benchmarks/planet.py --nodes $(or $(NODES),5000)
 
-fuzz: build ## Fuzz every parser for a minute each (TARGET=name SECONDS=n to choose)
+fuzz: build ## Fuzz parsers, files, nodes and the switch for a minute each (TARGET=name SECONDS=n)
 	$(BIN)/python fuzz/run.py $(TARGET) --seconds $(or $(SECONDS),60)
 
 clean: ## Remove what was built

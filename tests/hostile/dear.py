@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -143,15 +144,18 @@ def _good_tags(speaker: Speaker, stage: Stage) -> bytes:
     return NetworkCredentials(tags=tuple(made)).emit()
 
 
-def _capabilities(call: Call) -> bytes:
-    """The longest chain of custody: each link that holds leads to the next."""
+@cache
+def _capabilities(speaker: Speaker, stage: Stage) -> bytes:
+    """One with the most rules, that its holder hands on to itself: by turns as often as can be."""
     rules = parse_rules(b"\x01\x00") * MAX_RULES
-    made = Capability(call.stage.private, call.now, call.entropy.getrandbits(32), rules, 7)
-    holder = call.stage.controller.identity
-    for _ in range(MAX_CUSTODY_CHAIN):
-        made = made.sign(holder, holder.address)
-    count = _filled(made.emit())
-    return NetworkCredentials(capabilities=(made,) * count).emit()
+    made = Capability(stage.private, stage.sim.clock.now, 1, rules, MAX_CUSTODY_CHAIN)
+    made = made.sign(stage.controller.identity, speaker.address)
+    chains = [made]
+    while len(made.custody) < MAX_CUSTODY_CHAIN:
+        made = made.sign(speaker.identity, speaker.address)
+        chains.append(made)
+    by_turns = itertools.islice(itertools.cycle(reversed(chains)), _filled(made.emit()))
+    return NetworkCredentials(capabilities=tuple(by_turns)).emit()
 
 
 def _short_capabilities(call: Call) -> bytes:
@@ -371,7 +375,7 @@ DEAREST: dict[Verb, dict[str, Say]] = {
         "same tag": lambda call: _tags(call, same=True),
         "tags": lambda call: _tags(call, same=False),
         "good tags": lambda call: _good_tags(call.speaker, call.stage),
-        "capabilities": _capabilities,
+        "capabilities": lambda call: _capabilities(call.speaker, call.stage),
         "short capabilities": _short_capabilities,
         "ownerships": _ownerships,
         "revocations": lambda call: _revocations(call, forged=False),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from earthline.vl2.membership import Acceptance, Membership
 from earthline.vl2.roster import PUSH_PERIOD_MS
@@ -32,6 +32,9 @@ ASKED_PERIOD_MS = 1_000
 
 _ACCEPTED = (Acceptance.ACCEPTED_NEW, Acceptance.ACCEPTED_REDUNDANT)
 _REFUSED = (Acceptance.REJECTED, Acceptance.FORGED)
+
+_Changed: TypeAlias = "dict[tuple[int, int], tuple[Network, Membership]]"
+"""By network and member."""
 
 _UNSURE = -1
 """In place of the revision of a push that came too soon after another."""
@@ -121,34 +124,49 @@ class CredentialExchange:
         The limit of one packet a second and peer is applied below, once (02, 4.10). What follows
         on a forged item is not looked at: nobody honest has one, and each costs a signature.
         """
-        deferred = False
+        acceptances: set[Acceptance] = set()
+        changed: _Changed = {}
         vouched: set[int] = set()
         for credential in _all_of(NetworkCredentials.parse(packet.payload)):
-            acceptance = self._file(credential, packet, now)
-            deferred |= acceptance is Acceptance.DEFERRED
+            acceptance = self._file(credential, packet, changed, now)
+            acceptances.add(acceptance)
             if acceptance is Acceptance.FORGED:
-                return
+                break
             if _vouches(credential, acceptance, packet.source):
                 vouched.add(credential.network)
+        self._install(changed, now)
         for network in vouched:
             self._trust(network, packet, now)
-        if deferred:
+        if Acceptance.DEFERRED in acceptances and Acceptance.FORGED not in acceptances:
             self._station.underlay.defer(packet, now)
 
     def take_own(self, payload: bytes, now: int) -> None:
         """NETWORK_CREDENTIALS that our own controller has for ourselves."""
+        changed: _Changed = {}
         for credential in _all_of(NetworkCredentials.parse(payload)):
-            self._file(credential, None, now)
+            self._file(credential, None, changed, now)
+        self._install(changed, now)
 
     def file(self, credential: Credential, packet: PacketReceived, now: int) -> Acceptance:
         """File one credential that came in a packet with something else."""
-        acceptance = self._file(credential, packet, now)
+        changed: _Changed = {}
+        acceptance = self._file(credential, packet, changed, now)
+        self._install(changed, now)
         if _vouches(credential, acceptance, packet.source):
             self._trust(credential.network, packet, now)
         return acceptance
 
-    def _file(self, credential: Credential, packet: PacketReceived | None, now: int) -> Acceptance:
-        """One of a network that is not joined, or for whom there cannot be, is rejected."""
+    def _file(
+        self,
+        credential: Credential,
+        packet: PacketReceived | None,
+        changed: _Changed,
+        now: int,
+    ) -> Acceptance:
+        """One of a network that is not joined, or for whom there cannot be, is rejected.
+
+        A record that is another by it is entered in ``changed``, to be told to the switch.
+        """
         network = self._station.networks.get(credential.network)
         if network is None or is_reserved(credential.issued_to):
             return Acceptance.REJECTED
@@ -167,11 +185,20 @@ class CredentialExchange:
             underlay.count(f"credential_{acceptance.value}")
         if acceptance is Acceptance.ACCEPTED_NEW:
             self._roster.keep(network, record)
-            self._roster.install(network, record, now)
+            changed[network.id, record.address] = (network, record)
             if isinstance(credential, Revocation) and credential.fast_propagate:
                 sender = self._station.address if packet is None else packet.source
                 self._pass_on(network, credential, sender, now)
         return acceptance
+
+    def _install(self, changed: _Changed, now: int) -> None:
+        """Tell the switch of members once all is filed that came of them at once.
+
+        Frames that were held for the want of it then find all of it; and it is much to put
+        together.
+        """
+        for network, record in changed.values():
+            self._roster.install(network, record, now)
 
     def _trust(self, network_id: int, packet: PacketReceived, now: int) -> None:
         """The peer proved common membership by a credential of its own, if it is admitted."""

@@ -8,7 +8,7 @@ revocation covers it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -143,7 +143,7 @@ class Membership:
         previous = held.get(number)
         if previous is not None and previous.timestamp > credential.timestamp:
             return Acceptance.REJECTED
-        if previous == credential:
+        if previous is not None and _says_the_same(previous, credential):
             return Acceptance.ACCEPTED_REDUNDANT
         if credential.timestamp <= self._threshold(kind, number):
             return Acceptance.REJECTED
@@ -185,6 +185,17 @@ class Membership:
 
     def _threshold(self, kind: CredentialType, number: int) -> int:
         return max(self.thresholds.get((kind, number), 0), self.floors.get(kind, 0))
+
+
+def _says_the_same(held: Numbered, other: Numbered) -> bool:
+    """Whether a credential is one that is held, whatever signs it this time.
+
+    Its holder can hand a capability on to itself, and so make seven of one: each with up to seven
+    signatures, and none like the one before.
+    """
+    if isinstance(held, Capability) and isinstance(other, Capability):
+        return replace(held, custody=()) == replace(other, custody=())
+    return held == other
 
 
 def _kind_and_number(credential: Numbered) -> tuple[CredentialType, int]:

@@ -9,6 +9,7 @@ from vl2_bench import WINDOW, Bench, identity
 
 from earthline import effects
 from earthline.vl2.membership import HELD_LIMIT, THRESHOLD_LIMIT, Acceptance, Membership
+from earthline.wire.credentials.capability import Capability
 from earthline.wire.credentials.com import CertificateOfMembership
 from earthline.wire.credentials.common import CredentialType
 from earthline.wire.credentials.revocation import FLAG_FAST_PROPAGATE, Revocation
@@ -454,3 +455,23 @@ def test_revocation_of_what_is_too_old_to_count_is_not_passed_on(bench):
     bench.advance(1_000)
     revoke(bench, FAR.address, bench.now - WINDOW // 2)
     assert bench.sent(Verb.NETWORK_CREDENTIALS) != []
+
+
+def test_capability_that_its_holder_hands_to_itself_is_no_other_one():
+    def unasked(_address):
+        raise AssertionError("its signatures were looked at")
+
+    record = Membership(PEER.address)
+    issued = Capability(NETWORK, 1_000, 1, (), 7).sign(CONTROLLER, PEER.address)
+    assert record.add(issued, KNOWN) is Acceptance.ACCEPTED_NEW
+    handed_on = issued.sign(PEER, PEER.address).sign(PEER, PEER.address)
+    assert record.add(handed_on, unasked) is Acceptance.ACCEPTED_REDUNDANT
+    renewed = Capability(NETWORK, 1_001, 1, (), 7).sign(CONTROLLER, PEER.address)
+    assert record.add(renewed, KNOWN) is Acceptance.ACCEPTED_NEW
+
+
+def test_switch_is_told_of_a_member_once_for_all_that_it_hands_over(bench):
+    tags = tuple(Tag(NETWORK, bench.now, n, n, PEER.address).sign(CONTROLLER) for n in range(1, 9))
+    show(bench, com(bench.now), tags=tags)
+    installed = bench.of(effects.InstallMemberCredentials)
+    assert [len(command.tags) for command in installed] == [8]
