@@ -8,7 +8,7 @@ revocation covers it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -188,13 +188,18 @@ class Membership:
 
 
 def _says_the_same(held: Numbered, other: Numbered) -> bool:
-    """Whether a credential is one that is held, whatever signs it this time.
+    """Whether a credential is the one held under its number, whoever signed it this time.
 
     Its holder can hand a capability on to itself, and so make seven of one: each with up to seven
     signatures, and none like the one before.
     """
     if isinstance(held, Capability) and isinstance(other, Capability):
-        return replace(held, custody=()) == replace(other, custody=())
+        same = (held.network, held.timestamp, held.max_custody_chain) == (
+            other.network,
+            other.timestamp,
+            other.max_custody_chain,
+        )
+        return same and held.rules == other.rules
     return held == other
 
 

@@ -121,7 +121,16 @@ _VALUES: dict[int, struct.Struct] = {
 }
 """How values are laid out; types that are not here have none."""
 
-_LENGTHS = tuple(_VALUES.get(kind, _NOTHING).size for kind in range(_TYPE_MASK + 1))
+_HEADS = tuple(
+    (
+        head & _TYPE_MASK,
+        _VALUES.get(head & _TYPE_MASK, _NOTHING).size,
+        head & _NOT != 0,
+        head & _OR != 0,
+    )
+    for head in range(0x100)
+)
+"""What each first byte says: type, length of the value, NOT, OR."""
 _RANGE_OF_INTEGERS = int(RuleType.INTEGER_RANGE)
 
 
@@ -166,15 +175,14 @@ def read_rules(reader: Reader, count: int) -> tuple[Rule, ...]:
     rules: list[Rule] = []
     for _ in range(count):
         head, length = data[at : at + 2] if at + 2 <= len(data) else _cut_off(at)
-        kind = head & _TYPE_MASK
-        known = _LENGTHS[kind]
+        kind, known, negated, alternative = _HEADS[head]
         value = data[at + 2 : at + 2 + known]
         at += 2 + length
         if at > len(data) or len(value) < known:
             _cut_off(at)
         if kind == _RANGE_OF_INTEGERS:
             value = _canonical_range(value)
-        rules.append(Rule(kind, value, head & _NOT != 0, head & _OR != 0))
+        rules.append(Rule(kind, value, negated, alternative))
     reader.offset = at
     return tuple(rules)
 
