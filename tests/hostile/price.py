@@ -67,8 +67,6 @@ class Till:
     host: SimHost
     _sent: list[tuple[Path, int]] = field(default_factory=list)
     _reports: list[effects.Report] = field(default_factory=list)
-    _told: list[Any] = field(default_factory=list)
-    """Events that follow from commands."""
 
     def price(self, datagrams: Iterable[bytes], source: Endpoint, now: int) -> Price:
         """Hand the datagrams of one packet to the host, as if they had come from ``source``."""

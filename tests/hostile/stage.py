@@ -14,7 +14,7 @@ from typing import ClassVar
 from earthline import _native
 from earthline.controller.authority import Authority
 from earthline.controller.store.sqlite import SqliteStore
-from earthline.sim.host import DEFAULT_PORT, SimHost
+from earthline.sim.host import SimHost
 from earthline.sim.internet import Internet
 from earthline.sim.nat import Endpoint
 from earthline.sim.simulation import Simulation
@@ -139,6 +139,3 @@ class Stage:
     def settle(self) -> None:
         """Until gates are open again, and everybody has answered."""
         self.sim.run_for(31_000)
-
-    def endpoint(self, host: SimHost) -> Endpoint:
-        return host.ip, DEFAULT_PORT

@@ -1,9 +1,8 @@
-"""A place on the internet from which anything can be sent, and what came back to it."""
+"""Places on the internet from which anything can be sent, and people with keys who speak there."""
 
 from __future__ import annotations
 
 import random
-from collections import deque
 from collections.abc import Iterable
 
 from earthline import _native
@@ -21,7 +20,6 @@ from earthline.wire.packet import DEFAULT_MTU, FLAG_FRAGMENTED, Suite, Verb, bui
 TRUSTED_ID = 7
 """Of the only trusted path there is (01, 3.7)."""
 _FLAGS = 18
-KEPT = 64
 
 
 class Wire:
@@ -30,12 +28,11 @@ class Wire:
     def __init__(self, name: str, ip: bytes, internet: Internet) -> None:
         self.name, self.ip = name, ip
         self.link = Link(delay_ms=1)
-        self.received: deque[tuple[Endpoint, bytes]] = deque(maxlen=KEPT)
         self._internet = internet
         internet.core.hosts[ip] = self
 
-    def datagram_in(self, _port: int, source: Endpoint, datagram: bytes) -> None:
-        self.received.append((source, datagram))
+    def datagram_in(self, port: int, source: Endpoint, datagram: bytes) -> None:
+        """What comes back is nobody's."""
 
     def send(self, victim: SimHost, datagrams: Iterable[bytes], source: Endpoint) -> None:
         """To the victim's ordinary port; ``source`` may be anybody's."""
