@@ -71,7 +71,7 @@ bench-planet: build ## What it costs 5,000 simulated nodes to come online (NODES
 bench-strangers: build ## What strangers cost a controller: `/health` and answers while 400 a second ask
 	$(BIN)/python benchmarks/controller_strangers.py
 
-fuzz: build ## Fuzz every parser for a minute each (TARGET=name SECONDS=n to choose)
+fuzz: build ## Fuzz parsers, files, nodes and the switch for a minute each (TARGET=name SECONDS=n)
 	$(BIN)/python fuzz/run.py $(TARGET) --seconds $(or $(SECONDS),60)
 
 clean: ## Remove what was built

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wire_seeds import seeds
-from wire_targets import TARGETS
+from targets import TARGETS, seeds
 
 names = pytest.mark.parametrize("name", sorted(TARGETS))
 

@@ -232,6 +232,54 @@ mod tests {
         assert!(moves < 32, "moved {moves} times");
     }
 
+    /// A stream that is mostly records, with some bytes changed.
+    fn damaged(random: &mut impl FnMut(usize) -> usize) -> Vec<u8> {
+        let mut bytes = GREETING.to_vec();
+        for _ in 0..random(6) {
+            let ip = if random(2) == 0 { "80.1.2.3:9993" } else { "[2001:db8::5]:1025" };
+            append(&mut bytes, ip.parse().unwrap(), &vec![random(256) as u8; random(300)]);
+            bytes.extend([0x17, 3, 3, 0, random(6) as u8].iter().take(random(6)));
+        }
+        for _ in 0..random(4) {
+            let at = random(bytes.len());
+            bytes[at] = random(256) as u8;
+        }
+        bytes
+    }
+
+    /// `make fuzz TARGET=framing` sets how long, and the seed; without that some thousand rounds are done.
+    #[test]
+    fn fuzz_framing() {
+        let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+        let moment =
+            std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(1, |at| at.as_nanos() as u64);
+        let first = number("FUZZ_SEED").unwrap_or(moment);
+        let seconds = number("FUZZ_SECONDS").map(std::time::Duration::from_secs);
+        let started = std::time::Instant::now();
+        let mut round = 0;
+        while seconds.map_or(round < 5_000, |time| started.elapsed() < time) {
+            let seed = first.wrapping_add(round);
+            let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+            let mut random = |below: usize| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                (state >> 11) as usize % below.max(1)
+            };
+            let bytes = damaged(&mut random);
+            let whole = hear(&[&bytes]);
+            let mut pieces: Vec<&[u8]> = Vec::new();
+            let mut rest = &bytes[..];
+            while !rest.is_empty() {
+                let (head, tail) = rest.split_at(1 + random(rest.len().min(40)));
+                (pieces, rest) = ([pieces, vec![head]].concat(), tail);
+            }
+            assert_eq!(hear(&pieces), whole, "FUZZ_SEED={seed} FUZZ_SECONDS=1 repeats it");
+            round += 1;
+        }
+        println!("framing: {round} rounds from seed {first} on, nothing found");
+    }
+
     #[test]
     fn datagram_too_long_for_a_record_is_left_out() {
         let mut bytes = Vec::new();

@@ -169,8 +169,8 @@ def _tap(network: Network, config: NetworkConfig | None) -> ConfigureTap:
         network=network.id,
         mac=network.mac,
         mtu=config.mtu,
-        addresses=config.static_ips,
-        routes=tuple(Route(*route) for route in config.routes),
+        addresses=config.addresses,
+        routes=tuple(Route(*route) for route in config.possible_routes),
         dns_domain=config.dns.domain,
         dns_servers=config.dns.servers,
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from earthline.vl2.membership import Acceptance, Membership
 from earthline.vl2.roster import PUSH_PERIOD_MS
+from earthline.wire.address import is_reserved
 from earthline.wire.credentials.capability import Capability
 from earthline.wire.credentials.com import CertificateOfMembership
 from earthline.wire.credentials.ownership import CertificateOfOwnership
@@ -30,6 +31,10 @@ ASKED_PERIOD_MS = 1_000
 
 
 _ACCEPTED = (Acceptance.ACCEPTED_NEW, Acceptance.ACCEPTED_REDUNDANT)
+_REFUSED = (Acceptance.REJECTED, Acceptance.FORGED)
+
+_Changed: TypeAlias = "dict[tuple[int, int], tuple[Network, Membership]]"
+"""By network and member."""
 
 _UNSURE = -1
 """In place of the revision of a push that came too soon after another."""
@@ -52,7 +57,8 @@ class CredentialExchange:
     def make_ready(self, network: Network, address: int, now: int, *, chosen: bool = False) -> bool:
         """Before frames go to a member: push if a push is due, and let the switch send (03, 4.8).
 
-        ``chosen``: by our own host, rather than by others that named it. False for ourselves.
+        ``chosen``: by our own host, rather than by others that named it. False for ourselves, and
+        for whom there cannot be.
         """
         record = self._roster.record(network, address, chosen=chosen)
         if record is None:
@@ -115,24 +121,59 @@ class CredentialExchange:
     def on_packet(self, packet: PacketReceived, now: int) -> None:
         """NETWORK_CREDENTIALS: file each item under the node it was issued to.
 
-        The limit of one packet a second and peer is applied below, once (02, 4.10).
+        The limit of one packet a second and peer is applied below, once (02, 4.10). What follows
+        on a forged item is not looked at: nobody honest has one, and each costs a signature.
         """
-        message = NetworkCredentials.parse(packet.payload)
-        outcomes = [self.file(credential, packet, now) for credential in _all_of(message)]
-        if Acceptance.DEFERRED in outcomes:
+        acceptances: set[Acceptance] = set()
+        changed: _Changed = {}
+        vouched: set[int] = set()
+        for credential in _all_of(NetworkCredentials.parse(packet.payload)):
+            acceptance = self._file(credential, packet, changed, now)
+            acceptances.add(acceptance)
+            if acceptance is Acceptance.FORGED:
+                break
+            if _vouches(credential, acceptance, packet.source):
+                vouched.add(credential.network)
+        self._install(changed, now)
+        for network in vouched:
+            self._trust(network, packet, now)
+        if Acceptance.DEFERRED in acceptances and Acceptance.FORGED not in acceptances:
             self._station.underlay.defer(packet, now)
 
     def take_own(self, payload: bytes, now: int) -> None:
         """NETWORK_CREDENTIALS that our own controller has for ourselves."""
+        changed: _Changed = {}
         for credential in _all_of(NetworkCredentials.parse(payload)):
-            self.file(credential, None, now)
+            self._file(credential, None, changed, now)
+        self._install(changed, now)
 
-    def file(self, credential: Credential, packet: PacketReceived | None, now: int) -> Acceptance:
-        """File one credential that came in ``packet``; of networks not joined it is rejected."""
+    def file(self, credential: Credential, packet: PacketReceived, now: int) -> Acceptance:
+        """File one credential that came in a packet with something else."""
+        changed: _Changed = {}
+        acceptance = self._file(credential, packet, changed, now)
+        self._install(changed, now)
+        if _vouches(credential, acceptance, packet.source):
+            self._trust(credential.network, packet, now)
+        return acceptance
+
+    def _file(
+        self,
+        credential: Credential,
+        packet: PacketReceived | None,
+        changed: _Changed,
+        now: int,
+    ) -> Acceptance:
+        """One of a network that is not joined, or for whom there cannot be, is rejected.
+
+        A record that is another by it is entered in ``changed``, to be told to the switch.
+        """
         network = self._station.networks.get(credential.network)
-        if network is None:
+        if network is None or is_reserved(credential.issued_to):
             return Acceptance.REJECTED
         underlay = self._station.underlay
+        if isinstance(credential, Revocation) and _is_over(credential, network):
+            underlay.count("credential_rejected")
+            return Acceptance.REJECTED
         known = network.members.get(credential.issued_to)
         record = known or Membership(credential.issued_to)
         path = None if packet is None else packet.path
@@ -140,26 +181,29 @@ class CredentialExchange:
         acceptance = record.add(credential, lambda signer: underlay.proven(signer, now, path))
         if acceptance is Acceptance.DEFERRED and network.controller is not None:
             underlay.whois(network.controller, now)
-        elif acceptance is Acceptance.REJECTED:
-            underlay.count("credential_rejected")
+        elif acceptance in _REFUSED:
+            underlay.count(f"credential_{acceptance.value}")
         if acceptance is Acceptance.ACCEPTED_NEW:
             self._roster.keep(network, record)
-            self._roster.install(network, record, now)
+            changed[network.id, record.address] = (network, record)
             if isinstance(credential, Revocation) and credential.fast_propagate:
                 sender = self._station.address if packet is None else packet.source
                 self._pass_on(network, credential, sender, now)
-        if packet is not None and acceptance in _ACCEPTED:
-            self._trust(network, record, packet, now)
         return acceptance
 
-    def _trust(
-        self, network: Network, record: Membership, packet: PacketReceived, now: int
-    ) -> None:
-        """The peer proved common membership, if the credential is its own and it is admitted.
+    def _install(self, changed: _Changed, now: int) -> None:
+        """Tell the switch of members once all is filed that came of them at once.
 
-        Anybody can hand over what was issued to somebody else, who becomes known by that.
+        Frames that were held for the want of it then find all of it; and it is much to put
+        together.
         """
-        if record.address == packet.source and self._roster.admits(network, packet.source):
+        for network, record in changed.values():
+            self._roster.install(network, record, now)
+
+    def _trust(self, network_id: int, packet: PacketReceived, now: int) -> None:
+        """The peer proved common membership by a credential of its own, if it is admitted."""
+        network = self._station.networks.get(network_id)
+        if network is not None and self._roster.admits(network, packet.source):
             self._station.underlay.trusted(packet.source, packet.path, now)
 
     def _pass_on(self, network: Network, revocation: Revocation, sender: int, now: int) -> None:
@@ -168,6 +212,28 @@ class CredentialExchange:
         for address in list(network.members):
             if address not in (sender, revocation.signed_by, self._station.address):
                 self._station.underlay.send(address, Verb.NETWORK_CREDENTIALS, payload, now)
+
+
+def _vouches(credential: Credential, acceptance: Acceptance, sender: int) -> bool:
+    """Whether a filed credential is one of its sender.
+
+    Anybody can hand over what was issued to somebody else, who becomes known by that. And a
+    revocation that says nothing new is accepted unseen.
+    """
+    own = credential.issued_to == sender and not isinstance(credential, Revocation)
+    return own and acceptance in _ACCEPTED
+
+
+def _is_over(revocation: Revocation, network: Network) -> bool:
+    """Whether nothing that it revokes could count any more (03, 4.10).
+
+    Such a one is not kept, so it would be new, and passed on to everybody, as often as it comes.
+    """
+    config = network.config
+    return (
+        config is not None
+        and revocation.threshold <= config.timestamp - config.credential_max_delta
+    )
 
 
 def _all_of(message: NetworkCredentials) -> Iterator[Credential]:

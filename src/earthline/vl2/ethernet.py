@@ -189,7 +189,7 @@ class EthernetEngine:
     def assigned(self) -> Iterable[InetAddress]:
         """Our addresses on the networks, with their prefixes: never physical paths (02, 7.10)."""
         configs = (network.config for network in self._networks())
-        return [ip for config in configs if config is not None for ip in config.static_ips]
+        return [ip for config in configs if config is not None for ip in config.addresses]
 
     # Steps
 

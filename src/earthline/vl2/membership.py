@@ -46,13 +46,15 @@ class Acceptance(Enum):
     ACCEPTED_NEW = "accepted_new"
     ACCEPTED_REDUNDANT = "accepted_redundant"
     REJECTED = "rejected"
+    FORGED = "forged"
+    """Its signature does not hold, or is not of whom it has to be."""
     DEFERRED = "deferred"
     """The signer's identity is not known yet."""
 
 
 _ACCEPTANCE = {
     Verification.VALID: Acceptance.ACCEPTED_NEW,
-    Verification.INVALID: Acceptance.REJECTED,
+    Verification.INVALID: Acceptance.FORGED,
     Verification.DEFERRED: Acceptance.DEFERRED,
 }
 
@@ -141,7 +143,7 @@ class Membership:
         previous = held.get(number)
         if previous is not None and previous.timestamp > credential.timestamp:
             return Acceptance.REJECTED
-        if previous == credential:
+        if previous is not None and _says_the_same(previous, credential):
             return Acceptance.ACCEPTED_REDUNDANT
         if credential.timestamp <= self._threshold(kind, number):
             return Acceptance.REJECTED
@@ -153,17 +155,18 @@ class Membership:
         return acceptance
 
     def _add_revocation(self, revocation: Revocation, find_identity: FindIdentity) -> Acceptance:
+        """One that says nothing new is not worth a look at its signature: anybody can repeat it."""
+        of_membership = revocation.credential_type == CredentialType.CERTIFICATE_OF_MEMBERSHIP
+        if not of_membership and revocation.credential_type not in _REVOCABLE:
+            return Acceptance.REJECTED
+        key = (CredentialType(revocation.credential_type), revocation.credential_id)
+        if revocation.threshold <= (self.com_threshold if of_membership else self._threshold(*key)):
+            return Acceptance.ACCEPTED_REDUNDANT
         acceptance = _ACCEPTANCE[revocation.verify(find_identity)]
         if acceptance is not Acceptance.ACCEPTED_NEW:
             return acceptance
-        if revocation.credential_type == CredentialType.CERTIFICATE_OF_MEMBERSHIP:
-            return self._raise_com_threshold(revocation.threshold)
-        if revocation.credential_type not in _REVOCABLE:
-            return Acceptance.REJECTED
-        key = (CredentialType(revocation.credential_type), revocation.credential_id)
-        if revocation.threshold <= self._threshold(*key):
-            return Acceptance.ACCEPTED_REDUNDANT
-        self._set_threshold(key, revocation.threshold)
+        if not of_membership:
+            self._set_threshold(key, revocation.threshold)
         # Stock nodes set the certificate's threshold too, and members must agree on admission. They
         # even lower it thereby, which lets in again whoever kept an old revocation of a tag.
         self.com_threshold = max(self.com_threshold, revocation.threshold)
@@ -183,11 +186,21 @@ class Membership:
     def _threshold(self, kind: CredentialType, number: int) -> int:
         return max(self.thresholds.get((kind, number), 0), self.floors.get(kind, 0))
 
-    def _raise_com_threshold(self, threshold: int) -> Acceptance:
-        if threshold <= self.com_threshold:
-            return Acceptance.ACCEPTED_REDUNDANT
-        self.com_threshold = threshold
-        return Acceptance.ACCEPTED_NEW
+
+def _says_the_same(held: Numbered, other: Numbered) -> bool:
+    """Whether a credential is the one held under its number, whoever signed it this time.
+
+    Its holder can hand a capability on to itself, and so make seven of one: each with up to seven
+    signatures, and none like the one before.
+    """
+    if isinstance(held, Capability) and isinstance(other, Capability):
+        same = (held.network, held.timestamp, held.max_custody_chain) == (
+            other.network,
+            other.timestamp,
+            other.max_custody_chain,
+        )
+        return same and held.rules == other.rules
+    return held == other
 
 
 def _kind_and_number(credential: Numbered) -> tuple[CredentialType, int]:

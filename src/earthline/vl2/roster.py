@@ -9,6 +9,7 @@ from earthline.effects import InstallMember, InstallMemberCredentials, RemoveMem
 from earthline.vl2.membership import Membership
 from earthline.vl2.network import NAMED, Network
 from earthline.vl2.rule_inputs import member_entry
+from earthline.wire.address import is_reserved
 
 if TYPE_CHECKING:
     from earthline.vl2.underlay import Station
@@ -45,11 +46,11 @@ class Roster:
         return record is not None and identity is not None and record.agrees(network.com, identity)
 
     def record(self, network: Network, address: int, *, chosen: bool = False) -> Membership | None:
-        """The record of a peer, made if need be; None for ourselves.
+        """The record of a peer, made if need be; None for ourselves, and for whom there cannot be.
 
         ``chosen``: our own host or the configuration named it, rather than other members.
         """
-        if address == self._station.address:
+        if address == self._station.address or is_reserved(address):
             return None
         record = network.members.get(address)
         if record is None or chosen:

@@ -230,6 +230,16 @@ class NetworkConfig:
         return not self.flags & FLAG_UNCOMPRESSED_MULTICAST
 
     @property
+    def addresses(self) -> tuple[InetAddress, ...]:
+        """The static IPs with a prefix that there can be: of others nobody can make anything."""
+        return tuple(ip for ip in self.static_ips if ip.netmask_valid)
+
+    @property
+    def possible_routes(self) -> tuple[Route, ...]:
+        """The routes to what there can be, likewise."""
+        return tuple(route for route in self.routes if route.target.netmask_valid)
+
+    @property
     def bridges(self) -> tuple[int, ...]:
         """Addresses of the active bridges."""
         return self._with_role(ROLE_ACTIVE_BRIDGE)

@@ -17,6 +17,11 @@ class Reader:
         self.offset = offset
 
     @property
+    def data(self) -> bytes:
+        """All the bytes, for those who move `offset` by themselves."""
+        return self._data
+
+    @property
     def remaining(self) -> int:
         """Bytes not yet read."""
         return len(self._data) - self.offset

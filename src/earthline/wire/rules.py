@@ -13,9 +13,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
-from earthline.wire.reader import Reader
+from earthline.wire.reader import Malformed, Reader
 
 ACCEPT_ALL = b"\x01\x00"
 """The table of one ACCEPT."""
@@ -121,6 +121,18 @@ _VALUES: dict[int, struct.Struct] = {
 }
 """How values are laid out; types that are not here have none."""
 
+_HEADS = tuple(
+    (
+        head & _TYPE_MASK,
+        _VALUES.get(head & _TYPE_MASK, _NOTHING).size,
+        head & _NOT != 0,
+        head & _OR != 0,
+    )
+    for head in range(0x100)
+)
+"""What each first byte says: type, length of the value, NOT, OR."""
+_RANGE_OF_INTEGERS = int(RuleType.INTEGER_RANGE)
+
 
 class Rule(NamedTuple):
     """One entry. ``value`` is the bytes of the wire, of the type's own length."""
@@ -154,17 +166,25 @@ class Rule(NamedTuple):
         return bytes([head, len(self.value)]) + self.value
 
 
-def read_rule(reader: Reader) -> Rule:
-    """Read one entry; unknown types are kept without their value."""
-    head, length = reader.u8(), reader.u8()
-    kind = head & _TYPE_MASK
-    start = reader.offset
-    value = reader.take(_VALUES.get(kind, _NOTHING).size)
-    reader.offset = start
-    reader.skip(length)
-    if kind == RuleType.INTEGER_RANGE:
-        value = _canonical_range(value)
-    return Rule(kind, value, bool(head & _NOT), bool(head & _OR))
+def read_rules(reader: Reader, count: int) -> tuple[Rule, ...]:
+    """Read so many entries; unknown types are kept without their value.
+
+    Hundreds come in one packet of anybody, so each takes as few steps as can be.
+    """
+    data, at = reader.data, reader.offset
+    rules: list[Rule] = []
+    for _ in range(count):
+        head, length = data[at : at + 2] if at + 2 <= len(data) else _cut_off(at)
+        kind, known, negated, alternative = _HEADS[head]
+        value = data[at + 2 : at + 2 + known]
+        at += 2 + length
+        if at > len(data) or len(value) < known:
+            _cut_off(at)
+        if kind == _RANGE_OF_INTEGERS:
+            value = _canonical_range(value)
+        rules.append(Rule(kind, value, negated, alternative))
+    reader.offset = at
+    return tuple(rules)
 
 
 def parse_rules(table: bytes, limit: int = MAX_RULES) -> tuple[Rule, ...]:
@@ -172,8 +192,12 @@ def parse_rules(table: bytes, limit: int = MAX_RULES) -> tuple[Rule, ...]:
     reader = Reader(table)
     rules: list[Rule] = []
     while not reader.done and len(rules) < limit:
-        rules.append(read_rule(reader))
+        rules += read_rules(reader, 1)
     return tuple(rules)
+
+
+def _cut_off(at: int) -> NoReturn:
+    raise Malformed(f"a rule at {at} that is cut off")
 
 
 def emit_rules(rules: Iterable[Rule]) -> bytes:

@@ -9,6 +9,7 @@ from vl2_bench import WINDOW, Bench, identity
 
 from earthline import effects
 from earthline.vl2.membership import HELD_LIMIT, THRESHOLD_LIMIT, Acceptance, Membership
+from earthline.wire.credentials.capability import Capability
 from earthline.wire.credentials.com import CertificateOfMembership
 from earthline.wire.credentials.common import CredentialType
 from earthline.wire.credentials.revocation import FLAG_FAST_PROPAGATE, Revocation
@@ -402,3 +403,75 @@ def test_more_revocations_than_are_kept_one_by_one_forgive_none():
     for number in range(3):
         assert record.add(tag(number, 100), KNOWN) is Acceptance.REJECTED
         assert record.add(tag(number, 5_000), KNOWN) is Acceptance.ACCEPTED_NEW
+
+
+def test_credentials_of_addresses_that_no_node_has_are_rejected(bench):
+    """The controller may sign what it likes; the switch knows no such member."""
+    for address in (0, 0xFFFFFFFFFF):
+        tag = Tag(NETWORK, bench.now, 1, 1, address).sign(CONTROLLER)
+        show(bench, tags=(tag,))
+        bench.advance(1_000)
+    assert all(command.address for command in bench.of(effects.InstallMemberCredentials))
+
+
+def test_bridge_of_an_address_that_no_node_has_is_passed_over(bench):
+    impossible = 0xFFFFFFFFFF | ROLE_ACTIVE_BRIDGE
+    configure(bench, specialists=(impossible, FAR.address | ROLE_ACTIVE_BRIDGE), multicast_limit=8)
+    own = mac_of(OWN.address, NETWORK)
+    bench.tap(NETWORK, mac_bytes(0xFFFFFFFFFFFF) + mac_bytes(own) + b"\x08\x00hello")
+    bench.advance(1_000)
+    assert all(command.address >> 32 != 0xFF for command in bench.of(effects.InstallMember))
+
+
+def test_nothing_that_follows_a_forged_credential_is_looked_at(bench):
+    """Seventy forged ones in a packet of some 300 bytes would cost as many looks at signatures."""
+    good = [Tag(NETWORK, bench.now, number, 1, PEER.address).sign(CONTROLLER) for number in (1, 2)]
+    forged = Tag(NETWORK, bench.now, 3, 1, PEER.address).sign(PEER)
+    show(bench, com(bench.now), tags=(good[0], forged, good[1]))
+    installed = bench.of(effects.InstallMemberCredentials)[-1]
+    assert installed.tags == ((1, 1),)
+
+
+def test_revocation_that_says_nothing_new_is_not_verified():
+    def unasked(_address):
+        raise AssertionError("its signature was looked at")
+
+    record = Membership(PEER.address)
+    for kind in (CredentialType.TAG, CredentialType.CERTIFICATE_OF_MEMBERSHIP):
+        known = Revocation(NETWORK, 1, 0, 1_000, PEER.address, kind).sign(CONTROLLER)
+        old = Revocation(NETWORK, 2, 0, 999, PEER.address, kind).sign(PEER)
+        record.add(known, KNOWN)
+        assert record.add(known, unasked) is Acceptance.ACCEPTED_REDUNDANT
+        assert record.add(old, unasked) is Acceptance.ACCEPTED_REDUNDANT
+
+
+def test_revocation_of_what_is_too_old_to_count_is_not_passed_on(bench):
+    """It is not kept either: whoever repeats it would have it told to everybody each time."""
+    show(bench, com(bench.now))
+    bench.meet(FAR.public)
+    bench.forget()
+    revoke(bench, FAR.address, bench.now - WINDOW)
+    assert bench.sent(Verb.NETWORK_CREDENTIALS) == []
+    bench.advance(1_000)
+    revoke(bench, FAR.address, bench.now - WINDOW // 2)
+    assert bench.sent(Verb.NETWORK_CREDENTIALS) != []
+
+
+def test_capability_that_its_holder_hands_to_itself_is_no_other_one():
+    def unasked(_address):
+        raise AssertionError("its signatures were looked at")
+
+    record = Membership(PEER.address)
+    issued = Capability(NETWORK, 1_000, 1, (), 7).sign(CONTROLLER, PEER.address)
+    assert record.add(issued, KNOWN) is Acceptance.ACCEPTED_NEW
+    handed_on = issued.sign(PEER, PEER.address).sign(PEER, PEER.address)
+    assert record.add(handed_on, unasked) is Acceptance.ACCEPTED_REDUNDANT
+    renewed = Capability(NETWORK, 1_001, 1, (), 7).sign(CONTROLLER, PEER.address)
+    assert record.add(renewed, KNOWN) is Acceptance.ACCEPTED_NEW
+
+
+def test_switch_is_told_of_a_member_once_for_all_that_it_hands_over(bench):
+    tags = tuple(Tag(NETWORK, bench.now, n, n, PEER.address).sign(CONTROLLER) for n in range(1, 9))
+    show(bench, com(bench.now), tags=tags)
+    installed = bench.of(effects.InstallMemberCredentials)
+    assert [len(command.tags) for command in installed] == [8]

@@ -8,6 +8,7 @@ from vl2_bench import NOW, Bench, identity
 from earthline import effects
 from earthline.vl2.network import NetworkStatus
 from earthline.wire.dictionary import Dictionary
+from earthline.wire.inet import InetAddress
 from earthline.wire.mac import mac_bytes, mac_of
 from earthline.wire.messages.config import FLAG_FAST_PROPAGATE, ConfigChunk, split_config
 from earthline.wire.messages.error import AuthenticationRequired
@@ -272,3 +273,12 @@ def test_controller_whose_clock_was_set_back_is_obeyed_when_it_is_asked(bench):
     bench.now += 1
     answer(bench, name="of today")
     assert bench.engine.networks()[0].name == "of today"
+
+
+def test_address_of_an_impossible_prefix_is_no_network_of_ours_and_not_for_the_host(bench):
+    """A controller may name it: each look at whether a path is a virtual one would raise."""
+    bench.command(effects.Join(NETWORK))
+    good, bad = InetAddress.parse("10.1.2.3/24"), InetAddress.parse("10.1.2.4/26589")
+    answer(bench, static_ips=(bad, good))
+    assert list(bench.engine.assigned()) == [good]
+    assert bench.of(effects.ConfigureTap)[-1].addresses == (good,)

@@ -219,6 +219,19 @@ def test_a_route_without_a_target_is_left_out():
     assert parsed.routes == (Route(InetAddress.parse("10.0.0.0/8")),)
 
 
+def test_addresses_and_routes_of_impossible_prefixes_are_kept_but_not_used():
+    """What is looked at for every packet of every peer must not be there to raise."""
+    ip, target = InetAddress.parse("10.1.2.3/24"), InetAddress.parse("10.0.0.0/8")
+    drawn = config(
+        static_ips=(InetAddress.parse("10.1.2.3/33"), ip, InetAddress.parse("fd00::1/129")),
+        routes=(Route(InetAddress.parse("10.0.0.0/33")), Route(target)),
+    )
+    parsed = NetworkConfig.parse(drawn.emit())
+    assert parsed == drawn
+    assert parsed.addresses == (ip,)
+    assert parsed.possible_routes == (Route(target),)
+
+
 def test_names_are_cut_at_127_bytes_and_never_within_a_character():
     entries = Dictionary.parse(config().emit())
     entries.set_text("n", "é" * 100)

@@ -30,7 +30,7 @@ from earthline.wire.credentials.common import (
 )
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.reader import Malformed, Reader
-from earthline.wire.rules import Rule, emit_rules, read_rule
+from earthline.wire.rules import Rule, emit_rules, read_rules
 
 MAX_RULES = 64
 MAX_CUSTODY_CHAIN = 7
@@ -62,7 +62,7 @@ class Capability:
         network, timestamp, number, count = _HEAD.unpack(reader.take(_HEAD.size))
         if count > MAX_RULES:
             raise Malformed(f"capability with {count} rules")
-        rules = tuple(read_rule(reader) for _ in range(count))
+        rules = read_rules(reader, count)
         if not 1 <= (limit := reader.u8()) <= MAX_CUSTODY_CHAIN:
             raise Malformed(f"capability with a custody chain of {limit}")
         capability = cls(network, timestamp, number, rules, limit, _read_custody(reader, limit))

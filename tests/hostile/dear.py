@@ -1,0 +1,517 @@
+"""The dearest packets there are of each verb: what is priced (`hostile.price`)."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+
+from earthline.sim.host import SimHost
+from earthline.wire.credentials.capability import MAX_CUSTODY_CHAIN, MAX_RULES, Capability
+from earthline.wire.credentials.ownership import MAX_THINGS, CertificateOfOwnership, Thing
+from earthline.wire.credentials.revocation import FLAG_FAST_PROPAGATE, Revocation
+from earthline.wire.credentials.tag import Tag
+from earthline.wire.identity import Identity, SecretIdentity
+from earthline.wire.inet import InetAddress
+from earthline.wire.mac import BROADCAST, mac_of
+from earthline.wire.messages.config import ConfigChunk, NetworkConfigRequest
+from earthline.wire.messages.credentials import NetworkCredentials
+from earthline.wire.messages.error import AuthenticationRequired, Error, UnwantedMulticast
+from earthline.wire.messages.frame import FLAG_ACKNOWLEDGE, ExtFrame, Frame, MulticastFrame
+from earthline.wire.messages.hello import Hello
+from earthline.wire.messages.multicast import MulticastGather, MulticastLike
+from earthline.wire.messages.ok import Gathered, Ok, OkHello, OkMulticastFrame, OkWhois
+from earthline.wire.messages.paths import PushDirectPaths, PushedPath, SprayKind, SprayRecord
+from earthline.wire.messages.rendezvous import Rendezvous
+from earthline.wire.messages.whois import Whois
+from earthline.wire.multicast import BROADCAST_GROUP, MulticastGroup
+from earthline.wire.packet import ErrorCode, Suite, Verb
+from earthline.wire.rules import parse_rules
+from hostile.stage import Speaking, Stage
+from hostile.wire import Speaker, made_up
+
+LONGEST = 9_880
+"""Payload bytes of the longest packet that is delivered in seven pieces."""
+
+
+@dataclass
+class Call:
+    """One try: who says it, to whom, and everything else there is."""
+
+    stage: Stage
+    wire: Speaking
+    host: SimHost
+
+    @property
+    def entropy(self) -> random.Random:
+        return self.stage.entropy
+
+    @property
+    def speaker(self) -> Speaker:
+        return self.wire.speaker
+
+    @property
+    def now(self) -> int:
+        return self.stage.sim.clock.now
+
+    def address(self) -> int:
+        return self.entropy.randrange(1 << 36, 0xFE << 32)
+
+    def place(self) -> InetAddress:
+        return InetAddress(bytes((77, *self.entropy.randbytes(3))), 1_024)
+
+    def asked(self, verb: Verb) -> int:
+        """The ID of a question that the target asked the speaker."""
+        return self.wire.asked.get((self.host.address, verb), 1)
+
+
+Say = Callable[[Call], bytes]
+
+
+def _some(count: int, make: Callable[[], object]) -> tuple:
+    return tuple(make() for _ in range(count))
+
+
+def _bomb(_: Call) -> bytes:
+    return bytes(LONGEST)
+
+
+def _noise(call: Call) -> bytes:
+    return call.entropy.randbytes(1_200)
+
+
+# Credentials
+
+
+def _whole(*parts: tuple[bytes, ...]) -> bytes:
+    """As NETWORK_CREDENTIALS has them: certificates, a zero, then each kind with its count."""
+    certificates, *others = parts
+    counted = (len(items).to_bytes(2, "big") + b"".join(items) for items in others)
+    return b"".join(certificates) + b"\0" + b"".join(counted)
+
+
+def _filled(one: bytes) -> int:
+    return (LONGEST - 9) // len(one)
+
+
+def _certificates(call: Call, *, same: bool) -> bytes:
+    """As many as fit; each is to be verified, and none holds."""
+    owner, stage = call.speaker, call.stage
+    one = stage.certificate(owner)
+    bad = one.sign(owner.identity)
+    bad = type(one)(one.qualifiers, stage.controller.address, bad.signature)
+    if same:
+        return NetworkCredentials((bad,) * _filled(bad.emit())).emit()
+    made = [
+        type(bad)(bad.qualifiers, bad.signed_by, call.entropy.randbytes(96))
+        for _ in range(_filled(bad.emit()))
+    ]
+    return NetworkCredentials(tuple(made)).emit()
+
+
+def _tag(call: Call, number: int, signer: SecretIdentity) -> Tag:
+    made = Tag(call.stage.private, call.now, number, 1, call.speaker.address).sign(signer)
+    return Tag(
+        made.network,
+        made.timestamp,
+        made.tag_id,
+        made.value,
+        made.issued_to,
+        signed_by=call.stage.controller.address,
+        signature=made.signature,
+    )
+
+
+def _tags(call: Call, *, same: bool) -> bytes:
+    forger = call.speaker.identity
+    one = _tag(call, 0, forger)
+    count = _filled(one.emit())
+    if same:
+        return NetworkCredentials(tags=(one,) * count).emit()
+    return NetworkCredentials(tags=tuple(_tag(call, n, forger) for n in range(count))).emit()
+
+
+@cache
+def _good_tags(speaker: Speaker, stage: Stage) -> bytes:
+    """All of them hold: of a member to whom the controller gave as many, which says so again."""
+    controller = stage.controller.identity
+    made = [
+        Tag(stage.private, stage.sim.clock.now, number, 1, speaker.address).sign(controller)
+        for number in range(LONGEST // 135)
+    ]
+    return NetworkCredentials(tags=tuple(made)).emit()
+
+
+@cache
+def _capabilities(speaker: Speaker, stage: Stage) -> bytes:
+    """One with the most rules, that its holder hands on to itself: by turns as often as can be."""
+    rules = parse_rules(b"\x01\x00") * MAX_RULES
+    made = Capability(stage.private, stage.sim.clock.now, 1, rules, MAX_CUSTODY_CHAIN)
+    made = made.sign(stage.controller.identity, speaker.address)
+    chains = [made]
+    while len(made.custody) < MAX_CUSTODY_CHAIN:
+        made = made.sign(speaker.identity, speaker.address)
+        chains.append(made)
+    by_turns = itertools.islice(itertools.cycle(reversed(chains)), _filled(made.emit()))
+    return NetworkCredentials(capabilities=tuple(by_turns)).emit()
+
+
+def _short_capabilities(call: Call) -> bytes:
+    """Most links of custody per byte: no rules, and the last link is broken."""
+    made = Capability(call.stage.private, call.now, call.entropy.getrandbits(32), (), 7)
+    holder = call.stage.controller.identity
+    for _ in range(MAX_CUSTODY_CHAIN - 1):
+        made = made.sign(holder, holder.address)
+    made = made.sign(call.speaker.identity, call.speaker.address)
+    return NetworkCredentials(capabilities=(made,) * _filled(made.emit())).emit()
+
+
+def _ownerships(call: Call) -> bytes:
+    things = _some(MAX_THINGS, lambda: Thing.of_ip(call.place().ip))
+    stage = call.stage
+    made = CertificateOfOwnership(stage.private, call.now, 1, things, call.speaker.address)
+    made = made.sign(stage.controller.identity)
+    return NetworkCredentials(ownerships=(made,) * _filled(made.emit())).emit()
+
+
+@cache
+def _revocation(stage: Stage) -> Revocation:
+    """Of a tag of somebody: it holds, and is to be passed on to everybody when it is new."""
+    made = Revocation(
+        stage.private, 1, 1, stage.sim.clock.now, 0x1234567890, 3, flags=FLAG_FAST_PROPAGATE
+    )
+    return made.sign(stage.controller.identity)
+
+
+def _revocations(call: Call, *, forged: bool) -> bytes:
+    """The controller's, again and again; or of its own making, one like the other."""
+    one = _revocation(call.stage)
+    if forged:
+        one = replace(one, threshold=call.now, signature=call.entropy.randbytes(96))
+    return NetworkCredentials(revocations=(one,) * _filled(one.emit())).emit()
+
+
+def _unknown_signers(call: Call) -> bytes:
+    """Of networks that nobody here has joined."""
+
+    def one() -> Tag:
+        network = call.address() << 24
+        return Tag(network, call.now, 1, 1, call.speaker.address).sign(call.speaker.identity)
+
+    return NetworkCredentials(tags=_some(_filled(one().emit()), one)).emit()
+
+
+# Networks
+
+
+def _request(call: Call, network: int, metadata: bytes) -> bytes:
+    return NetworkConfigRequest(network, metadata, 0, 0).emit()
+
+
+_ASK = b"v=7\nvend=1\npv=c\nmajv=1\nminv=e\nrevv=1\nmr=400\nmc=80\nmcr=40\nmt=80\nf=0\nrevr=1\no=x"
+
+
+def _chunk(call: Call, length: int) -> bytes:
+    """Of a network that the node is in, with a signature that does not hold."""
+    chunk = ConfigChunk(
+        call.stage.private, bytes(length), call.entropy.getrandbits(63) + 1, 400_000, 0, 1
+    )
+    return chunk.sign(call.speaker.identity).emit()
+
+
+def _multicast(call: Call, **fields: object) -> bytes:
+    group = MulticastGroup(BROADCAST, call.entropy.getrandbits(32))
+    return MulticastFrame(call.stage.private, group, 0x0806, bytes(1_400), **fields).emit()
+
+
+def _ext(call: Call, **fields: object) -> bytes:
+    network = call.stage.private
+    here, there = mac_of(call.host.address, network), mac_of(call.speaker.address, network)
+    return ExtFrame(network, here, there, 0x0800, bytes(1_400), **fields).emit()
+
+
+def _group(call: Call) -> MulticastGroup:
+    return MulticastGroup(call.entropy.getrandbits(47), call.entropy.getrandbits(32))
+
+
+def _likes(call: Call, *, networks: bool = False) -> bytes:
+    def one() -> tuple[int, MulticastGroup]:
+        network = call.address() << 24 if networks else call.stage.private
+        return network, _group(call)
+
+    return MulticastLike(_some(LONGEST // 18, one)).emit()
+
+
+def _same_like(call: Call) -> bytes:
+    return MulticastLike(((call.stage.private, BROADCAST_GROUP),) * (LONGEST // 18)).emit()
+
+
+def _spray(call: Call, kind: SprayKind) -> bytes:
+    return PushDirectPaths((), SprayRecord(kind, call.place())).emit()
+
+
+def _paths(call: Call, count: int, flags: int = 0) -> bytes:
+    return PushDirectPaths(_some(count, lambda: PushedPath(call.place(), flags))).emit()
+
+
+def _paths6(call: Call) -> bytes:
+    def one() -> PushedPath:
+        return PushedPath(InetAddress(b"\x2a\x01" + call.entropy.randbytes(14), 1_024))
+
+    return PushDirectPaths(_some(LONGEST // 24 - 1, one)).emit()
+
+
+def _error(code: ErrorCode, body: Callable[[Call], bytes]) -> Say:
+    return lambda call: Error(Verb.HELLO, call.asked(Verb.HELLO), code, body(call)).emit()
+
+
+def _network_id(call: Call) -> bytes:
+    return call.stage.private.to_bytes(8, "big")
+
+
+def _answer(verb: Verb, body: Callable[[Call], bytes]) -> Say:
+    return lambda call: Ok(verb, call.asked(verb), body(call)).emit()
+
+
+def _ok_hello(call: Call) -> bytes:
+    """With as many worlds as there is room for: everybody's own."""
+    planet = call.stage.sim.planet.emit()
+    worlds = planet * ((LONGEST - 60) // len(planet))
+    return OkHello(call.now, 12, 1, 14, 1, call.place(), worlds).emit()
+
+
+def _identities(call: Call) -> bytes:
+    def one() -> Identity:
+        return Identity(call.address(), call.entropy.randbytes(64))
+
+    return OkWhois(_some((LONGEST - 9) // 71, one)).emit()
+
+
+def _gathered(call: Call) -> bytes:
+    members = _some(1_900, call.address)
+    answer = OkMulticastFrame(call.stage.private, BROADCAST_GROUP, None, Gathered(1_900, members))
+    return answer.emit()
+
+
+def _moons(call: Call) -> bytes:
+    """A HELLO inside a sealed packet: with all the moons there is room for."""
+    stale = (call.stage.sim.planet.world_id, 0)
+    hello = Hello(
+        12,
+        1,
+        14,
+        1,
+        call.now,
+        call.speaker.identity.public,
+        call.place(),
+        *stale,
+        _some(540, _moon(call)),
+    )
+    return hello.emit(lambda tail: tail)
+
+
+def _moon(call: Call) -> Callable[[], tuple[int, int]]:
+    return lambda: (call.entropy.getrandbits(64), 0)
+
+
+DEAREST: dict[Verb, dict[str, Say]] = {
+    Verb.NOP: {"noise": _noise, "bomb": _bomb},
+    Verb.HELLO: {"moons": _moons},
+    Verb.ERROR: {
+        "bomb": _bomb,
+        "certificate": _error(ErrorCode.NEED_MEMBERSHIP_CERTIFICATE, _network_id),
+        "sign-on": _error(
+            ErrorCode.NETWORK_AUTHENTICATION_REQUIRED,
+            lambda call: AuthenticationRequired(call.stage.private, bytes(9_000)).emit(),
+        ),
+        "denied": _error(ErrorCode.NETWORK_ACCESS_DENIED, _network_id),
+        "not found": _error(ErrorCode.OBJECT_NOT_FOUND, _network_id),
+        "collision": _error(
+            ErrorCode.IDENTITY_COLLISION,
+            lambda call: Identity(call.host.address, bytes(64)).emit(),
+        ),
+        "unwanted": _error(
+            ErrorCode.UNWANTED_MULTICAST,
+            lambda call: UnwantedMulticast(call.stage.private, BROADCAST_GROUP).emit(),
+        ),
+    },
+    Verb.OK: {
+        "bomb": _bomb,
+        "worlds": _answer(Verb.HELLO, _ok_hello),
+        "identities": _answer(Verb.WHOIS, _identities),
+        "members": _answer(Verb.MULTICAST_FRAME, _gathered),
+        "echo": _answer(Verb.ECHO, lambda call: bytes(LONGEST - 9)),
+        "chunk": _answer(Verb.NETWORK_CONFIG_REQUEST, lambda call: _chunk(call, 9_700)),
+    },
+    Verb.WHOIS: {
+        "known": lambda call: Whois((call.stage.bob.address,) * (LONGEST // 5)).emit(),
+        "different": lambda call: Whois(
+            tuple(w.speaker.address for w in call.stage.strangers)
+        ).emit(),
+        "unknown": lambda call: Whois(_some(LONGEST // 5, call.address)).emit(),
+    },
+    Verb.RENDEZVOUS: {
+        "known": lambda call: Rendezvous(call.stage.bob.address, call.place()).emit()
+    },
+    Verb.FRAME: {
+        "frame": lambda call: Frame(call.stage.private, 0x0800, bytes(1_400)).emit(),
+        "of another network": lambda call: Frame(1 << 40, 0x0800, bytes(1_400)).emit(),
+    },
+    Verb.EXT_FRAME: {
+        "acknowledged": lambda call: _ext(call, flags=FLAG_ACKNOWLEDGE),
+        "certificate": lambda call: _ext(call, certificate=call.stage.certificate(call.speaker)),
+    },
+    Verb.ECHO: {"noise": _noise, "bomb": _bomb},
+    Verb.MULTICAST_LIKE: {
+        "different": _likes,
+        "networks": lambda call: _likes(call, networks=True),
+        "same": _same_like,
+    },
+    Verb.NETWORK_CREDENTIALS: {
+        "same certificate": lambda call: _certificates(call, same=True),
+        "certificates": lambda call: _certificates(call, same=False),
+        "same tag": lambda call: _tags(call, same=True),
+        "tags": lambda call: _tags(call, same=False),
+        "good tags": lambda call: _good_tags(call.speaker, call.stage),
+        "capabilities": lambda call: _capabilities(call.speaker, call.stage),
+        "short capabilities": _short_capabilities,
+        "ownerships": _ownerships,
+        "revocations": lambda call: _revocations(call, forged=False),
+        "forged revocations": lambda call: _revocations(call, forged=True),
+        "of other networks": _unknown_signers,
+        "zeros": lambda call: b"\0" * 9,
+    },
+    Verb.NETWORK_CONFIG_REQUEST: {
+        "private": lambda call: _request(call, call.stage.private, _ASK),
+        "public": lambda call: _request(call, call.stage.public, _ASK),
+        "nowhere": lambda call: _request(call, call.stage.private + 99, _ASK),
+        "metadata": lambda call: _request(call, call.stage.public, b"a=1\n" * 2_000),
+        "not ours": lambda call: _request(call, 1 << 40, _ASK),
+    },
+    Verb.NETWORK_CONFIG: {"chunk": lambda call: _chunk(call, 9_700)},
+    Verb.MULTICAST_GATHER: {
+        "all": lambda call: MulticastGather(call.stage.private, BROADCAST_GROUP, 0xFFFFFFFF).emit(),
+        "certificate": lambda call: MulticastGather(
+            call.stage.private,
+            BROADCAST_GROUP,
+            0xFFFFFFFF,
+            call.stage.certificate(call.speaker),
+        ).emit(),
+    },
+    Verb.MULTICAST_FRAME: {
+        "gather": lambda call: _multicast(call, gather_limit=0xFFFFFFFF),
+        "replicate": lambda call: _multicast(call, flags=8),
+        "certificate": lambda call: _multicast(
+            call, certificate=call.stage.certificate(call.speaker)
+        ),
+    },
+    Verb.PUSH_DIRECT_PATHS: {
+        "8": lambda call: _paths(call, 8),
+        "800": lambda call: _paths(call, 800),
+        "redirect": lambda call: _paths(call, 800, 2),
+        "forget": lambda call: _paths(call, 800, 1),
+        "IPv6": _paths6,
+        "offer": lambda call: _spray(call, SprayKind.OFFER),
+        "acceptance": lambda call: _spray(call, SprayKind.ACCEPTANCE),
+        "unknown records": lambda call: (0xFFFF).to_bytes(2, "big") + bytes(LONGEST - 2),
+    },
+    Verb.ACK: {"bomb": _bomb},
+    Verb.QOS_MEASUREMENT: {"bomb": _bomb},
+    Verb.USER_MESSAGE: {"bomb": _bomb},
+    Verb.REMOTE_TRACE: {"bomb": lambda call: b"x\0" * (LONGEST // 2)},
+    Verb.PATH_NEGOTIATION_REQUEST: {"bomb": _bomb},
+}
+"""By verb: what it costs most to handle, as far as anybody knows."""
+
+
+# HELLO in the clear
+
+
+def _hello(call: Call, speaker: Speaker, **fields: object) -> list[bytes]:
+    stale = (call.stage.sim.planet.world_id, 0)
+    return speaker.hello(
+        call.host.identity.public, call.now, sent_to=call.place(), planet=stale, **fields
+    )
+
+
+def _known_hello(call: Call) -> list[bytes]:
+    return _hello(call, call.speaker, moons=_some(60, _moon(call)))
+
+
+def _false_address(call: Call) -> list[bytes]:
+    return _hello(call, Speaker(made_up(call.entropy), call.entropy))
+
+
+def _taken_address(call: Call) -> list[bytes]:
+    other = made_up(call.entropy)
+    public = Identity(call.stage.bob.address, other.public.public_key)
+    return _hello(call, Speaker(SecretIdentity(public, other.private_key), call.entropy))
+
+
+def _forged(data: list[bytes]) -> list[bytes]:
+    """The same with a MAC that does not hold."""
+    return [piece[:19] + bytes(8) + piece[27:] for piece in data]
+
+
+HELLOS: dict[str, Callable[[Call], list[bytes]]] = {
+    "known": _known_hello,
+    "known, forged": lambda call: _forged(_known_hello(call)),
+    "false address": _false_address,
+    "false address, forged": lambda call: _forged(_false_address(call)),
+    "taken address": _taken_address,
+}
+
+
+# Rows
+
+
+@dataclass(frozen=True)
+class Row:
+    """A packet to be priced."""
+
+    verb: Verb
+    what: str
+    sender: str
+    path: str
+    target: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.verb.name} ({self.what}) of a {self.sender}, {self.path}, to the {self.target}"
+        )
+
+
+SENDERS = ("stranger", "member")
+PATHS = ("proved path", "unproved path")
+TARGETS = ("node", "root", "controller")
+
+
+def rows() -> Iterator[Row]:
+    """Every one."""
+    for target in TARGETS:
+        for path in PATHS:
+            for verb in Verb:
+                for what in DEAREST[verb]:
+                    for sender in SENDERS:
+                        yield Row(verb, what, sender, path, target)
+            for what in HELLOS:
+                yield Row(Verb.HELLO, what, "sender in the clear", path, target)
+        for verb in Verb:
+            for sender in ("forger of a known address", "forger of an unknown address"):
+                yield Row(verb, next(iter(DEAREST[verb])), sender, "unproved path", target)
+
+
+def datagrams(row: Row, call: Call) -> list[bytes]:
+    """The packet of a row, new."""
+    if row.sender == "sender in the clear":
+        return HELLOS[row.what](call)
+    said = DEAREST[row.verb][row.what](call)
+    if row.sender == "forger of an unknown address":
+        forger = Speaker(made_up(call.entropy), call.entropy)
+        return forger.packet(call.host.identity.public, row.verb, said)
+    made = call.speaker.packet(
+        call.host.identity.public, row.verb, said, suite=Suite.AES_GMAC_SIV, compress=True
+    )
+    return _forged(made) if row.sender.startswith("forger") else made

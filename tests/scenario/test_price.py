@@ -1,0 +1,112 @@
+"""What one packet costs whom it is sent to, whoever sends it: at most this, and that is a promise.
+
+The dearest packets of every verb are tried on a node, a root and a controller that run as the
+service does, in rounds, so that gates are open again and each try meets the same. CPU time is
+asserted nowhere else: here the price is the property. It is that of the thread, the least of
+identical tries, and held against what a known piece of work takes at the same time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from earthline.wire.packet import Verb
+from hostile.dear import DEAREST, Call, Row, datagrams, rows
+from hostile.limits import AMPLIFICATION
+from hostile.price import CPU_NS, LOG_BYTES, REFERENCE_NS, Price, Till, of_tries, reference
+from hostile.stage import PORT, Stage
+
+ROUNDS = 3
+"""Tries; the round before them warms up."""
+
+TO_BE_MENDED = frozenset(
+    (
+        Verb.PUSH_DIRECT_PATHS,
+        Verb.MULTICAST_LIKE,
+        Verb.WHOIS,
+        Verb.NETWORK_CONFIG_REQUEST,
+    )
+)
+"""Known to take too much of the loop; an entry that is mended goes out of here."""
+
+pytestmark = pytest.mark.timeout(600)
+
+
+class Prices:
+    """Of every row; and what the reference took at the same time, at best."""
+
+    def __init__(self, stage: Stage) -> None:
+        tries: dict[Row, list[Price]] = {}
+        scales = []
+        for number in range(ROUNDS + 1):
+            used: Counter[tuple[str, str]] = Counter()
+            for row in rows():
+                used[row.sender, row.target] += 1
+                found = try_once(stage, used[row.sender, row.target], row)
+                if number:
+                    tries.setdefault(row, []).append(found)
+            scales += [reference() for _ in range(5)]
+            stage.settle()
+        self.of = {row: of_tries(found) for row, found in tries.items()}
+        self.scale = min(scales) / REFERENCE_NS
+
+
+@pytest.fixture(scope="module")
+def prices(tmp_path_factory):
+    return Prices(Stage(tmp_path_factory.mktemp("price")))
+
+
+def try_once(stage: Stage, place: int, row: Row) -> Price:
+    """Each row of a target has a speaker of its own, so that they close no gate for one another."""
+    wires = stage.members if row.sender == "member" else stage.strangers
+    wire = wires[place % len(wires)]
+    call = Call(stage, wire, stage.targets[row.target])
+    source = (wire.ip, PORT)
+    if row.path == "unproved path":
+        port = stage.entropy.randrange(1_024, 65_536)
+        source = (bytes((203, 0, place // 256, place % 256)), port)
+    return Till(call.host).price(datagrams(row, call), source, call.now)
+
+
+def test_every_verb_has_a_price():
+    """A new verb is to be made as dear as can be in `hostile.dear`."""
+    assert set(DEAREST) == set(Verb)
+    assert all(DEAREST.values())
+
+
+def test_packets_were_looked_at_and_not_kept_out_by_a_gate(prices):
+    """Else what was measured is the gate."""
+    gated = [
+        str(row)
+        for row, price in prices.of.items()
+        if any(name.startswith("gated_") for name, _ in price.happened)
+    ]
+    assert not gated
+
+
+def test_no_packet_takes_a_millisecond_of_the_loop(prices):
+    most = CPU_NS * prices.scale
+    dear = [
+        f"{price.cpu_ns / 1e6:.2f} ms for {price.wire_bytes} B: {row}"
+        for row, price in prices.of.items()
+        if price.cpu_ns > most and row.verb not in TO_BE_MENDED
+    ]
+    assert not dear, f"more than {most / 1e6:.2f} ms:\n" + "\n".join(sorted(dear))
+
+
+def test_no_packet_writes_a_page_into_the_log(prices):
+    wordy = [f"{p.log_bytes} B: {row}" for row, p in prices.of.items() if p.log_bytes > LOG_BYTES]
+    assert not wordy, "\n".join(wordy)
+
+
+@pytest.mark.skipif(AMPLIFICATION is None, reason="not promised yet")
+def test_no_packet_is_answered_by_much_more_where_nobody_answered(prices):
+    """Whoever forges his address must not have others flooded by us."""
+    loud = [
+        f"{price.wire_bytes} B bring {price.sent_bytes}: {row}"
+        for row, price in prices.of.items()
+        if row.path == "unproved path" and price.sent_bytes > AMPLIFICATION * price.wire_bytes
+    ]
+    assert not loud, "\n".join(loud)
