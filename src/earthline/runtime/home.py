@@ -25,12 +25,12 @@ from earthline.runtime.files import (
     restrict,
     write_atomic,
 )
+from earthline.runtime.running import PORT_FILE
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.reader import Malformed, Reader
 from earthline.wire.world import World, WorldKind
 
 LOCK_FILE = "earthline.lock"
-DEFAULT_HOME = Path("/var/lib/zerotier-one")
 TOKEN_ALPHABET = string.ascii_lowercase + string.digits
 TOKEN_LENGTH = 24
 
@@ -39,17 +39,16 @@ class StartFault(Exception):
     """Why the service does not start: one line that names the file, or the port, and the fault."""
 
 
-def default_home() -> Path:
-    """``$ZEROTIER_HOME``, else the stock folder (05, 2)."""
-    return Path(os.environ.get("ZEROTIER_HOME") or DEFAULT_HOME)
-
-
 class Home:
     """Paths and start-up files of one home folder."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock: int | None = None
+
+    @property
+    def secret_file(self) -> Path:
+        return self.path / "identity.secret"
 
     @property
     def planet_file(self) -> Path:
@@ -65,7 +64,7 @@ class Home:
 
     @property
     def port_file(self) -> Path:
-        return self.path / "zerotier-one.port"
+        return self.path / PORT_FILE
 
     @property
     def pid_file(self) -> Path:
@@ -144,7 +143,7 @@ class Home:
 
     def load_identity(self) -> SecretIdentity | None:
         """The stored identity, None if there is none yet; `StartFault` if it is unusable."""
-        path = self.path / "identity.secret"
+        path = self.secret_file
         text = read_if_there(path)
         if text is None:
             return None
@@ -158,12 +157,12 @@ class Home:
 
     def store_identity(self, identity: SecretIdentity) -> None:
         """Write both identity files, where they differ."""
-        write_atomic(self.path / "identity.secret", identity.text.encode("ascii"), PRIVATE)
+        write_atomic(self.secret_file, identity.text.encode("ascii"), PRIVATE)
         write_atomic(self.path / "identity.public", str(identity.public).encode("ascii"), PUBLIC)
 
     def retire_identity(self) -> None:
         """Put an identity aside whose address another node has: the next start makes a new one."""
-        secret = self.path / "identity.secret"
+        secret = self.secret_file
         with contextlib.suppress(FileNotFoundError):
             rename(secret, f"{secret.name}.saved_after_collision")
         remove(self.path / "identity.public")

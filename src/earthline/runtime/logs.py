@@ -1,4 +1,4 @@
-"""Logs: text where a person reads, a JSON object per line elsewhere; always on standard error."""
+"""Logs: sentences where a person reads, a JSON object per line elsewhere; on standard error."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from collections import Counter
 
 import structlog
 
+from earthline.runtime.sentences import sentence
 from earthline.vl1.gates import Buckets
 
+CLOCK = "%H:%M:%S"
+"""Local time, where somebody is watching."""
 LINES_AT_ONCE = 20
 """Lines of one kind that may follow one another at once..."""
 LINE_MS = 10_000
@@ -18,18 +21,20 @@ LONGEST_FIELD = 256
 """Characters, or bytes, of one field of a line: enough to see what it is."""
 
 
-def configure_logs() -> None:
-    """Once, at the start of a program that runs the service."""
-    human = sys.stderr.isatty()
-    renderer = structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer()
+def configure_logs(*, for_people: bool | None = None) -> None:
+    """Once, at the start of a program that runs the service.
+
+    ``for_people``: text or JSON; left out, text where a person reads.
+    """
+    human = sys.stderr.isatty() if for_people is None else for_people
     processors: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt=CLOCK if human else "iso", utc=not human),
+        structlog.processors.format_exc_info,
+        sentence if human else structlog.processors.JSONRenderer(),
     ]
-    if not human:
-        processors.append(structlog.processors.format_exc_info)
     structlog.configure(
-        processors=[*processors, renderer],
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import stat
 from pathlib import Path
@@ -41,6 +42,9 @@ HOME_NAMES = frozenset(
     }
 )
 """What a home folder has some of, unless it is new; the last three are links of the packages."""
+STATUS = Path("/proc/self/status")
+CAP_NET_ADMIN = 12
+"""Its bit in the sets of capabilities (``capability.h``)."""
 DEVICES = "/dev/net/tun"
 """Where network devices come from. udev lets everybody open it; some containers do not."""
 
@@ -66,6 +70,18 @@ def drop_privileges(home: Path, account: Account | None) -> None:
     hand_over(home, account)
     _become(account)
     narrow_capabilities()
+
+
+def why_no_devices() -> str | None:
+    """Why this process cannot make network devices, in a few words; None if it can."""
+    if not os.path.exists(DEVICES):  # noqa: PTH110 - a constant of the system
+        return f"there is no {DEVICES}: `modprobe tun` makes it"
+    if not os.access(DEVICES, os.R_OK | os.W_OK):
+        return f"{DEVICES} is closed to this user"
+    held = re.search(r"^CapEff:\s*([0-9a-f]+)$", STATUS.read_text("ascii"), re.MULTILINE)
+    if held is not None and not int(held[1], 16) >> CAP_NET_ADMIN & 1:
+        return "this user may not make network devices: start it as root"
+    return None
 
 
 def confine_process() -> None:

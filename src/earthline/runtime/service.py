@@ -32,6 +32,7 @@ from earthline.runtime.netlink import Netlink
 from earthline.runtime.permissions import permissions_stored
 from earthline.runtime.planet import Planets
 from earthline.runtime.portmap.mapper import PortMapping
+from earthline.runtime.privileges import why_no_devices
 from earthline.runtime.proving import Proving
 from earthline.runtime.relay import RelayRole, RelayState
 from earthline.runtime.settings import SettingsFile, packet_threads, restart_needed
@@ -139,6 +140,8 @@ class Service:
         self._run_tasks()
         self._consider_earth()
         log.info("started", address=f"{self.identity.address:010x}", port=self._ports.primary)
+        if (why := why_no_devices()) is not None:
+            log.warning("no_devices", why=why)
 
     async def _load_identity(self) -> SecretIdentity:
         identity = self.home.load_identity()
@@ -146,6 +149,7 @@ class Service:
             seed = secrets.token_bytes(32)
             threads = os.cpu_count() or 1
             identity = await asyncio.to_thread(SecretIdentity.generate, seed, threads)
+            log.info("made_identity", file=str(self.home.secret_file))
         self.home.store_identity(identity)
         return identity
 
@@ -470,4 +474,7 @@ class Service:
 
     def write_port_file(self) -> None:
         """From now on the API answers."""
+        log.info("answering", home=str(self.home.path))
+        if self.planet is None:
+            log.info("no_planet")
         write_atomic(self.home.port_file, str(self._ports.primary).encode(), PUBLIC)
