@@ -11,7 +11,9 @@ import typer
 from earthline.cli.output import Session, call, fail, reach, show_json
 from earthline.cli.tcp_relay import DEFAULT_LISTEN, become_relay
 
-app = typer.Typer(help="The planet: the set of roots that nodes find one another by.")
+app = typer.Typer(
+    help="The planet: the set of roots that nodes find one another by.", no_args_is_help=True
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Endpoints = Annotated[
