@@ -6,7 +6,6 @@ import os
 import select
 import shutil
 import signal
-import subprocess
 import sys
 from enum import Enum
 from pathlib import Path
@@ -15,11 +14,11 @@ from typing import Annotated, NoReturn
 import typer
 
 from earthline.cli.output import Session, fail
-from earthline.cli.where import stock_pid, unit_home, why_no_answer
+from earthline.cli.systemd import systemctl
+from earthline.cli.where import UNIT, stock_pid, unit_home, why_no_answer
 from earthline.runtime.process import PROC
 from earthline.runtime.running import Instance, instance_on
 
-UNIT = "earthline.service"
 STOP_S = 15
 
 
@@ -65,9 +64,9 @@ def down() -> None:
     if found is None:
         _nothing_to_stop(Session.home)
     if (unit := found.unit) is not None:
-        _run_systemctl("stop", unit)
+        systemctl("stop", unit)
     else:
-        _end(found)
+        end_instance(found)
     print(f"stopped the service on {found.home} (pid {found.pid})")
     if unit is not None:
         print(f"it starts again at the next boot: `systemctl disable {unit}` prevents that")
@@ -82,7 +81,7 @@ def _nothing_to_stop(home: Path) -> NoReturn:
     fail(why_no_answer(home))
 
 
-def _end(found: Instance) -> None:
+def end_instance(found: Instance) -> None:
     """SIGTERM to that process and to no other, and wait until it is gone."""
     try:
         process = os.pidfd_open(found.pid)
@@ -97,13 +96,6 @@ def _end(found: Instance) -> None:
         fail(f"the service (pid {found.pid}) is another user's: try again as root")
     finally:
         os.close(process)
-
-
-def _run_systemctl(*words: str) -> None:
-    done = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        said = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
-        fail(f"systemctl {' '.join(words)}: {said[-1]}")
 
 
 def logs(

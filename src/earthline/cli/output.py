@@ -46,9 +46,14 @@ class _Session:
 Session = _Session()
 
 
+def complain(line: str) -> None:
+    """Say on standard error what is wrong."""
+    print(f"earthline: {clean(line)}", file=sys.stderr)
+
+
 def fail(line: str) -> NoReturn:
     """End with status 1 and one line that says what to do next."""
-    print(f"earthline: {clean(line)}", file=sys.stderr)
+    complain(line)
     raise SystemExit(1)
 
 

@@ -20,7 +20,8 @@ from earthline.runtime.process import name_of
 DEFAULT_HOME = Path("/var/lib/earthline")
 VARIABLES = ("EARTHLINE_HOME", "ZEROTIER_HOME")
 """Ours goes first; stock's is honoured since whoever sets it means it."""
-UNIT_FILE = Path("/etc/systemd/system/earthline.service")
+UNIT = "earthline.service"
+UNIT_FILE = Path("/etc/systemd/system") / UNIT
 WAIT_S = 10.0
 """A service that is starting gets as long to answer: making an identity takes seconds."""
 _PAUSE_S = 0.1

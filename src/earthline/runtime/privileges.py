@@ -6,6 +6,7 @@ import os
 import re
 import resource
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 import structlog
@@ -150,6 +151,17 @@ def _become(account: Account) -> None:
 def _hidden_from(account: Account, home: Path) -> str:
     """The first thing the service needs that the user does not reach; empty if it reaches all.
 
+    The home's own bits do not matter, only the way to it: it is about to be handed over.
+    """
+    needed = [(str(home), os.F_OK), *((path, os.R_OK) for path in PROGRAM)]
+    if os.access(DEVICES, os.F_OK):  # where there are none, root makes none either
+        needed.append((DEVICES, os.R_OK | os.W_OK))
+    return first_closed(account, needed)
+
+
+def first_closed(account: Account, needed: Iterable[tuple[str, int]]) -> str:
+    """The first of some paths that a user may not use as needed (``os.access``); empty if none.
+
     A child of ours becomes that user and tries.
     """
     reading, writing = os.pipe()
@@ -158,7 +170,8 @@ def _hidden_from(account: Account, home: Path) -> str:
         status = 1
         try:
             _become(account)
-            os.write(writing, _first_hidden(home).encode())
+            closed = (path for path, rights in needed if not os.access(path, rights))
+            os.write(writing, os.fsencode(next(closed, "")))
             status = 0
         finally:
             os._exit(status)
@@ -167,11 +180,3 @@ def _hidden_from(account: Account, home: Path) -> str:
         found = answer.read()
     _, status = os.waitpid(child, 0)
     return found if status == 0 else f"anything: status {status}"
-
-
-def _first_hidden(home: Path) -> str:
-    """The home's own bits do not matter, only the way to it: it is about to be handed over."""
-    needed = [(str(home), os.F_OK), *((path, os.R_OK) for path in PROGRAM)]
-    if os.access(DEVICES, os.F_OK):  # where there are none, root makes none either
-        needed.append((DEVICES, os.R_OK | os.W_OK))
-    return next((path for path, rights in needed if not os.access(path, rights)), "")
