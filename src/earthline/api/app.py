@@ -26,6 +26,7 @@ from earthline.api.web import web_router
 from earthline.controller.store import StoreFault
 from earthline.runtime.bridge.checks import BridgeRefused
 from earthline.runtime.home import StartFault
+from earthline.runtime.keeping import NO_ROOM
 from earthline.runtime.planet import PlanetRefused
 from earthline.runtime.service import Service
 
@@ -64,6 +65,7 @@ def create_app(service: Service, metrics: Metrics) -> ASGIApp:
     app.add_exception_handler(PlanetRefused, _refused)
     app.add_exception_handler(StartFault, _refused)
     app.add_exception_handler(BridgeRefused, _refused)
+    app.add_exception_handler(OSError, _no_room)
     return Dress(Gate(app, service))
 
 
@@ -74,6 +76,13 @@ async def _no_route(_request: Request, _error: Exception) -> Response:
 
 async def _failed(_request: Request, error: Exception) -> Response:
     return failure(500, str(error))
+
+
+async def _no_room(_request: Request, error: Exception) -> Response:
+    """A full or read-only disk is no fault of ours, and what was asked is not done."""
+    if not isinstance(error, OSError) or error.errno not in NO_ROOM:
+        raise error
+    return failure(507, f"{error.filename or 'the home folder'}: {error.strerror}")
 
 
 async def _refused(_request: Request, error: Exception) -> Response:

@@ -56,7 +56,7 @@ def show() -> None:
 
 def _home() -> Path:
     """That which is named, which runs, which the unit has already, or the default."""
-    return (Session.given or Session.find(wait=False)).absolute()
+    return Session.home.absolute()
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import resource
@@ -50,6 +51,10 @@ DEVICES = "/dev/net/tun"
 """Where network devices come from. udev lets everybody open it; some containers do not."""
 
 
+class ReadOnly(StartFault):
+    """A home that cannot be handed over, since nothing can be written to its disk."""
+
+
 def drop_privileges(home: Path, account: Account | None) -> None:
     """If we are root and there is an account: hand the home folder over and become that user.
 
@@ -68,7 +73,11 @@ def drop_privileges(home: Path, account: Account | None) -> None:
     except OSError as error:
         log.warning("still_root", why=f"the kernel keeps no capabilities: {error.strerror}")
         return
-    hand_over(home, account)
+    try:
+        hand_over(home, account)
+    except ReadOnly as fault:
+        log.warning("still_root", why=str(fault))
+        return
     _become(account)
     narrow_capabilities()
 
@@ -108,14 +117,14 @@ def hand_over(home: Path, account: Account) -> None:
         with folder(home) as top:
             _demand_home(home, top)
             for _, folders, files, place in os.fwalk(".", dir_fd=top):
-                os.fchown(place, account.uid, account.gid)
+                if _owner(place) != (account.uid, account.gid):
+                    os.fchown(place, account.uid, account.gid)
                 for name in (*folders, *files):
                     _give(name, place, account)
     except OSError as error:
         where = error.filename or home
-        raise StartFault(
-            f"{home}: cannot give {where} to {account.name}: {error.strerror}"
-        ) from None
+        kind = ReadOnly if error.errno == errno.EROFS else StartFault
+        raise kind(f"{home}: cannot give {where} to {account.name}: {error.strerror}") from None
 
 
 def _demand_home(home: Path, top: int) -> None:
@@ -125,12 +134,17 @@ def _demand_home(home: Path, top: int) -> None:
         raise StartFault(f"{home}: this is no home folder, but holds {min(names)}: not given away")
 
 
+def _owner(descriptor: int) -> tuple[int, int]:
+    found = os.fstat(descriptor)
+    return found.st_uid, found.st_gid
+
+
 def _give(name: str, place: int, account: Account) -> None:
     """A folder or a file; pipes, devices and links stay whose they are."""
     look = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
     try:
         found = os.fstat(look)
-        if (found.st_uid, found.st_gid) == (account.uid, account.gid):
+        if _owner(look) == (account.uid, account.gid):
             return
         alone = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
         if alone or stat.S_ISDIR(found.st_mode):

@@ -26,6 +26,10 @@ SENTENCES: Mapping[str, str] = {
     "made_user": "Made the system user {user}, which the service now is (else: {otherwise}).",
     "still_root": "The service stays root: {why}.",
     "home_not_written": "Nothing can be written to {home} ({why}): it goes on from memory.",
+    "controller_in_memory": (
+        "The networks of this node's controller are in memory only, since nothing can be written "
+        "to {folder} ({why})."
+    ),
     "home_written": "{home} can be written to again, and is up to date.",
     "port_lingers": (
         "Port {port} is still held by closed connections of who had it before: "

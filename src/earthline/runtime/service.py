@@ -25,7 +25,7 @@ from earthline.runtime.clock import now_ms
 from earthline.runtime.core import Core
 from earthline.runtime.default_routes import DefaultRoutes
 from earthline.runtime.earth import earth_permissions, earth_to_join
-from earthline.runtime.files import PUBLIC, write_atomic
+from earthline.runtime.files import PUBLIC
 from earthline.runtime.home import Home, StartFault
 from earthline.runtime.logs import Sparing
 from earthline.runtime.netlink import Netlink
@@ -84,7 +84,7 @@ class Service:
         self.token = home.token("authtoken")
         self.metrics_token = home.token("metricstoken")
         self._ports = ports
-        self._files = StateFiles(home.path)
+        self._files = StateFiles(home.keeping)
         self._tasks: list[asyncio.Task[None]] = []
         self._exits = contextlib.AsyncExitStack()
         self._scan = Watch("subscriptions", SCAN_S, self._scan_subscriptions)
@@ -117,7 +117,7 @@ class Service:
         self.identity = await self._load_identity()
         self._build()
         self.netlink = await self._exits.enter_async_context(Netlink())
-        self.taps = Taps(self.driver, self.netlink, self.home.path, self._tell, self._scan.wake)
+        self.taps = Taps(self.driver, self.netlink, self.home.keeping, self._tell, self._scan.wake)
         self._exits.callback(self.taps.close)
         self.bridges = await self._exits.enter_async_context(
             Bridges(self.home.path, self.identity.address, self.taps, self.network)
@@ -351,6 +351,7 @@ class Service:
 
     async def _reread_settings(self) -> None:
         """Take over a changed ``local.conf``; an unusable one changes nothing while we run."""
+        self.home.keeping.again()
         self.taps.check()
         self._relay.check()
         try:
@@ -432,10 +433,10 @@ class Service:
         """Leave; False if it was not joined. Leaving Earth is remembered as a wish."""
         if network not in self.joined:
             return False
-        self.core.send(effects.Leave(network))
         planet = self.planet
         if planet is not None and planet.earth == network and self.earth_wanted:
             self.settings.change({"joinEarth": False})
+        self.core.send(effects.Leave(network))
         return True
 
     def counters(self) -> Counter[str]:
@@ -477,4 +478,4 @@ class Service:
         log.info("answering", home=str(self.home.path))
         if self.planet is None:
             log.info("no_planet")
-        write_atomic(self.home.port_file, str(self._ports.primary).encode(), PUBLIC)
+        self.home.keeping.write(self.home.port_file, str(self._ports.primary).encode(), PUBLIC)

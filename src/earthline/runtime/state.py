@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from earthline.effects import StateLoaded, Store
-from earthline.runtime.files import PRIVATE, PUBLIC, read_if_there, remove, touch, write_atomic
+from earthline.runtime.files import PRIVATE, PUBLIC, read_if_there, touch
+from earthline.runtime.keeping import Keeping
 
 PEER_MAX_AGE_MS = 30 * 24 * 3600 * 1000
 PEERS_LOADED = 4096
@@ -41,8 +42,9 @@ KINDS = {
 class StateFiles:
     """The node's memory in a home folder."""
 
-    def __init__(self, home: Path) -> None:
-        self._home = home
+    def __init__(self, keeping: Keeping) -> None:
+        self._keeping = keeping
+        self._home = keeping.home
 
     def path_of(self, kind: str, key: int) -> Path:
         """Where a state object lives."""
@@ -55,13 +57,15 @@ class StateFiles:
         """Write or delete a state object. A peer is a hint, and need not survive a power loss."""
         path = self.path_of(command.kind, command.key)
         if command.data is None:
-            remove(path)
+            self._keeping.remove(path)
         elif command.kind != "peer":
-            write_atomic(path, command.data, PUBLIC if command.kind == "planet" else PRIVATE)
-        elif not write_atomic(path, command.data, durable=False):
-            touch(path)  # its age tells when the peer was last heard
+            mode = PUBLIC if command.kind == "planet" else PRIVATE
+            self._keeping.write(path, command.data, mode)
+        elif not self._keeping.write(path, command.data, durable=False):
+            # Its age tells when the peer was last heard.
+            self._keeping.attempt(path, lambda: touch(path))
         if command.kind == "network" and command.data is None:
-            remove(path.with_suffix(".local.conf"))
+            self._keeping.remove(path.with_suffix(".local.conf"))
 
     def load(self, kind: str) -> Iterator[StateLoaded]:
         """Every stored object of a kind, by key."""
@@ -79,7 +83,7 @@ class StateFiles:
         )
         for modified_at, path in aged:
             if now - modified_at > PEER_MAX_AGE_MS:
-                remove(path)
+                self._keeping.remove(path)
         for modified_at, path in aged[:PEERS_LOADED]:
             data = read_if_there(path) if now - modified_at <= PEER_MAX_AGE_MS else None
             if data is not None:

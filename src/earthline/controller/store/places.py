@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 from pathlib import Path
+
+import structlog
 
 from earthline.controller.archive import archive_folder, import_archive, read_archive
 from earthline.controller.store import Store, StoreFault
 from earthline.controller.store.postgresql import PostgresqlStore, is_postgresql
-from earthline.controller.store.sqlite import SqliteStore
+from earthline.controller.store.sqlite import IN_MEMORY, Room, SqliteStore
+
+log = structlog.get_logger()
 
 FILE = "controller.sqlite3"
+NEEDED = 65536
+"""Bytes that SQLite wants beside the database as soon as it is opened: the index of its log."""
 
 
 def open_store(place: str) -> Store:
@@ -21,12 +30,52 @@ def open_store(place: str) -> Store:
         return PostgresqlStore(place)
     folder = Path(place)
     try:
+        return _open_folder(folder)
+    except StoreFault:
+        fault = _why_not_written(folder)
+        if fault is None:
+            raise
+        return _open_unwritten(folder, fault)
+
+
+def _open_folder(folder: Path) -> Store:
+    try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not (folder / FILE).exists() and archive_folder(folder) is not None:
             _take_over(folder)
     except OSError as fault:
         raise StoreFault(f"{folder}: {fault.strerror}") from None
     return SqliteStore(str(folder / FILE))
+
+
+def _why_not_written(folder: Path) -> int | None:
+    """The system's error for a disk without room for what a database needs; None if there is."""
+    trial = folder / f"{FILE}.trial"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        trial.write_bytes(bytes(NEEDED))
+    except OSError as error:
+        return error.errno
+    finally:
+        with contextlib.suppress(OSError):
+            trial.unlink()
+    return None
+
+
+def _open_unwritten(folder: Path, fault: int) -> Store:
+    """What is there, to be read: a full disk is no reason for members to be refused.
+
+    Changes fail until there is room, and on a read-only disk until the next start. Where there is
+    no database yet, one in memory has the networks of a stock controller.
+    """
+    held = folder / FILE
+    if held.exists() and held.stat().st_size:
+        return SqliteStore(str(held), Room.NONE if fault == errno.EROFS else Room.FULL)
+    log.warning("controller_in_memory", folder=str(folder), why=os.strerror(fault))
+    store = SqliteStore(IN_MEMORY)
+    if archive_folder(folder) is not None:
+        import_archive(read_archive(folder), store)
+    return store
 
 
 def _take_over(folder: Path) -> None:

@@ -62,20 +62,26 @@ class SqlStore:
     """A `Store` in a database. One thread at a time."""
 
     def __init__(
-        self, name: str, engine: Engine, reading: Engine, insert: Callable[..., Any]
+        self,
+        name: str,
+        engine: Engine,
+        reading: Engine,
+        insert: Callable[..., Any],
+        *,
+        as_it_is: bool = False,
     ) -> None:
         """Bring the schema up to date. Raises `StoreFault`, and changes nothing then.
 
         ``name`` stands for the database in messages; ``reading`` is the engine as a `DirectReader`
         needs it; ``insert`` is its dialect's, which knows what to do with a row that is there
-        already.
+        already. ``as_it_is``: where nothing can be written, the schema cannot be, either.
         """
         self._name = name
         self._engine = engine
         self._insert = insert
         self._direct = DirectReader(reading)
         try:
-            with self._write() as connection:
+            with self._read() if as_it_is else self._write() as connection:
                 migrate(connection, name)
         except StoreFault:
             self.close()
