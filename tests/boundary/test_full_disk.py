@@ -72,6 +72,13 @@ def member(request, node: Service, disk: Disk) -> tuple[Service, Disk, str]:
     return node, disk, network
 
 
+def start_again(node: Service, disk: Disk) -> None:
+    """And no room after that, either: the start empties a file."""
+    node.start()
+    if disk.fault == FULL:
+        disk.fill()
+
+
 def test_service_starts_and_goes_on_with_one_warning(member):
     node, disk, network = member
     node.start()
@@ -86,7 +93,7 @@ def test_service_starts_and_goes_on_with_one_warning(member):
 
 def test_joining_is_done_and_written_when_there_is_room(member):
     node, disk, _ = member
-    node.start()
+    start_again(node, disk)
     node.join(OTHER)
     assert node.network(OTHER)["id"] == OTHER
     file = node.home / "networks.d" / f"{OTHER}.conf"
@@ -100,9 +107,7 @@ def test_joining_is_done_and_written_when_there_is_room(member):
 
 def test_settings_that_cannot_be_kept_are_refused_and_not_in_force(member):
     node, disk, _ = member
-    node.start()
-    if disk.fault == FULL:
-        disk.fill()  # the start emptied a file
+    start_again(node, disk)
     with pytest.raises(LabError, match=f"507 .*{disk.fault}"):
         node.request("POST", "/config/settings", {"lowBandwidthMode": True})
     assert not node.status()["config"]["settings"].get("lowBandwidthMode")
@@ -114,8 +119,7 @@ def test_controller_is_written_to_again_once_there_is_room(node, disk):
     network = node.create_network("10.44.0.0/24", private=False)
     assert node.stop() == 0
     disk.fill()
-    node.start()
-    disk.fill()
+    start_again(node, disk)
     with pytest.raises(LabError, match=r"500 .*full"):
         node.request("POST", f"/controller/network/{network}", {"name": "office"})
     disk.free(node)

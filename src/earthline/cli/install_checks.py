@@ -15,11 +15,12 @@ import earthline
 from earthline import _native
 from earthline.cli.client import STOCK_HOME
 from earthline.cli.systemd import STOCK_UNIT, answers
-from earthline.cli.where import UNIT, stock_pid
+from earthline.cli.where import UNIT, stock_pid, wait_while
+from earthline.runtime import running
 from earthline.runtime.accounts import USER, Account, stock_account
 from earthline.runtime.port_holder import holder_of
 from earthline.runtime.privileges import first_closed
-from earthline.runtime.running import Instance, instances
+from earthline.runtime.running import Instance
 from earthline.runtime.settings import SettingsFile
 
 DEFAULT_PORT = 9993
@@ -44,13 +45,14 @@ class Beside:
 
 
 def look_beside(home: Path) -> Beside:
-    """Look at this machine, for a service on a home folder."""
+    """Look at this machine, for a service on a home folder; one that is starting is waited for."""
+    wait_while(running.starting)
     port = _port(home)
-    ours = [each for each in instances() if each.unit != UNIT]
+    ours = [each for each in running.instances() if each.unit != UNIT]
     by_hand = tuple(each for each in ours if each.home == home or _port(each.home) == port)
     stock_runs = answers("is-active", STOCK_UNIT)
     holder = holder_of(port)
-    known: set[int | None] = {each.pid for each in instances()}
+    known: set[int | None] = {each.pid for each in running.instances()}
     if stock_runs:
         known |= {stock_pid(home), stock_pid(STOCK_HOME)}
     others = "" if holder is None or holder.pid in known else str(holder)

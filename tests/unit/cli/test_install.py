@@ -15,7 +15,7 @@ import pytest
 import typer
 
 from earthline.cli import install_checks, output, system, systemd, where
-from earthline.runtime import accounts
+from earthline.runtime import accounts, running
 from earthline.runtime.port_holder import Holder
 from earthline.runtime.running import Instance
 
@@ -72,13 +72,15 @@ def machine(tmp_path, monkeypatch) -> Machine:
     monkeypatch.setattr(systemd, "RUNS", tmp_path)
     monkeypatch.setattr(where, "UNIT_FILE", tmp_path / "earthline.service")
     monkeypatch.setattr(system, "POLKIT_FILE", tmp_path / "none" / "rule")
-    for module in (install_checks, where.running):
-        monkeypatch.setattr(module, "instances", lambda: made.instances)
+    monkeypatch.setattr(running, "instances", lambda: made.instances)
+    monkeypatch.setattr(running, "starting", lambda: False)
     monkeypatch.setattr(install_checks, "holder_of", lambda _port: made.holder)
     monkeypatch.setattr(install_checks, "first_closed", lambda _account, _needed: "")
     monkeypatch.setattr(system, "end_instance", made.ended.append)
     monkeypatch.setattr(system, "_prepare", lambda _home: None)
-    monkeypatch.setattr(output.Session, "given", made.home)
+    made.session = output._Session()
+    made.session.given = made.home
+    monkeypatch.setattr(system, "Session", made.session)
     return made
 
 
@@ -128,14 +130,23 @@ def test_stock_service_is_stopped_only_by_word(machine, refused, capsys, files, 
 
 @pytest.mark.parametrize("home", ["node", "elsewhere"])
 def test_service_in_a_terminal_is_named_and_stopped_only_by_word(machine, refused, home):
-    running = Instance(machine.folder / home, 4_000_000, 1)
-    machine.instances.append(running)
+    found = Instance(machine.folder / home, 4_000_000, 1)
+    machine.instances.append(found)
     said = refused()
-    assert f"{running.home} (pid 4000000), started by hand" in said
-    assert f"--stop-running --home {running.home}" in said
+    assert f"{found.home} (pid 4000000), started by hand" in said
+    assert f"--stop-running --home {found.home}" in said
     system.install(stop_running=True)
-    assert machine.ended == [running]
+    assert machine.ended == [found]
     assert machine.changes == STARTED
+
+
+def test_service_that_is_just_starting_is_waited_for(machine, refused, monkeypatch):
+    def starting() -> bool:
+        machine.instances.append(Instance(machine.home, 4_000_000, 1))
+        return len(machine.instances) < 2
+
+    monkeypatch.setattr(running, "starting", starting)
+    assert "(pid 4000000)" in refused()
 
 
 def test_service_on_another_home_and_port_may_stay(machine):
@@ -148,7 +159,8 @@ def test_service_on_another_home_and_port_may_stay(machine):
 
 
 def test_home_of_the_running_service_is_taken(machine, monkeypatch):
-    monkeypatch.setattr(output.Session, "given", None)
+    machine.session.given = None
+    monkeypatch.setattr(where, "WAIT_S", 0.0)
     machine.instances.append(Instance(machine.folder / "elsewhere", 4_000_000, 1))
     system.install(stop_running=True)
     assert where.unit_home() == machine.folder / "elsewhere"
@@ -180,9 +192,9 @@ def test_service_that_does_not_start_gives_its_reason_and_is_not_tried_for_ever(
     assert machine.changes == [*STARTED, "disable --now earthline.service"]
 
 
-def test_removing_names_the_home_of_the_unit(machine, capsys, monkeypatch):
+def test_removing_names_the_home_of_the_unit(machine, capsys):
     system.install()
-    monkeypatch.setattr(output.Session, "given", Path("/somewhere/else"))
+    machine.session.given = Path("/somewhere/else")
     system.remove()
     assert capsys.readouterr().out.splitlines()[-1].endswith(f"{machine.home} is as it was")
     assert not where.UNIT_FILE.exists()
