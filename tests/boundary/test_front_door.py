@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import select
 import shutil
 import signal
 import subprocess
@@ -116,6 +118,48 @@ def test_killed_service_leaves_nothing_that_is_believed(host):
     service.signal(signal.SIGKILL)
     service.wait(5)
     assert "start it with" in said(earthline(host, "status"))
+
+
+def on_terminal(host: Host, *words: str, until: str) -> str:
+    """What `earthline up` shows on a terminal of 80 columns, up to a line that has ``until``."""
+    ours, theirs = pty.openpty()
+    home = host.directory / "home"
+    argv = [*words, script("earthline"), "up", "--stay-root", "--home", str(home)]
+    inside = host.namespace.enter_argv(argv)
+    shown = b""
+    with subprocess.Popen(inside, stdin=theirs, stdout=theirs, stderr=theirs) as child:
+        os.close(theirs)
+        try:
+            while until.encode() not in shown.rpartition(b"\n")[0]:
+                assert select.select([ours], [], [], 60)[0], shown
+                shown += os.read(ours, 4096)
+        finally:
+            child.terminate()
+            child.wait(10)
+            os.close(ours)
+    return shown.decode()
+
+
+def test_terminal_shows_sentences_and_the_next_command(host):
+    shown = on_terminal(host, until="earthline planet make")
+    assert "This node is " in shown
+    assert str(host.directory / "home") in shown
+    assert "earthline status" in shown
+    assert "{" not in shown
+    assert "no_devices" not in shown
+    assert "will not reach any network" not in shown
+
+
+def test_missing_right_to_make_devices_is_said_at_once(host):
+    without = ("setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin")
+    shown = on_terminal(host, *without, until="will not reach any network")
+    assert "this user may not make network devices: start it as root" in shown
+
+
+def test_log_is_json_where_no_person_reads(host):
+    service = start(host)
+    wait_until("it runs", lambda: "answering" in service.output)
+    assert all(json.loads(line)["event"] for line in service.output.splitlines())
 
 
 # --- the port -------------------------------------------------------------------------------------

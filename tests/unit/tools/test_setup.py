@@ -1,4 +1,4 @@
-"""`tools/setup` says at once all that is missing or too old, with what this machine needs for it."""
+"""`tools/setup` says at once all that is missing or too old, and what this machine needs for it."""
 
 from __future__ import annotations
 
