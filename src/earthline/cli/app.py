@@ -79,9 +79,9 @@ app.command(
     epilog="Example: earthline set 1122334455000001 allowDNS=on allowManaged=10.0.0.0/8",
     rich_help_panel=SYSTEM,
 )(set_permissions)
-app.command(
-    epilog="Example: earthline up --home /var/lib/earthline --port 9993", rich_help_panel=START
-)(life.up)
+app.command(epilog="Example: earthline up --home /srv/node --port 9994", rich_help_panel=START)(
+    life.up
+)
 app.command(rich_help_panel=START)(life.down)
 app.command("stop", hidden=True)(life.down)
 app.command(rich_help_panel=START)(life.logs)

@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from earthline.cli.client import STOCK_HOME
 from earthline.cli.output import Session, fail
 from earthline.cli.systemd import systemctl
 from earthline.cli.where import UNIT, stock_pid, unit_home, why_no_answer
@@ -55,7 +56,13 @@ def up(
     home = Session.given or Session.find(wait=False)
     text = log is LogForm.TEXT or (log is LogForm.AUTO and sys.stderr.isatty())
     become = None if stay_root else account_for
+    if text and _is_new(home) and not _is_new(STOCK_HOME):
+        print(f"A new node begins in {home}: that of {STOCK_HOME} is another, --home takes it.")
     end(serve("earthline", home, port, join_earth=not no_earth, become=become, for_people=text))
+
+
+def _is_new(home: Path) -> bool:
+    return not os.path.exists(home / "identity.secret")  # noqa: PTH110 - of hidden ones, too
 
 
 def down() -> None:

@@ -6,6 +6,7 @@ Names and contents are the stock ones (05, 2.1), so that a home may be handed fr
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -87,7 +88,10 @@ class Home:
             raise self._unusable(error) from error
 
     def _unusable(self, error: OSError) -> StartFault:
-        return StartFault(f"{self.path}: cannot use this home folder: {error.strerror}")
+        what = f"{self.path}: cannot use this home folder: {error.strerror}"
+        if error.errno == errno.EACCES and os.geteuid() != 0:
+            what += ": try again as root, or name a folder of your own with --home"
+        return StartFault(what)
 
     def claim(self) -> None:
         """Create the folder and lock it, or raise `StartFault` with the pid of who holds it.

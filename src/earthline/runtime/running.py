@@ -52,7 +52,12 @@ class Instance:
     @property
     def home_is_lost(self) -> bool:
         """Whether the folder was deleted, or another one has its name now."""
-        return _inode(self.home) != self.folder
+        try:
+            return self.home.stat().st_ino != self.folder
+        except PermissionError:
+            return False  # it is hidden from us
+        except OSError:
+            return True
 
     @property
     def unit(self) -> str | None:
@@ -84,7 +89,7 @@ def noted(home: Path) -> Iterator[None]:
     pid = os.getpid()
     note = {
         "home": str(home),
-        "folder": _inode(home),
+        "folder": home.stat().st_ino,
         "pid": pid,
         "start": start_of(pid),
         "network": network_of(),
@@ -194,13 +199,6 @@ def _read(file: Path) -> dict[str, Any] | None:
 
 
 _NUMBERS = ("folder", "pid", "start", "network")
-
-
-def _inode(folder: Path) -> int | None:
-    try:
-        return folder.stat().st_ino
-    except OSError:
-        return None
 
 
 def _lives(file: Path, note: dict[str, Any]) -> bool:

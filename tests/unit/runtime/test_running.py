@@ -95,6 +95,19 @@ def test_deleted_home_is_known_even_when_there_is_a_new_folder(home):
         assert found.home_is_lost
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
+def test_home_that_is_hidden_from_us_is_not_taken_for_deleted(tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(0o700)
+    found = running.Instance(closed / "home", os.getpid(), 1)
+    assert found.home_is_lost
+    os.seteuid(65534)
+    try:
+        assert not found.home_is_lost
+    finally:
+        os.seteuid(0)
+
+
 def test_service_runs_without_any_place_for_a_note(run, home):
     run.rmdir()
     with running.noted(home):
