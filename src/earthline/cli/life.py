@@ -71,6 +71,8 @@ def down() -> None:
     if found is None:
         _nothing_to_stop(Session.home)
     if (unit := found.unit) is not None:
+        if os.geteuid() != 0:
+            fail(f"{unit} runs the service on {found.home}: try again as root")
         systemctl("stop", unit)
     else:
         end_instance(found)

@@ -118,8 +118,7 @@ def serve(
     (05, 10.3), before anything in the home is touched. ``for_people``: how the log is written;
     left out, it depends on who reads it.
     """
-    from earthline.api.run import run  # noqa: PLC0415 - heavy, and no part of help or version
-    from earthline.runtime.container import fill_home  # noqa: PLC0415
+    from earthline.runtime.container import fill_home  # noqa: PLC0415 - no part of help or version
     from earthline.runtime.folders import UnsafeFile  # noqa: PLC0415
     from earthline.runtime.home import Home, StartFault  # noqa: PLC0415
     from earthline.runtime.logs import configure_logs  # noqa: PLC0415
@@ -140,6 +139,9 @@ def serve(
         if fork:
             _fork()
         with noted(held.path):
+            # Heavy: commands that look for a service are to see meanwhile that there is one.
+            from earthline.api.run import run  # noqa: PLC0415
+
             confine_process()
             run(held, port, join_earth=join_earth)
     except (StartFault, UnsafeFile) as fault:

@@ -37,7 +37,8 @@ PORT_FILE = "zerotier-one.port"
 PROGRAMS = {"earthline": "up", "earthline-one": None}
 """Programs that run a service, and the word of the command line that has them do it."""
 
-YOUNG_S = 10.0
+YOUNG_S = 30.0
+"""On a machine with much to do a program takes long to come to its note."""
 
 
 @dataclass(frozen=True, slots=True)
