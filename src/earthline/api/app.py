@@ -23,10 +23,9 @@ from earthline.api.node import node_router
 from earthline.api.planet import planet_router
 from earthline.api.rules import rules_router
 from earthline.api.web import web_router
-from earthline.controller.store import StoreFault
+from earthline.controller.store import NO_ROOM, StoreFault
 from earthline.runtime.bridge.checks import BridgeRefused
 from earthline.runtime.home import StartFault
-from earthline.runtime.keeping import NO_ROOM
 from earthline.runtime.planet import PlanetRefused
 from earthline.runtime.service import Service
 

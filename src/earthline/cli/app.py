@@ -28,7 +28,6 @@ from earthline.cli.peers import peers
 from earthline.cli.permissions import set_permissions
 from earthline.cli.stock_beside import OURS, is_ours, product
 from earthline.cli.usage import run
-from earthline.runtime.running import instances as find_instances
 
 START, PLANET, NETWORKS, SYSTEM, PLAY = (
     "Start",
@@ -118,13 +117,11 @@ def _main(
 
 @app.command("version", rich_help_panel=SYSTEM)
 def show_version(as_json: AsJson = False) -> None:
-    """Print the version of this program, and of the service if one runs."""
-    running = find_instances()
+    """Print the version of this program; `earthline status` has the service's."""
     if as_json:
-        homes = [{"home": str(each.home), "pid": each.pid} for each in running]
-        show_json({"version": __version__, "compatible": STOCK_VERSION, "running": homes})
-        return
-    print(f"earthline {__version__}, compatible with ZeroTier One {STOCK_VERSION}")
+        show_json({"version": __version__, "compatible": STOCK_VERSION})
+    else:
+        print(f"earthline {__version__}, compatible with ZeroTier One {STOCK_VERSION}")
 
 
 @app.command("help", rich_help_panel=SYSTEM)

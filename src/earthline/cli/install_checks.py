@@ -49,7 +49,9 @@ def look_beside(home: Path) -> Beside:
     wait_while(running.starting)
     port = _port(home)
     ours = [each for each in running.instances() if each.unit != UNIT]
-    by_hand = tuple(each for each in ours if each.home == home or _port(each.home) == port)
+    by_hand = tuple(
+        each for each in ours if each.home == home or running.read_port(each.home) in {port, None}
+    )
     stock_runs = answers("is-active", STOCK_UNIT)
     holder = holder_of(port)
     known: set[int | None] = {each.pid for each in running.instances()}
@@ -60,7 +62,7 @@ def look_beside(home: Path) -> Beside:
 
 
 def _port(home: Path) -> int:
-    """That which a service on a home folder listens at, or will."""
+    """Where the unit's service is to listen."""
     settings = SettingsFile(home / "local.conf")
     settings.load()
     return settings.parsed.settings.primary_port or DEFAULT_PORT

@@ -132,7 +132,7 @@ def serve(
         account = None if become is None else become(held.path)
         if account is not None:
             make_room(account.uid, account.gid)
-        make_room(os.geteuid(), os.getegid())
+        make_room(os.geteuid(), os.getegid())  # for where we stay who we are
         drop_privileges(held.path, account)
         held.claim()
         fill_home(held.path, os.environ)

@@ -13,6 +13,7 @@ import secrets
 import string
 from pathlib import Path
 
+from earthline.controller.store import NO_ROOM
 from earthline.root.planet import SIGNING_FILE
 from earthline.runtime.files import (
     PRIVATE,
@@ -25,7 +26,7 @@ from earthline.runtime.files import (
     rename,
     restrict,
 )
-from earthline.runtime.keeping import NO_ROOM, Keeping
+from earthline.runtime.keeping import Keeping
 from earthline.runtime.running import PORT_FILE
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.reader import Malformed, Reader

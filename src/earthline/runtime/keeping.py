@@ -6,18 +6,15 @@ and is tried again; the user is told once, not for each file.
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
 from pathlib import Path
 
 import structlog
 
+from earthline.controller.store import NO_ROOM
 from earthline.runtime.files import PRIVATE, remove, write_atomic
 
 log = structlog.get_logger()
-
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
-"""What a system says that takes no writes, whatever their file."""
 
 
 class Keeping:

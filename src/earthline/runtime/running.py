@@ -49,6 +49,8 @@ class Instance:
     pid: int
     folder: int
     """The inode of the home folder as the service found it."""
+    unit: str | None = None
+    """The systemd unit whose main process it is, if it is one's."""
 
     @property
     def home_is_lost(self) -> bool:
@@ -59,11 +61,6 @@ class Instance:
             return False  # it is hidden from us
         except OSError:
             return True
-
-    @property
-    def unit(self) -> str | None:
-        """The systemd unit that runs it, if one does."""
-        return unit_of(self.pid)
 
 
 def make_room(uid: int, gid: int) -> None:
@@ -94,6 +91,7 @@ def noted(home: Path) -> Iterator[None]:
         "pid": pid,
         "start": start_of(pid),
         "network": network_of(),
+        "unit": _own_unit(),
     }
     file = place / f"{pid}.json"
     try:
@@ -116,8 +114,14 @@ def instances() -> list[Instance]:
         for file in sorted(folder.glob("*.json")):
             note = _read(file)
             if note is not None and note["network"] == network and _lives(file, note):
-                found[note["pid"]] = Instance(Path(note["home"]), note["pid"], note["folder"])
+                found[note["pid"]] = _instance(note)
     return sorted(found.values(), key=lambda each: str(each.home))
+
+
+def _instance(note: dict[str, Any]) -> Instance:
+    """What it says of its unit has to be what the kernel says: that may be told to systemd."""
+    unit = note["unit"] if note["unit"] == unit_of(note["pid"]) else None
+    return Instance(Path(note["home"]), note["pid"], note["folder"], unit)
 
 
 def instance_on(home: Path) -> Instance | None:
@@ -183,6 +187,12 @@ def _session_place() -> Path | None:
     return Path(session) / "earthline" if session and os.geteuid() != 0 else None
 
 
+def _own_unit() -> str | None:
+    """The unit that started us, and not one that started the shell which did."""
+    started_us = os.environ.get("SYSTEMD_EXEC_PID") == str(os.getpid())
+    return unit_of(os.getpid()) if started_us or "RUNTIME_DIRECTORY" in os.environ else None
+
+
 def _places() -> Iterator[Path]:
     with contextlib.suppress(OSError):
         yield from sorted(RUN.iterdir())
@@ -194,7 +204,8 @@ def _read(file: Path) -> dict[str, Any] | None:
     """A note, or None for anything else."""
     try:
         note = json.loads(read_if_there(file) or b"null")
-        return {"home": str(note["home"]), **{key: int(note[key]) for key in _NUMBERS}}
+        numbers = {key: int(note[key]) for key in _NUMBERS}
+        return {"home": str(note["home"]), "unit": note["unit"], **numbers}
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

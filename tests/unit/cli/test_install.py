@@ -152,7 +152,7 @@ def test_service_that_is_just_starting_is_waited_for(machine, refused, monkeypat
 def test_service_on_another_home_and_port_may_stay(machine):
     other = machine.folder / "other"
     other.mkdir()
-    (other / "local.conf").write_text('{"settings": {"primaryPort": 9994}}')
+    (other / "zerotier-one.port").write_text("9994")
     machine.instances.append(Instance(other, 4_000_000, 1))
     system.install()
     assert machine.changes == STARTED

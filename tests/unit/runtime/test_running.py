@@ -22,6 +22,7 @@ def run(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(running, "RUN", place)
     monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.delenv("SYSTEMD_EXEC_PID", raising=False)
     return place / str(os.geteuid())
 
 
@@ -68,7 +69,7 @@ def test_note_that_another_user_left_counts_for_nothing(run, home):
 
 def test_note_of_a_dead_process_is_swept_away_by_the_next_service(run, home):
     child = subprocess.Popen([sys.executable, "-IS", "-c", "input()"], stdin=subprocess.PIPE)
-    note = {"home": "/gone", "pid": child.pid, "start": start_of(child.pid)}
+    note = {"home": "/gone", "pid": child.pid, "start": start_of(child.pid), "unit": None}
     dead = run / f"{child.pid}.json"
     dead.write_text(json.dumps({**note, "network": network_of(), "folder": 1}))
     assert [each.home for each in running.instances()] == [Path("/gone")]
@@ -121,6 +122,22 @@ def test_systemd_gives_the_place(run, home, monkeypatch):
     with running.noted(home):
         assert [file.parent for file in run.parent.glob("*/*.json")] == [unit]
         assert running.instance_on(home) is not None
+
+
+def test_shell_of_a_unit_is_not_taken_for_the_unit(home, monkeypatch):
+    monkeypatch.setattr(running, "unit_of", {os.getpid(): "getty.service"}.get)
+    monkeypatch.setenv("SYSTEMD_EXEC_PID", "1")
+    with running.noted(home):
+        assert [each.unit for each in running.instances()] == [None]
+    monkeypatch.setenv("SYSTEMD_EXEC_PID", str(os.getpid()))
+    with running.noted(home):
+        assert [each.unit for each in running.instances()] == ["getty.service"]
+
+
+def test_unit_that_a_note_only_claims_is_not_believed(run, home):
+    with running.noted(home):
+        change(run, unit="ssh.service")
+        assert [each.unit for each in running.instances()] == [None]
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
+import tempfile
 from pathlib import Path
 
 import structlog
 
 from earthline.controller.archive import archive_folder, import_archive, read_archive
-from earthline.controller.store import Store, StoreFault
+from earthline.controller.store import NO_ROOM, Store, StoreFault
 from earthline.controller.store.postgresql import PostgresqlStore, is_postgresql
 from earthline.controller.store.sqlite import IN_MEMORY, Room, SqliteStore
 
@@ -49,16 +49,13 @@ def _open_folder(folder: Path) -> Store:
 
 
 def _why_not_written(folder: Path) -> int | None:
-    """The system's error for a disk without room for what a database needs; None if there is."""
-    trial = folder / f"{FILE}.trial"
+    """The system's error where a disk has no room for what a database needs; None if it has."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        trial.write_bytes(bytes(NEEDED))
+        with tempfile.TemporaryFile(dir=folder) as trial:
+            trial.write(bytes(NEEDED))
     except OSError as error:
-        return error.errno
-    finally:
-        with contextlib.suppress(OSError):
-            trial.unlink()
+        return error.errno if error.errno in NO_ROOM else None
     return None
 
 

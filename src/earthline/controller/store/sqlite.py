@@ -7,6 +7,7 @@ import stat
 from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects.sqlite import insert
@@ -55,7 +56,7 @@ def _refuse_link(path: str) -> None:
 
 def _open(path: str, room: Room) -> Engine:
     if room is Room.NONE:
-        return _engine(f"sqlite:///file:{path}?mode=ro&immutable=1&uri=true")
+        return _engine(f"sqlite:///file:{quote(path)}?mode=ro&immutable=1&uri=true")
     if path != IN_MEMORY:
         # Join tokens are in it, so it is made readable for its owner only.
         try:
