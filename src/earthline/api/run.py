@@ -8,7 +8,6 @@ import socket
 
 import structlog
 
-from earthline import __version__
 from earthline.api.server import bind_api, serve_api
 from earthline.controller.store import StoreFault
 from earthline.runtime.home import Home, StartFault
@@ -24,7 +23,6 @@ IGNORED_SIGNALS = (signal.SIGHUP, signal.SIGPIPE, signal.SIGIO, signal.SIGUSR1, 
 
 def run(home: Home, port: int, *, join_earth: bool) -> None:
     """Run on a claimed home until a signal ends it. `StartFault` if it cannot start."""
-    log.info("starting", version=__version__, home=str(home.path))
     while _run_once(home, port, join_earth=join_earth):
         log.warning("restarting", why="another node has our address: a new identity is made")
 

@@ -10,10 +10,9 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 SENTENCES: Mapping[str, str] = {
-    "starting": "Earthline {version} starts on {home}.",
     "made_identity": "Made an identity for this node: it is kept in {file}.",
     "started": "This node is {address}, on port {port}.",
-    "answering": "Other terminals now take commands: earthline status, earthline networks.",
+    "answering": "It lives in {home}. In another terminal: earthline status, earthline help.",
     "no_planet": (
         "No planet yet: earthline planet make --endpoint IP/PORT makes one, "
         "earthline planet install FILE takes another's."
