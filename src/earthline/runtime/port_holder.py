@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -54,11 +55,10 @@ def _process_with(inode: int) -> int | None:
 
 def _descriptors(pid: int) -> Iterator[str]:
     """What the descriptors of a process are open on, as far as we may see it."""
-    try:
+    with contextlib.suppress(OSError):
         for descriptor in (PROC / str(pid) / "fd").iterdir():
-            yield str(descriptor.readlink())
-    except OSError:
-        return
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                yield str(descriptor.readlink())
 
 
 def _lingers(port: int) -> bool:
