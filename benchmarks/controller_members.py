@@ -10,7 +10,7 @@ import os
 import selectors
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from controller_fill import METADATA
@@ -50,6 +50,8 @@ class Member:
         self._pieces = _native.Reassembler()
         self.known = False
         """Whether the controller answered our HELLO."""
+        self.refused = 0
+        """Requests that were answered by an error."""
 
     @property
     def address(self) -> int:
@@ -80,7 +82,8 @@ class Member:
         if header.verb == Verb.OK:
             return self._take_ok(Ok.parse(payload)), None
         if header.verb == Verb.ERROR:
-            raise LabError(f"the controller refuses {self.address:010x}: {payload.hex()}")
+            self.refused += 1
+            return None, None
         return None, self._answer(header, payload)
 
     def _take_ok(self, answer: Ok) -> int | None:
@@ -191,11 +194,30 @@ class Crowd:
         self._send_next(waiting, flight, in_flight)
         while flight.sent_at:
             answers = list(self._receive(_PATIENCE_S))
-            if not answers:
-                raise LabError(f"{len(flight.sent_at)} requests were not answered")
+            if not answers or self.refused:
+                unanswered = f"{len(flight.sent_at)} requests were not answered"
+                raise LabError(f"{unanswered}, {self.refused} refused")
             self._send_next(waiting, flight, sum(map(flight.land, answers)))
         seconds = time.perf_counter() - started
         return Round(len(asked), seconds, sorted(flight.latencies_ms))
+
+    @property
+    def refused(self) -> int:
+        """Requests that were answered by an error, up to now."""
+        return sum(member.refused for member, _ in self._members)
+
+    def flood(self, pairs: Iterable[tuple[int, int]], per_second: float, seconds: float) -> int:
+        """Ask at a rate, whatever becomes of it; how many configurations came back."""
+        started, sent, granted = time.perf_counter(), 0, 0
+        pair = iter(pairs)
+        while (passed := time.perf_counter() - started) < seconds:
+            while sent < passed * per_second:
+                network, number = next(pair)
+                member, opened = self._members[number]
+                opened.send(member.request(network)[1])
+                sent += 1
+            granted += sum(number is not None for number in self._receive(0.002))
+        return granted
 
     def _send_next(
         self, waiting: Iterator[tuple[socket.socket, int, bytes]], flight: _Flight, count: int

@@ -156,6 +156,7 @@ class Punt:
     hops: int
     suite: int
     verb: int
+    size: int
     network: int
     mac: int
     adi: int
@@ -339,7 +340,9 @@ class Driver:
         """(``closed``, ``connecting``, ``up`` or ``failed``; why it failed; when a datagram last came by it,
         ms, 0 for never)"""
     def unanswered_since(self) -> int:
-        """Since when (ms) datagrams to the internet over IPv4 leave, but none from it has come by UDP; or 0."""
+        """When (ms) a datagram to the internet over IPv4 first left after the last `answered`; or 0."""
+    def answered(self) -> None:
+        """The internet has answered by UDP: to a question of ours, which nobody else can answer."""
     def write_frame(self, network: int, frame: bytes) -> bool: ...
     def apply(self, output: Output) -> None:
         """Send the datagrams and frames of an `Output` that Python obtained by itself."""

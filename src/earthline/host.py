@@ -28,6 +28,7 @@ def _packet(punt: Punt) -> effects.PacketReceived:
         suite=punt.suite,
         verb=punt.verb,
         payload=punt.data,
+        size=punt.size,
     )
 
 
@@ -54,7 +55,7 @@ def _frame(punt: Punt) -> effects.FramePunted:
 
 
 def _new_path(punt: Punt) -> effects.PathSeen:
-    return effects.PathSeen(punt.source, _path(punt))
+    return effects.PathSeen(punt.source, _path(punt), punt.size)
 
 
 def _introduce(punt: Punt) -> effects.PairRelayed:
@@ -67,12 +68,22 @@ def _push_due(punt: Punt) -> effects.CredentialDue:
 
 def _gather(punt: Punt) -> effects.GatherRequested:
     return effects.GatherRequested(
-        _path(punt), punt.source, punt.packet_id, punt.network, punt.mac, punt.adi, punt.limit
+        _path(punt),
+        punt.source,
+        punt.packet_id,
+        punt.network,
+        punt.mac,
+        punt.adi,
+        punt.limit,
+        punt.hops,
+        punt.size,
     )
 
 
 def _ack(punt: Punt) -> effects.AckRequested:
-    return effects.AckRequested(_path(punt), punt.source, punt.packet_id, punt.network)
+    return effects.AckRequested(
+        _path(punt), punt.source, punt.packet_id, punt.network, punt.hops, punt.size
+    )
 
 
 EVENT_OF_PUNT: dict[str, Callable[[Punt], effects.Event]] = {

@@ -33,7 +33,7 @@ class Caller:
         self,
         method: str,
         path: str,
-        body: str | None = None,
+        body: str | bytes | None = None,
         headers: dict[str, str] | None = None,
     ) -> Reply:
         connection = http.client.HTTPConnection("127.0.0.1", self.service.port, timeout=20)
@@ -46,5 +46,5 @@ class Caller:
         finally:
             connection.close()
 
-    def authorised(self, method: str, path: str, body: str | None = None) -> Reply:
+    def authorised(self, method: str, path: str, body: str | bytes | None = None) -> Reply:
         return self(method, path, body, {"X-ZT1-Auth": self.token})

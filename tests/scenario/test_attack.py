@@ -153,7 +153,7 @@ def test_flooded_node_still_asks_for_whom_its_own_frames_are_for(simulate):
     for _ in range(2 * MAX_FOREIGN):
         flooder.spray(whois_of_stranger)
         sim.run_for(1)
-    assert alice.node.counters["whois_too_many"] > 0
+    assert alice.node.counters["whois_evicted"] > 0
 
     alice.node.peers.send(bob.address, Verb.NOP, b"", sim.clock.now)
     sim.run_for(300)

@@ -45,6 +45,19 @@ def test_sprayed_path_outlives_the_mappings_of_both_nats(simulate):
     assert alice.node.counters["spray_begun"] == 1
 
 
+def test_path_found_first_gives_way_where_as_many_are_kept_as_can_be(simulate):
+    """No new one was looked for then."""
+    sim, alice, bob, network = pair(simulate, 2, Symmetric(), PortRestricted())
+    kept = alice.node.peers.spray._kept
+    for number in range(spray.MAX_KEPT):
+        kept.put(-1_000 - number, number, number)
+    talk(sim, alice, bob, network, 29)
+    assert both_direct(sim, alice, bob)
+    assert len(kept) == spray.MAX_KEPT
+    assert bob.address in kept.values()
+    assert -1_000 not in kept
+
+
 def test_socket_of_a_sprayed_path_is_closed_with_the_path(simulate):
     sim, alice, bob, network = pair(simulate, 2, Symmetric(), PortRestricted())
     talk(sim, alice, bob, network, 30)

@@ -134,7 +134,7 @@ def test_no_error_raises(code, in_re_verb, payload):
 @given(st.sampled_from(list(Verb)), PAYLOADS)
 def test_no_answer_raises_even_if_it_was_asked_for(in_re_verb, payload):
     packet_id = 99
-    NODE.peers._replies.expect(packet_id, in_re_verb, PEER.address)
+    NODE.peers._replies.expect(packet_id, in_re_verb, PEER.address, PATH)
     ok = bytes([in_re_verb]) + packet_id.to_bytes(8, "big") + payload
     NODE.receive(effects.PacketReceived(PATH, PEER.address, 1, 0, 1, Verb.OK, ok), NOW)
     NODE.poll()

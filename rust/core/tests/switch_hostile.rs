@@ -70,6 +70,7 @@ fn random_payloads_of_a_member_never_panic() {
             hops: 0,
             suite: 3,
             verb,
+            size: 0,
             payload: &payload,
         };
         let mut out = Output::new();

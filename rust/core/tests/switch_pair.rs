@@ -4,7 +4,7 @@ mod switchboard;
 
 use earthline_core::ethernet::{BROADCAST, mac_of};
 use earthline_core::switch::{Opened, PuntKind, Route};
-use switchboard::{ALICE, BOB, Lan, NETWORK, NOW, Station, frame, path_to};
+use switchboard::{ALICE, BOB, Lan, NETWORK, NOW, Station, frame, path_to, told};
 
 #[test]
 fn frames_of_every_length_arrive_whole_in_both_suites() {
@@ -82,6 +82,7 @@ fn frame_of_a_stranger_is_punted_at_the_gate_and_delivered_once_admitted() {
     let out = lan.bob.ingest(ALICE, &datagram);
     let punt = out.punts().iter().find(|punt| punt.kind == PuntKind::Gate).unwrap().clone();
     assert_eq!((punt.source, punt.network, punt.verb), (ALICE, NETWORK, 0x06));
+    assert_eq!(told(&out), datagram.len());
     assert_eq!(punt.packet_id, u64::from_be_bytes(datagram[..8].try_into().unwrap()));
     assert_eq!(lan.bob.switch.take_activity().peers[0].frame_received_at, 0);
 
@@ -92,6 +93,7 @@ fn frame_of_a_stranger_is_punted_at_the_gate_and_delivered_once_admitted() {
         hops: punt.hops,
         suite: punt.suite,
         verb: punt.verb,
+        size: 0,
         payload: &punt.data,
     };
     let out = lan.bob.run(|switch, out| switch.deliver(&packet, false, NOW, out));

@@ -5,7 +5,7 @@ mod switchboard;
 use earthline_core::ethernet::mac_of;
 use earthline_core::rules::{Credentials, RuleTable};
 use earthline_core::switch::{Allowance, NodeCredentials, Opened, PuntKind};
-use switchboard::{ALICE, BOB, CAROL, Lan, NETWORK, NOW, Station, frame, path_to};
+use switchboard::{ALICE, BOB, CAROL, Lan, NETWORK, NOW, Station, frame, path_to, told};
 
 const DROP_IPV4: [u8; 6] = [0x25, 0x02, 0x08, 0x00, 0x00, 0x00];
 const ACCEPT: [u8; 2] = [0x01, 0x00];
@@ -92,6 +92,7 @@ fn watch_asks_the_observer_to_acknowledge() {
     let out = carol.ingest(ALICE, &copy);
     assert_eq!(out.frames().collect::<Vec<_>>(), [(NETWORK, to_bob().as_slice())]);
     assert_eq!(out.punts()[0].kind, PuntKind::Ack);
+    assert_eq!(told(&out), copy.len());
 }
 
 #[test]
@@ -165,6 +166,7 @@ fn refused_multicast_frame_is_paid_for_and_gathered_for_once_when_it_comes_again
     let out = lan.bob.ingest(ALICE, &datagram);
     let kinds: Vec<PuntKind> = out.punts().iter().map(|punt| punt.kind).collect();
     assert_eq!(kinds, [PuntKind::Gather, PuntKind::Rules]);
+    assert_eq!(told(&out), datagram.len());
 
     let punt = &out.punts()[1];
     let packet = Opened {
@@ -174,6 +176,7 @@ fn refused_multicast_frame_is_paid_for_and_gathered_for_once_when_it_comes_again
         hops: punt.hops,
         suite: punt.suite,
         verb: punt.verb,
+        size: 0,
         payload: &punt.data,
     };
     let again = |lan: &mut Lan, judged| {

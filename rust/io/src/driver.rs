@@ -244,9 +244,14 @@ impl Driver {
         self.shared.ports().tunnel().map(Tunnel::report).unwrap_or_default()
     }
 
-    /// Since when the internet has not answered by UDP, in ms; 0 if it does, or was not asked.
+    /// Since when questions go to the internet, in ms, after the last [`Self::answered`]; 0 if none did.
     pub fn unanswered_since(&self) -> u64 {
         self.shared.reach.unanswered_since()
+    }
+
+    /// The internet has answered by UDP a question of ours.
+    pub fn answered(&self) {
+        self.shared.reach.answered();
     }
 
     /// Send one datagram by a path, by its own TTL unless that is 0; whether the kernel took it.

@@ -1,4 +1,7 @@
 //! Whether the internet still answers by UDP (02, 8.3).
+//!
+//! Here it is only noted when it was asked. What is an answer is not to be seen from a datagram: anybody can
+//! send one, from any address. The engine knows, by the ID of a question of ours in an authentic packet.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +11,7 @@ use crate::scope;
 /// Fewer bytes are no packet.
 pub(crate) const MIN_PACKET: usize = 16;
 
-/// Since when nothing from there has come in, though something was sent.
+/// When something was sent first that nobody has answered since.
 #[derive(Default)]
 pub(crate) struct Reach {
     /// In ms; 0: nothing was sent that is not answered.
@@ -16,8 +19,8 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
-    /// Something came.
-    pub(crate) fn heard(&self) {
+    /// A question of ours was answered.
+    pub(crate) fn answered(&self) {
         self.unanswered_since.store(0, Ordering::Relaxed);
     }
 
@@ -38,9 +41,4 @@ pub(crate) fn goes_far(datagram: &[u8], to: SocketAddr) -> bool {
         IpAddr::V4(ip) => datagram.len() >= MIN_PACKET && scope::is_global_v4(ip),
         IpAddr::V6(_) => false,
     }
-}
-
-/// Whether a datagram is one that counts as an answer.
-pub(crate) fn comes_from_afar(datagram: &[u8], from: SocketAddr) -> bool {
-    datagram.len() >= MIN_PACKET && scope::is_global(from.ip())
 }

@@ -6,9 +6,11 @@
 //!
 //! The first byte of a connection tells whether it is in TLS. A thread of its own serves all of them.
 
+mod allowance;
 mod client;
 mod counters;
 mod pacing;
+mod shares;
 mod sources;
 
 use std::collections::HashMap;
@@ -29,6 +31,7 @@ use crate::punts::signal;
 use crate::tls::Acceptor;
 use client::{Client, Desk};
 use counters::{Count, Counts};
+use shares::Shares;
 use sources::Sources;
 
 /// Connections of one source: many nodes may be behind one NAT. IPv6 counts by /64. One more ends another.
@@ -155,6 +158,7 @@ struct Worker {
     limit: usize,
     clients: HashMap<u64, (IpAddr, Client)>,
     sources: Sources,
+    shares: Shares,
     last_id: u64,
     swept_at: Instant,
     scratch: Vec<u8>,
@@ -178,6 +182,7 @@ impl Worker {
             limit,
             clients: HashMap::new(),
             sources: Sources::default(),
+            shares: Shares::default(),
             last_id: 0,
             swept_at: Instant::now(),
             scratch: vec![0; SCRATCH],
@@ -232,7 +237,7 @@ impl Worker {
         let source = source_of(from);
         self.make_room(source);
         let id = self.last_id + 1;
-        if let Ok(client) = Client::new(id, socket, &self.epoll, now) {
+        if let Ok(client) = Client::new(id, socket, source, &self.epoll, now) {
             self.last_id = id;
             self.clients.insert(id, (source, client));
             self.sources.add(source, id);
@@ -265,6 +270,7 @@ impl Worker {
             epoll: &self.epoll,
             acceptor: &self.acceptor,
             counts: &self.shared.counts,
+            shares: &mut self.shares,
             scratch: &mut self.scratch,
             now,
         };

@@ -19,7 +19,7 @@ use crate::counters::Counter;
 use crate::driver::{ANY_LANE, Shared, WAKE};
 use crate::moderation::Moderation;
 use crate::ports::{FIRST_EXTRA, Port, Ports};
-use crate::reach::{comes_from_afar, goes_far};
+use crate::reach::goes_far;
 use crate::tap::{MAX_PARTS, ReadBatch, Tap};
 use crate::tunnel::SCRATCH;
 use crate::udp::{ReceiveBatch, SendBatch, UdpSocket};
@@ -122,7 +122,7 @@ impl Worker {
         if self.received.receive(socket).is_err() {
             return;
         }
-        let (now, mut received, mut length, mut from_afar) = (now_ms(), 0, 0, false);
+        let (now, mut received, mut length) = (now_ms(), 0, 0);
         let mut switch = self.shared.switch(self.lane);
         if self.received.is_many() {
             for (_, bytes) in self.received.datagrams().flatten() {
@@ -136,12 +136,8 @@ impl Worker {
                 continue;
             };
             length += bytes.len();
-            from_afar = from_afar || comes_from_afar(bytes, from);
             let path = Path { socket: number, ip: from.ip(), port: from.port() };
             switch.ingest_datagram(path, bytes, now, &mut self.out);
-        }
-        if from_afar {
-            self.shared.reach.heard();
         }
         if self.shared.offload.moderation {
             self.moderation.took(received, length, Instant::now());

@@ -112,6 +112,10 @@ impl Driver {
         self.0.unanswered_since()
     }
 
+    fn answered(&self) {
+        self.0.answered();
+    }
+
     fn transmit(
         &self,
         py: Python<'_>,

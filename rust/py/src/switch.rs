@@ -108,6 +108,11 @@ impl Punt {
     }
 
     #[getter]
+    fn size(&self) -> usize {
+        self.0.size
+    }
+
+    #[getter]
     fn network(&self) -> u64 {
         self.0.network
     }
@@ -251,7 +256,8 @@ impl Switch {
         now: u64,
     ) -> Output {
         let Path(path) = path;
-        let packet = core::Opened { path, source, packet_id, hops, suite: 0, verb, payload };
+        let (suite, size) = (0, 0);
+        let packet = core::Opened { path, source, packet_id, hops, suite, verb, size, payload };
         self.output(py, |switch, out| switch.deliver(&packet, judged, now, out))
     }
 

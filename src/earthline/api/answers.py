@@ -9,6 +9,8 @@ from fastapi import Path as PathParameter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from earthline.controller.coercion import UnfitObject, parse_value
+
 NetworkId = Annotated[str, PathParameter(pattern="^[0-9a-fA-F]{16}$")]
 Address = Annotated[str, PathParameter(pattern="^[0-9a-fA-F]{10}$")]
 
@@ -42,14 +44,16 @@ def failure(status: int, description: str) -> Response:
 
 
 async def read_json(request: Request) -> Any:
-    """The body, whatever its content type says; ValueError if it is no JSON."""
-    return json.loads(await request.body())
+    """The body, whatever its content type says; `UnfitObject`, which is a 400, if it is no JSON."""
+    return parse_value(await request.body())
 
 
-async def read_object(request: Request) -> dict[str, Any]:
-    """The body if it is a JSON object, else an empty one."""
+async def read_object_or_nothing(request: Request) -> dict[str, Any]:
+    """The body if it is a JSON object, else an empty one: where stock ignores what it cannot read
+    (05, 7.7 and 7.10), and clients send what they like.
+    """
     try:
         body = await read_json(request)
-    except ValueError:
+    except UnfitObject:
         return {}
     return body if isinstance(body, dict) else {}

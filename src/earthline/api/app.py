@@ -16,6 +16,7 @@ from earthline.api.controller import controller_router
 from earthline.api.doctor import doctor_router
 from earthline.api.dress import Dress
 from earthline.api.gate import Gate
+from earthline.api.limit import BodyLimit
 from earthline.api.metrics import Metrics, metrics_router
 from earthline.api.moon import moon_router
 from earthline.api.network import network_router
@@ -23,6 +24,7 @@ from earthline.api.node import node_router
 from earthline.api.planet import planet_router
 from earthline.api.rules import rules_router
 from earthline.api.web import web_router
+from earthline.controller.coercion import UnfitObject
 from earthline.controller.store import NO_ROOM, StoreFault
 from earthline.runtime.bridge.checks import BridgeRefused
 from earthline.runtime.home import StartFault
@@ -50,8 +52,8 @@ def create_app(service: Service, metrics: Metrics) -> ASGIApp:
         planet_router(service),
         bridge_router(service),
         doctor_router(service),
-        controller_router(service.authority, service.core.send),
-        rules_router(service.authority, service.core.send),
+        controller_router(service.authority, service.controller.run, service.core.send),
+        rules_router(service.authority, service.controller.run, service.core.send),
     )
     for router in routers:
         app.include_router(router)
@@ -59,13 +61,15 @@ def create_app(service: Service, metrics: Metrics) -> ASGIApp:
         app.include_router(web_router(service.home.path / "app"))
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(RequestValidationError, _no_route)
-    app.add_exception_handler(ValueError, _failed)
+    app.add_exception_handler(UnfitObject, _refused)
     app.add_exception_handler(StoreFault, _failed)
+    app.add_exception_handler(Exception, _broken)
     app.add_exception_handler(PlanetRefused, _refused)
     app.add_exception_handler(StartFault, _refused)
     app.add_exception_handler(BridgeRefused, _refused)
     app.add_exception_handler(OSError, _no_room)
-    return Dress(Gate(app, service))
+    gate = Gate(BodyLimit(app), service)
+    return Dress(gate, gate.may_call_back)
 
 
 async def _no_route(_request: Request, _error: Exception) -> Response:
@@ -82,6 +86,11 @@ async def _no_room(_request: Request, error: Exception) -> Response:
     if not isinstance(error, OSError) or error.errno not in NO_ROOM:
         raise error
     return failure(507, f"{error.filename or 'the home folder'}: {error.strerror}")
+
+
+async def _broken(_request: Request, _error: Exception) -> Response:
+    """A fault of ours: the log has it, the caller is told no more than that."""
+    return failure(500, "internal error, see the log")
 
 
 async def _refused(_request: Request, error: Exception) -> Response:

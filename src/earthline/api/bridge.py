@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from earthline.api.answers import NetworkId
-from earthline.runtime.bridge.checks import Wish
+from earthline.api.answers import NetworkId, read_json
+from earthline.runtime.bridge.checks import BridgeRefused, Wish
 from earthline.runtime.bridge.journal import Bridging
 from earthline.runtime.service import Service
 from earthline.wire.address import format_network, parse_network
@@ -25,6 +25,24 @@ class BridgeRequest(BaseModel):
     rollback: Annotated[float, Field(ge=0, le=86400)] = 60
     """Seconds until it is undone unless confirmed; 0: never."""
     move_default_route: bool = Field(default=False, alias="moveDefaultRoute")
+
+
+_SCHEMA: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": BridgeRequest.model_json_schema()}},
+    }
+}
+
+
+async def _wished(request: Request) -> BridgeRequest:
+    """The body, read as everywhere else; `BridgeRefused` names the first key that is wrong."""
+    try:
+        return BridgeRequest.model_validate(await read_json(request))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the body"
+        raise BridgeRefused(f"{where}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
 
 
 def bridge_object(service: Service, entry: Bridging) -> dict[str, Any]:
@@ -50,8 +68,9 @@ def bridge_router(service: Service) -> APIRouter:
     async def status() -> list[dict[str, Any]]:
         return [bridge_object(service, entry) for entry in service.bridges.entries]
 
-    @router.post("/{nwid}")
-    async def up(nwid: NetworkId, body: BridgeRequest) -> dict[str, Any]:
+    @router.post("/{nwid}", openapi_extra=_SCHEMA)
+    async def up(nwid: NetworkId, request: Request) -> dict[str, Any]:
+        body = await _wished(request)
         wish = Wish(
             parse_network(nwid),
             body.interface,

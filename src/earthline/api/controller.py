@@ -5,7 +5,7 @@ What does not exist, and every path or method that is not listed, is 404 with an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -20,15 +20,18 @@ from earthline.wire.address import format_address, format_network, parse_address
 CarryOut = Callable[..., None]
 """Takes the authority's commands, one argument each, to the node."""
 
+Run = Callable[..., Awaitable[Any]]
+"""Calls one of the authority's methods where that may wait, and returns what it does."""
+
 _API_VERSION = 4
 
 
-def controller_router(authority: Authority, carry_out: CarryOut) -> APIRouter:
+def controller_router(authority: Authority, run: Run, carry_out: CarryOut) -> APIRouter:
     """Routes below ``/controller`` and ``/unstable/controller``."""
     router = APIRouter(tags=["controller"])
     router.add_api_route("/controller", status)
-    _add_networks(router, authority, carry_out)
-    _add_members(router, authority, carry_out)
+    _add_networks(router, authority, run, carry_out)
+    _add_members(router, authority, run, carry_out)
     return router
 
 
@@ -43,11 +46,11 @@ async def status() -> Response:
     return Response("{\n" + ",\n".join(lines) + "\n}\n", media_type="application/json")
 
 
-def _add_networks(router: APIRouter, authority: Authority, carry_out: CarryOut) -> None:
+def _add_networks(router: APIRouter, authority: Authority, run: Run, carry_out: CarryOut) -> None:
     async def post(network: int | None, request: Request) -> Response:
         try:
             body = parse_object(await request.body())
-            posted, commands = authority.post_network(network, body, now_ms())
+            posted, commands = await run(authority.post_network, network, body, now_ms())
         except NoFreeNetwork:
             return empty(503)
         carry_out(*commands)
@@ -55,11 +58,11 @@ def _add_networks(router: APIRouter, authority: Authority, carry_out: CarryOut) 
 
     @router.get("/controller/network")
     async def list_networks() -> Response:
-        return _answer([format_network(network) for network in authority.list_networks()])
+        return _answer([format_network(network) for network in await run(authority.list_networks)])
 
     @router.get("/unstable/controller/network")
     async def list_networks_whole() -> Response:
-        return _answer(authority.network_listing())
+        return _answer(await run(authority.network_listing))
 
     @router.post("/controller/network", openapi_extra=JSON_OBJECT)
     async def create_network(request: Request) -> Response:
@@ -77,43 +80,44 @@ def _add_networks(router: APIRouter, authority: Authority, carry_out: CarryOut) 
 
     @router.get("/controller/network/{network}")
     async def get_network(network: NetworkId) -> Response:
-        return _answer(authority.get_network(parse_network(network)))
+        return _answer(await run(authority.get_network, parse_network(network)))
 
     @router.delete("/controller/network/{network}")
     async def delete_network(network: NetworkId) -> Response:
-        found, commands = authority.delete_network(parse_network(network), now_ms())
+        found, commands = await run(authority.delete_network, parse_network(network), now_ms())
         carry_out(*commands)
         return _answer(found)
 
 
-def _add_members(router: APIRouter, authority: Authority, carry_out: CarryOut) -> None:
+def _add_members(router: APIRouter, authority: Authority, run: Run, carry_out: CarryOut) -> None:
     @router.get("/controller/network/{network}/member")
     async def list_members(network: NetworkId) -> Response:
-        revisions = authority.members(parse_network(network))
+        revisions = await run(authority.members, parse_network(network))
         if revisions is None:
             return empty(404)
         return _answer({format_address(member): revisions[member] for member in revisions})
 
     @router.get("/unstable/controller/network/{network}/member")
     async def list_members_whole(network: NetworkId) -> Response:
-        return _answer(authority.member_listing(parse_network(network)))
+        return _answer(await run(authority.member_listing, parse_network(network)))
 
     @router.get("/controller/network/{network}/member/{member}")
     async def get_member(network: NetworkId, member: Address) -> Response:
-        return _answer(authority.get_member(parse_network(network), parse_address(member)))
+        ids = parse_network(network), parse_address(member)
+        return _answer(await run(authority.get_member, *ids))
 
     @router.post("/controller/network/{network}/member/{member}", openapi_extra=JSON_OBJECT)
     async def post_member(network: NetworkId, member: Address, request: Request) -> Response:
         ids = parse_network(network), parse_address(member)
         body = parse_object(await request.body())
-        found, commands = authority.post_member(*ids, body, now_ms())
+        found, commands = await run(authority.post_member, *ids, body, now_ms())
         carry_out(*commands)
         return _answer(found)
 
     @router.delete("/controller/network/{network}/member/{member}")
     async def delete_member(network: NetworkId, member: Address) -> Response:
         ids = parse_network(network), parse_address(member)
-        found, commands = authority.delete_member(*ids, now_ms())
+        found, commands = await run(authority.delete_member, *ids, now_ms())
         carry_out(*commands)
         return _answer(found)
 

@@ -1,51 +1,50 @@
-"""HTTP manners of the stock API (05, 7.1 and 7.3): PUT is POST, HEAD is GET, JSONP, limits, 500."""
+"""HTTP manners of the stock API (05, 7.1 and 7.3): PUT is POST, HEAD is GET, JSONP, 500."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from urllib.parse import parse_qs
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from earthline.api.answers import empty, failure
+from earthline.api.answers import failure
 
 log = structlog.get_logger()
 
 METHODS = {"PUT": "POST", "HEAD": "GET"}
 NOT_FOUND = 404
-BODY_LIMIT = 4 * 1024 * 1024
-"""Bytes; the largest rule sets and imports are far below."""
-CALLBACK = re.compile(r"[A-Za-z_$][\w$.]*", re.ASCII)
-
-
-class _TooLarge(Exception):
-    pass
+CALLBACK = re.compile(r"[A-Za-z_$][\w$.]{0,127}", re.ASCII)
+"""What may be called with an answer: a name and nothing that runs by itself."""
 
 
 class Dress:
     """The outermost ASGI layer."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, may_call_back: Callable[[Scope], bool]) -> None:
+        """``may_call_back``: whether the answer to a request may be wrapped into a call."""
         self._app = app
+        self._may_call_back = may_call_back
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Translate the request, limit it, and dress the answer."""
+        """Translate the request, and dress the answer."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         translated = {**scope, "method": METHODS.get(scope["method"], scope["method"])}
-        answer = Answer(send, callback_of(scope))
+        callback = callback_of(scope)
+        if callback is not None and not self._may_call_back(scope):
+            callback = None
+        answer = Answer(send, callback)
         try:
-            await self._app(translated, _limited(receive), answer.take)
-        except _TooLarge:
-            if not answer.started:
-                await empty(413)(scope, receive, send)
+            await self._app(translated, receive, answer.take)
         except Exception:
             log.exception("api_fault", path=scope["path"])
-            if answer.started:
+            if not answer.started:
+                await failure(500, "internal error, see the log")(scope, receive, send)
+            elif not answer.complete:
                 raise
-            await failure(500, "internal error, see the log")(scope, receive, send)
 
 
 def callback_of(scope: Scope) -> str | None:
@@ -53,20 +52,6 @@ def callback_of(scope: Scope) -> str | None:
     query = parse_qs(scope["query_string"].decode("latin-1"))
     name = query.get("jsonp", [""])[0]
     return name if CALLBACK.fullmatch(name) else None
-
-
-def _limited(receive: Receive) -> Receive:
-    taken = 0
-
-    async def limited() -> Message:
-        nonlocal taken
-        message = await receive()
-        taken += len(message.get("body", b""))
-        if taken > BODY_LIMIT:
-            raise _TooLarge
-        return message
-
-    return limited
 
 
 class Answer:
@@ -78,6 +63,7 @@ class Answer:
         self._held: Message | None = None
         self._body = b""
         self.started = False
+        self.complete = False
 
     async def take(self, message: Message) -> None:
         """One ASGI message of the answer."""
@@ -86,7 +72,9 @@ class Answer:
             if self._callback is not None and _is_json(message):
                 self._held = message
                 return
-        elif self._held is not None:
+        else:
+            self.complete = not message.get("more_body")
+        if self._held is not None:
             self._body += message.get("body", b"")
             if not message.get("more_body"):
                 await self._send_wrapped(self._held)

@@ -42,13 +42,21 @@ class Gate:
             return
         await self._app(scope, receive, send)
 
+    def may_call_back(self, scope: Scope) -> bool:
+        """Whether the answer may be a script, which any page can have its reader's browser run.
+
+        What everybody here may read is not for everybody's web pages; the rest is refused without
+        a token.
+        """
+        return not is_open(scope["path"]) or self._knows(scope, self._keys.token)
+
     def _may_pass(self, scope: Scope) -> bool:
         path = scope["path"]
         if path == METRICS_PATH:
             return self._knows(scope, self._keys.token, self._keys.metrics_token)
         if not self._near(scope):
             return False
-        if path in OPEN_PATHS or path.startswith("/app"):
+        if is_open(path):
             return True
         return self._knows(scope, self._keys.token)
 
@@ -63,6 +71,11 @@ class Gate:
         # Every comparison is made, so that the time tells nothing.
         matches = [hmac.compare_digest(given, token.encode()) for token in tokens]
         return any(matches)
+
+
+def is_open(path: str) -> bool:
+    """Whether everybody who is near may have it."""
+    return path in OPEN_PATHS or path.startswith("/app")
 
 
 def source_allowed(source: str, networks: Sequence[str]) -> bool:

@@ -91,9 +91,10 @@ class Metrics:
     def path(self) -> Path:
         return self._service.home.path / FILE
 
-    def text(self) -> bytes:
+    async def text(self) -> bytes:
         """All families as of now."""
-        return render(self._families())
+        counts = await self._service.controller.run(self._service.authority.count)
+        return render(self._families(*counts))
 
     async def write(self) -> None:
         """Note the peers' latencies, and have the file say what is true now."""
@@ -103,7 +104,7 @@ class Metrics:
         for address, latency in known.items():
             if latency >= 0:
                 self._latencies[address].observe(latency)
-        self._keep(self.text())
+        self._keep(await self.text())
 
     def clear(self) -> None:
         """An empty file, until there is something to say."""
@@ -112,14 +113,14 @@ class Metrics:
     def _keep(self, text: bytes) -> None:
         self._service.home.keeping.write(self.path, text, FOR_OUR_GROUP, durable=False)
 
-    def _families(self) -> Iterator[Family]:
+    def _families(self, controlled: int, members: int) -> Iterator[Family]:
         counters = self._service.counters()
         yield _packets(counters)
         yield _errors(counters)
         yield _data(counters)
         yield from self._networks()
         yield from self._peers()
-        yield from self._controller(counters)
+        yield from self._controller(counters, controlled, members)
         yield from _own(counters)
 
     def _networks(self) -> Iterator[Family]:
@@ -150,9 +151,7 @@ class Metrics:
             paths.add(dead, node_id=shown, status="dead")
         yield paths
 
-    def _controller(self, counters: Counter[str]) -> Iterator[Family]:
-        authority = self._service.authority
-        networks, members = len(authority.list_networks()), authority.count_members()
+    def _controller(self, counters: Counter[str], networks: int, members: int) -> Iterator[Family]:
         yield single("controller_network_count", "gauge", "networks controlled", networks)
         yield single("controller_member_count", "gauge", "members of them", members)
         for name, (counter, meaning) in CHANGES.items():
@@ -160,8 +159,8 @@ class Metrics:
         answered = sum(value for name, value in counters.items() if name.startswith(ANSWERS))
         name = "controller_network_config_request"
         yield single(name, "counter", "requests for a configuration", answered)
-        # Each request is answered at once, by the one thread there is.
-        yield single(f"{name}_queue", "gauge", "requests that wait", 0)
+        waiting = self._service.controller.waiting
+        yield single(f"{name}_queue", "gauge", "requests that wait", waiting)
         yield single(f"{name}_threads", "gauge", "threads that answer them", 1)
         for name in NEVER:
             yield single(name, "counter", "done by stock only", 0)
@@ -229,6 +228,6 @@ def metrics_router(metrics: Metrics) -> APIRouter:
 
     @router.get("/metrics")
     async def show() -> Response:
-        return Response(metrics.text(), headers={"content-type": "text/plain"})
+        return Response(await metrics.text(), headers={"content-type": "text/plain"})
 
     return router

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from earthline.api.answers import JSON_OBJECT, Address, StockJson, read_object
+from earthline.api.answers import JSON_OBJECT, Address, StockJson, read_object_or_nothing
 from earthline.effects import Deorbit, Orbit
 from earthline.runtime.service import Service
 from earthline.wire.address import parse_address
@@ -70,7 +70,7 @@ def moon_router(service: Service) -> APIRouter:
 
     @router.post("/{world}", openapi_extra=JSON_OBJECT)
     async def orbit(world: Address, request: Request) -> dict[str, Any]:
-        world_id, seed = int(world, 16), _seed(await read_object(request))
+        world_id, seed = int(world, 16), _seed(await read_object_or_nothing(request))
         found = held(world_id)
         if found is not None:
             return moon_object(found)

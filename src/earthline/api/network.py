@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from earthline.api.answers import JSON_OBJECT, NetworkId, StockJson, read_object
+from earthline.api.answers import JSON_OBJECT, NetworkId, StockJson, read_object_or_nothing
 from earthline.runtime.notes import host_notes
 from earthline.runtime.service import Service
 from earthline.vl2.status import NetworkState
@@ -105,7 +105,7 @@ def network_router(service: Service) -> APIRouter:
 
     @router.post("/{nwid}", openapi_extra=JSON_OBJECT)
     async def join(nwid: NetworkId, request: Request) -> Response:
-        service.join(int(nwid, 16), await read_object(request))
+        service.join(int(nwid, 16), await read_object_or_nothing(request))
         return StockJson(find(nwid) or {})
 
     @router.delete("/{nwid}")

@@ -8,10 +8,11 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from earthline.api.answers import JSON_OBJECT, read_json, read_object
+from earthline.api.answers import JSON_OBJECT, read_json
 from earthline.root.earth import DEFAULT_RANGE
 from earthline.runtime.planet import PlanetRefused, parse_endpoints
 from earthline.runtime.service import Service
+from earthline.wire.inet import InetAddress
 from earthline.wire.world import World
 
 
@@ -49,30 +50,39 @@ def planet_router(service: Service) -> APIRouter:
 
     @router.post("", openapi_extra=JSON_OBJECT)
     async def make(request: Request) -> dict[str, Any]:
-        body = await read_json(request)
-        if not isinstance(body, dict) or not _texts(body.get("endpoints")):
-            raise PlanetRefused("endpoints: an array of ip/port is needed")
-        endpoints = parse_endpoints(body["endpoints"])
+        body = await _read_object(request)
+        endpoints = _endpoints(body.get("endpoints"))
         earth = body.get("earth", DEFAULT_RANGE)
-        return planet_object(service.planets.make(endpoints, str(earth), service.core.send))
+        if not isinstance(earth, str):
+            raise PlanetRefused("earth: the range of its addresses is needed, as 28.0.0.0/7")
+        return planet_object(await service.planets.make(endpoints, earth, service.core.send))
 
     @router.post("/reissue", openapi_extra=JSON_OBJECT)
     async def reissue(request: Request) -> dict[str, Any]:
-        texts = (await read_object(request)).get("endpoints")
-        endpoints = parse_endpoints(texts) if texts and _texts(texts) else ()
+        texts = (await _read_object(request)).get("endpoints")
+        endpoints = () if texts is None else _endpoints(texts)
         return planet_object(service.planets.reissue(endpoints, service.core.send))
 
     @router.post("/install", openapi_extra=JSON_OBJECT)
     async def install(request: Request) -> dict[str, Any]:
-        body = await read_object(request)
+        body = await _read_object(request)
         try:
             data = base64.b64decode(str(body.get("data", "")), validate=True)
-        except binascii.Error:
+        except (binascii.Error, ValueError):
             raise PlanetRefused("data: the planet in base 64 is needed") from None
         return planet_object(service.planets.install(data, service.core.send))
 
     return router
 
 
-def _texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+async def _read_object(request: Request) -> dict[str, Any]:
+    body = await read_json(request)
+    if not isinstance(body, dict):
+        raise PlanetRefused("the body is no JSON object")
+    return body
+
+
+def _endpoints(value: object) -> tuple[InetAddress, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise PlanetRefused("endpoints: an array of ip/port is needed")
+    return parse_endpoints(value)

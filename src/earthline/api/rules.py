@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from earthline.api.answers import JSON_OBJECT, NetworkId, StockJson, empty, failure
-from earthline.api.controller import CarryOut
+from earthline.api.controller import CarryOut, Run
 from earthline.controller.authority import Authority
 from earthline.controller.coercion import JsonObject, parse_object
 from earthline.controller.network_object import apply_post
@@ -39,20 +39,20 @@ def _says(source: str, tables: JsonObject) -> bool:
     return all(stored[key] == tables[key] for key in _KEYS)
 
 
-def rules_router(authority: Authority, carry_out: CarryOut) -> APIRouter:
+def rules_router(authority: Authority, run: Run, carry_out: CarryOut) -> APIRouter:
     """Routes below ``/earthline/rules``."""
     router = APIRouter(prefix="/earthline/rules", tags=["controller"])
 
     @router.get("/{network}")
     async def show(network: NetworkId) -> Response:
-        found = authority.get_network(parse_network(network))
+        found = await run(authority.get_network, parse_network(network))
         return empty(404) if found is None else StockJson(rules_object(found))
 
     @router.post("/{network}", openapi_extra=JSON_OBJECT)
     async def replace(network: NetworkId, request: Request) -> Response:
         network_id = parse_network(network)
         source = parse_object(await request.body()).get("source")
-        if authority.get_network(network_id) is None:
+        if await run(authority.get_network, network_id) is None:
             return empty(404)
         if not isinstance(source, str):
             return failure(400, "source: the text of a rule script is needed")
@@ -60,8 +60,8 @@ def rules_router(authority: Authority, carry_out: CarryOut) -> APIRouter:
             program = compile_script(source)
         except ScriptFault as fault:
             return failure(400, str(fault))
-        posted, commands = authority.post_network(
-            network_id, program.config, now_ms(), source=source
+        posted, commands = await run(
+            authority.post_network, network_id, program.config, now_ms(), source=source
         )
         carry_out(*commands)
         return StockJson(rules_object(posted))

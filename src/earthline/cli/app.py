@@ -23,7 +23,7 @@ from earthline.cli import (
     tcp_relay,
 )
 from earthline.cli.doctor import doctor
-from earthline.cli.output import Session, call, hexadecimal, show_json, show_table
+from earthline.cli.output import Session, call, hexadecimal, say, show_json, show_table
 from earthline.cli.peers import peers
 from earthline.cli.permissions import set_permissions
 from earthline.cli.stock_beside import OURS, is_ours, product
@@ -100,7 +100,7 @@ HomeOption = Annotated[
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"earthline {__version__}")
+        say(f"earthline {__version__}")
         raise typer.Exit
 
 
@@ -121,7 +121,7 @@ def show_version(as_json: AsJson = False) -> None:
     if as_json:
         show_json({"version": __version__, "compatible": STOCK_VERSION})
     else:
-        print(f"earthline {__version__}, compatible with ZeroTier One {STOCK_VERSION}")
+        say(f"earthline {__version__}, compatible with ZeroTier One {STOCK_VERSION}")
 
 
 @app.command("help", rich_help_panel=SYSTEM)
@@ -185,7 +185,7 @@ def networks(as_json: AsJson = False) -> None:
     show_table(columns, rows, "no networks joined: `earthline join NETWORK` joins one")
     for item in found:
         for note in item.get(OURS, {}).get("notes", ()):
-            print(f"{item['id']}: {note}")
+            say(f"{item['id']}: {note}")
 
 
 @app.command(epilog="Example: earthline join 1122334455000001", rich_help_panel=START)
@@ -196,7 +196,7 @@ def join(nwid: Annotated[str, typer.Argument(metavar="NETWORK")], as_json: AsJso
     if as_json:
         show_json(found)
     else:
-        print(f"joined {network_id}: see `earthline networks`")
+        say(f"joined {network_id}: see `earthline networks`")
 
 
 @app.command(epilog="Example: earthline leave 1122334455000001", rich_help_panel=START)
@@ -207,7 +207,7 @@ def leave(nwid: Annotated[str, typer.Argument(metavar="NETWORK")], as_json: AsJs
     if as_json:
         show_json(found)
     else:
-        print(f"left {network_id}" if found else f"{network_id} was not joined")
+        say(f"left {network_id}" if found else f"{network_id} was not joined")
 
 
 OVER_THE_COMMAND_LINE = {"lab": "earthline.lab.cli", "demo": "earthline.lab.demo"}

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from earthline.cli.output import call, hexadecimal, show_json, show_table
+from earthline.cli.output import call, hexadecimal, say, show_json, show_table
 
 app = typer.Typer(help="Bridge a network to a physical interface.", no_args_is_help=True)
 
@@ -50,9 +50,9 @@ def up(  # noqa: PLR0917 - options, which typer calls by name
     if as_json:
         show_json(found)
         return
-    print(f"{found['bridge']} joins {found['network']} and {found['interface']}")
+    say(f"{found['bridge']} joins {found['network']} and {found['interface']}")
     if found["rollbackAt"]:
-        print(
+        say(
             f"within {rollback:g} s say `earthline bridge confirm {found['network']}`, "
             "or it is undone"
         )
@@ -65,7 +65,7 @@ def confirm(nwid: NetworkArgument, as_json: AsJson = False) -> None:
     if as_json:
         show_json(found)
     else:
-        print(f"{found['bridge']} stays")
+        say(f"{found['bridge']} stays")
 
 
 @app.command()
@@ -75,7 +75,7 @@ def down(nwid: NetworkArgument, as_json: AsJson = False) -> None:
     if as_json:
         show_json(found)
     else:
-        print(f"{found['network']} and {found['interface']} are apart again")
+        say(f"{found['network']} and {found['interface']} are apart again")
 
 
 @app.command()

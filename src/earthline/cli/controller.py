@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from earthline.cli.output import Session, fail
+from earthline.cli.output import Session, fail, say, show_json_text
 
 if TYPE_CHECKING:
     from earthline.controller.archive import Archive
@@ -46,23 +46,26 @@ def import_(
     Example: earthline controller import /var/lib/zerotier-one
     """
     from earthline.controller import archive as archives  # noqa: PLC0415 - needs the store
+    from earthline.controller.foreign_folder import UnfitFolder  # noqa: PLC0415
 
     source = archives.archive_folder(folder)
     if source is None:
         fail(f"{folder}: no networks of a controller there (neither network/ nor controller.d/)")
-    found = archives.read_archive(source)
-    if names is not None:
-        if not names.is_dir():
-            fail(f"{names}: there is no such folder")
-        archives.read_names(names, found)
-    home = source.parent if source.name == "controller.d" else source
-    _check_identity(home)
+    try:
+        found = archives.read_archive(source)
+        if names is not None:
+            archives.read_names(names, found)
+        carried = _carried(source.parent if source.name == "controller.d" else source)
+    except OSError as fault:
+        fail(f"{fault.filename or names}: {fault.strerror}")
+    except UnfitFolder as fault:
+        fail(str(fault))
+    _check_identity(source, carried)
     if not dry_run:
-        carried = _carried(home)
         with _own_home() as place:
             _carry_over(carried)
             _write_networks(place, found)
-    print(archives.report_json(found) if as_json else archives.report_text(found))
+    _report(found, as_json=as_json)
 
 
 @app.command("export")
@@ -89,7 +92,16 @@ def export(
             write_atomic(folder / path, data)
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}")
-    print(archives.report_json(written) if as_json else archives.report_text(written))
+    _report(written, as_json=as_json)
+
+
+def _report(archive: Archive, *, as_json: bool) -> None:
+    from earthline.controller import archive as archives  # noqa: PLC0415
+
+    if as_json:
+        show_json_text(archives.report_json(archive))
+    else:
+        say(*archives.report_lines(archive))
 
 
 @contextmanager
@@ -119,12 +131,12 @@ def _own_home() -> Iterator[str]:
         home.release()
 
 
-def _check_identity(source: Path) -> None:
+def _check_identity(source: Path, carried: dict[str, tuple[bytes, int]]) -> None:
     """The two may be one node, or this home none yet."""
     from earthline.runtime.files import read_if_there  # noqa: PLC0415
 
-    homes = (source, Session.home)
-    theirs, ours = (read_if_there(home / "identity.secret") for home in homes)
+    theirs, _ = carried.get("identity.secret", (None, 0))
+    ours = read_if_there(Session.home / "identity.secret")
     if theirs is not None and ours is not None and ours.strip() != theirs.strip():
         fail(
             f"{Session.home} has an identity of its own, and the networks belong to that of "
@@ -133,17 +145,31 @@ def _check_identity(source: Path) -> None:
 
 
 def _carried(source: Path) -> dict[str, tuple[bytes, int]]:
-    """What comes along, by its name below a home: content and permission bits."""
-    from earthline.runtime.files import PRIVATE, PUBLIC, read_if_there  # noqa: PLC0415
+    """What comes along, by its name below a home: content and permission bits.
+
+    Raises `OSError` that names what cannot come along, `UnfitFolder`.
+    """
+    from earthline.controller.foreign_folder import ForeignFolder  # noqa: PLC0415
+    from earthline.runtime.files import PRIVATE, PUBLIC  # noqa: PLC0415
 
     found = {}
-    for name in CARRIED_OVER:
-        place = source / name
-        paths = sorted(place.iterdir()) if place.is_dir() else [place]
-        for path in (path for path in paths if path.is_file()):
-            if (data := read_if_there(path)) is not None:
-                mode = PUBLIC if name in CARRIED_FOR_ALL else PRIVATE
-                found[str(path.relative_to(source))] = data, mode
+
+    def take(folder: ForeignFolder, name: str, below: str, mode: int) -> None:
+        try:
+            found[below] = folder.read(name), mode
+        except OSError as fault:
+            fault.filename = str(folder.path / name)
+            raise
+
+    with ForeignFolder.open(source) as home:
+        for name in (name for name in CARRIED_OVER if home.has(name)):
+            if not home.is_folder(name):
+                take(home, name, name, PUBLIC if name in CARRIED_FOR_ALL else PRIVATE)
+                continue
+            with home.folder(name) as folder:
+                for file in folder.names():
+                    if not folder.is_folder(file):
+                        take(folder, file, f"{name}/{file}", PRIVATE)
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from earthline.cli.output import call, fail, hexadecimal, show_json
+from earthline.cli.output import call, fail, hexadecimal, say, show_json
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NetworkArgument = Annotated[str, typer.Argument(metavar="NETWORK")]
@@ -59,7 +59,7 @@ def bridge(
         show_json(found)
     else:
         word = "an active bridge" if found["activeBridge"] else "an ordinary member"
-        print(f"{found['id']} is {word} of {found['nwid']}")
+        say(f"{found['id']} is {word} of {found['nwid']}")
 
 
 def tag(
@@ -80,7 +80,7 @@ def tag(
         show_json(found)
     else:
         shown = ", ".join(f"{pair[0]}={pair[1]}" for pair in found["tags"])
-        print(f"{found['id']} has {shown or 'no tags'}")
+        say(f"{found['id']} has {shown or 'no tags'}")
 
 
 def _value(text: str) -> int:
@@ -109,4 +109,4 @@ def capability(
         show_json(found)
     else:
         shown = ", ".join(map(str, found["capabilities"]))
-        print(f"{found['id']} has {'capabilities ' + shown if shown else 'no capabilities'}")
+        say(f"{found['id']} has {'capabilities ' + shown if shown else 'no capabilities'}")

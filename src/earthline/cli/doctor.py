@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from earthline.cli.client import Client, NoService, read_token
-from earthline.cli.output import Session, call, show_json
+from earthline.cli.output import Session, call, show_json, show_marked
 from earthline.cli.stock_beside import is_ours, product
 from earthline.cli.where import tries
 from earthline.runtime.running import read_port
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 MARKS = {
     "fault": ("✗", "bold red"),
@@ -88,23 +84,11 @@ def _from_outside(*unseen: str, running: bool) -> dict[str, Any]:
 
 
 def _show(found: dict[str, Any], *, every: bool) -> None:
-    from rich.console import Console  # noqa: PLC0415 - a third of the start-up time
-
-    console = Console(highlight=False)
     shown = [item for item in found["findings"] if every or item["severity"] != "ok"]
     for item in shown:
-        _print(console, item["severity"], item["seen"])
+        show_marked(*MARKS[item["severity"]], item["seen"])
         if item["do"]:
-            _print(console, "do", item["do"])
+            show_marked(*MARKS["do"], item["do"])
     well = len(found["findings"]) - len(shown)
     if well:
-        _print(console, "ok", f"{well} more things are well: --all shows them")
-
-
-def _print(console: Console, kind: str, text: str) -> None:
-    """One mark, then the text, indented and broken at blanks."""
-    mark, style = MARKS[kind]
-    first, *rest = textwrap.wrap(text, console.width - len(mark) - 1, break_on_hyphens=False)
-    console.print(f"[{style}]{mark}[/] ", end="")
-    for line in (first, *(f"{' ' * (len(mark) + 1)}{line}" for line in rest)):
-        console.print(line, markup=False)
+        show_marked(*MARKS["ok"], f"{well} more things are well: --all shows them")

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from earthline import STOCK_VERSION
+from earthline.clean import escape
 from earthline.root.planet import (
     DefinitionFault,
     SigningKey,
@@ -218,6 +219,6 @@ def run(argv: list[str]) -> Finish:
 def main() -> None:
     """Console script ``earthline-idtool``."""
     outcome = run(sys.argv)
-    sys.stdout.write(outcome.out)
-    sys.stderr.write(outcome.err)
+    sys.stdout.write(escape(outcome.out))
+    sys.stderr.write(escape(outcome.err))
     sys.exit(outcome.status)

@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from earthline.cli.client import STOCK_HOME
-from earthline.cli.output import Session, fail
+from earthline.cli.output import Session, fail, say
 from earthline.cli.systemd import systemctl
 from earthline.cli.where import UNIT, stock_pid, unit_home, why_no_answer
 from earthline.runtime.process import PROC
@@ -57,7 +57,7 @@ def up(
     text = log is LogForm.TEXT or (log is LogForm.AUTO and sys.stderr.isatty())
     become = None if stay_root else account_for
     if text and _is_new(home) and not _is_new(STOCK_HOME):
-        print(f"A new node begins in {home}: that of {STOCK_HOME} is another, --home takes it.")
+        say(f"A new node begins in {home}: that of {STOCK_HOME} is another, --home takes it.")
     end(serve("earthline", home, port, join_earth=not no_earth, become=become, for_people=text))
 
 
@@ -76,9 +76,9 @@ def down() -> None:
         systemctl("stop", unit)
     else:
         end_instance(found)
-    print(f"stopped the service on {found.home} (pid {found.pid})")
+    say(f"stopped the service on {found.home} (pid {found.pid})")
     if unit is not None:
-        print(f"it starts again at the next boot: `systemctl disable {unit}` prevents that")
+        say(f"it starts again at the next boot: `systemctl disable {unit}` prevents that")
 
 
 def _nothing_to_stop(home: Path) -> NoReturn:

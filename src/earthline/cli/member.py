@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from earthline.cli import credentials
-from earthline.cli.output import call, fail, hexadecimal, show_json, show_table
+from earthline.cli.output import call, fail, hexadecimal, say, show_json, show_table
 
 app = typer.Typer(
     help="Members of the networks that this node controls.",
@@ -49,7 +49,7 @@ def _set_authorised(nwid: str, address: str, authorised: bool, as_json: bool) ->
         show_json(found)
     else:
         word = "authorised" if found["authorized"] else "no longer authorised"
-        print(f"{found['id']} is {word} on {found['nwid']}")
+        say(f"{found['id']} is {word} on {found['nwid']}")
 
 
 @app.command()
@@ -78,7 +78,7 @@ def set_name(
     if as_json:
         show_json(found)
     else:
-        print(f"{found['id']} is called {name}" if name else f"{found['id']} has no name")
+        say(f"{found['id']} is called {name}" if name else f"{found['id']} has no name")
 
 
 @app.command(
@@ -107,7 +107,7 @@ def set_addresses(
         show_json(found)
     else:
         shown = ", ".join(found["ipAssignments"])
-        print(shown or "none yet: the pools give it some when it asks for them")
+        say(shown or "none yet: the pools give it some when it asks for them")
 
 
 def _ip(text: str) -> str:
@@ -124,7 +124,7 @@ def delete(nwid: NetworkArgument, address: MemberArgument, as_json: AsJson = Fal
     if as_json:
         show_json(found)
     else:
-        print(f"deleted {found['id']}")
+        say(f"deleted {found['id']}")
 
 
 credentials.add_to(app)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from earthline.cli.output import Session, call, fail, hexadecimal, show_json, show_table
+from earthline.cli.output import Session, call, fail, hexadecimal, say, show_json, show_table
 from earthline.root.planet import (
     DefinitionFault,
     SigningKey,
@@ -72,9 +72,9 @@ def orbit(
     if as_json:
         show_json(found)
     elif found["waiting"]:
-        print(f"asking {asked} for moon {found['id']}: see `earthline moon list`")
+        say(f"asking {asked} for moon {found['id']}: see `earthline moon list`")
     else:
-        print(f"orbits moon {found['id']}")
+        say(f"orbits moon {found['id']}")
 
 
 @app.command(epilog="Example: earthline moon leave 0a1b2c3d4e")
@@ -85,7 +85,7 @@ def leave(moon: MoonArgument, as_json: AsJson = False) -> None:
     if as_json:
         show_json(found)
     else:
-        print(f"orbits moon {world} no longer")
+        say(f"orbits moon {world} no longer")
 
 
 @app.command(
@@ -117,8 +117,8 @@ def make(
     if as_json:
         show_json({"id": f"{world.world_id:016x}", "file": str(file), "definition": str(secret)})
     else:
-        print(f"wrote {file}, and its signing key to {secret}")
-        print(f"take it in here with `earthline moon install {file}`")
+        say(f"wrote {file}, and its signing key to {secret}")
+        say(f"take it in here with `earthline moon install {file}`")
 
 
 @app.command(epilog="Example: earthline moon install 000000deadbeef00.moon")
@@ -146,7 +146,7 @@ def install(
     if as_json:
         show_json({"id": f"{moon.world_id:016x}", "file": str(path)})
     else:
-        print(f"installed {file} as {path}: restart the service to orbit it")
+        say(f"installed {file} as {path}: restart the service to orbit it")
 
 
 def _own_identity() -> Identity:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from earthline.cli.output import call, fail, hexadecimal, show_json, show_table
+from earthline.cli.output import ask, call, fail, hexadecimal, say, show_json, show_table
 from earthline.cli.rules import network_rules
 
 network_app = typer.Typer(help="Networks that this node controls.", no_args_is_help=True)
@@ -53,7 +53,7 @@ def create(  # noqa: PLR0917 - options, which typer calls by name
     if as_json:
         show_json(found)
     else:
-        print(found["id"])
+        say(found["id"])
 
 
 def _pool(text: str) -> dict[str, str]:
@@ -143,7 +143,7 @@ def delete(
     if as_json:
         show_json(found)
     else:
-        print(f"deleted {network_id}")
+        say(f"deleted {network_id}")
 
 
 network_app.command(
@@ -156,4 +156,4 @@ def _ask(network: dict[str, Any], members: int) -> None:
     if not sys.stdin.isatty():
         fail(f"{network['id']} has {members} members: say --yes to delete it")
     name = f" ({network['name']})" if network["name"] else ""
-    typer.confirm(f"Delete {network['id']}{name} with its {members} members?", abort=True)
+    ask(f"Delete {network['id']}{name} with its {members} members?")

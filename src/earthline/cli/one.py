@@ -145,7 +145,9 @@ def serve(
             confine_process()
             run(held, port, join_earth=join_earth)
     except (StartFault, UnsafeFile) as fault:
-        print(f"{program}: fatal error: {fault}", file=sys.stderr)
+        from earthline.cli.output import warn  # noqa: PLC0415
+
+        warn(f"{program}: fatal error: {fault}")
         return 1
     finally:
         held.release()
@@ -176,7 +178,7 @@ def main() -> None:
         sys.stdout.write(outcome.out)
         sys.exit(outcome.status)
     if os.geteuid() != 0 and not arguments.skip_root_check:
-        print(f"{arguments.program}: must be run as root (uid 0)", file=sys.stderr)
+        sys.stderr.write(f"{arguments.program}: must be run as root (uid 0)\n")
         sys.exit(1)
     from earthline.runtime.accounts import stock_account  # noqa: PLC0415
 

@@ -1,16 +1,23 @@
-"""How ``earthline`` speaks: tables for people, JSON for scripts, and one line when it cannot."""
+"""How ``earthline`` speaks: tables for people, JSON for scripts, and one line when it cannot.
+
+Nothing else prints. Names, notes and faults come from controllers, peers, files and services:
+here, in one place, they lose what could steer a terminal or forge a line (`earthline.clean`).
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
-from earthline.cli.clean import clean
+import typer
+
+from earthline.clean import clean, clean_lines, escape
 from earthline.cli.client import (
     Answer,
     Client,
@@ -46,15 +53,31 @@ class _Session:
 Session = _Session()
 
 
-def complain(line: str) -> None:
-    """Say on standard error what is wrong."""
-    print(f"earthline: {clean(line)}", file=sys.stderr)
-
-
 def fail(line: str) -> NoReturn:
     """End with status 1 and one line that says what to do next."""
-    complain(line)
+    warn(f"earthline: {line}")
     raise SystemExit(1)
+
+
+def say(*lines: object) -> None:
+    """Lines for a person, each of them one whatever is in it."""
+    for line in lines:
+        print(clean(line))
+
+
+def say_text(text: str) -> None:
+    """A text of several lines, such as a script, with its tabs."""
+    print(clean_lines(text.rstrip("\n")))
+
+
+def warn(line: object) -> None:
+    """One line on standard error."""
+    print(clean(line), file=sys.stderr)
+
+
+def ask(question: str) -> None:
+    """Go on if the user says yes, else end the program."""
+    typer.confirm(clean(question), abort=True)
 
 
 def client() -> Client | None:
@@ -89,7 +112,7 @@ def reach() -> Client | None:
     return None
 
 
-def ask(method: str, path: str, body: Any = None) -> Answer:
+def answer_to(method: str, path: str, body: Any = None) -> Answer:
     """The answer of the service, be it a refusal; ends the program if there is none."""
     try:
         for _ in tries(Session.home):
@@ -108,7 +131,7 @@ def ask(method: str, path: str, body: Any = None) -> Answer:
 
 def call(method: str, path: str, body: Any = None) -> Any:
     """Ask the service, and give back the parsed answer; whatever else ends the program."""
-    answer = ask(method, path, body)
+    answer = answer_to(method, path, body)
     if answer.status == 401:
         fail(f"the service refuses the token in {Session.home / 'authtoken.secret'}")
     if answer.status != 200 and path.startswith("/earthline/"):
@@ -137,8 +160,13 @@ def _described(parsed: Any) -> str:
 
 
 def show_json(value: Any) -> None:
-    """Indented, keys sorted."""
-    print(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))
+    """Indented, keys sorted; texts are as they came."""
+    show_json_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))
+
+
+def show_json_text(text: str) -> None:
+    """JSON that is laid out already."""
+    print(escape(text))
 
 
 def show_table(columns: Iterable[str], rows: Iterable[Iterable[object]], empty: str) -> None:
@@ -151,12 +179,26 @@ def show_table(columns: Iterable[str], rows: Iterable[Iterable[object]], empty: 
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        # Names come from controllers and peers: nothing in them is markup, or steers the terminal.
+        # Nothing in a name is markup.
         table.add_row(*(Text(clean(cell)) for cell in row))
     if table.row_count:
         Console().print(table)
     else:
-        print(empty)
+        say(empty)
+
+
+def show_marked(mark: str, style: str, text: str) -> None:
+    """One mark in a style, then the text, indented and broken at blanks."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(highlight=False)
+    indent = " " * (len(mark) + 1)
+    width = console.width - len(indent)
+    first, *rest = textwrap.wrap(clean(text), width, break_on_hyphens=False) or [""]
+    console.print(Text(mark, style), Text(first))
+    for line in rest:
+        console.print(Text(indent + line))
 
 
 def hexadecimal(text: str, digits: int, what: str) -> str:

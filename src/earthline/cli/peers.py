@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from earthline.cli.output import call, show_json, show_table
+from earthline.cli.output import call, say, show_json, show_table
 from earthline.cli.stock_beside import OURS
 
 COLUMNS = ("address", "role", "version", "latency", "state", "path", "mtu", "heard", "why")
@@ -21,7 +21,7 @@ def peers(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
         return
     show_table(COLUMNS, (_row(peer) for peer in found), "no peers yet")
     for line in _steps(found):
-        print(line)
+        say(line)
 
 
 def _row(peer: dict[str, Any]) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from earthline.cli.output import call, fail, hexadecimal, show_json
+from earthline.cli.output import call, fail, hexadecimal, say, show_json
 
 NAMES = ("allowManaged", "allowGlobal", "allowDefault", "allowDNS")
 WORDS = {"1": True, "true": True, "yes": True, "on": True}
@@ -30,7 +30,7 @@ def set_permissions(
     if as_json:
         show_json(found)
     else:
-        print(", ".join(f"{name} {'on' if found[name] else 'off'}" for name in NAMES))
+        say(", ".join(f"{name} {'on' if found[name] else 'off'}" for name in NAMES))
 
 
 def _setting(text: str) -> tuple[str, bool | list[str]]:

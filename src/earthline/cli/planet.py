@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from earthline.cli.output import Session, call, fail, reach, show_json
+from earthline.cli.output import Session, call, fail, reach, say, show_json
 from earthline.cli.tcp_relay import DEFAULT_LISTEN, become_relay
 
 app = typer.Typer(
@@ -26,12 +26,12 @@ def _describe(found: dict[str, Any], verb: str, as_json: bool) -> None:
     if as_json:
         show_json(found)
         return
-    print(f"{verb} planet {found['worldId']} of {found['timestamp']}")
+    say(f"{verb} planet {found['worldId']} of {found['timestamp']}")
     for root in found["roots"]:
         where = ", ".join(root["stableEndpoints"]) or "no endpoint"
-        print(f"  root {root['address']} at {where}")
+        say(f"  root {root['address']} at {where}")
     if found["earth"]:
-        print(f"  Earth is network {found['earth']}")
+        say(f"  Earth is network {found['earth']}")
 
 
 @app.command()
@@ -102,7 +102,7 @@ def install(
         _describe(call("POST", "/earthline/planet/install", body), "installed", as_json)
     else:
         _install_offline(data, str(file), force)
-        print(f"installed {file} as {Session.home / 'planet'}")
+        say(f"installed {file} as {Session.home / 'planet'}")
 
 
 def _install_offline(data: bytes, name: str, force: bool) -> None:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Annotated, Any
 
 import typer
 
-from earthline.cli.output import call, fail, hexadecimal, show_json
+from earthline.cli.output import (
+    call,
+    fail,
+    hexadecimal,
+    say,
+    say_text,
+    show_json,
+    show_json_text,
+    warn,
+)
 from earthline.cli.rules_check import check
 from earthline.cli.rules_file import compiled, read_script
 from earthline.controller.rules_script import ScriptFault, compile_script
@@ -31,9 +39,9 @@ def compile_file(
     try:
         program = compile_script(read_script(file))
     except ScriptFault as fault:
-        print(f"ERROR parsing {file} {fault}", file=sys.stderr)
+        warn(f"ERROR parsing {file} {fault}")
         raise typer.Exit(1) from None
-    print(program.emit())
+    show_json_text(program.emit())
 
 
 app.command(
@@ -68,7 +76,7 @@ def network_rules(
         show_json(found)
     else:
         counts = ", ".join(f"{len(found[key])} {key}" for key in RULE_KEYS)
-        print(f"{network_id} has {counts}")
+        say(f"{network_id} has {counts}")
 
 
 def _show(network_id: str, as_json: bool) -> None:
@@ -76,10 +84,9 @@ def _show(network_id: str, as_json: bool) -> None:
     if as_json:
         show_json(found)
     elif found["source"]:
-        print(found["source"].rstrip("\n"))
+        say_text(found["source"])
         if not found["sourceInForce"]:
-            line = "these rules were changed since: what is in force shows `--json`"
-            print(f"earthline: {line}", file=sys.stderr)
+            warn("earthline: these rules were changed since: what is in force shows `--json`")
     else:
         show_json({key: found[key] for key in RULE_KEYS})
 

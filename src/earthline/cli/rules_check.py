@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from earthline.cli.output import fail, hexadecimal, show_json, show_table
+from earthline.cli.output import fail, hexadecimal, say, show_json, show_table
 from earthline.cli.rules_file import compiled, read_script
 from earthline.controller.rules_check.frames import NOTATION, Frame, FrameFault, read_frame
 from earthline.controller.rules_check.trial import Hearing, Judgement, Party, judge
@@ -222,13 +222,13 @@ def _owned(text: str) -> bytes | int:
 
 
 def _tell(frame: str, ends: tuple[Party, Party], sides: Iterable[Judgement]) -> None:
-    print(frame)
+    say(frame)
     for party, side in zip(ends, sides, strict=True):
         verb = "receives" if side.inbound else "sends"
-        print(f"\n{party.address:010x} {verb} it: {_reason(side)}")
+        say("", f"{party.address:010x} {verb} it: {_reason(side)}")
         for observer, length, _ in side.copies:
-            print(f"{length} bytes of it are copied to {observer:010x}")
-        print()
+            say(f"{length} bytes of it are copied to {observer:010x}")
+        say("")
         show_table(("line", "table", "rule", "outcome"), _rows(side), "there are no rules")
 
 

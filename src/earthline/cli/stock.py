@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from earthline.cli.clean import clean
+from earthline.clean import clean, clean_value, escape
 from earthline.cli.client import Answer, Client, NoService, NotTheService
 from earthline.cli.stock_arguments import Arguments, Finish, make_client, parse_arguments
 
@@ -37,7 +37,17 @@ def read(client: Client, arguments: Arguments, path: str) -> Answer:
 
 
 def ask(client: Client, arguments: Arguments, path: str) -> Any:
-    """The same and parse; anything but JSON raises `Finish`, too."""
+    """The same and parse; anything but JSON raises `Finish`, too.
+
+    For lines of text, every text in it is made one clean line first: names that others gave must
+    not look like further lines to a script. In JSON they stand as they came.
+    """
+    found = ask_json(client, arguments, path)
+    return found if arguments.json else clean_value(found)
+
+
+def ask_json(client: Client, arguments: Arguments, path: str) -> Any:
+    """The same for commands that answer in JSON only."""
     answer = read(client, arguments, path)
     try:
         return answer.json()
@@ -61,7 +71,8 @@ def change(client: Client, arguments: Arguments, method: str, path: str, body: A
 
 def _demand_ok(answer: Answer, arguments: Arguments) -> None:
     if answer.status != 200:
-        raise Finish(1, f"{answer.status} {arguments.command} {answer.text}\n")
+        said = clean(answer.text)
+        raise Finish(1, f"{answer.status} {arguments.command} {said}\n")
 
 
 def pretty(value: Any) -> str:
@@ -152,7 +163,7 @@ def listnetworks(client: Client, arguments: Arguments) -> str:
     for network in networks:
         addresses = ",".join(network["assignedAddresses"]) or "-"
         lines.append(
-            f"200 listnetworks {network['nwid']} {clean(network['name'])} {network['mac']} "
+            f"200 listnetworks {network['nwid']} {network['name']} {network['mac']} "
             f"{network['status']} {network['type']} {network['portDeviceName']} {addresses}"
         )
         lines += _login_lines(network)
@@ -163,7 +174,7 @@ def _login_lines(network: dict[str, Any]) -> list[str]:
     if not network.get("ssoEnabled"):
         return []
     if network["status"] == "AUTHENTICATION_REQUIRED":
-        return [f"    AUTH EXPIRED, URL: {clean(network['authenticationURL'])}"]
+        return [f"    AUTH EXPIRED, URL: {network['authenticationURL']}"]
     if network["status"] != "OK" or not network["authenticationExpiryTime"]:
         return []
     left = (network["authenticationExpiryTime"] - _now_ms()) // 1000
@@ -172,7 +183,7 @@ def _login_lines(network: dict[str, Any]) -> list[str]:
 
 def listmoons(client: Client, arguments: Arguments) -> str:
     """Always JSON."""
-    return pretty(ask(client, arguments, "/moon"))
+    return pretty(ask_json(client, arguments, "/moon"))
 
 
 def listbonds(client: Client, arguments: Arguments) -> str:
@@ -197,7 +208,7 @@ def bond(client: Client, arguments: Arguments) -> str:
     if arguments.first == "list":
         return listbonds(client, arguments)
     if arguments.last == "show":
-        return pretty(ask(client, arguments, f"/bond/show/{arguments.first}"))
+        return pretty(ask_json(client, arguments, f"/bond/show/{arguments.first}"))
     if arguments.last == "rotate":
         body = change(client, arguments, "POST", f"/bond/rotate/{arguments.first}")
         return body if arguments.json else "200 rotate OK\n"
@@ -299,7 +310,7 @@ def dump(client: Client, arguments: Arguments) -> str:
     answers = {title: read(client, arguments, path).text for title, path in titles.items()}
     path = Path.cwd() / FILE
     try:
-        write_atomic(path, dump_text(arguments.home, answers).encode())
+        write_atomic(path, escape(dump_text(arguments.home, answers)).encode())
     except OSError as error:
         raise Finish(
             1, err=f"{arguments.program}: cannot write {path}: {error.strerror}\n"
@@ -349,6 +360,6 @@ def run(argv: list[str]) -> Finish:
 def main() -> None:
     """Console script ``earthline-cli``."""
     outcome = run(sys.argv)
-    sys.stdout.write(outcome.out)
-    sys.stderr.write(outcome.err)
+    sys.stdout.write(escape(outcome.out))
+    sys.stderr.write(escape(outcome.err))
     sys.exit(outcome.status)

@@ -11,7 +11,7 @@ import typer
 
 from earthline.cli import where
 from earthline.cli.life import end_instance
-from earthline.cli.output import Session, complain, fail
+from earthline.cli.output import Session, fail, say, say_text, warn
 from earthline.cli.systemd import STOCK_UNIT, attempt, demand_systemd, last_words, systemctl
 from earthline.cli.where import UNIT
 
@@ -51,7 +51,7 @@ def _template(name: str) -> str:
 @app.command()
 def show() -> None:
     """Print the unit file that `install` would write."""
-    print(unit_text(_home()), end="")
+    say_text(unit_text(_home()))
 
 
 def _home() -> Path:
@@ -94,7 +94,7 @@ def install(
         lines = [str(fault)]
     if lines:
         for line in lines:
-            complain(line)
+            warn(f"earthline: {line}")
         raise typer.Exit(1)
     _make_way(beside)
     _prepare(home)
@@ -104,7 +104,7 @@ def install(
     systemctl("daemon-reload")
     systemctl("enable", UNIT)
     _start()
-    print(f"{UNIT} runs on {home}, and starts at boot: `earthline status` shows the node")
+    say(f"{UNIT} runs on {home}, and starts at boot: `earthline status` shows the node")
 
 
 def _make_way(beside: Beside) -> None:
@@ -114,10 +114,10 @@ def _make_way(beside: Beside) -> None:
             systemctl("disable", "--now", each.unit)
         else:
             end_instance(each)
-        print(f"stopped the service on {each.home} (pid {each.pid})")
+        say(f"stopped the service on {each.home} (pid {each.pid})")
     if beside.stock:
         systemctl("disable", "--now", STOCK_UNIT)
-        print(f"stopped {STOCK_UNIT}, which no longer starts at boot")
+        say(f"stopped {STOCK_UNIT}, which no longer starts at boot")
 
 
 def _start() -> None:
@@ -143,7 +143,7 @@ def remove() -> None:
     where.UNIT_FILE.unlink()
     POLKIT_FILE.unlink(missing_ok=True)
     systemctl("daemon-reload")
-    print(f"{UNIT} is gone, {home or 'its home folder'} is as it was")
+    say(f"{UNIT} is gone, {home or 'its home folder'} is as it was")
 
 
 def _prepare(home: Path) -> None:

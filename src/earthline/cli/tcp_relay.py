@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from earthline.cli.output import call, demand_earthline, fail, show_json
+from earthline.cli.output import call, demand_earthline, fail, say, show_json
 
 app = typer.Typer(
     help="Be a relay over TCP for nodes without UDP, stock ones included.", no_args_is_help=True
@@ -65,6 +65,6 @@ def _show(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         show_json(found)
     elif found["listeningOn"]:
-        print(f"relay at {', '.join(found['listeningOn'])} for {found['clients']} clients")
+        say(f"relay at {', '.join(found['listeningOn'])} for {found['clients']} clients")
     else:
-        print(found["failure"] or "no relay: `earthline tcp-relay on` makes this node one")
+        say(found["failure"] or "no relay: `earthline tcp-relay on` makes this node one")

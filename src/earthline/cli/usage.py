@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 
 import typer
 
+from earthline.cli.output import warn
+
 BAD_USAGE = 2
 INTERRUPTED = 130
 
@@ -45,12 +47,12 @@ def run(app: typer.Typer, *, tools: Collection[str] = ()) -> NoReturn:
     try:
         status = app(everywhere(sys.argv[1:], tools=tools), standalone_mode=False)
     except typer.Abort:
-        print("earthline: stopped", file=sys.stderr)
+        warn("earthline: stopped")
         status = INTERRUPTED
     except _UsageFault as fault:
         # Empty where nothing was said at all: the help is on the screen already.
         if message := " ".join(fault.format_message().split()):
             asked = fault.ctx.command_path if fault.ctx else "earthline"
-            print(f"earthline: {message.rstrip('.')}: see `{asked} --help`", file=sys.stderr)
+            warn(f"earthline: {message.rstrip('.')}: see `{asked} --help`")
         status = BAD_USAGE
     sys.exit(status)

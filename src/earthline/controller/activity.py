@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from earthline.vl1.gates import drawn
 from earthline.wire.identity import Identity
 
 ONLINE_MS = 120_000
@@ -16,6 +17,10 @@ ONLINE_MS = 120_000
 
 MIN_REQUEST_INTERVAL_MS = 1_000
 """A request that comes this soon after the last accepted one, or sooner, is dropped."""
+
+BURST = 32
+EVERY_MS = 5_000
+"""A member may ask so often at once, and so often in the long run: it needs one a minute."""
 
 MAX_ENTRIES = 1 << 20
 
@@ -32,6 +37,8 @@ class Requester:
 class _Entry:
     asked_at: int
     requester: Requester
+    full_at: int
+    """When it may ask `BURST` times at once again."""
 
     def is_online(self, now: int) -> bool:
         # Symmetric, so that a clock set back a little forgets nobody and far back does not lock in.
@@ -47,14 +54,20 @@ class Activity:
         self._members: dict[int, dict[int, None]] = {}
 
     def too_soon(self, network: int, member: int, now: int) -> bool:
-        """Whether the member asked at most 1000 ms ago (section 8 item 2)."""
+        """Whether the member asked at most 1000 ms ago (section 8 item 2), or all too often."""
         entry = self._entries.get((network, member))
-        return entry is not None and abs(now - entry.asked_at) <= MIN_REQUEST_INTERVAL_MS
+        if entry is None:
+            return False
+        if abs(now - entry.asked_at) <= MIN_REQUEST_INTERVAL_MS:
+            return True
+        return drawn(entry.full_at, BURST, EVERY_MS, now) is None
 
     def note(self, network: int, member: int, requester: Requester, now: int) -> None:
         """Remember a request; forget what is no longer online."""
         key = (network, member)
-        self._entries[key] = _Entry(now, requester)
+        entry = self._entries.get(key)
+        full_at = drawn(now if entry is None else entry.full_at, BURST, EVERY_MS, now)
+        self._entries[key] = _Entry(now, requester, now if full_at is None else full_at)
         self._entries.move_to_end(key)
         self._members.setdefault(network, {})[member] = None
         self._expire(now)

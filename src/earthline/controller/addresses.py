@@ -25,6 +25,8 @@ _LAST_OCTET_NEVER_GIVEN = 255
 Pool = tuple[InetAddress, InetAddress]
 Taken = Callable[[Sequence[bytes]], set[bytes]]
 """Which of these IPs other members of the network have."""
+Reclaim = Callable[[Sequence[bytes]], bytes | None]
+"""Take one of these IPs from a member that is gone; None where there is no such member."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +62,18 @@ def give_addresses(
     automatic: bool,
     taken: Taken,
     entropy: Callable[[int], bytes],
+    reclaim: Reclaim | None = None,
 ) -> Addresses:
-    """All addresses of a member, in their order (9.7). ``automatic``: not ``noAutoAssignIps``."""
+    """All addresses of a member, in their order (9.7). ``automatic``: not ``noAutoAssignIps``.
+
+    ``reclaim`` is asked when no address of the pools is free.
+    """
     given = Addresses()
     if automatic:
         _give_computed(policy, network, member, given)
     families = _give_assigned(policy, assigned, given)
-    search = _Search(policy, member, {address.ip for address in assigned}, taken, entropy)
+    held = {address.ip for address in assigned}
+    search = _Search(policy, member, held, taken=taken, entropy=entropy, reclaim=reclaim)
     if automatic and policy.pick_ipv6 and 16 not in families:
         _give_pick(search.pick_ipv6, given)
     if automatic and policy.pick_ipv4 and 4 not in families:
@@ -110,30 +117,38 @@ class _Search:
         policy: AddressPolicy,
         member: int,
         held: set[bytes],
+        *,
         taken: Taken,
         entropy: Callable[[int], bytes],
+        reclaim: Reclaim | None,
     ) -> None:
         self._policy = policy
         self._member = member
         self._held = held
         self._taken = taken
         self._entropy = entropy
+        self._reclaim = reclaim
 
     def pick_ipv4(self) -> InetAddress | None:
-        for start, end in self._policy.pools:
-            if start.is_ipv4 and (found := self._first_free(self._ipv4_candidates(start, end))):
-                return found
-        return None
+        pools = (pool for pool in self._policy.pools if pool[0].is_ipv4)
+        return self._pick(self._ipv4_candidates(*pool) for pool in pools)
 
     def pick_ipv6(self) -> InetAddress | None:
         if not self._on_link_ipv6():
             return None
-        for start, end in self._policy.pools:
-            if not start.is_ipv4 and (found := self._first_free(self._ipv6_candidates(start, end))):
-                return found
-        return None
+        pools = (pool for pool in self._policy.pools if not pool[0].is_ipv4)
+        return self._pick(self._ipv6_candidates(*pool) for pool in pools)
 
-    def _first_free(self, candidates: Iterator[InetAddress]) -> InetAddress | None:
+    def _pick(self, pools: Iterator[Iterator[InetAddress]]) -> InetAddress | None:
+        tried: list[InetAddress] = []
+        for candidates in pools:
+            if found := self._first_free(candidates, tried):
+                return found
+        return self._reclaimed(tried)
+
+    def _first_free(
+        self, candidates: Iterator[InetAddress], tried: list[InetAddress]
+    ) -> InetAddress | None:
         for limit in (_FIRST_BATCH, _MAX_TRIALS):
             if not (batch := list(islice(candidates, limit))):
                 break
@@ -141,7 +156,16 @@ class _Search:
             for candidate in batch:
                 if candidate.ip not in taken:
                     return candidate
+            tried += batch
         return None
+
+    def _reclaimed(self, tried: list[InetAddress]) -> InetAddress | None:
+        """One that a member which is gone had; looked for among as many as are tried in a pool."""
+        if self._reclaim is None or not tried:
+            return None
+        wanted = {address.ip: address for address in tried if address.ip not in self._held}
+        ip = self._reclaim(list(wanted)[:_MAX_TRIALS])
+        return None if ip is None else wanted[ip]
 
     def _ipv4_candidates(self, start: InetAddress, end: InetAddress) -> Iterator[InetAddress]:
         first, last = _number(start), _number(end)

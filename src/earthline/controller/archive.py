@@ -10,23 +10,19 @@ Objects go in and out whole: fields that nobody here knows are kept, and named.
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import re
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from earthline.controller import member_object, network_object
 from earthline.controller.coercion import JsonObject, UnfitObject, parse_object, render
+from earthline.controller.foreign_folder import ForeignFolder
 from earthline.controller.records import Records
 from earthline.controller.store import Store
 from earthline.wire.address import format_address, format_network
 
-MAX_FILE = 16 << 20
-"""Bytes. Stock's largest network, with all the rules there may be, is a hundredth of it."""
 NETWORKS = "network"
 MEMBERS = "member"
 
@@ -66,31 +62,59 @@ def archive_folder(folder: Path) -> Path | None:
 
 
 def read_archive(folder: Path) -> Archive:
-    """Everything below a controller's folder that a stock controller would load."""
+    """Everything below a controller's folder that a stock controller would load.
+
+    Raises `UnfitFolder` where there is too much of it.
+    """
     archive = Archive()
-    for path in _files(folder / NETWORKS, _NETWORK_FILE, archive):
-        _read_network(path, archive)
+    try:
+        with ForeignFolder.open(folder) as place, place.folder(NETWORKS) as networks:
+            for name in _files(networks, _NETWORK_FILE, archive):
+                _read_network(networks, name, archive)
+    except OSError as fault:
+        _say(archive, folder / NETWORKS, "", _why(fault))
     return archive
 
 
-def _read_network(path: Path, archive: Archive) -> None:
-    network = _object(path, archive)
-    name = None if network is None else network.get("id")
-    if network is None or not isinstance(name, str) or not _NETWORK_ID.fullmatch(name):
+def _read_network(networks: ForeignFolder, file: str, archive: Archive) -> None:
+    path = networks.path / file
+    network = _object(networks, file, archive)
+    if network is None:
+        return
+    name = network.get("id")
+    if not isinstance(name, str) or not _NETWORK_ID.fullmatch(name):
         _say(archive, path, "id", "not a network: skipped")
         return
     network_id = int(name, 16)
     _name_unknown(path, network, network_object.FIELDS, archive)
     archive.networks[network_id] = network
-    for member in _files(path.with_suffix("") / MEMBERS, _MEMBER_FILE, archive):
-        _read_member(member, archive)
+    _read_members(networks, file.removesuffix(".json"), archive)
 
 
-def _read_member(path: Path, archive: Archive) -> None:
-    member = _object(path, archive)
-    texts = {} if member is None else {key: member.get(key) for key in ("id", "nwid")}
-    address, network = (texts.get(key) for key in ("id", "nwid"))
-    if member is None or not isinstance(address, str) or not _ADDRESS.fullmatch(address):
+def _read_members(networks: ForeignFolder, name: str, archive: Archive) -> None:
+    """A network without any has no folder of its own."""
+    path = networks.path / name
+    try:
+        if not networks.has(name):
+            return
+        with networks.folder(name) as network:
+            path = network.path / MEMBERS
+            if not network.has(MEMBERS):
+                return
+            with network.folder(MEMBERS) as members:
+                for file in _files(members, _MEMBER_FILE, archive):
+                    _read_member(members, file, archive)
+    except OSError as fault:
+        _say(archive, path, "", _why(fault))
+
+
+def _read_member(members: ForeignFolder, file: str, archive: Archive) -> None:
+    path = members.path / file
+    member = _object(members, file, archive)
+    if member is None:
+        return
+    address, network = member.get("id"), member.get("nwid")
+    if not isinstance(address, str) or not _ADDRESS.fullmatch(address):
         _say(archive, path, "id", "not a member: skipped")
         return
     if not isinstance(network, str) or not _NETWORK_ID.fullmatch(network):
@@ -100,38 +124,26 @@ def _read_member(path: Path, archive: Archive) -> None:
     archive.members[int(network, 16), int(address, 16)] = member
 
 
-def _files(folder: Path, name: re.Pattern[str], archive: Archive) -> Iterator[Path]:
-    if not folder.is_dir():
-        return
-    for path in sorted(folder.iterdir()):
-        if path.is_dir():
-            continue
-        if name.fullmatch(path.name):
-            yield path
-        else:
-            _say(archive, path, "", "not a file of a controller: skipped")
+def _files(folder: ForeignFolder, name: re.Pattern[str], archive: Archive) -> Iterator[str]:
+    for file in folder.names():
+        if name.fullmatch(file):
+            yield file
+        elif not folder.is_folder(file):
+            _say(archive, folder.path / file, "", "not a file of a controller: skipped")
 
 
-def _object(path: Path, archive: Archive) -> JsonObject | None:
+def _object(folder: ForeignFolder, file: str, archive: Archive) -> JsonObject | None:
     try:
-        return parse_object(_content(path))
-    except (OSError, UnfitObject) as fault:
-        _say(archive, path, "", str(fault))
-        return None
+        return parse_object(folder.read(file))
+    except OSError as fault:
+        _say(archive, folder.path / file, "", _why(fault))
+    except UnfitObject as fault:
+        _say(archive, folder.path / file, "", str(fault))
+    return None
 
 
-def _content(path: Path) -> bytes:
-    """Of a regular file of a sane size.
-
-    The folder may be another user's, who may wish us to wait
-    for a pipe, or to take in what only we may read.
-    """
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags), "rb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_FILE:
-            raise OSError(errno.EINVAL, "not a file of a controller")
-        return file.read(MAX_FILE)
+def _why(fault: OSError) -> str:
+    return fault.strerror or str(fault)
 
 
 def _name_unknown(path: Path, found: JsonObject, known: frozenset[str], archive: Archive) -> None:
@@ -147,18 +159,19 @@ def _say(archive: Archive, path: Path, key: str, problem: str) -> None:
 
 
 def import_archive(archive: Archive, store: Store) -> None:
-    """Write everything into a store; networks that are there already are left as they are."""
+    """Write everything into a store, or nothing; networks that are there already are left alone."""
     present = set(store.network_ids())
     records = Records(store)
-    for network, found in archive.networks.items():
-        if network in present:
-            name = format_network(network)
-            archive.findings.append(Finding(name, "", "there already: left as it is"))
-        else:
-            records.restore_network(network, found)
-    for (network, address), found in archive.members.items():
-        if network not in present:
-            records.restore_member(network, address, found)
+    with store.group():
+        for network, found in archive.networks.items():
+            if network in present:
+                name = format_network(network)
+                archive.findings.append(Finding(name, "", "there already: left as it is"))
+            else:
+                records.restore_network(network, found)
+        for (network, address), found in archive.members.items():
+            if network not in present:
+                records.restore_member(network, address, found)
 
 
 def take_archive(store: Store) -> Archive:
@@ -193,11 +206,12 @@ def read_names(folder: Path, archive: Archive) -> None:
     One JSON file for each: ``{"key": "0a1b2c3d4e", "value": "laptop"}``, or with the key
     ``member-0a1b2c3d4e`` or ``network-1122334455aabbcc`` and an object as value.
     """
-    for path in sorted(path for path in folder.iterdir() if path.is_file()):
-        noted = _object(path, archive) or {}
-        key, value = noted.get("key"), noted.get("value")
-        if isinstance(key, str) and not _note(key, value, archive):
-            _say(archive, path, key, "not understood: skipped")
+    with ForeignFolder.open(folder) as place:
+        for file in place.names():
+            noted = {} if place.is_folder(file) else _object(place, file, archive) or {}
+            key, value = noted.get("key"), noted.get("value")
+            if isinstance(key, str) and not _note(key, value, archive):
+                _say(archive, folder / file, key, "not understood: skipped")
 
 
 def _note(key: str, value: object, archive: Archive) -> bool:
@@ -218,11 +232,11 @@ def _note(key: str, value: object, archive: Archive) -> bool:
     return key == "version"
 
 
-def report_text(archive: Archive) -> str:
+def report_lines(archive: Archive) -> list[str]:
     """One line of sums, and one for each finding."""
     sums = f"{len(archive.networks)} networks, {len(archive.members)} members"
     lines = [f"{f.file}: {f'{f.key}: ' if f.key else ''}{f.problem}" for f in archive.findings]
-    return "\n".join([sums, *lines])
+    return [sums, *lines]
 
 
 def report_json(archive: Archive) -> str:

@@ -7,8 +7,9 @@ change returns the commands that tell the members concerned; the host gives them
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from earthline.controller import member_object, network_object
 from earthline.controller.activity import Activity
@@ -18,6 +19,7 @@ from earthline.controller.records import Records
 from earthline.controller.request import Command, Requests
 from earthline.controller.revocation import MAX_REVOKED_AT_ONCE, revocation_payload
 from earthline.controller.store import Store, StoreFault
+from earthline.controller.strangers import FORGET_MS
 from earthline.effects import RequestConfig, SendConfigError, SendCredentials
 from earthline.wire.address import controller_of
 from earthline.wire.identity import SecretIdentity
@@ -40,12 +42,24 @@ class Authority:
     Objects are JSON objects in the stock shape (04, 4 and 5). What does not exist is None. Posting
     raises `coercion.UnfitObject` for what cannot be converted, anything `store.StoreFault` for a
     store that fails, except `handle_request` and `handle_timeout`, which never raise.
+
+    One thread at a time, except for `address` and `counters`. Each call waits for the store: a
+    host that has other things to do calls it in a thread, several in a `group`.
     """
 
     def __init__(
-        self, identity: SecretIdentity, store: Store, entropy: Callable[[int], bytes]
+        self,
+        identity: SecretIdentity,
+        store: Store,
+        entropy: Callable[[int], bytes],
+        *,
+        forget_ms: int = FORGET_MS,
     ) -> None:
-        """``entropy``: so many random bytes."""
+        """``entropy``: so many random bytes.
+
+        ``forget_ms``: after which members that nobody touched and nobody saw are forgotten; 0 is
+        never.
+        """
         self._identity = identity
         self._store = store
         self._entropy = entropy
@@ -53,7 +67,13 @@ class Authority:
         self._clock = IssueClock(store)
         self._activity = Activity()
         self._requests = Requests(
-            identity, store, self._records, self._clock, self._activity, entropy=entropy
+            identity,
+            store,
+            self._records,
+            self._clock,
+            self._activity,
+            entropy=entropy,
+            forget_ms=forget_ms,
         )
         self._due: OrderedDict[tuple[int, int], None] = OrderedDict()
         self._due_at = 0
@@ -66,7 +86,20 @@ class Authority:
     @property
     def counters(self) -> dict[str, int]:
         """What became of requests, and what was saved, by name."""
-        return dict(self._requests.counters + self._records.counters)
+        return dict(Counter(self._requests.counters) + Counter(self._records.counters))
+
+    @contextmanager
+    def group(self) -> Iterator[None]:
+        """What is changed inside is changed in one go when this ends, or not at all.
+
+        Nothing of what is returned inside may be told to anybody before. Raises `StoreFault`.
+        """
+        try:
+            with self._store.group():
+                yield
+        except BaseException:
+            self._clock.forget()
+            raise
 
     # --- what the node asks -----------------------------------------------------------------------
 
@@ -75,20 +108,28 @@ class Authority:
         try:
             return self._requests.answer(request, now)
         except (StoreFault, ValueError):  # it fails, or it holds what is not ours
-            self._requests.counters["store_faults"] += 1
-            code = ErrorCode.OBJECT_NOT_FOUND
-            return [SendConfigError(request.network, request.member, request.packet_id, code)]
+            return self.fail_request(request)
+
+    def fail_request(self, request: RequestConfig) -> list[Command]:
+        """The answer to a request whose group was undone."""
+        self._requests.counters["store_faults"] += 1
+        code = ErrorCode.OBJECT_NOT_FOUND
+        return [SendConfigError(request.network, request.member, request.packet_id, code)]
 
     def next_timeout(self) -> int | None:
         """When `handle_timeout` wants to be called (ms), if at all."""
-        if self._due:
-            return self._due_at
-        return self._requests.expiry.next_check()
+        times = (
+            self._due_at if self._due else None,
+            self._requests.next_newcomer(),
+            self._requests.expiry.next_check(),
+        )
+        return min((time for time in times if time is not None), default=None)
 
     def handle_timeout(self, now: int) -> list[Command]:
-        """Go on pushing what is due; revoke members whose sign-on has expired."""
+        """Go on with pushes and newcomers that are due; revoke whose sign-on has expired."""
         try:
-            return self._push_some(now) + self._revoke_expired(now)
+            commands = self._push_some(now) + self._revoke_expired(now)
+            return commands + self._requests.admit_newcomers(now)
         except (StoreFault, ValueError):
             self._requests.counters["store_faults"] += 1
             return []
@@ -99,9 +140,9 @@ class Authority:
         """IDs, ascending."""
         return self._store.network_ids()
 
-    def count_members(self) -> int:
-        """Of all networks together."""
-        return self._store.count_members()
+    def count(self) -> tuple[int, int]:
+        """How many networks, and members of all of them together."""
+        return len(self._store.network_ids()), self._store.count_members()
 
     def get_network(self, network: int) -> JsonObject | None:
         return self._records.network(network)
@@ -178,6 +219,7 @@ class Authority:
         changed = member_object.complete(stored or {}, network, address, now)
         member_object.apply_post(changed, body, now)
         if not self._records.save_member(network, address, changed, stored):
+            self._store.touch_member(network, address)  # who looked at it wants to keep it
             return changed, []
         commands = self._revoke_if_put_out(network, address, stored, changed, now)
         return changed, commands + self._requests.repeat(network, address, now)

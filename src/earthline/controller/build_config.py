@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from earthline.controller.addresses import Addresses, Taken, give_addresses
+from earthline.controller.addresses import Addresses, Reclaim, Taken, give_addresses
 from earthline.controller.coercion import JsonObject, as_array, as_bool, as_int, read_address
 from earthline.controller.member_object import tag_values
 from earthline.controller.terms import NetworkTerms, read_trace
@@ -60,6 +60,7 @@ def build_config(
     bridges: list[int],
     taken: Taken,
     entropy: Callable[[int], bytes],
+    reclaim: Reclaim | None = None,
 ) -> tuple[NetworkConfig, list[bytes]]:
     """The configuration, and the IPs that were picked for it.
 
@@ -68,7 +69,7 @@ def build_config(
     """
     terms = issue.terms
     _add_defaults(issue, member)
-    addresses = _give_addresses(issue, member, taken, entropy)
+    addresses = _give_addresses(issue, member, taken, entropy, reclaim)
     trace = read_trace(member) or terms.trace
     config = NetworkConfig(
         network=issue.network,
@@ -111,7 +112,11 @@ def _add_defaults(issue: Issue, member: JsonObject) -> None:
 
 
 def _give_addresses(
-    issue: Issue, member: JsonObject, taken: Taken, entropy: Callable[[int], bytes]
+    issue: Issue,
+    member: JsonObject,
+    taken: Taken,
+    entropy: Callable[[int], bytes],
+    reclaim: Reclaim | None,
 ) -> Addresses:
     texts = as_array(member.get("ipAssignments")) or []
     read = (read_address(text) for text in texts)
@@ -123,6 +128,7 @@ def _give_addresses(
         automatic=not as_bool(member.get("noAutoAssignIps"), False),
         taken=taken,
         entropy=entropy,
+        reclaim=reclaim,
     )
     member["ipAssignments"] = [*texts, *(address.ip_text for address in given.picked)]
     return given

@@ -1,7 +1,7 @@
 """Lenient reading of posted JSON: the four conversions of the controller's API (04, section 3).
 
 A posted value of the wrong type is converted, not refused; only what cannot be converted at all
-raises `UnfitObject`, whose one line the HTTP layer shows with status 500 (04, 7.3).
+raises `UnfitObject`, whose one line the HTTP layer shows.
 """
 
 from __future__ import annotations
@@ -23,19 +23,28 @@ _U64 = 0xFFFFFFFFFFFFFFFF
 _DECIMAL = re.compile(r"[0-9]*")
 _HEX = re.compile(r"[0-9a-fA-F]*")
 _MAX_DEPTH = 64
+_TOO_DEEP = f"the body is nested more than {_MAX_DEPTH} deep"
 
 
 class UnfitObject(ValueError):
     """A posted text that is no JSON, or a value that no conversion covers. One line of text."""
 
 
-def parse_object(body: bytes) -> JsonObject:
-    """The posted object; JSON that is not an object counts as ``{}`` (04, 7.3)."""
+def parse_value(body: bytes) -> Any:
+    """Whatever JSON was posted, if it can be stored and rendered again; else `UnfitObject`."""
     try:
         value = json.loads(body.decode(), parse_constant=_refuse, parse_float=_finite)
-    except (ValueError, RecursionError) as fault:
+    except RecursionError:
+        raise UnfitObject(_TOO_DEEP) from None
+    except ValueError as fault:
         raise UnfitObject(f"the body is not JSON: {fault}".splitlines()[0]) from None
     _check_storable(value, _MAX_DEPTH)
+    return value
+
+
+def parse_object(body: bytes) -> JsonObject:
+    """The posted object; JSON that is not an object counts as ``{}`` (04, 7.3)."""
+    value = parse_value(body)
     return value if isinstance(value, dict) else {}
 
 
@@ -117,7 +126,7 @@ def _finite(text: str) -> float:
 def _check_storable(value: object, depth: int) -> None:
     """Refuse what could not be rendered again: absurd nesting, halves of surrogate pairs."""
     if depth == 0:
-        raise UnfitObject(f"the body is nested more than {_MAX_DEPTH} deep")
+        raise UnfitObject(_TOO_DEEP)
     if isinstance(value, str):
         if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
             raise UnfitObject("the body holds half of a surrogate pair")

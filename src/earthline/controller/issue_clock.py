@@ -31,8 +31,8 @@ class IssueClock:
     def stamp(self, network: int, now: int) -> int:
         """The timestamp of a credential issued now, in ms."""
         if self._noted_at is None:
-            self._issued_at = self._noted_at = self._store.issued_at(_ALL)
-        self._issued_at = max(now, self._issued_at)
+            self._noted_at = self._store.issued_at(_ALL)
+        self._issued_at = max(now, self._issued_at, self._noted_at)
         if self._issued_at - self._noted_at >= _NOTE_EVERY_MS:
             self._store.note_issued(_ALL, self._issued_at)
             self._noted_at = self._issued_at
@@ -44,6 +44,11 @@ class IssueClock:
         self._store.note_issued(network, threshold + 1)
         self._floors[network] = threshold + 1
         return threshold
+
+    def forget(self) -> None:
+        """What was noted lately was undone: read what the store says again."""
+        self._noted_at = None
+        self._floors.clear()
 
     def _floor(self, network: int) -> int:
         if network not in self._floors:

@@ -15,9 +15,11 @@ from earthline.controller.coercion import (
     render,
 )
 from earthline.controller.member_object import is_authorised
-from earthline.controller.store import MemberRecord, Store
+from earthline.controller.store import Arrival, MemberRecord, Store
 
 _PAGE = 256
+_MAX_REVISION = (1 << 53) - 1
+"""Of a member that comes from elsewhere: what every reader of JSON takes as it is."""
 
 
 class Records:
@@ -60,14 +62,16 @@ class Records:
         changed: JsonObject,
         stored: JsonObject | None,
         picked: Collection[bytes] = (),
+        *,
+        arrival: Arrival | None = None,
     ) -> bool:
         """The same for a member; ``picked`` are IPs it was given from a pool just now.
 
-        Raises `store.AddressTaken`.
+        ``arrival``: how it came, unless a person has a hand in this. Raises `store.AddressTaken`.
         """
         if not _revise(changed, stored):
             return False
-        self._store.write_member(network, _record(address, changed), picked)
+        self._store.write_member(network, _record(address, changed, arrival), picked)
         self.counters["member_changes"] += 1
         may, might = is_authorised(changed), stored is not None and is_authorised(stored)
         if may != might:
@@ -80,7 +84,7 @@ class Records:
 
     def restore_member(self, network: int, address: int, found: JsonObject) -> None:
         """The same for a member. Nothing is picked for it: it has what it has."""
-        found["revision"] = as_int(found.get("revision"), 1)
+        found["revision"] = min(as_int(found.get("revision"), 1), _MAX_REVISION)
         self._store.write_member(network, _record(address, found))
 
 
@@ -103,7 +107,7 @@ def _unrevised(value: JsonObject) -> str:
     return render({key: field for key, field in value.items() if key != "revision"})
 
 
-def _record(address: int, member: JsonObject) -> MemberRecord:
+def _record(address: int, member: JsonObject, arrival: Arrival | None = None) -> MemberRecord:
     read = (read_address(text) for text in as_array(member.get("ipAssignments")) or ())
     return MemberRecord(
         address=address,
@@ -112,4 +116,5 @@ def _record(address: int, member: JsonObject) -> MemberRecord:
         authorised=is_authorised(member),
         active_bridge=as_bool(member.get("activeBridge"), False),
         assigned=tuple(ip.ip for ip in read if ip is not None),
+        arrival=arrival,
     )

@@ -2,26 +2,35 @@
 
 A request goes through the steps of the specification in their order; numbers in comments are its
 items. Nothing is stored before the requester was identified, and what a stranger can make the
-controller store or remember is bounded.
+controller store or remember is bounded:
+
+    never seen before             in turn, some a second (`Newcomers`); then one row
+    asks again, is not let in     looked up, refused: nothing is written
+    asks again, is let in         so often in a while (`Activity`)
+    waits to be let in            `MAX_WAITING` of a network; the oldest of the largest prefix goes
+    was not seen for long         forgotten as newcomers come
+    holds an address, is gone     gives it to whoever finds the pool of a public network empty
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TypeAlias
 
 from earthline.controller import member_object
 from earthline.controller.activity import Activity, Requester
 from earthline.controller.build_config import Issue, build_config
-from earthline.controller.coercion import JsonObject, as_bool, as_int
+from earthline.controller.coercion import JsonObject, as_bool, as_int, render
 from earthline.controller.expiry import ExpiryList
 from earthline.controller.issue_clock import IssueClock
+from earthline.controller.newcomers import Newcomers, source_prefix
 from earthline.controller.records import Records
-from earthline.controller.store import AddressTaken, Filed, Store
+from earthline.controller.store import AddressTaken, Arrival, Filed, Store
+from earthline.controller.strangers import FORGET_MS, Strangers, came_by_itself
 from earthline.controller.terms import NetworkTerms, read_terms
 from earthline.effects import RequestConfig, SendConfig, SendConfigError, SendCredentials
 from earthline.wire.address import controller_of
@@ -38,11 +47,8 @@ Command: TypeAlias = SendConfig | SendConfigError | SendCredentials
 PUSH = 0
 """Packet ID of a request that the controller repeats by itself."""
 
-MAX_WAITING = 16_384
-"""Members of a network that wait to be authorised; further strangers are not recorded."""
-
-_MAX_STRANGERS = 4096
-"""Requests for networks that do not exist, remembered for the rate limit."""
+_MAX_UNKNOWN = 4096
+"""Requests of who is not on file, remembered for the rate limit."""
 
 _TOKEN = "token:"  # noqa: S105  (how a join token is announced, not one)
 
@@ -58,6 +64,9 @@ class _Case:
     metadata: RequestMetadata
     in_re: int
     now: int
+    prefix: int
+    text: str | None
+    """The member's record as it is stored."""
     stored: JsonObject | None
     member: JsonObject
 
@@ -78,16 +87,20 @@ class Requests:
         activity: Activity,
         *,
         entropy: Callable[[int], bytes],
+        forget_ms: int = FORGET_MS,
     ) -> None:
+        """``forget_ms`` is as `Strangers` has it."""
         self._controller = controller
         self._store = store
         self._records = records
         self._clock = clock
         self._activity = activity
-        self._strangers = Activity(_MAX_STRANGERS)
+        self._unknown = Activity(_MAX_UNKNOWN)
         self._entropy = entropy
         self.expiry = ExpiryList()
         self.counters: Counter[str] = Counter()
+        self._newcomers = Newcomers(self.counters)
+        self._strangers = Strangers(store, self.counters, forget_ms)
 
     def answer(self, request: RequestConfig, now: int) -> list[Command]:
         """The answer to a member's request, if it gets one."""
@@ -97,24 +110,48 @@ class Requests:
         if requester is None:
             return self._dropped("malformed_request")
         key = (request.network, request.member)
-        if self._activity.too_soon(*key, now) or self._strangers.too_soon(*key, now):  # 2
+        if self._activity.too_soon(*key, now) or self._unknown.too_soon(*key, now):  # 2
             return self._dropped("too_soon")
         filed = self._store.look_up(*key)
-        seen = self._strangers if filed is None else self._activity
+        seen = self._activity if filed is not None and filed.member is not None else self._unknown
         seen.note(*key, requester, now)  # 3
-        return self._decide(request.network, filed, requester, request.packet_id, now)
+        if filed is not None and filed.member is None and not self._admits(request, now):
+            return []
+        return self._decide(request, filed, requester, now)
+
+    def _admits(self, request: RequestConfig, now: int) -> bool:
+        """Whether one never seen before may be put on file now; we ourselves need no budget."""
+        if request.member == self._controller.address:
+            return True
+        return self._newcomers.is_next(request, now)
+
+    def next_newcomer(self) -> int | None:
+        """When `admit_newcomers` has something to do."""
+        return self._newcomers.ready_at()
+
+    def admit_newcomers(self, now: int) -> list[Command]:
+        """Answer those whose turn it is by now."""
+        commands: list[Command] = []
+        while (request := self._newcomers.take(now)) is not None:
+            requester = _read_requester(request)
+            if requester is not None:
+                filed = self._store.look_up(request.network, request.member)
+                commands += self._decide(request, filed, requester, now)
+        return commands
 
     def repeat(self, network: int, member: int, now: int) -> list[Command]:
         """Push its configuration to a member that is online (section 10)."""
         requester = self._activity.requester(network, member, now)
-        if requester is None:
-            return []
-        return self._decide(network, self._store.look_up(network, member), requester, PUSH, now)
+        filed = None if requester is None else self._store.look_up(network, member)
+        if requester is None or filed is None or filed.member is None:
+            return []  # one that was deleted comes back by asking
+        push = RequestConfig(network, member, b"", PUSH, b"", None)
+        return self._decide(push, filed, requester, now)
 
     def _decide(
-        self, network: int, filed: Filed | None, requester: Requester, in_re: int, now: int
+        self, request: RequestConfig, filed: Filed | None, requester: Requester, now: int
     ) -> list[Command]:
-        address = requester.identity.address
+        network, address, in_re = request.network, request.member, request.packet_id
         if filed is None:  # 4
             return self._refuse(network, address, in_re, ErrorCode.OBJECT_NOT_FOUND)
         stored = None if filed.member is None else json.loads(filed.member)
@@ -126,12 +163,19 @@ class Requests:
             metadata=_read_metadata(requester.metadata),
             in_re=in_re,
             now=now,
+            prefix=source_prefix(request.path),
+            text=filed.member,
             stored=stored,
             member=member_object.complete(stored or {}, network, address, now),
         )
         if case.member.setdefault("identity", str(case.identity)) != str(case.identity):  # 5
             self.counters["identity_mismatch"] += 1
             return self._refuse(network, address, in_re, ErrorCode.NETWORK_ACCESS_DENIED)
+        if in_re != PUSH:
+            self._strangers.note_seen(network, address, filed.seen_at, now)
+        if stored is None:
+            self._activity.note(network, address, requester, now)
+            self._strangers.forget_unseen(now)
         return self._judge(case)
 
     def _judge(self, case: _Case) -> list[Command]:
@@ -163,6 +207,8 @@ class Requests:
         bridges = (
             self._store.active_bridges(case.network, MAX_SPECIALISTS) if case.has_bridges else []
         )
+        # In a private network all have their addresses from a person's will.
+        reclaim = None if case.terms.private else partial(self._reclaim, case)
         while True:
             member = dict(case.member)
             config, picked = build_config(
@@ -171,21 +217,30 @@ class Requests:
                 bridges=bridges,
                 taken=lambda ips: self._store.taken(case.network, ips, case.address),
                 entropy=self._entropy,
+                reclaim=reclaim,
             )
             try:
-                self._records.save_member(case.network, case.address, member, case.stored, picked)
+                self._save(case, member, picked)
             except AddressTaken:
                 continue
             self.counters["granted"] += 1
             return [SendConfig(case.network, case.address, config.emit(), case.in_re)]
 
+    def _reclaim(self, case: _Case, ips: Sequence[bytes]) -> bytes | None:
+        return self._strangers.reclaim(case.network, ips, case.now)
+
     def _save_waiting(self, case: _Case) -> None:
         if case.stored is None:
-            waiting = self._store.count_waiting(case.network, MAX_WAITING)
-            if waiting >= MAX_WAITING:
-                self.counters["too_many_waiting"] += 1
-                return
-        self._records.save_member(case.network, case.address, case.member, case.stored)
+            self._strangers.make_room(case.network)
+        self._save(case, case.member)
+
+    def _save(self, case: _Case, member: JsonObject, picked: Sequence[bytes] = ()) -> None:
+        if case.text is not None and render(member) == case.text:
+            return  # as nearly always
+        arrival = Arrival(case.prefix, case.now) if came_by_itself(member) else None
+        self._records.save_member(
+            case.network, case.address, member, case.stored, picked, arrival=arrival
+        )
 
     def _refuse(self, network: int, member: int, in_re: int, code: ErrorCode) -> list[Command]:
         self.counters[f"refused_{code.name.lower()}"] += 1

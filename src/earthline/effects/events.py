@@ -42,6 +42,8 @@ class PacketReceived:
     suite: int
     verb: int
     payload: bytes
+    size: int = 0
+    """Bytes that came, compressed and sealed as they were; 0: other events of it say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ class PathSeen:
 
     source: int
     path: Path
+    size: int = 0
+    """As of `PacketReceived`; no other event of the frame says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,9 @@ class GatherRequested:
     mac: int
     adi: int
     limit: int
+    hops: int = 0
+    size: int = 0
+    """As of `PacketReceived`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +129,9 @@ class AckRequested:
     source: int
     packet_id: int
     network: int
+    hops: int = 0
+    size: int = 0
+    """As of `PacketReceived`."""
 
 
 @dataclass(frozen=True, slots=True)

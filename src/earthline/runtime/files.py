@@ -41,14 +41,14 @@ def read_if_there(path: Path) -> bytes | None:
 
 
 def write_atomic(path: Path, data: bytes, mode: int = PRIVATE, *, durable: bool = True) -> bool:
-    """Make ``path`` hold ``data``; False if it did already.
+    """Make ``path`` hold ``data``; False if it did already, and is open to nobody but by ``mode``.
 
     A reader, or the next start after ``kill -9``, sees the old content or the new. A file that is
     not ``durable`` may be lost with the power, but is never torn. What root writes belongs to whom
     the folder belongs to. Folders that are made for it are nobody else's business.
     """
     with folder(path.parent, PRIVATE_FOLDER) as place:
-        if _holds(place, path.name, data):
+        if _holds(place, path.name, data, mode):
             return False
         aside = f".{path.name}.{os.urandom(8).hex()}"
         try:
@@ -173,15 +173,18 @@ def _check(place: int, descriptor: int, path: Path, *, to_write: bool) -> None:
 # --- reading and writing --------------------------------------------------------------------------
 
 
-def _holds(place: int, name: str, data: bytes) -> bool:
-    """Whether it is a regular file with this content; a link is none, and is replaced."""
+def _holds(place: int, name: str, data: bytes, mode: int) -> bool:
+    """Whether it is a regular file with this content, and with no more rights for others than it
+    would be given; a link is none. All else is replaced.
+    """
     try:
         descriptor = os.open(name, os.O_RDONLY | OPEN, dir_fd=place)
     except OSError:
         return False
     try:
         found = os.fstat(descriptor)
-        same = stat.S_ISREG(found.st_mode) and found.st_size == len(data)
+        is_safe = stat.S_ISREG(found.st_mode) and not stat.S_IMODE(found.st_mode) & ~mode
+        same = is_safe and found.st_size == len(data)
         return same and _read_all(descriptor) == data
     finally:
         os.close(descriptor)

@@ -8,6 +8,7 @@ from collections import Counter
 
 import structlog
 
+from earthline.clean import clean_lines, clean_value
 from earthline.runtime.sentences import sentence
 from earthline.vl1.gates import Buckets
 
@@ -26,19 +27,46 @@ def configure_logs(*, for_people: bool | None = None) -> None:
 
     ``for_people``: text or JSON; left out, text where a person reads.
     """
-    human = sys.stderr.isatty() if for_people is None else for_people
-    processors: list[structlog.typing.Processor] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt=CLOCK if human else "iso", utc=not human),
-        structlog.processors.format_exc_info,
-        sentence if human else structlog.processors.JSONRenderer(),
-    ]
+    foreign = logging.StreamHandler()
+    foreign.setFormatter(_Foreign())
+    logging.basicConfig(handlers=[foreign], level=logging.WARNING, force=True)
     structlog.configure(
-        processors=processors,
+        processors=processors(human=sys.stderr.isatty() if for_people is None else for_people),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+class _Foreign(logging.Formatter):
+    """What libraries, and the event loop, have to say of faults."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return clean_lines(super().format(record))
+
+
+def processors(*, human: bool) -> list[structlog.typing.Processor]:
+    """What becomes of a line. Others have their part in many: names, reasons, texts of faults.
+
+    For a person all of it is made harmless to a terminal; JSON is ASCII, all else is escaped.
+    """
+    named: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt=CLOCK if human else "iso", utc=not human),
+    ]
+    # Not rich's traceback, which shows local variables: keys are among them.
+    trace = structlog.processors.format_exc_info
+    if human:
+        return [*named, _clean_fields, trace, sentence]
+    return [*named, trace, structlog.processors.JSONRenderer()]
+
+
+def _clean_fields(
+    _logger: object, _method: str, fields: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    return {
+        name: value if name == "exc_info" else clean_value(value) for name, value in fields.items()
+    }
 
 
 class Sparing:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from earthline.controller.authority import Authority
+from earthline.controller.coercion import JsonObject
 from earthline.effects import TakeWorld
 from earthline.node import Node
 from earthline.root.earth import earth_definition, earth_network
@@ -137,13 +139,22 @@ def _store_definition(home: Home, definition: WorldDefinition) -> None:
 class Planets:
     """What a running service does with planets."""
 
-    def __init__(self, home: Home, identity: Identity, node: Node, authority: Authority) -> None:
+    def __init__(
+        self,
+        home: Home,
+        identity: Identity,
+        node: Node,
+        authority: Authority,
+        run: Callable[..., Awaitable[Any]],
+    ) -> None:
+        """``run``: where the authority's methods are called (`AuthorityThread.run`)."""
+        self._run = run
         self._home = home
         self._identity = identity
         self._node = node
         self._authority = authority
 
-    def make(
+    async def make(
         self, endpoints: Sequence[InetAddress], earth_range: str, send: Callable[..., None]
     ) -> World:
         """Become root and controller of a planet of our own, and create its Earth (06, 6.1)."""
@@ -154,10 +165,19 @@ class Planets:
         now = now_ms()
         held = self._node.peers.worlds.planet
         planet = make_planet(self._home, self._identity, endpoints, held, now)
-        if planet.earth is not None and self._authority.get_network(planet.earth) is None:
-            _, commands = self._authority.post_network(planet.earth, earth, now)
-            send(*commands)
+        if planet.earth is not None:
+            await self._create_earth(planet.earth, earth, send)
         return self._take(planet, send)
+
+    async def _create_earth(
+        self, network: int, definition: JsonObject, send: Callable[..., None]
+    ) -> None:
+        """Unless it is there already."""
+        if await self._run(self._authority.get_network, network) is None:
+            _, commands = await self._run(
+                self._authority.post_network, network, definition, now_ms()
+            )
+            send(*commands)
 
     def reissue(self, endpoints: Sequence[InetAddress], send: Callable[..., None]) -> World:
         """A newer revision of our own planet; it spreads by itself."""

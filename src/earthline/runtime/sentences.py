@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
+from earthline.clean import clean
+
 SENTENCES: Mapping[str, str] = {
     "made_identity": "Made an identity for this node: it is kept in {file}.",
     "started": "This node is {address}, on port {port}.",
@@ -53,9 +55,11 @@ def sentence(_logger: object, _method: str, event: MutableMapping[str, Any]) -> 
     fields = dict(event)
     name, time = str(fields.pop("event")), fields.pop("timestamp", "")
     mark = _MARKS.get(str(fields.pop("level", "")), "")
-    trace = fields.pop("exception", None)
-    text = f"{time} {mark}{_seen(_told(name, fields))}"
-    return text if trace is None else f"{text}\n{trace}"
+    trace = str(fields.pop("exception", ""))
+    lines = [f"{time} {mark}{clean(_told(name, fields))}"]
+    # Indented: what a fault says cannot pass for a line of ours.
+    lines += [f"  {clean(line)}" for line in trace.splitlines()]
+    return "\n".join(lines)
 
 
 def _told(name: str, fields: dict[str, Any]) -> str:
@@ -69,8 +73,3 @@ def _told(name: str, fields: dict[str, Any]) -> str:
 
 def _plain(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def _seen(text: str) -> str:
-    """Without what steers a terminal: peers name some of what is logged."""
-    return "".join(each if each.isprintable() else " " for each in text)

@@ -20,6 +20,7 @@ from earthline.controller.authority import Authority
 from earthline.controller.store.places import open_store
 from earthline.host import SwitchHost
 from earthline.node import Node
+from earthline.runtime.authority_thread import AuthorityThread
 from earthline.runtime.bridge.bridges import Bridges
 from earthline.runtime.clock import now_ms
 from earthline.runtime.core import Core
@@ -53,7 +54,11 @@ log = structlog.get_logger()
 
 SCAN_S = 5.0
 SETTINGS_S = 10.0
+EARTH_S = 60.0
 WORKING_S = 0.5
+PRUNING_S = 600.0
+"""Strangers that our identity gate lets in meanwhile leave some 6,000 files behind."""
+DAY_MS = 86_400_000
 ASLEEP_MS = 10_000
 """A pass so late means that the machine slept (05, 9)."""
 
@@ -88,6 +93,7 @@ class Service:
         self._tasks: list[asyncio.Task[None]] = []
         self._exits = contextlib.AsyncExitStack()
         self._scan = Watch("subscriptions", SCAN_S, self._scan_subscriptions)
+        self._earth = Watch("earth", EARTH_S, self._consider_earth)
         self._routes = DefaultRoutes(self._rerouted)
         self._groups: dict[int, tuple[tuple[int, int], ...]] = {}
         self._considered_earth: int | None = None
@@ -137,8 +143,8 @@ class Service:
         self._load_state(planet)
         self.core.start()
         self._exits.callback(self._stop_core)
+        await self._consider_earth()
         self._run_tasks()
-        self._consider_earth()
         log.info("started", address=f"{self.identity.address:010x}", port=self._ports.primary)
         if (why := why_no_devices()) is not None:
             log.warning("no_devices", why=why)
@@ -173,10 +179,19 @@ class Service:
         self.node = Node(self.identity, secrets.token_bytes, now_ms())
         store = open_store(settings.controller_db_path or str(self.home.controller_folder))
         self._exits.callback(store.close)
-        self.authority = Authority(self.identity, store, secrets.token_bytes)
+        self.authority = Authority(
+            self.identity,
+            store,
+            secrets.token_bytes,
+            forget_ms=settings.controller_forget_days * DAY_MS,
+        )
+        self.controller = AuthorityThread(self.authority, self._obey)
+        self._exits.callback(self.controller.close)
         self._proving = Proving(self.identity, self._tell)
         self.core = Core(self.node, SwitchHost(self.switch), self.driver, self._commands())
-        self.planets = Planets(self.home, self.identity.public, self.node, self.authority)
+        self.planets = Planets(
+            self.home, self.identity.public, self.node, self.authority, self.controller.run
+        )
 
     def _build_tcp(self) -> None:
         """What stands in for UDP: our tunnel, and the relay that we may be for others."""
@@ -199,7 +214,7 @@ class Service:
             effects.OpenSockets: self._open_sockets,
             effects.CloseSockets: self._close_sockets,
             effects.Store: self._store,
-            effects.RequestConfig: self._answer_request,
+            effects.RequestConfig: self.controller.ask,
             effects.OpenHellos: self._proving.open_hellos,
             effects.ProveIdentity: self._proving.prove,
             effects.Report: self._note,
@@ -224,8 +239,10 @@ class Service:
             "subscriptions": self._scan.run(),
             "taps": self.taps.run(),
             "bridges": self.bridges.run(),
+            "earth": self._earth.run(),
             "settings": Watch("settings", SETTINGS_S, self._reread_settings).run(),
             "working": Watch("working", WORKING_S, self._work).run(),
+            "pruning": Watch("pruning", PRUNING_S, self._prune_peers).run(),
         }
         if self.supervisor.watchdog_s is not None:
             rest = self.supervisor.watchdog_s / 3
@@ -275,10 +292,10 @@ class Service:
     def _store(self, command: effects.Store) -> None:
         self._files.store(command)
         if command.kind == "planet":
-            asyncio.get_running_loop().call_soon(self._consider_earth)
+            self._earth.wake()
 
-    def _answer_request(self, request: effects.RequestConfig) -> None:
-        self.core.send(*self.authority.handle_request(request, now_ms()))
+    def _obey(self, *commands: effects.HostCommand) -> None:
+        self.core.send(*commands)
 
     def _open_sockets(self, command: effects.OpenSockets) -> None:
         self.underlay.extra.open(command)
@@ -299,6 +316,10 @@ class Service:
         state = "online" if self.node.online else "offline"
         peers = len(self.node.peer_states(now_ms()))
         self.supervisor.alive(f"{state}, {len(self.joined)} networks, {peers} peers")
+
+    async def _prune_peers(self) -> None:
+        """On a thread: it looks at thousands of files."""
+        await asyncio.to_thread(self._files.prune_peers, now_ms())
 
     # --- the host around it -----------------------------------------------------------------------
 
@@ -329,25 +350,16 @@ class Service:
                 self.core.receive(effects.SubscriptionsChanged(network, groups))
 
     async def _work(self) -> None:
-        """Twice a second: the controller's timers, online state, and whether we slept."""
+        """Twice a second: online state, and whether we slept."""
         now = now_ms()
         if now - self._passed_at > ASLEEP_MS:
             self.underlay.rebind.wake()
             self._tunnel.moved(now)
         self._passed_at = now
-        await self._work_for_controller(now)
         online = self.node.online
         self.taps.set_online(online)
         self.underlay.set_online(online, now)
         self._tunnel.check(now)
-
-    async def _work_for_controller(self, now: int) -> None:
-        """All that is due up to now, some configurations at a time, others' turn in between."""
-        due_at = self.authority.next_timeout()
-        while due_at is not None and due_at <= now:
-            self.core.send(*self.authority.handle_timeout(now))
-            await asyncio.sleep(0)
-            due_at = self.authority.next_timeout()
 
     async def _reread_settings(self) -> None:
         """Take over a changed ``local.conf``; an unusable one changes nothing while we run."""
@@ -380,7 +392,7 @@ class Service:
         """Whether neither the command line nor the settings say no."""
         return self.options.join_earth and self.settings.parsed.settings.join_earth
 
-    def _consider_earth(self) -> None:
+    async def _consider_earth(self) -> None:
         planet = self.planet
         earth = earth_to_join(planet, self.joined, self._considered_earth, wanted=self.earth_wanted)
         if planet is not None:
@@ -388,12 +400,13 @@ class Service:
         if earth is not None:
             log.info("joining_earth", network=f"{earth:016x}")
             if not permissions_stored(self.home.path, earth):
-                self.taps.permit(earth, earth_permissions(earth, self._own_ranges(earth)))
+                ranges = await self._own_ranges(earth)
+                self.taps.permit(earth, earth_permissions(earth, ranges))
             self.core.send(effects.Join(earth))
 
-    def _own_ranges(self, network: int) -> list[InetAddress]:
+    async def _own_ranges(self, network: int) -> list[InetAddress]:
         """The routes of a network that this node controls; none of others'."""
-        held = self.authority.get_network(network) or {}
+        held = await self.controller.run(self.authority.get_network, network) or {}
         return [InetAddress.parse(route["target"]) for route in held.get("routes", ())]
 
     # --- what the API asks for --------------------------------------------------------------------
@@ -444,7 +457,7 @@ class Service:
         counted = Counter({"punts": 0})
         for source in (self.switch.counters(), self.driver.counters(), self.node.counters):
             counted.update(source)
-        counted.update(self.authority.counters)
+        counted.update(self.controller.counters)
         counted.update(self.core.counters)
         counted.update(self._relay.counters())
         return counted

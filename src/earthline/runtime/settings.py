@@ -34,6 +34,7 @@ from earthline.runtime.trusted_paths import parse_trusted_paths, with_trusted_pa
 log = structlog.get_logger()
 
 
+MAX_DAYS = 36_500
 MAX_THREADS = 64
 AUTOMATIC_THREADS = 8
 """Most threads without a setting: beyond that the kernel's queues are what limits."""
@@ -112,6 +113,10 @@ class ServiceSettings(Section):
     threads: Annotated[int, Field(ge=0, le=MAX_THREADS)] = 0
     """Ours: threads that move packets; 0: as many as half of the cores, up to 8."""
     controller_db_path: str | None = Field(default=None, alias="controllerDbPath")
+    controller_forget_days: Annotated[int, Field(ge=0, le=MAX_DAYS)] = Field(
+        default=30, alias="controllerForgetDays"
+    )
+    """Ours: after how long unseen our controller forgets members that nobody touched; 0: never."""
 
     default_bonding_policy: str | None = Field(default=None, alias="defaultBondingPolicy")
     policies: dict[str, BondPolicy] = Field(default_factory=dict)
@@ -133,7 +138,13 @@ def packet_threads(wished: int, cores: int) -> int:
     return wished or min(max(cores // 2, 1), AUTOMATIC_THREADS)
 
 
-READ_AT_START = ("primary_port", "offload", "threads", "controller_db_path")
+READ_AT_START = (
+    "primary_port",
+    "offload",
+    "threads",
+    "controller_db_path",
+    "controller_forget_days",
+)
 """Settings that a running service cannot take over."""
 
 

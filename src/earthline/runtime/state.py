@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ from earthline.runtime.keeping import Keeping
 
 PEER_MAX_AGE_MS = 30 * 24 * 3600 * 1000
 PEERS_LOADED = 4096
-"""At most so many remembered peers are handed to the node at start, the newest first."""
+"""At most so many remembered peers are handed to the node at start, the newest first. Files of
+others are of no use, and a stranger makes one for each identity that it makes up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +79,26 @@ class StateFiles:
 
     def load_peers(self, now: int) -> Iterator[StateLoaded]:
         """The newest remembered peers; those of more than 30 days are deleted (02, 3.3)."""
-        aged = sorted(
-            ((path.lstat().st_mtime_ns // 1_000_000, path) for path in self._files("peer")),
-            reverse=True,
-        )
-        for modified_at, path in aged:
-            if now - modified_at > PEER_MAX_AGE_MS:
-                self._keeping.remove(path)
-        for modified_at, path in aged[:PEERS_LOADED]:
-            data = read_if_there(path) if now - modified_at <= PEER_MAX_AGE_MS else None
-            if data is not None:
+        for path in self.prune_peers(now):
+            if (data := read_if_there(path)) is not None:
                 yield StateLoaded("peer", int(path.stem, 16), data)
+
+    def prune_peers(self, now: int) -> list[Path]:
+        """Delete what would never be loaded; what is left, the newest first.
+
+        A record that is written meanwhile, and lost, is written again when the peer is heard on.
+        """
+        aged = sorted(self._aged_peers(), reverse=True)
+        kept = [path for at, path in aged[:PEERS_LOADED] if now - at <= PEER_MAX_AGE_MS]
+        for _, path in aged[len(kept) :]:
+            self._keeping.remove(path)
+        return kept
+
+    def _aged_peers(self) -> Iterator[tuple[int, Path]]:
+        """(when it was stored last, file) of each remembered peer."""
+        for path in self._files("peer"):
+            with contextlib.suppress(FileNotFoundError):  # forgotten in this moment
+                yield path.lstat().st_mtime_ns // 1_000_000, path
 
     def _files(self, kind: str) -> list[Path]:
         layout = KINDS[kind]

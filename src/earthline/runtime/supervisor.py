@@ -10,6 +10,8 @@ import socket
 
 import structlog
 
+from earthline.clean import clean
+
 log = structlog.get_logger()
 
 
@@ -31,8 +33,11 @@ class Supervisor:
         self._tell("STOPPING=1")
 
     def alive(self, status: str) -> None:
-        """The event loop turns; ``status`` is one line for ``systemctl status``."""
-        self._tell(f"WATCHDOG=1\nSTATUS={status}")
+        """The event loop turns; ``status`` is one line for ``systemctl status``.
+
+        A second line would be a message of its own, such as ``MAINPID=1``.
+        """
+        self._tell(f"WATCHDOG=1\nSTATUS={clean(status)}")
 
     def _tell(self, message: str) -> None:
         if self._address is None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -30,7 +30,7 @@ from earthline.wire.inet import InetAddress, Scope
 log = structlog.get_logger()
 
 ENGAGE_MS = 10_000
-"""So long without any answer by UDP, since the first datagram, a start or a move."""
+"""So long without an answer by UDP, since the first datagram, a start or a move."""
 TRUSTED_MS = 45_000
 """So long UDP counts as working after an upstream answered by it, unless that leaves questions
 unanswered: it is asked for one after 33 s at the latest, and then every 5 s."""
@@ -90,6 +90,7 @@ class TunnelDriver(Protocol):
     def close_tunnel(self) -> None: ...
     def tunnel(self) -> tuple[str, str, int]: ...
     def unanswered_since(self) -> int: ...
+    def answered(self) -> None: ...
 
 
 class Tunnel:
@@ -170,11 +171,21 @@ class Tunnel:
     def _is_wanted(self, now: int) -> bool:
         if self._said.force_tcp_relay:
             return True
+        if self._works(self._upstreams(), now):
+            return False
+        if any(self._is_deaf(peer) for peer in self._upstreams()):
+            return True
         since = self._driver.unanswered_since()
         unanswered = since > 0 and now - max(since, self._moved_at) >= ENGAGE_MS
-        if now - self._answered_at(now) < self._trusted_ms:
-            return False
-        return unanswered or any(self._is_deaf(peer) for peer in self._upstreams())
+        # All peers are gone through only where no root answers: there may be thousands.
+        return unanswered and not self._works(self._topology.peers.values(), now, afar=True)
+
+    def _works(self, peers: Iterable[Peer], now: int, *, afar: bool = False) -> bool:
+        """Whether one of these peers has answered by UDP lately."""
+        answered_at = self._answered_at(peers, now, afar=afar)
+        if answered_at > self._driver.unanswered_since() > 0:
+            self._driver.answered()
+        return now - answered_at < self._trusted_ms
 
     @property
     def _trusted_ms(self) -> int:
@@ -200,19 +211,21 @@ class Tunnel:
         """Whether UDP works again: an upstream has answered by it since we turned to a relay."""
         if self._relay is None or self._said.force_tcp_relay:
             return False
-        return self._answered_at(now) > self._opened_at
+        return self._answered_at(self._upstreams(), now) > self._opened_at
 
-    def _answered_at(self, now: int) -> int:
-        """When an upstream last answered a question by UDP.
+    @staticmethod
+    def _answered_at(peers: Iterable[Peer], now: int, *, afar: bool = False) -> int:
+        """When one of these peers last answered a question by UDP; ``afar``: over the internet.
 
-        What it says unasked proves nothing about the way out.
+        What comes unasked proves nothing about the way out, and anybody can send it.
         """
         return max(
             (
                 peer.proved.get(slot.path.key, 0)
-                for peer in self._upstreams()
+                for peer in peers
                 if not peer.unanswering(now)
                 for slot in _udp_slots(peer)
+                if not afar or slot.path.scope is Scope.GLOBAL
             ),
             default=0,
         )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from earthline.effects import Activity, Path, SessionActivity
+from earthline.vl1 import credit
 from earthline.vl1.mtu import MtuSearch
 from earthline.vl1.path import PathTable
 from earthline.vl1.peer import Peer
@@ -13,6 +14,7 @@ from earthline.vl1.push import PushSender
 from earthline.vl1.routes import Routes
 from earthline.vl1.topology import Topology
 from earthline.vl1.vigil import QUIET_MS, Vigil
+from earthline.wire.packet import HEADER_LENGTH
 
 
 class ActivityLog:
@@ -45,10 +47,11 @@ class ActivityLog:
             self._apply_path(path, in_at, out_at, now)
         for address, path, received_at in activity.slots:
             self._apply_slot(address, path, received_at, now)
+        came_by = {(address, path) for address, path, _ in activity.slots}
         for session in activity.sessions:
             peer = self._topology.peer(session.address)
             if peer is not None:
-                self._apply_session(peer, session, now)
+                self._apply_session(peer, session, came_by, now)
 
     def _apply_path(self, key: Path, in_at: int, out_at: int, now: int) -> None:
         # Datagrams are counted before they are authenticated, so they make no path.
@@ -67,7 +70,14 @@ class ActivityLog:
         if revived and not slot.expired(now):
             self._changed(peer, now)
 
-    def _apply_session(self, peer: Peer, session: SessionActivity, now: int) -> None:
+    def _apply_session(
+        self,
+        peer: Peer,
+        session: SessionActivity,
+        came_by: Collection[tuple[int, Path]],
+        now: int,
+    ) -> None:
+        framed = session.frame_received_at > peer.nontrivial_at
         relayed = session.relayed_received_at > peer.last_relayed_receive
         direct = session.received_at > max(session.relayed_received_at, peer.last_receive)
         peer.last_receive = _latest(peer.last_receive, session.received_at, now)
@@ -83,21 +93,26 @@ class ActivityLog:
         if relayed or peer.best(now) is None:
             self._punch.relayed(peer, now)
         if relayed:
-            self._push_relayed(peer, now)
+            self._push_relayed(peer, now, framed=framed)
         elif direct:
-            self._push_direct(peer, now)
+            self._push_direct(peer, came_by if framed else (), now)
 
-    def _push_relayed(self, peer: Peer, now: int) -> None:
+    def _push_relayed(self, peer: Peer, now: int, *, framed: bool) -> None:
         relay = self._routes.live_relay(now)
         if relay is not None:
+            if framed:
+                credit.came_in(peer, relay.key, HEADER_LENGTH, now)
             self._push.when_due(peer, relay.key, now, direct=False)
         best = peer.best(now)
         if best is not None and now - best.received_at >= QUIET_MS:
             self._vigil.doubt(peer, now)
 
-    def _push_direct(self, peer: Peer, now: int) -> None:
+    def _push_direct(self, peer: Peer, came_by: Collection[tuple[int, Path]], now: int) -> None:
+        """``came_by``: which peers' frames came by which paths; nobody has counted those."""
         slot = peer.best(now)
         if slot is not None:
+            if (peer.address, slot.path.key) in came_by:
+                credit.came_in(peer, slot.path.key, HEADER_LENGTH, now)
             self._push.when_due(peer, slot.path.key, now, direct=True)
 
 

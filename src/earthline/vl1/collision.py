@@ -34,7 +34,7 @@ class Collision:
         self._topology = topology
         self._replies = replies
         self._proofs = proofs
-        self._heard: Interval[int] = Interval(CLAIM_MS)
+        self._heard: Interval[int, int] = Interval(CLAIM_MS)
         """By root."""
         self._claims: dict[Identity, int] = {}
         """Others' identities with our address that are looked into, and the root to name them."""
@@ -49,7 +49,7 @@ class Collision:
         if not hello or not self._replies.matches(in_re, Verb.HELLO, packet.source):
             self._local.count("collision_unasked")
             return
-        if not self._heard.passes(packet.source, now):
+        if not self._heard.passes(packet.source, packet.source, now):
             return
         other = _holder(error.payload)
         shown = other is not None and other.address == self._local.address

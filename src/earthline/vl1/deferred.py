@@ -72,9 +72,9 @@ class Deferred:
         """Whether this very packet waits."""
         return any(kept.packet is packet for kept in self._opened)
 
-    def strangers(self) -> set[int]:
-        """Sources whose identities are waited for."""
-        return {kept.source for kept in self._sealed}
+    def strangers(self) -> dict[int, bytes]:
+        """Sources whose identities are waited for, each with an IP that it sent from."""
+        return {kept.source: kept.path[1] for kept in self._sealed}
 
     def release(self, source: int) -> None:
         """Give a former stranger's packets to the switch, which can open them now."""

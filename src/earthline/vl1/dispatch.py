@@ -1,6 +1,8 @@
 """From an authenticated packet to its handler: who may send it, its gate, what follows (02, 4.5).
 
-    verb ──▶ Rule(handler, sender allowed?, gate) ──▶ handler ──▶ "received" (4.8)
+    verb ──▶ sender allowed? ──▶ allowance ──▶ gate ──▶ handler ──▶ "received" (4.8)
+
+The allowance of a peer for a verb is a row of `allowance`; a gate of its own is in the verb's rule.
 
 A packet that is malformed, refused, gated or deferred is not "received"; nor is an OK that answers
 nothing.
@@ -12,7 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from earthline.effects import PacketReceived
+from earthline.effects import PacketReceived, Path
+from earthline.vl1 import credit
+from earthline.vl1.allowance import affords, affords_answer
+from earthline.vl1.challenges import Challenges
 from earthline.vl1.deferred import Deferred
 from earthline.vl1.local import Local
 from earthline.vl1.peer import Peer
@@ -34,9 +39,6 @@ Gate: TypeAlias = Callable[[Peer, PacketReceived, int], bool]
 Asked: TypeAlias = Callable[[int, Ok, int], bool]
 """(sender, OK, now): whether the switch sent what this OK answers, by an ID of its own."""
 
-CREDENTIALS_INTERVAL_MS = 1_000
-"""At most one NETWORK_CREDENTIALS per peer and this time (4.10)."""
-
 _BONDING_VERBS = frozenset((Verb.ACK, Verb.QOS_MEASUREMENT, Verb.PATH_NEGOTIATION_REQUEST))
 """Without a bond these are dropped and do not even count as traffic (02, 10)."""
 
@@ -50,17 +52,6 @@ class Rule:
     gate: Gate | None = None
 
 
-def _credentials_gate(peer: Peer, _packet: PacketReceived, now: int) -> bool:
-    if now - peer.credentials_received_at < CREDENTIALS_INTERVAL_MS:
-        return False
-    peer.credentials_received_at = now
-    return True
-
-
-GATES: dict[Verb, Gate] = {Verb.NETWORK_CREDENTIALS: _credentials_gate}
-"""Gates of verbs whose handlers come from above (4.10)."""
-
-
 class Dispatch:
     """The tables of handlers, and the way through them."""
 
@@ -70,11 +61,13 @@ class Dispatch:
         topology: Topology,
         reception: Reception,
         replies: ExpectedReplies,
+        challenges: Challenges,
     ) -> None:
         self._local = local
         self._topology = topology
         self._reception = reception
         self._replies = replies
+        self._challenges = challenges
         self.deferred = Deferred(local, self.again)
         self._rules: dict[int, Rule] = {
             Verb.ERROR: Rule(self._error),
@@ -94,12 +87,12 @@ class Dispatch:
         self._rules[verb] = rule
 
     def register(self, verb: Verb, handler: Handler) -> None:
-        """Have a verb handled from above; its gate is applied here."""
+        """Have a verb handled from above."""
 
         def handle(_peer: Peer, packet: PacketReceived, now: int) -> None:
             handler(packet, now)
 
-        self.rule(verb, Rule(handle, gate=GATES.get(verb)))
+        self.rule(verb, Rule(handle))
 
     def ok_rule(self, in_re_verb: Verb, handler: PeerOkHandler) -> None:
         """Set what is done with expected OKs to a verb of ours."""
@@ -127,11 +120,34 @@ class Dispatch:
 
     def packet(self, packet: PacketReceived, now: int) -> None:
         """Handle a packet that just came."""
+        self.came_in(packet.source, packet.path, packet.size, now)
         self._handle(packet, now, gated=True)
 
     def again(self, packet: PacketReceived, now: int) -> None:
         """Handle a deferred packet again; it passed its gate the first time."""
         self._handle(packet, now, gated=False)
+
+    def came_in(self, source: int, path: Path, size: int, now: int) -> None:
+        """So many authentic bytes of a peer came: it may have us send some by that path."""
+        peer = self._topology.peer(source)
+        if peer is not None:
+            credit.came_in(peer, path, size, now)
+
+    def assured(self, packet: PacketReceived, now: int) -> bool:
+        """Whether its sender has shown that it is where the packet came from.
+
+        If not, it is asked to, and the packet is dispatched again when it does.
+        """
+        peer = self._topology.peer(packet.source)
+        if peer is None or credit.proven(peer, packet.path, now):
+            return peer is not None
+
+        def later(then: int) -> None:
+            self.again(packet, then)
+
+        direct = packet.hops == 0
+        self._challenges.hold(peer, packet.path, later, now, direct=direct)
+        return False
 
     def _handle(self, packet: PacketReceived, now: int, *, gated: bool) -> None:
         peer = self._topology.peer(packet.source)
@@ -156,7 +172,7 @@ class Dispatch:
             if rule.upstream_only and not self._topology.is_upstream(peer.address):
                 self._local.count(f"refused_{_verb_name(packet.verb)}")
                 return
-            if gated and rule.gate is not None and not rule.gate(peer, packet, now):
+            if gated and not _passes(rule, peer, packet, now):
                 self._local.count(f"gated_{_verb_name(packet.verb)}")
                 return
             rule.handler(peer, packet, now)
@@ -166,6 +182,10 @@ class Dispatch:
 
     def _ok(self, peer: Peer, packet: PacketReceived, now: int) -> None:
         ok = Ok.parse(packet.payload)
+        ours = ok.in_re_verb if ok.in_re_verb in self._ok_handlers else Verb.NOP
+        if not affords_answer(peer, ours, len(packet.payload), now):
+            self._local.count("gated_ok")
+            return
         matched = self._replies.matches(ok.in_re_packet_id, ok.in_re_verb, peer.address)
         asked = self._asked.get(ok.in_re_verb)
         if not matched and (asked is None or not asked(peer.address, ok, now)):
@@ -174,9 +194,10 @@ class Dispatch:
         handler = self._ok_handlers.get(ok.in_re_verb)
         if handler is not None:
             handler(peer, packet, ok, now)
-        # Only a matched ID proves that the peer hears us by this path.
+        # Only the ID of what went there proves that the peer hears us by this path.
+        confirmed = matched and self._replies.proves(ok.in_re_packet_id, packet.path)
         self._reception.received(
-            peer, packet.path, packet.hops, packet.verb, now, confirmed=matched
+            peer, packet.path, packet.hops, packet.verb, now, confirmed=confirmed
         )
 
     def _error(self, _peer: Peer, packet: PacketReceived, now: int) -> None:
@@ -193,6 +214,12 @@ class Dispatch:
         Anybody may send them, and some tens of bytes unpack to thousands of lines.
         """
         self._local.count(f"unwanted_{_verb_name(packet.verb)}")
+
+
+def _passes(rule: Rule, peer: Peer, packet: PacketReceived, now: int) -> bool:
+    if not affords(peer, packet.verb, len(packet.payload), now):
+        return False
+    return rule.gate is None or rule.gate(peer, packet, now)
 
 
 _VERB_NAMES = {verb.value: verb.name.lower() for verb in Verb}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from earthline.effects import PacketReceived
-from earthline.vl1.outbound import Outbound, Request
+from earthline.vl1.answers import Answers, request_of
 from earthline.vl1.path import PathTable
 from earthline.vl1.peer import Peer
-from earthline.wire.packet import Verb
 
 INTERVAL_MS = 166
 """At most one answer per path and this time (4.10)."""
@@ -15,9 +14,9 @@ INTERVAL_MS = 166
 class EchoReplies:
     """Sends what came back by the path it came by."""
 
-    def __init__(self, paths: PathTable, outbound: Outbound) -> None:
+    def __init__(self, paths: PathTable, answers: Answers) -> None:
         self._paths = paths
-        self._outbound = outbound
+        self._answers = answers
 
     def may_answer(self, _peer: Peer, packet: PacketReceived, now: int) -> bool:
         """The gate per path."""
@@ -29,5 +28,4 @@ class EchoReplies:
 
     def receive(self, peer: Peer, packet: PacketReceived, now: int) -> None:
         """Answer; a payload too large to come back is dropped by the outbound side."""
-        request = Request(packet.path, Verb.ECHO, packet.packet_id)
-        self._outbound.ok(peer, request, packet.payload, now)
+        self._answers.ok(peer, request_of(packet), packet.payload, now)

@@ -34,11 +34,13 @@ from earthline.effects import (
     TunnelChanged,
     UnknownSource,
 )
+from earthline.vl1 import credit
+from earthline.vl1.allowance import affords_more
+from earthline.vl1.answers import request_of
 from earthline.vl1.dispatch import Asked, ErrorHandler, Handler, OkHandler
 from earthline.vl1.gates import prefix_key
 from earthline.vl1.local import Emit
 from earthline.vl1.nat import NatReport
-from earthline.vl1.outbound import Request
 from earthline.vl1.peer import Peer
 from earthline.vl1.physical import PhysicalNetwork
 from earthline.vl1.reasons import Explained, explain
@@ -114,6 +116,7 @@ class PeerEngine(Wiring):
     def _path_seen(self, event: PathSeen, now: int) -> None:
         peer = self.topology.peer(event.source)
         if peer is not None:
+            credit.came_in(peer, event.path, event.size, now)
             path = self.paths.get(event.path)
             path.last_in = now
             self._learning.direct(peer, path, now, confirmed=False)
@@ -182,8 +185,6 @@ class PeerEngine(Wiring):
     def _housekeeping(self, now: int) -> None:
         self.topology.expire(now)
         self.surface.expire(now)
-        self._introduction.expire(now)
-        self._hello.greetings.gate.expire(now)
         self._whois.expire(now)
         self.spray.expire(now)
         self.mtu.expire(now)
@@ -214,8 +215,10 @@ class PeerEngine(Wiring):
         self._keepalive.try_unreached(now)
         self._queue.retry(now)
         self._deferred.retry(now)
-        for source in sorted(self._deferred.strangers()):
-            self._whois.ask_foreign(source, now)
+        self._challenges.retry(now)
+        self._whois.work(now)
+        for source, ip in sorted(self._deferred.strangers().items()):
+            self._whois.ask_foreign(source, now, prefix_key(ip))
         if not self._waiting():
             self.timers.stop(Timer.QUEUE)
 
@@ -225,7 +228,13 @@ class PeerEngine(Wiring):
         self.timers.stop(Timer.PROOF)
 
     def _waiting(self) -> bool:
-        return bool(len(self._queue) or len(self._deferred) or self._keepalive.eager())
+        return (
+            len(self._queue) > 0
+            or len(self._deferred) > 0
+            or len(self._challenges) > 0
+            or self._keepalive.eager()
+            or not self._whois.idle()
+        )
 
     def _arm(self, now: int) -> None:
         if self._waiting():
@@ -256,7 +265,7 @@ class PeerEngine(Wiring):
         """OK, back the way the packet came (5.4)."""
         peer = self.topology.peer(packet.source)
         if peer is not None:
-            self._outbound.ok(peer, _request(packet), payload, now)
+            self._answers.ok(peer, request_of(packet), payload, now)
 
     def reply_error(
         self, packet: PacketReceived, code: ErrorCode, payload: bytes, now: int
@@ -264,7 +273,7 @@ class PeerEngine(Wiring):
         """ERROR, back the way the packet came (5.4)."""
         peer = self.topology.peer(packet.source)
         if peer is not None:
-            self._outbound.error(peer, _request(packet), code, payload, now)
+            self._answers.error(peer, request_of(packet), code, payload, now)
 
     def register(self, verb: Verb, handler: Handler) -> None:
         """Have packets of a verb handled; the handler may raise `Malformed`, or call `defer`."""
@@ -285,6 +294,28 @@ class PeerEngine(Wiring):
         """Keep an opened packet up to 5 s: dispatched again every 500 ms and for each new peer."""
         self._deferred.keep(packet, now)
         self._arm(now)
+
+    def came_in(self, source: int, path: Path, size: int, now: int) -> None:
+        """Of a peer so many authentic bytes came by a path, in a frame (see `vl1.credit`)."""
+        self._dispatch.came_in(source, path, size, now)
+
+    def assured(self, packet: PacketReceived, now: int) -> bool:
+        """Whether its sender has shown that it is where the packet came from.
+
+        If not, it is asked to, and the packet is dispatched again when it does: for what costs, or
+        has others be sent to, much more than it takes to ask for.
+        """
+        assured = self._dispatch.assured(packet, now)
+        self._arm(now)
+        return assured
+
+    def affords(self, address: int, verb: Verb, tokens: int, now: int) -> bool:
+        """Whether what a peer asks for with a verb may cost so much more (see `allowance`)."""
+        peer = self.topology.peer(address)
+        if peer is None or not affords_more(peer, verb, tokens, now):
+            self.local.count(f"gated_{verb.name.lower()}")
+            return False
+        return True
 
     def trusted(self, address: int, path: Path, now: int) -> None:
         """A packet of the peer by this path proved common membership (4.8)."""
@@ -471,7 +502,3 @@ class PeerEngine(Wiring):
     def save(self) -> None:
         """Hand every changed peer record to the host, as before a stop."""
         self._cache.save_before_stop()
-
-
-def _request(packet: PacketReceived) -> Request:
-    return Request(packet.path, packet.verb, packet.packet_id)

@@ -1,78 +1,100 @@
-"""Rate gates of bounded size (02, 4.10). An excess is the caller's to drop and count."""
+"""Rate gates of bounded size (02, 4.10). An excess is the caller's to drop and count.
+
+Who fills a gate keeps nobody else out of it: what is forgotten to make room may pass once more.
+Every step takes constant time. What has no effect any more is forgotten a little at each step, two
+for one that is noted, so that there is never a whole table to clear up.
+"""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Hashable
+from itertools import islice
 from typing import Generic, TypeVar
 
+from earthline.bounded import FairTable
+
 K = TypeVar("K", bound=Hashable)
+H = TypeVar("H", bound=Hashable)
 
 _HASH_BITS = 14
 _HASH_MASK = (1 << _HASH_BITS) - 1
 
+_FORGOTTEN_AT_ONCE = 2
 
-class Interval(Generic[K]):
-    """At most one pass per key and interval. ``limit`` keys are remembered; beyond, none pass."""
+
+class Interval(Generic[K, H]):
+    """At most one pass per key and interval; each key belongs to a holder.
+
+    ``limit`` keys are remembered. Beyond, the oldest of who holds most is forgotten.
+    """
 
     def __init__(self, interval_ms: int, limit: int = 4_096) -> None:
         self._interval_ms = interval_ms
-        self._limit = limit
-        self._passed_at: dict[K, int] = {}
+        self._passed_at: FairTable[K, H, int] = FairTable(limit)
 
-    def passes(self, key: K, now: int) -> bool:
+    def __len__(self) -> int:
+        return len(self._passed_at)
+
+    def passes(self, key: K, holder: H, now: int) -> bool:
         """Whether ``key`` may pass now; if so it is noted."""
         last = self._passed_at.get(key)
-        if last is not None and 0 <= now - last < self._interval_ms:
+        if last is not None and self._is_closed(last, now):
             return False
-        if last is None and len(self._passed_at) >= self._limit:
-            self.expire(now)
-            if len(self._passed_at) >= self._limit:
-                return False
-        self._passed_at[key] = now
+        for oldest in list(islice(self._passed_at, _FORGOTTEN_AT_ONCE)):
+            if self._is_closed(self._passed_at[oldest], now):
+                break
+            self._passed_at.pop(oldest)
+        self._passed_at.put(key, holder, now)
         return True
 
-    def clear(self, key: K) -> None:
-        """Let the key pass again at once."""
-        self._passed_at.pop(key, None)
-
-    def expire(self, now: int) -> None:
-        """Forget keys that would pass anyway."""
-        self._passed_at = {
-            key: at for key, at in self._passed_at.items() if 0 <= now - at < self._interval_ms
-        }
+    def _is_closed(self, passed_at: int, now: int) -> bool:
+        return 0 <= now - passed_at < self._interval_ms
 
 
-def drawn(full_at: int, burst: int, refill_ms: int, now: int) -> int | None:
-    """One token of a bucket that holds ``burst`` and gets one per ``refill_ms``, full at a time.
+def drawn(full_at: int, burst: int, refill_ms: int, now: int, tokens: int = 1) -> int | None:
+    """Tokens of a bucket that holds ``burst`` and gets one per ``refill_ms``, full at a time.
 
-    When it is full again after that; None if it has no token left.
+    When it is full again after that; None if it has not so many left.
     """
     depth_ms = burst * refill_ms
     full_at = max(full_at, now)
     if full_at - now > depth_ms:
         full_at = now  # The clock was set back.
-    full_at += refill_ms
+    full_at += tokens * refill_ms
     return full_at if full_at - now <= depth_ms else None
 
 
 class Buckets(Generic[K]):
-    """A token bucket per key: ``burst`` passes at once, then one per ``refill_ms``."""
+    """A token bucket per key: ``burst`` passes at once, then one per ``refill_ms``.
 
-    def __init__(self, burst: int, refill_ms: int) -> None:
+    ``limit`` keys are remembered. Beyond, the bucket that was not drawn from for longest is
+    forgotten: it is the next to be full again, or nearly so.
+    """
+
+    def __init__(self, burst: int, refill_ms: int, limit: int = 4_096) -> None:
         self._burst = burst
         self._refill_ms = refill_ms
-        self._full_at: dict[K, int] = {}
+        self._limit = limit
+        self._full_at: OrderedDict[K, int] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._full_at)
 
     def passes(self, key: K, now: int) -> bool:
         """Take a token, if one is left."""
         full_at = drawn(self._full_at.get(key, now), self._burst, self._refill_ms, now)
-        if full_at is not None:
-            self._full_at[key] = full_at
-        return full_at is not None
-
-    def expire(self, now: int) -> None:
-        """Forget buckets that are full again."""
-        self._full_at = {key: at for key, at in self._full_at.items() if at > now}
+        if full_at is None:
+            return False
+        for oldest in list(islice(self._full_at, _FORGOTTEN_AT_ONCE)):
+            if self._full_at[oldest] > now:
+                break
+            del self._full_at[oldest]
+        self._full_at[key] = full_at
+        self._full_at.move_to_end(key)
+        if len(self._full_at) > self._limit:
+            self._full_at.popitem(last=False)
+        return True
 
 
 class IdentityGate:
@@ -84,15 +106,11 @@ class IdentityGate:
     """
 
     def __init__(self) -> None:
-        self._per_prefix: Buckets[int] = Buckets(burst=16, refill_ms=500)
+        self._per_prefix: Buckets[int] = Buckets(burst=16, refill_ms=500, limit=1 << _HASH_BITS)
 
     def passes(self, ip: bytes, now: int) -> bool:
         """Whether one more identity from this source may be checked now."""
         return self._per_prefix.passes(prefix_key(ip), now)
-
-    def expire(self, now: int) -> None:
-        """Forget prefixes that may come in full strength again."""
-        self._per_prefix.expire(now)
 
 
 def prefix_key(ip: bytes) -> int:

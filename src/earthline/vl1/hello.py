@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from earthline.effects import HelloReceived, PacketReceived, Path
+from earthline.vl1 import credit
+from earthline.vl1.allowance import affords
+from earthline.vl1.answers import Answers, Request, request_of
 from earthline.vl1.contact import SOFTWARE_VERSION
-from earthline.vl1.gates import drawn, prefix_key
+from earthline.vl1.gates import prefix_key
 from earthline.vl1.greetings import Greeting, Greetings
 from earthline.vl1.local import Local
 from earthline.vl1.newcomers import Newcomers
-from earthline.vl1.outbound import Outbound, Request
 from earthline.vl1.peer import Peer, Version
 from earthline.vl1.proofs import Proofs
 from earthline.vl1.reception import Reception
@@ -31,12 +33,6 @@ from earthline.wire.packet import (
 )
 from earthline.wire.reader import Malformed
 
-HELLO_BURST = 64
-HELLO_REFILL_MS = 500
-"""HELLOs of one peer that are answered: so many at once, then two a second. Answering costs some
-0.2 ms. A peer greets by each of its sockets at each of our addresses once a minute, a handful at
-once, and again when it starts or roams."""
-
 _PORT_PROTOCOL = 5
 """From this protocol version on OK(HELLO) names the port, too (01, 6.2)."""
 
@@ -55,7 +51,7 @@ class HelloReception:
         self,
         local: Local,
         topology: Topology,
-        outbound: Outbound,
+        answers: Answers,
         reception: Reception,
         reports: SurfaceReports,
         *,
@@ -66,7 +62,7 @@ class HelloReception:
     ) -> None:
         self._local = local
         self._topology = topology
-        self._outbound = outbound
+        self._answers = answers
         self._reception = reception
         self._reports = reports
         self._proofs = proofs
@@ -126,22 +122,22 @@ class HelloReception:
         self._local.count("hello_collision")
         self._local.report("address_taken", address=format_address(holder.address))
         header = Header.parse(greeting.event.packet)
-        request = Request(greeting.event.path, Verb.HELLO, header.packet_id)
-        self._outbound.collision(key, holder.identity, request)
+        direct = header.hops == 0
+        request = Request(greeting.event.path, Verb.HELLO, header.packet_id, direct)
+        self._answers.collision(key, holder.identity, request)
 
     def _take(self, peer: Peer, event: HelloReceived, now: int) -> None:
         """A clear HELLO that is known to be authentic."""
         self._local.count("rx_hello")
+        if not affords(peer, Verb.HELLO, len(event.packet), now):
+            self._local.count("gated_hello")
+            return
+        credit.came_in(peer, event.path, len(event.packet), now)
         header = Header.parse(event.packet)
         self.receive(peer, _as_packet(event.path, header, event.packet[HEADER_LENGTH:]), now)
 
     def receive(self, peer: Peer, packet: PacketReceived, now: int) -> None:
-        """An authenticated HELLO (3.6, steps 6 to 9): answered, unless they come without end."""
-        full_at = drawn(peer.hellos_full_at, HELLO_BURST, HELLO_REFILL_MS, now)
-        if full_at is None:
-            self._local.count("hello_too_many")
-            return
-        peer.hellos_full_at = full_at
+        """An authenticated HELLO (3.6, steps 6 to 9)."""
         mask = tail_mask(peer.session, packet.packet_id)
         hello = Hello.parse(packet.payload, mask)
         if hello.protocol < MINIMUM_PROTOCOL_VERSION or hello.identity != peer.identity:
@@ -158,16 +154,22 @@ class HelloReception:
         self._reception.received(peer, packet.path, packet.hops, Verb.HELLO, now)
 
     def _answer(self, peer: Peer, packet: PacketReceived, hello: Hello, now: int) -> None:
-        seen_port = packet.path[2] if hello.protocol >= _PORT_PROTOCOL else 0
-        answer = OkHello(
-            hello.timestamp,
-            PROTOCOL_VERSION,
-            *SOFTWARE_VERSION,
-            InetAddress(packet.path[1], seen_port),
-            self._topology.worlds.updates_for(hello),
-        )
-        request = Request(packet.path, Verb.HELLO, packet.packet_id)
-        self._outbound.ok(peer, request, answer.emit(), now)
+        """With what is newer of our worlds, which may be more than the peer has credit for."""
+        request, worlds = request_of(packet), self._topology.worlds.updates_for(hello)
+        answer = _ok_hello(packet.path, hello, hello.timestamp, worlds)
+        if not worlds:
+            self._answers.ok(peer, request, answer, now)
+        elif not self._answers.ok_if_paid(peer, request, answer, now):
+            short = _ok_hello(packet.path, hello, hello.timestamp, b"")
+            self._answers.ok(peer, request, short, now)
+
+            def later(then: int) -> None:
+                # As if it had been asked later: it takes what has passed since for the way here.
+                sent_at = hello.timestamp + then - now
+                answer = _ok_hello(packet.path, hello, sent_at, worlds)
+                self._answers.ok(peer, request, answer, then)
+
+            self._answers.once_proven(peer, request, later, now)
 
     # Its answer
 
@@ -220,3 +222,9 @@ def _as_packet(path: Path, header: Header, payload: bytes) -> PacketReceived:
         Verb.HELLO,
         payload,
     )
+
+
+def _ok_hello(seen_at: Path, hello: Hello, sent_at: int, worlds: bytes) -> bytes:
+    seen_port = seen_at[2] if hello.protocol >= _PORT_PROTOCOL else 0
+    seen_from = InetAddress(seen_at[1], seen_port)
+    return OkHello(sent_at, PROTOCOL_VERSION, *SOFTWARE_VERSION, seen_from, worlds).emit()

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from earthline.vl1.contact import Contact, toward
+from earthline.vl1.challenges import Challenges
 from earthline.vl1.local import Local
 from earthline.vl1.path import PathState
 from earthline.vl1.peer import MAX_SLOTS, Peer, Slot
 from earthline.vl1.topology import Topology
 from earthline.vl1.vigil import QUIET_MS, Vigil
-
-CONFIRM_MS = 1_000
-"""An unknown path of a peer is answered with HELLO at most this often (4.10)."""
-_CONFIRMATIONS = 64
 
 
 class Learning:
@@ -23,14 +19,14 @@ class Learning:
         self,
         local: Local,
         topology: Topology,
-        contact: Contact,
+        challenges: Challenges,
         *,
         vigil: Vigil,
         changed: Callable[[Peer, int], None],
     ) -> None:
         self._local = local
         self._topology = topology
-        self._contact = contact
+        self._challenges = challenges
         self._vigil = vigil
         self._changed = changed
 
@@ -100,14 +96,8 @@ class Learning:
         self._changed(peer, now)
 
     def _confirm(self, peer: Peer, path: PathState, now: int) -> None:
-        if now - peer.confirmations.get(path.key, -CONFIRM_MS) < CONFIRM_MS:
-            return
-        if len(peer.confirmations) >= _CONFIRMATIONS:
-            del peer.confirmations[next(iter(peer.confirmations))]
-        peer.confirmations[path.key] = now
-        extra = path.socket in self._local.extra
-        self._contact.hello(peer, path.key if extra else toward(path.address), now)
-        path.last_out = now
+        if self._challenges.ask(peer, path.key, now, direct=True):
+            path.last_out = now
 
 
 def _same_but_port(known: PathState, other: PathState) -> bool:

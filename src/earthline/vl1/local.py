@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
-from earthline.effects import Command, Report
+from earthline.effects import Command, Path, Report
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.inet import InetAddress
 
@@ -54,6 +54,13 @@ class Local:
         if socket == ALL_SOCKETS:
             return self.tunnel
         return socket in self.sockets or socket in self.extra
+
+    def fan_out(self, path: Path) -> int:
+        """How many datagrams one by a path makes: by every socket, if it names none."""
+        if path[0] != ALL_SOCKETS:
+            return 1
+        is_ipv4 = len(path[1]) == 4
+        return max(1, sum(bound.is_ipv4 == is_ipv4 for bound in self.sockets.values()))
 
     @property
     def families(self) -> set[bool]:

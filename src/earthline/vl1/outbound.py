@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from earthline import _native
-from earthline._native import SessionKey
 from earthline.effects import Path, Transmit
 from earthline.vl1.local import Local
 from earthline.vl1.nat import NatWatch
@@ -13,16 +10,11 @@ from earthline.vl1.path import PathTable
 from earthline.vl1.peer import Peer
 from earthline.vl1.physical import PhysicalNetworks
 from earthline.vl1.replies import ExpectedReplies
-from earthline.wire.identity import Identity
 from earthline.wire.inet import InetAddress
-from earthline.wire.messages.error import Error
-from earthline.wire.messages.ok import Ok
 from earthline.wire.packet import (
     FLAG_FRAGMENTED,
     FRAGMENT_HEADER_LENGTH,
     MAX_PACKET,
-    ErrorCode,
-    Suite,
     Verb,
     build,
     seal_trusted,
@@ -33,15 +25,6 @@ MAX_PIECES = 7
 
 _FLAGS_OFFSET = 18
 _UNANSWERED = frozenset((Verb.OK, Verb.ERROR))
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What an answer refers to: where and from whom it came, its verb and its wire ID."""
-
-    path: Path
-    verb: int
-    packet_id: int
 
 
 class Outbound:
@@ -73,6 +56,15 @@ class Outbound:
         trusted_path_id: int = 0,
     ) -> int | None:
         """Seal for the peer and send by the path; the wire ID, or None if too large to deliver."""
+        packet = self.compose(peer, path, verb, payload, compress=compress)
+        if packet is None:
+            return None
+        return self.send(peer, path, verb, packet, now, trusted_path_id=trusted_path_id)
+
+    def compose(
+        self, peer: Peer, path: Path, verb: Verb, payload: bytes, *, compress: bool = False
+    ) -> bytes | None:
+        """A packet to be sealed for the peer; None if it is too large to be delivered."""
         packet = build(self._local.packet_id(), peer.address, self._local.address, verb, payload)
         if compress:
             packet = _native.compress(packet)
@@ -80,6 +72,19 @@ class Outbound:
         if len(packet) > self._capacity(path):
             self._local.count("tx_too_large")
             return None
+        return packet
+
+    def send(
+        self,
+        peer: Peer,
+        path: Path,
+        verb: Verb,
+        packet: bytes,
+        now: int,
+        *,
+        trusted_path_id: int = 0,
+    ) -> int:
+        """Seal what was composed, and send it; the wire ID."""
         if trusted_path_id:
             sealed = seal_trusted(packet, trusted_path_id)
         else:
@@ -87,12 +92,19 @@ class Outbound:
         peer.last_sent = now
         return self.transmit(sealed, path, verb, peer.address, now)
 
+    def size_on_wire(self, packet: bytes, path: Path) -> int:
+        """Bytes of all datagrams that a packet takes, by all sockets that the path stands for."""
+        mtu, length = self._mtu(path), len(packet)
+        if length > mtu:
+            length += -(-(length - mtu) // (mtu - FRAGMENT_HEADER_LENGTH)) * FRAGMENT_HEADER_LENGTH
+        return length * self._local.fan_out(path)
+
     def transmit(self, sealed: bytes, path: Path, verb: int, destination: int, now: int) -> int:
         """Cut an armoured packet and send it; register it for a reply; returns its wire ID."""
         packet_id = int.from_bytes(sealed[:8], "big")
         self._local.count(f"tx_{Verb(verb).name.lower()}")
         if verb not in _UNANSWERED:
-            self._replies.expect(packet_id, verb, destination)
+            self._replies.expect(packet_id, verb, destination, path)
         for datagram in _native.fragment(sealed, self._mtu(path)):
             self._local.emit(Transmit(path, datagram))
         self._sent_by(path, verb, now)
@@ -105,7 +117,7 @@ class Outbound:
         sealed = peer.session.seal(packet, peer.suite)
         packet_id = int.from_bytes(sealed[:8], "big")
         self._local.count("tx_echo")
-        self._replies.expect(packet_id, Verb.ECHO, peer.address)
+        self._replies.expect(packet_id, Verb.ECHO, peer.address, path)
         self._local.emit(Transmit(path, sealed, dont_fragment=True))
         self._sent_by(path, Verb.ECHO, now)
         return packet_id
@@ -118,33 +130,6 @@ class Outbound:
             state.last_out = now
             if verb == Verb.ECHO:
                 state.echo_sent_at = now
-
-    def ok(self, peer: Peer, request: Request, payload: bytes, now: int) -> None:
-        """Answer back the way the request came (02, 5.4)."""
-        body = Ok(request.verb, request.packet_id, payload).emit()
-        self.write(peer, request.path, Verb.OK, body, now)
-
-    def error(
-        self, peer: Peer, request: Request, code: ErrorCode, payload: bytes, now: int
-    ) -> None:
-        """Refuse back the way the request came."""
-        self._local.count(f"tx_error_{code.name.lower()}")
-        body = Error(request.verb, request.packet_id, code, payload).emit()
-        self.write(peer, request.path, Verb.ERROR, body, now)
-
-    def collision(self, key: bytes, holder: Identity, request: Request) -> None:
-        """Tell a newcomer that its address is taken: suite 1 under the key of *its* identity.
-
-        Stock nodes use the known peer's AES keys here, which the newcomer cannot open (01, B.4).
-        And they say no more than that it is so; whose it is lets the newcomer see for itself.
-        """
-        code = ErrorCode.IDENTITY_COLLISION
-        self._local.count(f"tx_error_{code.name.lower()}")
-        body = Error(request.verb, request.packet_id, code, holder.emit()).emit()
-        ours = self._local.address
-        packet = build(self._local.packet_id(), holder.address, ours, Verb.ERROR, body)
-        sealed = SessionKey(key).seal(packet, Suite.SALSA20_POLY1305)
-        self._local.emit(Transmit(request.path, sealed))
 
     def _mtu(self, path: Path) -> int:
         return self.physical.mtu(InetAddress(path[1], path[2]))

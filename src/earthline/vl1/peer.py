@@ -42,7 +42,6 @@ _STAMPS = (
     "push_sent_at",
     "push_received_at",
     "whois_answered_at",
-    "credentials_received_at",
     "hint_tried_at",
     "passed_over_at",
     "flow_at",
@@ -53,6 +52,7 @@ _STAMPS = (
     "relay_until",
     "relayed_since",
     "punched_at",
+    "places_full_at",
 )
 
 AES_PROTOCOL = 12
@@ -143,14 +143,13 @@ class Peer:
     push_received_at: int = 0
     push_count: int = 0
     whois_answered_at: int = 0
-    credentials_received_at: int = 0
     hint_tried_at: int = 0
     passed_over_at: int = 0
     """When it was last spared when one had to go to make room, because it had been heard."""
     evicted: bool = False
     """It goes to make room, and is not worth to be remembered on disk."""
-    hellos_full_at: int = 0
-    """When it may again have as many HELLOs answered at once as ever (see `gates.drawn`)."""
+    full_at: dict[int, int] = field(default_factory=dict)
+    """When each of its allowances is full again (see `allowance`)."""
     confirmations: dict[Path, int] = field(default_factory=dict)
     """When each unknown path was last answered with HELLO (6.3)."""
 
@@ -164,6 +163,10 @@ class Peer:
     """...and when that was."""
     proved: dict[Path, int] = field(default_factory=dict)
     """When each way to it, relays included, last brought an answer."""
+    credit: dict[Path, int] = field(default_factory=dict)
+    """Bytes that it may have us send by each way that brought none; the last used comes last."""
+    places_full_at: int = 0
+    """When it may again have us send as much as ever to where it says that it is."""
     clock_offset: int | None = None
     """Its clock less ours in ms, as its last HELLO said: too low by the time that took."""
     asked_since: int = 0

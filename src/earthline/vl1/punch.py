@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from earthline.vl1.contact import Contact, toward
+from earthline.vl1.contact import Contact
 from earthline.vl1.nat import NatWatch
 from earthline.vl1.peer import Peer
 from earthline.vl1.push import PushSender
@@ -98,7 +98,7 @@ class Punch:
         for endpoint in reversed(list(peer.places)):
             if tried < MAX_TRIED and self._topology.usable(peer.address, endpoint):
                 tried += 1
-                self._contact.probe(peer, toward(endpoint), now)
+                self._contact.look_at(peer, endpoint, now)
 
     def _tell(self, peer: Peer, now: int) -> None:
         """Say by which ports we are about to be seen: before we are, so that it can be ready."""
@@ -106,4 +106,4 @@ class Punch:
             return
         route = self._routes.of(peer, now)
         if route is not None:
-            self._push.at_once(peer, route.path.key, now)
+            self._push.at_once(peer, route.path.key, now, direct=route.direct)

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from earthline.effects import PacketReceived, Path
-from earthline.vl1.contact import Contact, toward
+from earthline.vl1.answers import Answers
+from earthline.vl1.contact import Contact
 from earthline.vl1.local import Local
 from earthline.vl1.nat import NatWatch
 from earthline.vl1.outbound import Outbound
@@ -42,9 +43,17 @@ GATE_COUNT = 8
 class PushSender:
     """Pushes to peers that proved a common network."""
 
-    def __init__(self, local: Local, outbound: Outbound, surface: Surface, nat: NatWatch) -> None:
+    def __init__(
+        self,
+        local: Local,
+        outbound: Outbound,
+        answers: Answers,
+        surface: Surface,
+        nat: NatWatch,
+    ) -> None:
         self._local = local
         self._outbound = outbound
+        self._answers = answers
         self._surface = surface
         self._nat = nat
 
@@ -53,12 +62,12 @@ class PushSender:
         by_itself = FRUGAL_INTERVAL_MS if self._local.low_bandwidth else DIRECT_INTERVAL_MS
         interval = by_itself if direct else RELAYED_INTERVAL_MS
         if peer.trusted(now) and now - peer.push_sent_at >= interval:
-            self._push(peer, path, now)
+            self._push(peer, path, now, direct=direct)
 
-    def at_once(self, peer: Peer, path: Path, now: int) -> None:
+    def at_once(self, peer: Peer, path: Path, now: int, *, direct: bool) -> None:
         """Push because our addresses have changed: without waiting, but not more than that."""
         if peer.trusted(now) and now - peer.push_sent_at >= URGENT_INTERVAL_MS:
-            self._push(peer, path, now)
+            self._push(peer, path, now, direct=direct)
 
     def say(self, peer: Peer, path: Path, record: SprayRecord, now: int) -> None:
         """Push no address, but something about spraying."""
@@ -70,7 +79,7 @@ class PushSender:
         payload = PushDirectPaths((PushedPath(place),)).emit()
         self._outbound.write(peer, path, Verb.PUSH_DIRECT_PATHS, payload, now)
 
-    def _push(self, peer: Peer, path: Path, now: int) -> None:
+    def _push(self, peer: Peer, path: Path, now: int, *, direct: bool) -> None:
         records = [PushedPath(endpoint) for endpoint in self._endpoints(peer)]
         if not records:
             return
@@ -78,7 +87,7 @@ class PushSender:
         for chunk in _chunks(records):
             payload = PushDirectPaths(chunk).emit()
             verb = Verb.PUSH_DIRECT_PATHS
-            self._outbound.write(peer, path, verb, payload, now, compress=True)
+            self._answers.tell(peer, path, verb, payload, now, compress=True, direct=direct)
 
     def _endpoints(self, peer: Peer) -> tuple[InetAddress, ...]:
         """Predicted, mapped, bound and reported addresses, each once, the likeliest first."""
@@ -117,16 +126,23 @@ class PushReception:
         sender: PushSender,
         nat: NatWatch,
         sprayed: Callable[[Peer, SprayRecord, int], None],
+        assured: Callable[[PacketReceived, int], bool],
     ) -> None:
         self._sender = sender
         self._nat = nat
         self._sprayed = sprayed
+        self._assured = assured
         self._topology = topology
         self._contact = contact
 
     def receive(self, peer: Peer, packet: PacketReceived, now: int) -> None:
-        """Contact each usable address that is not a live slot already."""
+        """Contact each usable address that is not a live slot already.
+
+        Anybody may name the addresses of somebody else: first the peer has to show where it is.
+        """
         push = PushDirectPaths.parse(packet.payload)
+        if not self._assured(packet, now):
+            return
         if push.spray is not None:
             self._sprayed(peer, push.spray, now)
         if not push.paths or not self._gate(peer, now):
@@ -142,9 +158,9 @@ class PushReception:
             if not _live_slot(peer, endpoint, now) and tried[kind] < MAX_PER_SCOPE:
                 tried[kind] += 1
                 peer.remember_place(endpoint)
-                self._contact.probe(peer, toward(endpoint), now)
+                self._contact.look_at(peer, endpoint, now)
         if peer.hard_nat and self._nat.counts and now - peer.push_sent_at >= ANSWER_INTERVAL_MS:
-            self._sender.at_once(peer, packet.path, now)
+            self._sender.at_once(peer, packet.path, now, direct=packet.hops == 0)
 
     def _gate(self, peer: Peer, now: int) -> bool:
         """Ignore a peer from its ninth push on until it pauses (4.10)."""

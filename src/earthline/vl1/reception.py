@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from earthline.effects import Path
+from earthline.vl1.challenges import Challenges
 from earthline.vl1.learning import Learning
 from earthline.vl1.path import PathTable
 from earthline.vl1.peer import Peer
@@ -35,6 +36,7 @@ class Reception:
         heard: Callable[[Peer, int], None],
         vigil: Vigil,
         *,
+        challenges: Challenges,
         examined: Callable[[Path], bool],
     ) -> None:
         """``examined`` says whether a path's packets are to teach no path."""
@@ -44,6 +46,7 @@ class Reception:
         self._push = push
         self._heard = heard
         self._vigil = vigil
+        self._challenges = challenges
 
     def received(
         self, peer: Peer, path: Path, hops: int, verb: int, now: int, *, confirmed: bool = False
@@ -56,6 +59,7 @@ class Reception:
             peer.nontrivial_at = now
         if confirmed:
             self._vigil.answered(peer, path, now)
+            self._challenges.answered(peer, path, now)
         if hops == 0 and self._examined(path):
             return
         if hops == 0:

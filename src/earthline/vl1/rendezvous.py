@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from earthline.effects import PacketReceived, Transmit
+from earthline.vl1.answers import Answers
 from earthline.vl1.contact import Contact
 from earthline.vl1.gates import Interval
 from earthline.vl1.local import Local
-from earthline.vl1.outbound import Outbound
+from earthline.vl1.path import ip_prefix
 from earthline.vl1.peer import Peer, Slot, best_of
 from earthline.vl1.topology import Topology
 from earthline.wire.inet import InetAddress, Scope
@@ -18,6 +19,7 @@ from earthline.wire.packet import Verb
 INTERVAL_MS = 30_000
 """A pair is introduced at most this often (4.10)."""
 MAX_PAIRS = 65_536
+"""Of more, the oldest goes that was introduced for the network that most come from."""
 
 OPENER_LENGTH = 4
 OPENER_TTL = 2
@@ -27,11 +29,12 @@ OPENER_TTL = 2
 class Introduction:
     """Introduces pairs whose packets we relay, if we are an upstream: nobody else is believed."""
 
-    def __init__(self, local: Local, topology: Topology, outbound: Outbound) -> None:
+    def __init__(self, local: Local, topology: Topology, answers: Answers) -> None:
         self._local = local
         self._topology = topology
-        self._outbound = outbound
-        self._pairs: Interval[tuple[int, int]] = Interval(INTERVAL_MS, MAX_PAIRS)
+        self._answers = answers
+        self._pairs: Interval[tuple[int, int], bytes] = Interval(INTERVAL_MS, MAX_PAIRS)
+        """By the network that the packets come from."""
 
     def introduce(self, source: int, destination: int, now: int) -> None:
         """Tell each of the two where the other is, by the widest scope they share."""
@@ -42,18 +45,16 @@ class Introduction:
             return
         meeting = _common_ground(one, other, now)
         pair = (min(source, destination), max(source, destination))
-        if meeting is None or not self._pairs.passes(pair, now):
+        if meeting is None:
+            return
+        if not self._pairs.passes(pair, ip_prefix(meeting[0].path.address.ip), now):
             return
         told = [(one, meeting[0], other, meeting[1]), (other, meeting[1], one, meeting[0])]
         if self._local.entropy(1)[0] & 1:
             told.reverse()
         for peer, slot, partner, place in told:
             payload = Rendezvous(partner.address, place.path.address).emit()
-            self._outbound.write(peer, slot.path.key, Verb.RENDEZVOUS, payload, now)
-
-    def expire(self, now: int) -> None:
-        """Forget old introductions."""
-        self._pairs.expire(now)
+            self._answers.tell(peer, slot.path.key, Verb.RENDEZVOUS, payload, now)
 
 
 def _common_ground(one: Peer, other: Peer, now: int) -> tuple[Slot, Slot] | None:
@@ -81,7 +82,7 @@ class RendezvousReception:
         topology: Topology,
         contact: Contact,
         *,
-        whois: Callable[[int, int], None],
+        whois: Callable[[int, int, int], None],
         defer: Callable[[PacketReceived, int], None],
         introduced: Callable[[Peer, InetAddress, int], None],
     ) -> None:
@@ -92,14 +93,14 @@ class RendezvousReception:
         self._whois = whois
         self._defer = defer
 
-    def receive(self, _upstream: Peer, packet: PacketReceived, now: int) -> None:
+    def receive(self, upstream: Peer, packet: PacketReceived, now: int) -> None:
         """An upstream's introduction; one of a stranger waits until we know whom it is about."""
         introduced = Rendezvous.parse(packet.payload)
         if not self._topology.usable(introduced.peer, introduced.endpoint):
             return
         peer = self._topology.peer(introduced.peer)
         if peer is None:
-            self._whois(introduced.peer, now)
+            self._whois(introduced.peer, now, upstream.address)
             self._defer(packet, now)
             return
         peer.remember_place(introduced.endpoint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+from earthline.effects import Path
 from earthline.wire.packet import Verb
 
 TABLE_SIZE = 8_192
@@ -15,14 +16,14 @@ class ExpectedReplies:
 
     def __init__(self, size: int = TABLE_SIZE) -> None:
         self._size = size
-        self._sent: OrderedDict[int, tuple[int, int]] = OrderedDict()
+        self._sent: OrderedDict[int, tuple[int, int, Path]] = OrderedDict()
 
-    def expect(self, packet_id: int, verb: int, destination: int) -> None:
-        """Note a packet sent."""
+    def expect(self, packet_id: int, verb: int, destination: int, path: Path) -> None:
+        """Note a packet sent to a peer by a path."""
         self._sent.pop(packet_id, None)
         if len(self._sent) >= self._size:
             self._sent.popitem(last=False)
-        self._sent[packet_id] = (verb, destination)
+        self._sent[packet_id] = (verb, destination, path)
 
     def matches(self, packet_id: int, in_re_verb: int, source: int) -> bool:
         """Whether an OK answers something we sent to its sender."""
@@ -32,6 +33,15 @@ class ExpectedReplies:
         # Stock nodes acknowledge a pushed NETWORK_CONFIG as if it had been an ECHO (01, 6.16).
         pushed = sent[0] == Verb.NETWORK_CONFIG and in_re_verb == Verb.ECHO
         return sent[0] == in_re_verb or pushed
+
+    def proves(self, packet_id: int, path: Path) -> bool:
+        """Whether an answer that came by a path shows that its sender is there.
+
+        It does if the question went there, by this or by every socket: who got it elsewhere may
+        have written any source on the answer.
+        """
+        sent = self._sent.get(packet_id)
+        return sent is not None and sent[2][1:] == path[1:]
 
     def __len__(self) -> int:
         return len(self._sent)

@@ -64,7 +64,7 @@ A little less than multiples of 30 s: when both are ready again, a root introduc
 MAX_KNOWN = 1_024
 """Peers remembered; of more, a stranger that a root introduced first goes first."""
 MAX_KEPT = 64
-"""Sockets kept for the paths that they found; no new attempt beyond."""
+"""Sockets kept for the paths that they found; of more, the one goes that was found first."""
 
 _MIN_PORT, _MAX_PORT = 1_024, 65_535
 
@@ -127,8 +127,8 @@ class Spray:
         self._prospects: FairTable[int, int, Prospect] = FairTable(MAX_KNOWN)
         """By `Peer.holder`."""
         self._attempt: Attempt | None = None
-        self._kept: dict[int, int] = {}
-        """Socket → the peer whose path leads by it."""
+        self._kept: FairTable[int, int, int] = FairTable(MAX_KEPT)
+        """Socket → the peer whose path leads by it, which holds it."""
         self.enabled = True
 
     # Coming to terms
@@ -168,9 +168,8 @@ class Spray:
 
     def _ready(self, peer: Peer, now: int) -> bool:
         """Whether an attempt with the peer may begin: it is known well, and there is no path."""
-        free = self._attempt is None and len(self._kept) < MAX_KEPT
         relayed = peer.relayed_since > 0 and peer.best(now) is None
-        return self._allowed and free and relayed and peer.trusted(now)
+        return self._allowed and self.idle() and relayed and peer.trusted(now)
 
     @property
     def _allowed(self) -> bool:
@@ -269,7 +268,9 @@ class Spray:
         best = max(attempt.peer.slots, key=lambda slot: slot.path.last_in, default=None)
         if best is not None and best.path.socket in ours:
             ours.discard(best.path.socket)
-            self._kept[best.path.socket] = attempt.peer.address
+            address = attempt.peer.address
+            evicted = self._kept.put(best.path.socket, address, address)
+            ours.update(() if evicted is None else (evicted.key,))
         self._sockets.close(ours, now)
         if attempt.won_at:
             self._prospects.pop(attempt.peer.address)
@@ -294,7 +295,7 @@ class Spray:
             peer = self._topology.peer(address)
             slots = [] if peer is None else peer.slots
             if not any(s.path.socket == number and not s.expired(now) for s in slots):
-                del self._kept[number]
+                self._kept.pop(number)
                 self._sockets.close([number], now)
 
 

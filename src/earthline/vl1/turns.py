@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from earthline.bounded import Weights
+
 T = TypeVar("T")
 
 _REGULARS_TURNS = 3
@@ -22,6 +24,7 @@ class Turns(Generic[T]):
         self._preferred = preferred
         self._waiting: dict[int, deque[T]] = {}
         """By holder; the one whose turn it is comes first."""
+        self._weights: Weights[int] = Weights()
         self._count = 0
         self._turn = 0
 
@@ -31,14 +34,14 @@ class Turns(Generic[T]):
     def put(self, holder: int, item: T) -> T | None:
         """Let an item wait; returned is the one that has to go for it, if any.
 
-        That is the oldest of the holder of most, or of the one that waits longest among equals.
+        That is the oldest of the holder of most; of equals, of the one that has had so many for
+        longest.
         """
-        self._waiting.setdefault(holder, deque()).append(item)
+        items = self._waiting.setdefault(holder, deque())
+        items.append(item)
+        self._weights.set(holder, len(items))
         self._count += 1
-        if self._count <= self._limit:
-            return None
-        largest = max(self._waiting, key=lambda one: len(self._waiting[one]))
-        return self._pop(largest)
+        return self._pop(self._weights.heaviest()) if self._count > self._limit else None
 
     def take(self, now: int) -> T | None:
         """The item whose turn it is; its holder goes to the end of the line."""
@@ -56,6 +59,7 @@ class Turns(Generic[T]):
     def _pop(self, holder: int) -> T:
         items = self._waiting[holder]
         item = items.popleft()
+        self._weights.set(holder, len(items))
         if not items:
             del self._waiting[holder]
         self._count -= 1

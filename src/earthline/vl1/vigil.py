@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 
 from earthline.bounded import FairTable
 from earthline.effects import Path
-from earthline.vl1.contact import Contact
+from earthline.vl1 import credit
+from earthline.vl1.contact import Contact, probe_length
 from earthline.vl1.peer import STRANGERS, Peer, Slot
 from earthline.vl1.routes import Route, Routes
 from earthline.vl1.topology import Topology
@@ -257,7 +258,8 @@ class Vigil:
         if trial.probes > 1 or trial.thorough:
             slots = sorted(peer.slots, key=lambda slot: trial.urgency(slot, now))
             ways += [slot.path.key for slot in slots[:MAX_SLOTS_PROBED]]
-            ways += trial.rivals
+            length = probe_length(peer)
+            ways += [path for path in trial.rivals if credit.pays(peer, path, length, now)]
         if trial.probes > 1 and not self._topology.is_upstream(peer.address):
             ways += [relay.key for relay in self._routes.relays(now)]
         return dict.fromkeys(ways)

@@ -1,22 +1,36 @@
-"""WHOIS: asking upstreams for identities, and answering (02, 3.4 and 3.5)."""
+"""WHOIS: asking upstreams for identities, and answering (02, 3.4 and 3.5).
+
+    something of ours waits ──▶ asked for at once
+    a stranger's packet, or what a peer asks us ──▶ pace ──▶ asked for
+                                                     └─▶ waits for its turn, by source prefix
+
+Anybody can name any number of addresses: they must neither keep us, or others, from asking for
+what is needed, nor make us flood our upstream.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
+from earthline.bounded import FairTable
 from earthline.effects import PacketReceived
+from earthline.vl1 import credit
+from earthline.vl1.answers import Answers, request_of
+from earthline.vl1.gates import drawn, prefix_key
 from earthline.vl1.local import Local
-from earthline.vl1.outbound import Outbound, Request
+from earthline.vl1.outbound import Outbound
 from earthline.vl1.peer import Peer
 from earthline.vl1.proofs import Proofs
 from earthline.vl1.routes import Routes
 from earthline.vl1.topology import OURS, Topology
+from earthline.vl1.turns import Regulars, Turns
 from earthline.vl1.verdict import Verdicts
-from earthline.wire.address import is_reserved
+from earthline.wire.address import ADDRESS_LENGTH, is_reserved
 from earthline.wire.identity import Identity
 from earthline.wire.messages.ok import Ok, OkWhois
 from earthline.wire.messages.whois import Whois as Question
-from earthline.wire.packet import Verb
+from earthline.wire.packet import HEADER_LENGTH, Verb
 
 ASK_INTERVAL_MS = 500
 """At most one WHOIS per target and this time (4.10)."""
@@ -24,22 +38,25 @@ ANSWER_INTERVAL_MS = 100
 """At most one answer per asker and this time, unless we are an upstream (4.10)."""
 
 MAX_TARGETS = 1_024
-"""Targets that we need ourselves, asked for at a time."""
+"""Targets that we need ourselves, asked for at a time. Whoever had most of them asked for makes
+room: a root that introduces strangers to us, or what we need ourselves, which waits."""
 MAX_FOREIGN = 512
-"""Targets asked for because of strangers' packets or for others, at a time.
+"""Targets asked for because of strangers' packets or for others, whose answers are taken. Of more,
+the oldest goes of the source prefix that most come from."""
+MAX_WAITING = 128
+"""Those that wait for their turn to be asked for; of more, one goes likewise."""
 
-Anybody can name any number of them: they must neither keep us from asking for what we need, nor
-make us flood our upstream.
-"""
+BURST = MAX_FOREIGN
+PACE_MS = 4
+"""Questions for foreign targets: so many at once after a rest, then one per this time."""
+
 MAX_ANSWERED = 128
 """Addresses looked at per request: their identities fit one packet (01, 4.2)."""
-
-FOR_OTHERS = -2
-"""In place of a source prefix: a peer asked us for it."""
 
 _LONGEST_PAUSE_MS = 2_000
 """Of the growing ones between questions for a foreign target."""
 _FORGET_MS = 5_000
+_QUESTION_LENGTH = HEADER_LENGTH + ADDRESS_LENGTH
 
 
 @dataclass(slots=True)
@@ -54,6 +71,10 @@ class Asked:
     def lately(self, now: int, pause_ms: int = ASK_INTERVAL_MS) -> bool:
         """Whether that was within the pause."""
         return 0 <= now - self.at < pause_ms
+
+
+_Targets: TypeAlias = FairTable[int, int, Asked]
+"""By address, the one asked for last comes last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,32 +96,64 @@ class Whois:
         topology: Topology,
         routes: Routes,
         outbound: Outbound,
+        answers: Answers,
         *,
         proofs: Proofs,
+        regulars: Regulars,
         verdicts: Verdicts,
     ) -> None:
         self._local = local
         self._topology = topology
         self._routes = routes
         self._outbound = outbound
+        self._answers = answers
         self._proofs = proofs
         self._verdicts = verdicts
-        self._asked: dict[int, Asked] = {}
-        """Those that we need; here and below the one asked for last comes last."""
-        self._foreign: dict[int, Asked] = {}
+        self._asked: _Targets = FairTable(MAX_TARGETS)
+        """Those that we need, held by whose word it is that we do."""
+        self._foreign: _Targets = FairTable(MAX_FOREIGN)
+        """Those asked for because of others, held by their source prefixes."""
+        self._waiting: Turns[tuple[int, int]] = Turns(MAX_WAITING, regulars.known)
+        """Those that are still to be asked for, each with the source prefix that it is for."""
+        self._in_line: set[int] = set()
+        self._paced_at = 0
+        """When as many may again be asked for at once as ever (see `gates.drawn`)."""
         self._candidates: dict[int, Candidate] = {}
         """What roots say of nodes that have to be proved first; one at a time of each."""
         self._deceived: dict[int, int] = {}
         """Of whom a root named a forged identity: how often was asked, so that the next is."""
 
-    def ask(self, address: int, now: int) -> None:
+    def ask(self, address: int, now: int, on_word_of: int = OURS) -> None:
         """Ask for an identity that we need, unless that was done just now.
 
-        Silence means not found.
+        Silence means not found. ``on_word_of``: the root that says so, if it was not ourselves.
         """
         foreign = self._foreign.get(address)
-        if foreign is None or not foreign.lately(now):
-            self._ask(self._asked, MAX_TARGETS, address, now)
+        if not self._askable(address) or (foreign is not None and foreign.lately(now)):
+            return
+        asked = self._asked.get(address)
+        if asked is None:
+            _forget_old(self._asked, now)
+            if not self._has_room(on_word_of):
+                self._local.count("whois_too_many")
+                return
+            asked = Asked(now, self._deceived.get(address, 0))
+        elif asked.lately(now):
+            return
+        if self._send(address, asked.times, now):
+            again = Asked(now, asked.times + 1)
+            if self._asked.put(address, on_word_of, again) is not None:
+                self._local.count("whois_evicted")
+
+    def _has_room(self, holder: int) -> bool:
+        """Whether one more target of ours can be asked for at no cost to the same holder.
+
+        Answers are taken only of what is remembered: who needs more than that gets none by
+        forgetting what it asked just before.
+        """
+        first = self._asked.next_to_go()
+        full = len(self._asked) >= MAX_TARGETS
+        return first is None or not full or self._asked.holder_of(first) != holder
 
     def need(self, address: int, now: int) -> None:
         """Something of ours waits for a node: for its identity, or for the proof of it."""
@@ -110,33 +163,63 @@ class Whois:
         elif not (peer.genuine or peer.forged):
             self._proofs.at_once(peer.identity, now)
 
-    def ask_foreign(self, address: int, now: int, prefix: int = FOR_OTHERS) -> None:
-        """Ask for the identity of a stranger, or for somebody else: at growing intervals."""
-        foreign, ours = self._foreign.get(address), self._asked.get(address)
-        if ours is not None and ours.lately(now):
-            return
-        if foreign is None or not foreign.lately(now, _pause_ms(foreign.times)):
-            self._ask(self._foreign, MAX_FOREIGN, address, now, prefix)
+    def ask_foreign(self, address: int, now: int, prefix: int) -> None:
+        """Ask for the identity of a stranger, or for somebody else: at growing intervals.
 
-    def _ask(
-        self, targets: dict[int, Asked], limit: int, address: int, now: int, prefix: int = OURS
-    ) -> None:
-        if address == self._local.address or is_reserved(address):
-            return
-        if address in self._candidates:
-            return
-        asked = targets.get(address)
-        if asked is not None and asked.lately(now):
-            return
-        if asked is None:
-            _forget_old(targets, now)
-            if len(targets) >= limit:
-                self._local.count("whois_too_many")
+        ``prefix``: of the place that the reason for it came from.
+        """
+        if self._is_due(address, now) and address not in self._in_line:
+            if not self._waiting and self._within_pace(now):
+                self._ask_foreign(address, prefix, now)
                 return
+            self._in_line.add(address)
+            gone = self._waiting.put(prefix, (address, prefix))
+            if gone is not None:
+                self._in_line.discard(gone[0])
+                self._local.count("whois_evicted")
+
+    def work(self, now: int) -> None:
+        """Ask for those whose turn it is, as far as the pace allows."""
+        while self._waiting and self._within_pace(now):
+            taken = self._waiting.take(now)
+            if taken is not None:
+                self._in_line.discard(taken[0])
+                if self._is_due(taken[0], now):
+                    self._ask_foreign(*taken, now)
+
+    def idle(self) -> bool:
+        """Whether nothing waits to be asked for."""
+        return not self._waiting
+
+    def _is_due(self, address: int, now: int) -> bool:
+        """Whether to ask for it because of others: neither known, nor asked for just now."""
+        foreign, ours = self._foreign.get(address), self._asked.get(address)
+        return (
+            self._askable(address)
+            and self._topology.peer(address) is None
+            and (ours is None or not ours.lately(now))
+            and (foreign is None or not foreign.lately(now, _pause_ms(foreign.times)))
+        )
+
+    def _within_pace(self, now: int) -> bool:
+        paced_at = drawn(self._paced_at, BURST, PACE_MS, now)
+        self._paced_at = self._paced_at if paced_at is None else paced_at
+        return paced_at is not None
+
+    def _ask_foreign(self, address: int, prefix: int, now: int) -> None:
+        _forget_old(self._foreign, now)
+        asked = self._foreign.get(address)
+        if asked is None:
             asked = Asked(now, self._deceived.get(address, 0), prefix)
         if self._send(address, asked.times, now):
-            targets.pop(address, None)
-            targets[address] = Asked(now, asked.times + 1, asked.prefix)
+            again = Asked(now, asked.times + 1, asked.prefix)
+            if self._foreign.put(address, asked.prefix, again) is not None:
+                self._local.count("whois_evicted")
+
+    def _askable(self, address: int) -> bool:
+        """Whether anybody can have the address, and nobody is being proved to have it."""
+        reserved = address == self._local.address or is_reserved(address)
+        return not reserved and address not in self._candidates
 
     def _send(self, address: int, times: int, now: int) -> bool:
         ranked = self._topology.ranked_upstreams(now)
@@ -171,7 +254,7 @@ class Whois:
 
     def _answered(self, address: int) -> Asked | None:
         """The question that is answered now, ours before others'; None if nobody asked."""
-        foreign, ours = self._foreign.pop(address, None), self._asked.pop(address, None)
+        foreign, ours = self._foreign.pop(address), self._asked.pop(address)
         return foreign if ours is None else ours
 
     def _hear(self, candidate: Candidate, now: int) -> None:
@@ -224,21 +307,20 @@ class Whois:
         known = [self._topology.identity_of(address) for address in wanted]
         found = tuple(identity for identity in known if identity is not None)
         if found:
-            request = Request(packet.path, Verb.WHOIS, packet.packet_id)
-            self._outbound.ok(peer, request, OkWhois(found).emit(), now)
+            self._answers.ok(peer, request_of(packet), OkWhois(found).emit(), now)
         for address, identity in zip(wanted, known, strict=True):
-            if identity is None:
-                self.ask_foreign(address, now)
+            if identity is None and credit.pays(peer, packet.path, _QUESTION_LENGTH, now):
+                self.ask_foreign(address, now, prefix_key(packet.path[1]))
 
 
 def _pause_ms(times: int) -> int:
     return min(ASK_INTERVAL_MS << (times - 1), _LONGEST_PAUSE_MS)
 
 
-def _forget_old(targets: dict[int, Asked], now: int) -> None:
+def _forget_old(targets: _Targets, now: int) -> None:
     """Also those of a time to come: the clock was set back."""
-    while targets:
-        address, asked = next(iter(targets.items()))
+    while len(targets):
+        address, asked = next(targets.items())
         if asked.lately(now, _FORGET_MS):
             return
-        del targets[address]
+        targets.pop(address)

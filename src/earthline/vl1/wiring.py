@@ -9,7 +9,9 @@ from collections.abc import Callable
 
 from earthline.effects import PacketReceived
 from earthline.vl1.activity import ActivityLog
+from earthline.vl1.answers import Answers
 from earthline.vl1.cache import PeerCache
+from earthline.vl1.challenges import Challenges
 from earthline.vl1.checkup import Checkup
 from earthline.vl1.collision import Collision
 from earthline.vl1.contact import Contact
@@ -92,13 +94,17 @@ class Wiring:
         self._replies = ExpectedReplies()
         self._outbound = Outbound(self.local, self.paths, self._replies, self.physical, self.nat)
         self._contact = Contact(self.local, self.worlds, self._outbound)
+        self._challenges = Challenges(self.local, self._contact)
+        self._answers = Answers(self.local, self._outbound, self._challenges)
         self._seek = Seek(self.local, self.topology, self._contact)
         self._whois = Whois(
             self.local,
             self.topology,
             self.routes,
             self._outbound,
+            self._answers,
             proofs=self._proofs,
+            regulars=self._regulars,
             verdicts=self._verdicts,
         )
         self._queue = SendQueue(
@@ -113,7 +119,7 @@ class Wiring:
             self.local, self.topology, self.routes, self.physical, self.sizes
         )
         self._refresh = Refresh(self.topology, self.routes, self._tables, self._queue)
-        self._push = PushSender(self.local, self._outbound, self.surface, self.nat)
+        self._push = PushSender(self.local, self._outbound, self._answers, self.surface, self.nat)
         self.checkup = Checkup(self.topology, self._contact, self._outbound)
 
     def _build_watching(self) -> None:
@@ -175,7 +181,7 @@ class Wiring:
         self._learning = Learning(
             self.local,
             self.topology,
-            self._contact,
+            self._challenges,
             vigil=self._vigil,
             changed=self._refresh.peer,
         )
@@ -185,9 +191,12 @@ class Wiring:
             self._push,
             self._heard,
             self._vigil,
+            challenges=self._challenges,
             examined=self._examination.takes,
         )
-        self._dispatch = Dispatch(self.local, self.topology, self._reception, self._replies)
+        self._dispatch = Dispatch(
+            self.local, self.topology, self._reception, self._replies, self._challenges
+        )
         self._deferred = self._dispatch.deferred
         reports = SurfaceReports(
             self.topology, self.paths, self.surface, self._contact, self._refresh.peer
@@ -195,7 +204,7 @@ class Wiring:
         self._hello = HelloReception(
             self.local,
             self.topology,
-            self._outbound,
+            self._answers,
             self._reception,
             reports,
             proofs=self._proofs,
@@ -216,7 +225,7 @@ class Wiring:
         )
 
     def _build_duties(self) -> None:
-        self._introduction = Introduction(self.local, self.topology, self._outbound)
+        self._introduction = Introduction(self.local, self.topology, self._answers)
         self._keepalive = KeepAlive(
             self.local,
             self.topology,
@@ -232,13 +241,14 @@ class Wiring:
 
     def _register(self) -> None:
         """Verb → handler, who may send it, its rate gate (4.9, 4.10)."""
-        echo = EchoReplies(self.paths, self._outbound)
+        echo = EchoReplies(self.paths, self._answers)
         push = PushReception(
             self.topology,
             self._contact,
             sender=self._push,
             nat=self.nat,
             sprayed=self.spray.heard,
+            assured=self._dispatch.assured,
         )
         meeting = RendezvousReception(
             self.local,

@@ -153,6 +153,14 @@ class Announcer:
             or self._configured(network_id, address, now)
         )
 
+    def is_known(self, network_id: int, address: int, now: int) -> bool:
+        """Whether a node announced itself on a network, or is known to be a member of it."""
+        return (
+            self._table.has_announced(network_id, address)
+            or self._proved(network_id, address)
+            or self._configured(network_id, address, now)
+        )
+
     def hear(self, key: GroupKey, member: int, teller: int, now: int) -> None:
         """Somebody that we asked names a member of a group: tell those who wait for one."""
         if member == self._station.address or is_reserved(member):

@@ -58,6 +58,9 @@ class ControllerDelegate:
             unsupported = ErrorCode.UNSUPPORTED_OPERATION
             self._station.underlay.reply_error(packet, unsupported, network, now)
             return
+        # A configuration is several times as long as a request, and goes by way of others.
+        if not self._station.underlay.assured(packet, now):
+            return
         identity = self._station.underlay.proven(packet.source, now, packet.path)
         if identity is None:
             # The first key seen at an address is its member's for good: it has to be the right one.

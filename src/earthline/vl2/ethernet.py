@@ -220,6 +220,8 @@ class EthernetEngine:
 
     def _refused(self, event: GateRefused, now: int) -> None:
         """A certificate inside the refused packet counts before the gate (03, 5.2)."""
+        packet = event.packet
+        self._station.underlay.came_in(packet.source, packet.path, packet.size, now)
         try:
             certificate = _inline_certificate(event.packet)
         except Malformed:
@@ -230,8 +232,9 @@ class EthernetEngine:
         self._gate.on_refused(event, now)
 
     def _acknowledge(self, event: AckRequested, now: int) -> None:
+        self._station.underlay.came_in(event.source, event.path, event.size, now)
         request = PacketReceived(
-            event.path, event.source, event.packet_id, 0, 0, Verb.EXT_FRAME, b""
+            event.path, event.source, event.packet_id, event.hops, 0, Verb.EXT_FRAME, b""
         )
         self._station.underlay.reply_ok(request, OkNetwork(event.network).emit(), now)
 

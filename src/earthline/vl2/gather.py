@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from earthline.bounded import FairTable
 from earthline.effects import PacketReceived
+from earthline.vl1.gates import Buckets
 from earthline.vl2.groups import GroupKey
 from earthline.wire.messages.multicast import MulticastGather
 from earthline.wire.messages.ok import Gathered, Ok, OkMulticastFrame, OkMulticastGather
 from earthline.wire.multicast import MulticastGroup
-from earthline.wire.packet import DEFAULT_MTU, HEADER_LENGTH, Verb
+from earthline.wire.packet import Verb
 
 if TYPE_CHECKING:
     from earthline.effects import GatherRequested
@@ -33,8 +34,15 @@ EXPECTED_LIMIT = 8_192
 _RESULT_LIMIT = 1_960
 """Addresses in one answer: what a packet of 7 pieces holds."""
 
-_REPLY_CAPACITY = DEFAULT_MTU - HEADER_LENGTH
-"""A reply goes back in one datagram; a longer one is sent by address, which cuts it (02, 5.4)."""
+_NAMED_PER_TOKEN = 27
+"""Members that take as long to name as a packet by itself: 50 µs."""
+
+UNKNOWN_BURST = 64
+UNKNOWN_REFILL_MS = 1_000
+"""Gathers of a node that did not announce itself: one for each of some ten groups on each network,
+at the start, before they are repeated."""
+
+_NOBODY = Gathered(0, ())
 
 
 class _Question(NamedTuple):
@@ -63,6 +71,8 @@ class Gathering:
             EXPECTED_LIMIT
         )
         """The gathers that rode on frames, by group and node asked."""
+        self._unknown: Buckets[int] = Buckets(UNKNOWN_BURST, UNKNOWN_REFILL_MS)
+        """Of nodes that did not announce themselves."""
         underlay = station.underlay
         underlay.register(Verb.MULTICAST_GATHER, self.on_gather)
         underlay.register_ok(Verb.MULTICAST_GATHER, self.on_gathered)
@@ -100,21 +110,25 @@ class Gathering:
             self._station.underlay.count("multicast_gather_not_permitted")
             return
         key = GroupKey(message.network, message.group)
-        gathered = self._gathered(key, packet.source, message.limit)
+        gathered = self._gathered(key, packet.source, message.limit, now)
         if gathered.members:
             answer = OkMulticastGather(message.network, message.group, gathered)
-            self._answer(packet, answer.emit(), now)
+            self._station.underlay.reply_ok(packet, answer.emit(), now)
 
     def on_requested(self, event: GatherRequested, now: int) -> None:
         """Answer a gather that rode on an admitted MULTICAST_FRAME."""
+        self._station.underlay.came_in(event.source, event.path, event.size, now)
+        # A gather by itself has cost this much when it comes here.
+        if not self._station.underlay.affords(event.source, Verb.MULTICAST_GATHER, 1, now):
+            return
         group = MulticastGroup(event.mac, event.adi)
-        gathered = self._gathered(GroupKey(event.network, group), event.source, event.limit)
+        gathered = self._gathered(GroupKey(event.network, group), event.source, event.limit, now)
         if gathered.members:
             request = PacketReceived(
-                event.path, event.source, event.packet_id, 0, 0, Verb.MULTICAST_FRAME, b""
+                event.path, event.source, event.packet_id, event.hops, 0, Verb.MULTICAST_FRAME, b""
             )
             answer = OkMulticastFrame(event.network, group, gathered=gathered)
-            self._answer(request, answer.emit(), now)
+            self._station.underlay.reply_ok(request, answer.emit(), now)
 
     def on_gathered(self, packet: PacketReceived, ok: Ok, now: int) -> None:
         """Members came back from an explicit gather."""
@@ -145,8 +159,22 @@ class Gathering:
             for member in dict.fromkeys(members):
                 self._announcer.hear(key, member, teller, now)
 
-    def _gathered(self, key: GroupKey, asker: int, limit: int) -> Gathered:
-        """Ourselves first if we listen, then others at random, never the asker."""
+    def _gathered(self, key: GroupKey, asker: int, limit: int, now: int) -> Gathered:
+        """Ourselves first if we listen, then others at random, never the asker.
+
+        Nobody is named to who did not name itself before, or too often. Stock members announce
+        themselves to roots and controllers when they join, before they are configured and so
+        before they have anything to ask. But announcements may be lost, and a root forgets them
+        when it starts again, until they are repeated after a minute: so a little is answered.
+        """
+        if not (
+            self._announcer.is_known(key.network, asker, now) or self._unknown.passes(asker, now)
+        ):
+            self._station.underlay.count("multicast_gather_unannounced")
+            return _NOBODY
+        named = min(limit, _RESULT_LIMIT, self._table.count(key))
+        if not self._affords(asker, named, now):
+            return _NOBODY
         network = self._station.networks.get(key.network)
         listening = network is not None and key.group in network.own_groups()
         own = [self._station.address] if listening else []
@@ -156,9 +184,7 @@ class Gathering:
         members = own + [member for member in drawn if member != asker][:wanted]
         return Gathered(self._table.count(key) + len(own), tuple(members))
 
-    def _answer(self, request: PacketReceived, payload: bytes, now: int) -> None:
-        ok = Ok(request.verb, request.packet_id, payload).emit()
-        if len(ok) <= _REPLY_CAPACITY:
-            self._station.underlay.reply_ok(request, payload, now)
-        else:
-            self._station.underlay.send(request.source, Verb.OK, ok, now)
+    def _affords(self, asker: int, named: int, now: int) -> bool:
+        tokens = named // _NAMED_PER_TOKEN
+        underlay = self._station.underlay
+        return not tokens or underlay.affords(asker, Verb.MULTICAST_GATHER, tokens, now)

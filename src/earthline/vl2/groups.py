@@ -152,6 +152,14 @@ class GroupTable:
 
     # What is asked
 
+    def has_announced(self, network: int, member: int) -> bool:
+        """Whether a node announced any group of a network lately."""
+        of_network = network.to_bytes(8, "big")
+        # At most `RECORDS_UNPROVED`, the newest first.
+        held = reversed(self._held.get(member, {}))
+        proved = _holder(network, member, proved=True) in self._held
+        return proved or any(code.startswith(of_network) for code in held)
+
     def members(self, key: GroupKey) -> list[int]:
         """The known members of a group."""
         code = key.emit()

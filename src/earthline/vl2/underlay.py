@@ -72,6 +72,15 @@ class Underlay(Protocol):
     ) -> None:
         """Have ERRORs of a code handled."""
 
+    def came_in(self, source: int, path: tuple[int, bytes, int], size: int, now: int) -> None:
+        """Of a peer so many authentic bytes came by a path: it may have some sent back there."""
+
+    def assured(self, packet: PacketReceived, now: int) -> bool:
+        """Whether its sender has shown that it is where the packet came from.
+
+        Else it is asked to, and the packet is dispatched again when it does.
+        """
+
     def defer(self, packet: PacketReceived, now: int) -> None:
         """Keep an opened packet and dispatch it again when an identity arrives."""
 
@@ -94,6 +103,12 @@ class Underlay(Protocol):
 
     def whois(self, address: int, now: int) -> None:
         """Ask for an identity."""
+
+    def affords(self, address: int, verb: Verb, tokens: int, now: int) -> bool:
+        """Whether what a peer asks for with a verb may cost so many tokens more; else counted.
+
+        A token is 50 µs; each packet of the verb has cost one when it comes here.
+        """
 
     def trusted(self, address: int, path: tuple[int, bytes, int], now: int) -> None:
         """The peer proved common membership (02, 4.8)."""

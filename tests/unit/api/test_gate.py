@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from earthline.api.answers import StockJson
-from earthline.api.dress import BODY_LIMIT, Dress
+from earthline.api.dress import Dress
 from earthline.api.gate import Gate, source_allowed
+from earthline.api.limit import BODY_LIMIT, BodyLimit
 
 TOKEN = "t0ken"
 METRICS = "m3trics"
@@ -56,7 +57,8 @@ def call(path="/status", headers=(), *, source="127.0.0.1", method="GET", body=b
     async def send(message):
         sent.append(message)
 
-    asyncio.run(Dress(Gate(echo, keys or Keys()))(scope, receive, send))
+    gate = Gate(BodyLimit(echo), keys or Keys())
+    asyncio.run(Dress(gate, gate.may_call_back)(scope, receive, send))
     text = b"".join(message.get("body", b"") for message in sent[1:])
     return sent[0]["status"], dict(sent[0]["headers"]), text
 
@@ -139,8 +141,18 @@ def test_jsonp_wraps_json_only():
     assert call("/empty?jsonp=cb", [GOOD])[2] == b""
 
 
-def test_callback_that_is_no_name_is_ignored():
-    assert call("/status?jsonp=alert(1)//", [GOOD])[2].startswith(b"{")
+@pytest.mark.parametrize("name", ["alert(1)//", "a%0Ab", "a%00", "1a", "a;b", "ä", "a" * 129, ""])
+def test_callback_that_is_no_name_is_ignored(name):
+    assert call(f"/status?jsonp={name}", [GOOD])[2].startswith(b"{")
+
+
+def test_what_everybody_may_read_is_a_script_only_with_a_token():
+    """Else each web page could have its reader's browser tell it of this node."""
+    assert call("/health?jsonp=cb")[2] == b'{"method":"GET","size":0}'
+    assert call("/health?jsonp=cb", [("X-ZT1-Auth", "wrong")])[2].startswith(b"{")
+    assert call("/health?jsonp=cb", [("X-ZT1-Auth", METRICS)])[2].startswith(b"{")
+    assert call("/health?jsonp=cb", [GOOD])[2] == b'cb({"method":"GET","size":0});'
+    assert call(f"/health?auth={TOKEN}&jsonp=cb")[2] == b'cb({"method":"GET","size":0});'
 
 
 def test_refusal_is_wrapped_too():
@@ -150,6 +162,9 @@ def test_refusal_is_wrapped_too():
 def test_body_over_the_limit_is_refused():
     assert call(headers=[GOOD], method="POST", body=bytes(BODY_LIMIT + 1))[0] == 413
     assert call(headers=[GOOD], method="POST", body=bytes(BODY_LIMIT))[0] == 200
+    announced = ("Content-Length", str(BODY_LIMIT + 1))
+    assert call(headers=[GOOD, announced], method="GET")[0] == 413
+    assert call(headers=[announced], method="POST")[0] == 401
 
 
 def test_fault_of_ours_is_a_500_that_tells_nothing(capsys):

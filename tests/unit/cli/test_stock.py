@@ -127,3 +127,52 @@ def test_login_is_shown_under_its_network(home, monkeypatch):
     monkeypatch.setitem(globals(), "NETWORKS", [locked])
     last = run(home, "listnetworks").out.splitlines()[-1]
     assert last == "    AUTH EXPIRED, URL: https://login.example/x"
+
+
+HOSTILE = "office\n200 listnetworks 1111111111111111\x1b]52;c;aGk=\x07\x9b31m\u202e"
+
+
+def hostile(value):
+    """The same, with every text hostile that anybody else has a part in."""
+    if isinstance(value, dict):
+        return {key: item if key == "id" else hostile(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [hostile(item) for item in value]
+    return f"{value}{HOSTILE}" if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["info"],
+        ["peers"],
+        ["listpeers"],
+        ["listnetworks"],
+        ["listbonds"],
+        ["listmoons"],
+        ["get", JOINED, "name"],
+        ["get", JOINED, "ip"],
+        ["join", JOINED],
+        ["/network"],
+        ["-j", "listnetworks"],
+        ["-j", "peers"],
+        ["leave", "2222222222222222"],
+    ],
+    ids=" ".join,
+)
+def test_what_others_name_forges_no_line_and_steers_no_terminal(words, home, monkeypatch, capsys):
+    def answer(_client, _method, path, _body=None):
+        if path.endswith("2222222222222222"):
+            return Answer(500, HOSTILE.encode())
+        found = {"/status": STATUS, "/peer": PEERS, "/network": NETWORKS}.get(path, [STATUS])
+        found = [{**item, "id": JOINED} for item in found] if path == "/network" else found
+        return Answer(200, json.dumps(hostile(found), ensure_ascii=False).encode())
+
+    monkeypatch.setattr(Client, "request", answer)
+    monkeypatch.setattr("sys.argv", ["zerotier-cli", f"-D{home}", *words])
+    with pytest.raises(SystemExit):
+        stock.main()
+    shown = capsys.readouterr().out
+    assert shown
+    assert all(character.isprintable() or character in "\n\t" for character in shown), shown
+    assert "\n200 listnetworks 1111111111111111" not in shown

@@ -9,6 +9,7 @@ from earthline import _native
 from earthline.controller.authority import Authority
 from earthline.controller.request import Command
 from earthline.controller.store import Store
+from earthline.controller.strangers import FORGET_MS
 from earthline.effects import RequestConfig, SendConfig
 from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.metadata import RequestMetadata
@@ -29,11 +30,12 @@ def secret_identity(address: int) -> SecretIdentity:
 class Lab:
     """An authority with a clock of its own."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, forget_ms: int = FORGET_MS) -> None:
         self.store = store
         self.now = NOW
         self.identity = secret_identity(CONTROLLER)
-        self.authority = Authority(self.identity, store, random.Random(7).randbytes)
+        entropy = random.Random(7).randbytes
+        self.authority = Authority(self.identity, store, entropy, forget_ms=forget_ms)
 
     def create(self, network: int = LAB, **fields: object) -> None:
         self.authority.post_network(network, fields, self.now)
@@ -47,10 +49,13 @@ class Lab:
         identity: Identity | None = None,
         token: str = "",
         rules_engine: int = 1,
+        prefix: int | None = None,
     ) -> list[Command]:
+        """``prefix``: of the /24 it comes from; None: through a root."""
         metadata = RequestMetadata(1, 14, 1, "linux/x86_64", token, rules_engine=rules_engine)
         asker = identity or secret_identity(member).public
-        request = RequestConfig(network, member, asker.emit(), packet_id, metadata.emit(), None)
+        path = None if prefix is None else (1, bytes((81, prefix >> 8, prefix & 0xFF, 1)), 9993)
+        request = RequestConfig(network, member, asker.emit(), packet_id, metadata.emit(), path)
         return self.authority.handle_request(request, self.now)
 
     def config(self, member: int = MEMBER, **asked: object) -> NetworkConfig:

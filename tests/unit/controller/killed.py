@@ -2,15 +2,17 @@
 
     python tests/unit/controller/killed.py [--times 50] [--seed 1] [--stores sqlite postgresql]
 
-A child makes networks, changes them, and has strangers ask for admission and addresses. Each change
-goes into a pipe once the controller has acknowledged it: a post by returning, a request by its
-configuration. Someone is killed, the store is opened again as it lies there, and must hold
-everything that came out of the pipe, in this round or an earlier one, and no address twice.
+A child makes networks, changes them, and has strangers ask for admission and addresses, several at
+a time: they share transactions. Each change goes into a pipe once the controller has acknowledged
+it: a post by returning, a request by its configuration. Someone is killed, the store is opened
+again as it lies there, and must hold everything that came out of the pipe, in this round or an
+earlier one, and no address twice.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import random
@@ -30,13 +32,18 @@ from database_server import DatabaseServer, database_server
 
 from earthline.controller.authority import Authority
 from earthline.controller.coercion import JsonObject
+from earthline.controller.request import Command
 from earthline.controller.store import StoreFault
 from earthline.controller.store.places import open_store
 from earthline.effects import RequestConfig, SendConfig
+from earthline.runtime.authority_thread import AuthorityThread
 from earthline.wire.metadata import RequestMetadata
+from earthline.wire.network_config import NetworkConfig
 
 MAX_CHANGES = 40
 """Acknowledged in a round before the killing, at most."""
+AT_ONCE = 4
+"""Changes on their way."""
 MAX_DELAY_S = 0.02
 """From the last of these to the killing: two changes or so."""
 # A small pool: the first choices of many members are the same.
@@ -62,33 +69,65 @@ class Load:
         self._random = random.Random(seed)
         store = open_store(place)
         self._authority = Authority(secret_identity(CONTROLLER), store, self._random.randbytes)
+        self._answered: dict[int, asyncio.Future[Command]] = {}
+        """By member."""
 
-    def run(self) -> None:
+    async def run(self) -> None:
+        self._thread = AuthorityThread(self._authority, self._carry_out)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(AT_ONCE):
+                group.create_task(self._go_on())
+
+    def _carry_out(self, *commands: Command) -> None:
+        for command in commands:
+            answered = self._answered.get(command.member)
+            if answered is not None and not answered.done():
+                answered.set_result(command)
+
+    async def _go_on(self) -> None:
         while True:
             try:
-                self._change()
+                await self._change()
             except StoreFault:  # its server is down: nothing is acknowledged, and we go on trying
-                time.sleep(0.01)
+                await asyncio.sleep(0.01)
 
-    def _change(self) -> None:
-        networks = self._authority.list_networks()
+    async def _change(self) -> None:
+        call, authority = self._thread.run, self._authority
+        networks = await call(authority.list_networks)
         draw = self._random.random()
         if not networks or draw < 0.05:
-            _acknowledge(self._authority.post_network(None, _SETTINGS, _now())[0])
+            posted, _ = await call(authority.post_network, None, _SETTINGS, _now())
+            _acknowledge(posted)
             return
         network = self._random.choice(networks)
         if draw < 0.2:
             body = {"name": f"{self._random.random()}"}
-            _acknowledge(self._authority.post_network(network, body, _now())[0])
+            posted, _ = await call(authority.post_network, network, body, _now())
+            _acknowledge(posted)
         else:
-            self._admit(network)
+            await self._admit(network)
 
-    def _admit(self, network: int) -> None:
+    async def _admit(self, network: int) -> None:
         asker = secret_identity(self._random.randrange(1, 0xFF_0000_0000)).public
-        request = RequestConfig(network, asker.address, asker.emit(), 1, _METADATA, None)
-        commands = self._authority.handle_request(request, _now())
-        if any(isinstance(command, SendConfig) for command in commands):
-            _acknowledge(self._authority.get_member(network, asker.address))
+        answered = self._answered[asker.address] = asyncio.get_running_loop().create_future()
+        self._thread.ask(RequestConfig(network, asker.address, asker.emit(), 1, _METADATA, None))
+        command = await answered
+        del self._answered[asker.address]
+        if isinstance(command, SendConfig):
+            _acknowledge(_as_told(command))
+
+
+def _as_told(command: SendConfig) -> JsonObject:
+    """What a new member knows of its record by its configuration."""
+    config = NetworkConfig.parse(command.dictionary)
+    return {
+        "objtype": "member",
+        "nwid": f"{command.network:016x}",
+        "address": f"{command.member:010x}",
+        "revision": 1,
+        "authorized": True,
+        "ipAssignments": [ip.ip_text for ip in config.static_ips],
+    }
 
 
 def _acknowledge(found: JsonObject | None) -> None:
@@ -184,7 +223,7 @@ def check_kept(key: Key, noted: JsonObject, stored: JsonObject | None) -> None:
     if stored is None:
         raise Lost(f"{key} is gone")
     ahead = stored["revision"] - noted["revision"]
-    if ahead not in (0, 1) or (ahead == 0 and stored != noted):
+    if ahead not in (0, 1) or (ahead == 0 and stored | noted != stored):
         raise Lost(f"{key} was {noted}, is {stored}")
     if stored.get("ipAssignments") != noted.get("ipAssignments"):
         raise Lost(f"{key} had {noted['ipAssignments']}, has {stored['ipAssignments']}")
@@ -220,7 +259,7 @@ def main() -> None:
     parser.add_argument("--child", nargs=2, metavar=("PLACE", "SEED"), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.child:
-        Load(chosen.child[0], int(chosen.child[1])).run()
+        asyncio.run(Load(chosen.child[0], int(chosen.child[1])).run())
     for store in chosen.stores:
         with an_ordeal(store, chosen.seed) as ordeal:
             for _ in range(chosen.times):

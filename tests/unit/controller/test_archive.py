@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import stat
 from pathlib import Path
 
 import pytest
 from controller_lab import LAB, MEMBER, Lab
 
+from earthline.controller import foreign_folder
 from earthline.controller.archive import (
     Finding,
     archive_files,
@@ -17,6 +21,7 @@ from earthline.controller.archive import (
     read_names,
     take_archive,
 )
+from earthline.controller.foreign_folder import UnfitFolder
 from earthline.controller.store import Store
 from earthline.controller.store.places import FILE, open_store
 
@@ -135,3 +140,105 @@ def test_stock_home_used_in_place_keeps_its_networks_and_its_files(folder: Path)
     assert again.network_ids() == []
     again.close()
     assert (place / "network" / "b48062de76000001.json").exists()
+
+
+# --- folders of somebody who means ill ------------------------------------------------------------
+
+
+def problems(folder: Path) -> dict[str, str]:
+    """By the name of the file; one line each."""
+    archive = read_archive(found_in(folder))
+    found = {Path(finding.file).name: finding.problem for finding in archive.findings}
+    assert len({(f.file, f.key) for f in archive.findings}) == len(archive.findings)
+    assert not any("\n" in problem for problem in found.values())
+    assert LAB + 1 not in archive.networks
+    assert archive.members.keys() <= {(LAB, 0x0A1B2C3D4E), (LAB, MEMBER)}
+    return found
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """What only root may read."""
+    place = tmp_path / "elsewhere"
+    place.mkdir()
+    (place / "b48062de76000002.json").write_text(json.dumps(NETWORK | {"id": "b48062de76000002"}))
+    (place / "0000000001.json").write_text(json.dumps(OTTO | {"id": "0000000001"}))
+    return place
+
+
+def test_linked_file_is_not_read(folder: Path, elsewhere: Path) -> None:
+    name = "b48062de76000002.json"
+    (folder / "controller.d" / "network" / name).symlink_to(elsewhere / name)
+    assert problems(folder)[name] == "a symbolic link: not followed"
+
+
+def test_linked_folder_is_not_read(folder: Path, elsewhere: Path) -> None:
+    networks = folder / "controller.d" / "network"
+    members = networks / "b48062de76000001" / "member"
+    shutil.rmtree(members)
+    members.symlink_to(elsewhere)
+    assert "not followed" in problems(folder)["member"]
+    shutil.rmtree(networks)
+    networks.symlink_to(elsewhere)
+    assert "not followed" in problems(folder)["network"]
+    shutil.rmtree(folder / "controller.d")
+    (elsewhere / "network").mkdir()
+    (folder / "controller.d").symlink_to(elsewhere)
+    assert "not followed" in problems(folder)["network"]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "folder", "device"])
+def test_what_is_no_regular_file_is_neither_read_nor_waited_for(folder: Path, kind: str) -> None:
+    path = folder / "controller.d" / "network" / "b48062de76000002.json"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "socket":
+        os.mknod(path, stat.S_IFSOCK)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 5))  # zeroes without end
+    assert problems(folder)[path.name] == "no regular file: skipped"
+
+
+def test_sizes_are_bounded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = folder / "controller.d" / "network" / "b48062de76000002.json"
+    with path.open("wb") as file:
+        file.truncate(foreign_folder.MAX_FILE + 1)
+    archive = read_archive(found_in(folder))
+    assert "larger than 16 MiB: skipped" in [finding.problem for finding in archive.findings]
+    monkeypatch.setattr(foreign_folder, "MAX_TOTAL", 300)
+    with pytest.raises(UnfitFolder, match="more than 0 MiB in all"):
+        read_archive(found_in(folder))
+
+
+def test_counts_are_bounded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foreign_folder, "MAX_FILES", 3)
+    with pytest.raises(UnfitFolder, match="more than 3 files"):
+        read_archive(found_in(folder))
+
+
+@pytest.mark.parametrize("depth", [100, 1_000_000])
+def test_deep_json_is_named(folder: Path, depth: int) -> None:
+    path = folder / "controller.d" / "network" / "b48062de76000002.json"
+    path.write_text('{"id": ' + "[" * depth + "]" * depth + "}")
+    archive = read_archive(found_in(folder))
+    (found,) = {f.problem for f in archive.findings if f.file == str(path) and not f.key}
+    assert "\n" not in found
+    assert found.startswith("the body is ")
+
+
+def test_absurd_revision_is_cut(folder: Path, lab: Lab) -> None:
+    path = folder / "controller.d" / "network" / "b48062de76000001" / "member" / "e2189d2483.json"
+    path.write_text(json.dumps(ANNA | {"revision": 1 << 63}))
+    import_archive(read_archive(found_in(folder)), lab.store)
+    assert lab.config(MEMBER)
+    assert lab.post_member(MEMBER, name="anna")
+
+
+def test_import_that_fails_leaves_nothing(folder: Path, store: Store) -> None:
+    archive = read_archive(found_in(folder))
+    archive.members[LAB, 7] = {"revision": 1, "ipAssignments": [], "name": "\ud800"}
+    with pytest.raises(ValueError, match="surrogates"):
+        import_archive(archive, store)
+    assert store.network_ids() == []

@@ -6,7 +6,7 @@ import pytest
 from controller_lab import CONTROLLER, LAB, MEMBER, NOW, Lab, only_config, secret_identity
 
 from earthline.controller import authority as authority_module
-from earthline.controller import request as request_module
+from earthline.controller import strangers
 from earthline.controller.authority import Authority, NoFreeNetwork
 from earthline.controller.coercion import render
 from earthline.controller.store import Store
@@ -321,14 +321,15 @@ def test_timestamps_after_a_restart_stay_above_the_last_revocation(lab: Lab) -> 
     assert restarted.config().timestamp > threshold
 
 
-def test_strangers_beyond_the_limit_are_denied_but_not_recorded(
+def test_stranger_beyond_the_limit_takes_the_place_of_the_oldest(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(request_module, "MAX_WAITING", 3)
+    monkeypatch.setattr(strangers, "MAX_WAITING", 3)
     lab.create()
     for member in range(1, 6):
+        lab.now += 1
         assert refusal(lab.ask(member)) is ErrorCode.NETWORK_ACCESS_DENIED
-    assert list(lab.authority.members(LAB) or ()) == [1, 2, 3]
+    assert list(lab.authority.members(LAB) or ()) == [3, 4, 5]
 
 
 def test_sign_on_network_asks_for_authentication_and_revokes_on_expiry(lab: Lab) -> None:

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from earthline.runtime.logs import LINE_MS, LINES_AT_ONCE, LONGEST_FIELD, Sparing
+import json
+import logging
+import sys
+
+import pytest
+import structlog
+
+from earthline.runtime.logs import (
+    LINE_MS,
+    LINES_AT_ONCE,
+    LONGEST_FIELD,
+    Sparing,
+    configure_logs,
+    processors,
+)
 
 NOW = 1_000_000
 
@@ -26,3 +40,57 @@ def test_flood_of_one_cause_silences_no_other():
 def test_long_fields_are_cut():
     line = Sparing().line("said", {"text": "a" * 9_000, "data": bytes(9_000), "n": 5}, NOW)
     assert line == {"text": "a" * LONGEST_FIELD, "data": bytes(LONGEST_FIELD), "n": 5}
+
+
+HOSTILE = "office\n2026-01-01 [info] started\x1b]52;c;aGk=\x07\x9b31m\u202e"
+
+
+def logger(*, human):
+    return structlog.wrap_logger(structlog.PrintLogger(), processors=processors(human=human))
+
+
+@pytest.mark.parametrize("human", [False, True])
+def test_what_others_name_can_neither_forge_a_line_nor_steer_a_terminal(capsys, human):
+    log = logger(human=human)
+    log.info("tried", name=HOSTILE, tried={"upnp": HOSTILE}, some=[HOSTILE])
+    shown = capsys.readouterr().out
+    assert shown.count("\n") == 1
+    if not human:
+        assert shown.isascii()
+        assert json.loads(shown)["name"] == HOSTILE
+    for control in ("\x1b]", "\x07", "\x9b", "\u202e"):
+        assert control not in shown
+
+
+def test_traceback_for_a_person_shows_no_variables_and_no_forged_line(capsys):
+    secret = "k3y" * 5
+
+    def fail(password):
+        raise RuntimeError(HOSTILE, len(password)) from ValueError(HOSTILE)
+
+    try:
+        fail(secret)
+    except RuntimeError:
+        logger(human=True).exception("failed")
+    shown = capsys.readouterr().out
+    assert "RuntimeError" in shown
+    assert secret not in shown
+    first, *rest = shown.rstrip("\n").splitlines()
+    assert "failed" in first
+    assert all(line.startswith("  ") or not line for line in rest)
+    assert not any(control in shown for control in ("\x07", "\x9b", "\u202e"))
+
+
+def test_libraries_and_the_loop_are_cleaned_too(capsys, monkeypatch):
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    before = structlog.get_config()
+    try:
+        configure_logs()
+        root.handlers[0].setStream(sys.stderr)
+        logging.getLogger("asyncio").error("Task exception: %s", HOSTILE)
+    finally:
+        structlog.configure(**before)
+    shown = capsys.readouterr().err
+    assert "Task exception: office" in shown
+    assert not any(control in shown for control in ("\x1b", "\x07", "\x9b", "\u202e"))

@@ -177,3 +177,10 @@ def test_external_ports_are_tried_upwards_and_wrap():
 )
 def test_renewal_is_at_half_life_neither_busy_nor_late(lifetime_s, renew_in_s):
     assert Lease(InetAddress(bytes([80, 0, 0, 1]), 5), lifetime_s).renew_in_s == renew_in_s
+
+
+def test_nat_pmp_answer_that_maps_no_port_is_passed_over():
+    with pytest.raises(Malformed):
+        natpmp.parse_map_answer(bytes.fromhex("008100000000004d9c40000000000258"), 40000)
+    released = natpmp.parse_map_answer(bytes.fromhex("008100000000004d9c40000000000000"), 40000)
+    assert released == natpmp.MapAnswer(0)

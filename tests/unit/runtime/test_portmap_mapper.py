@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from earthline.runtime.portmap import exchange, mapper
 from earthline.runtime.portmap.lease import Lease, NotMapped, Site
 from earthline.runtime.portmap.mapper import PortMapper
+from earthline.runtime.portmap.natpmp import NatPmp, Uptime
 from earthline.runtime.portmap.protocols import nonce_of
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.inet import InetAddress
@@ -232,3 +234,92 @@ def test_nonce_is_the_same_in_every_run_and_for_each_port_another():
     nonces = {nonce_of(identity, port) for port in (1, 1, 2)}
     assert len(nonces) == 2
     assert {len(nonce) for nonce in nonces} == {12}
+
+
+class Gateway:
+    """Speaks NAT-PMP as it is told, from its own port, and so does whoever is in front of it."""
+
+    def __init__(self, epochs):
+        self.socket = socket.socket(type=socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.setblocking(False)
+        self.epochs = epochs
+        """Of the address answer, then of each mapping answer, all of which are sent in order."""
+
+    async def serve(self):
+        loop = asyncio.get_running_loop()
+        _, client = await loop.sock_recvfrom(self.socket, 100)
+        self.socket.sendto(struct.pack(">BBHI4s", 0, 128, 0, self.epochs[0], OUTSIDE.ip), client)
+        _, client = await loop.sock_recvfrom(self.socket, 100)
+        for number, epoch in enumerate(self.epochs[1:]):
+            port = 40000 + number
+            answer = struct.pack(">BBHIHHI", 0, 129, 0, epoch, 40000, port, 600)
+            self.socket.sendto(answer, client)
+
+
+async def map_by(gateway, monkeypatch):
+    monkeypatch.setattr(exchange, "GATEWAY_PORT", gateway.socket.getsockname()[1])
+    monkeypatch.setattr(exchange, "FIRST_WAIT_S", 0.01)
+    serving = asyncio.create_task(gateway.serve())
+    try:
+        return await NatPmp(Site("127.0.0.1", "127.0.0.1", 40000)).map(40000)
+    finally:
+        serving.cancel()
+        gateway.socket.close()
+
+
+async def test_mapping_of_a_gateway_that_counts_on_is_taken(monkeypatch):
+    lease = await map_by(Gateway([5_000, 5_001]), monkeypatch)
+    assert (lease.external.ip, lease.external.port) == (OUTSIDE.ip, 40000)
+
+
+async def test_answer_with_another_epoch_is_passed_over_for_that_of_the_gateway(monkeypatch):
+    lease = await map_by(Gateway([5_000, 77_000, 4_000, 5_000]), monkeypatch)
+    assert lease.external.port == 40002
+
+
+async def test_gateway_whose_epochs_never_agree_maps_nothing(monkeypatch):
+    with pytest.raises(NotMapped, match="does not answer"):
+        await map_by(Gateway([5_000, 77_000]), monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "after_s", "is_its"),
+    [
+        (1_000, 0, True),
+        (1_300, 300, True),
+        (1_339, 300, True),
+        (1_261, 300, True),
+        (1_350, 300, False),
+        (1_250, 300, False),
+        (500, 300, False),
+        (0, 300, True),
+        (299, 300, True),
+        (0xFFFFFFFF, 300, False),
+    ],
+)
+def test_epoch_goes_on_or_begins_anew(epoch, after_s, is_its):
+    uptime = Uptime()
+    uptime.note(1_000, 50.0)
+    if is_its:
+        uptime.note(epoch, 50.0 + after_s)
+        return
+    with pytest.raises(Malformed):
+        uptime.note(epoch, 50.0 + after_s)
+    uptime.note(1_000 + after_s, 50.0 + after_s)
+
+
+async def test_each_question_leaves_by_a_port_of_its_own(monkeypatch):
+    ports = []
+    loop = asyncio.get_running_loop()
+    with socket.socket(type=socket.SOCK_DGRAM) as gateway:
+        gateway.bind(("127.0.0.1", 0))
+        gateway.setblocking(False)
+        monkeypatch.setattr(exchange, "GATEWAY_PORT", gateway.getsockname()[1])
+        site = Site("127.0.0.1", "127.0.0.1", 40000)
+        asking = [asyncio.create_task(exchange.ask(site, b"?", bytes)) for _ in range(4)]
+        while len(set(ports)) < len(asking):
+            _, client = await loop.sock_recvfrom(gateway, 10)
+            ports.append(client[1])
+            gateway.sendto(b"!", client)
+        assert await asyncio.gather(*asking) == [b"!"] * len(asking)

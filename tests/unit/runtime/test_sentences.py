@@ -64,4 +64,4 @@ def test_what_peers_wrote_does_not_steer_the_terminal():
 
 
 def test_trace_of_a_fault_follows():
-    assert told("fault", "error", exception="Traceback").endswith("\nTraceback")
+    assert told("fault", "error", exception="Traceback").endswith("\n  Traceback")

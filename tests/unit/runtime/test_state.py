@@ -7,6 +7,7 @@ import os
 import pytest
 
 from earthline.effects import StateLoaded, Store
+from earthline.runtime import state
 from earthline.runtime.keeping import Keeping
 from earthline.runtime.state import PEER_MAX_AGE_MS, StateFiles
 
@@ -70,3 +71,46 @@ def test_peers_of_more_than_thirty_days_are_deleted(tmp_path):
         os.utime(files.path_of("peer", address), ns=(at, at))
     assert [event.key for event in files.load_peers(now)] == [1, 2]
     assert not files.path_of("peer", 3).exists()
+
+
+def test_files_of_strangers_do_not_pile_up_while_running(tmp_path, monkeypatch):
+    monkeypatch.setattr(state, "PEERS_LOADED", 10)
+    files = StateFiles(Keeping(tmp_path))
+    now = PEER_MAX_AGE_MS + 1_000
+    for address in range(1, 31):
+        files.store(Store("peer", address, b"x"))
+        os.utime(files.path_of("peer", address), ns=(0, address * 100 * 1_000_000))
+    kept = files.prune_peers(now)
+    newest = [files.path_of("peer", address) for address in range(30, 20, -1)]
+    assert kept == newest
+    assert sorted((tmp_path / "peers.d").iterdir()) == sorted(newest)
+    assert [event.key for event in files.load_peers(now)] == list(range(30, 20, -1))
+    assert [event.key for event in files.load_peers(now + 1_500)] == list(range(30, 24, -1))
+
+
+def test_peer_forgotten_during_the_pruning_is_no_fault(tmp_path, monkeypatch):
+    files = StateFiles(Keeping(tmp_path))
+    for address in (1, 2, 3):
+        files.store(Store("peer", address, b"x"))
+    listed = files._files
+
+    def forgetful(kind):
+        found = listed(kind)
+        files.store(Store("peer", 2, None))
+        return found
+
+    monkeypatch.setattr(files, "_files", forgetful)
+    assert {path.stem for path in files.prune_peers(0)} == {f"{1:010x}", f"{3:010x}"}
+
+
+@pytest.mark.parametrize(("kind", "folder"), [("peer", "peers.d"), ("network", "networks.d")])
+def test_what_others_could_read_is_nobodys_business_once_it_is_stored(tmp_path, kind, folder):
+    """As in a home that another program kept; whether or not the content is new."""
+    files = StateFiles(Keeping(tmp_path))
+    for data in (b"same", b"other"):
+        path = files.path_of(kind, 5)
+        files.store(Store(kind, 5, b"same"))
+        path.chmod(0o644)
+        files.store(Store(kind, 5, data))
+        assert path.stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / folder).stat().st_mode & 0o777 == 0o700

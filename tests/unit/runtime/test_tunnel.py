@@ -59,6 +59,9 @@ class Driver:
     def unanswered_since(self):
         return self.since
 
+    def answered(self):
+        self.since = 0
+
 
 class Bench:
     """A node with one root, and the decisions about its tunnel."""
@@ -170,6 +173,69 @@ def test_root_that_asks_first_after_a_sleep_has_time_to_answer(tmp_path):
     bench.tunnel.moved(bench.now)
     bench.check(ENGAGE_MS)
     assert not bench.driver.opened
+
+
+def a_peer(bench, at, asked_since=0, ip=(80, 9, 9, 9)):
+    """A peer that is no root, and answered then by UDP."""
+    way = (1, bytes(ip), 9993)
+    peer = bench.node.peers.topology.add(identity(7).public, bench.now)
+    peer.slots = [Slot(PathState(way), bench.now)]
+    peer.proved[way] = peer.last_receive = at
+    peer.asked_since = asked_since
+    return peer
+
+
+def test_peer_that_answers_by_udp_shows_that_it_works_without_any_root(tmp_path):
+    bench = Bench(tmp_path)
+    bench.driver.since = bench.now
+    bench.now += ENGAGE_MS
+    a_peer(bench, bench.now)
+    bench.check()
+    assert not bench.driver.opened
+    assert bench.driver.since == 0
+    bench.driver.since = bench.now + 1
+    bench.check(TRUSTED_MS - 1)
+    assert not bench.driver.opened
+    bench.check(1)
+    assert bench.driver.opened
+
+
+def test_peer_next_door_shows_nothing_of_the_internet(tmp_path):
+    bench = Bench(tmp_path)
+    bench.driver.since = bench.now
+    bench.now += ENGAGE_MS
+    a_peer(bench, bench.now, ip=(192, 168, 1, 9))
+    bench.check()
+    assert bench.driver.opened
+
+
+def test_peer_that_is_only_heard_shows_nothing(tmp_path):
+    bench = Bench(tmp_path)
+    peer = a_peer(bench, bench.now)
+    peer.proved.clear()
+    bench.block()
+    assert bench.driver.opened
+
+
+def test_peer_that_leaves_questions_unanswered_shows_nothing_any_more(tmp_path):
+    bench = Bench(tmp_path)
+    a_peer(bench, bench.now, asked_since=bench.now + 1)
+    bench.driver.since = bench.now + 1
+    bench.check(ENGAGE_MS + 1)
+    assert bench.driver.opened
+
+
+def test_answer_of_a_root_ends_the_silence_and_an_older_one_does_not(tmp_path):
+    bench = Bench(tmp_path)
+    since = bench.now
+    bench.now += 1
+    bench.hear_root_by_udp()
+    bench.driver.since = since
+    bench.check(500)
+    assert bench.driver.since == 0
+    since = bench.driver.since = bench.now
+    bench.check(500)
+    assert bench.driver.since == since
 
 
 def test_root_that_leaves_questions_unanswered_is_not_waited_for(tmp_path):

@@ -37,7 +37,7 @@ def relayed_frame(trio):
     """Bob's frame to Ann by the root, which proves common membership."""
     path = (0, *trio.root.addresses[0])
     trio.ann.engine.trusted(trio.bob.address, path, trio.net.now)
-    frame = PacketReceived(path, trio.bob.address, 9, 1, 3, Verb.FRAME, b"")
+    frame = PacketReceived(path, trio.bob.address, 9, 1, 3, Verb.FRAME, b"", 40)
     trio.ann.give(frame)
 
 
@@ -98,10 +98,11 @@ def test_push_makes_peers_direct(known):
 
 
 def receive_push(trio, *paths):
-    """A push from Bob; returns where Ann reached out to."""
+    """A push from Bob, who has shown where he is; returns where Ann reached out to."""
     sent = len(trio.ann.sent)
     payload = PushDirectPaths(paths).emit()
     at = (0, *trio.root.addresses[0])
+    trio.ann.engine.peer(trio.bob.address).proved[at] = trio.net.now
     trio.ann.give(PacketReceived(at, trio.bob.address, 9, 1, 3, Verb.PUSH_DIRECT_PATHS, payload))
     return [t.path for t in trio.ann.sent[sent:]]
 

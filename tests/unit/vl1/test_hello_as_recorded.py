@@ -72,7 +72,7 @@ class Receiver:
         else:
             plain = self.session.open(wire)
             fields = (header.source, header.packet_id, header.hops, header.suite)
-            event = PacketReceived(path, *fields, Verb.HELLO, plain[HEADER_LENGTH:])
+            event = PacketReceived(path, *fields, Verb.HELLO, plain[HEADER_LENGTH:], len(wire))
         self.engine.receive(event, START)
         self.do_work()
 

@@ -57,7 +57,7 @@ def test_any_answer_to_what_we_asked_is_survived(verb, in_re, payload, root):
     ann, upstream, bob = running()
     source = upstream if root else bob
     path = (0, *source.addresses[0])
-    ann.engine._replies.expect(5, in_re, source.address)
+    ann.engine._replies.expect(5, in_re, source.address, path)
     body = bytes([in_re]) + (5).to_bytes(8, "big") + payload
     ann.give(PacketReceived(path, source.address, 1, 0, 3, verb, body))
     assert ann.engine.peer(upstream.address) is not None

@@ -118,7 +118,7 @@ def test_packet_by_an_unknown_path_is_answered_with_one_hello_a_second(pair):
     elsewhere = (0, bytes([192, 168, 77, 7]), 555)
     sent = len(pair.ann.sent)
     for _ in range(3):
-        pair.ann.give(PathSeen(pair.bob.address, elsewhere))
+        pair.ann.give(PathSeen(pair.bob.address, elsewhere, 100))
     assert len(pair.ann.sent) == sent + 1
     assert pair.ann.sent[-1].path == (-1, *elsewhere[1:])
     assert elsewhere not in pair.ann.paths[pair.bob.address]
@@ -165,7 +165,8 @@ def test_ok_from_somebody_else_than_asked_is_ignored(pair):
 
 def confirm(host, peer, path):
     """Let ``path`` be confirmed by an answer to an ECHO."""
-    packet_id = host.engine.send(peer.address, Verb.ECHO, b"", host.net.now)
+    known = host.engine.peer(peer.address)
+    packet_id = host.engine._outbound.write(known, path, Verb.ECHO, b"", host.net.now)
     answer = Ok(Verb.ECHO, packet_id, b"").emit()
     host.give(PacketReceived(path, peer.address, 1, 0, 3, Verb.OK, answer))
 

@@ -7,6 +7,7 @@ from vl1_internet import Internet, PortRestrictedNat, identity, planet
 
 from earthline.effects import PacketReceived, UnknownSource
 from earthline.vl1.deferred import MAX_OPENED, MAX_SEALED, MAX_SEALED_PER_SOURCE
+from earthline.vl1.rendezvous import MAX_PAIRS
 from earthline.vl1.sendqueue import MAX_QUEUED
 from earthline.wire.inet import InetAddress
 from earthline.wire.messages.rendezvous import Rendezvous
@@ -106,6 +107,17 @@ def test_pair_is_introduced_once_in_30_seconds(trio, frames):
     assert len([p for p in trio.ann.got if p.verb == Verb.RENDEZVOUS]) == 2
 
 
+def test_pairs_of_one_network_in_whatever_number_keep_no_other_from_being_introduced(trio, frames):
+    trio.start()
+    pairs = trio.root.engine._introduction._pairs
+    for number in range(MAX_PAIRS):
+        pairs.passes((number, number + 1), bytes([80, 1, 1]), trio.net.now)
+    trio.ann.engine.send(trio.bob.address, Verb.FRAME, b"hello", trio.net.now)
+    trio.net.run(2_000)
+    assert trio.ann.direct_to(trio.bob)
+    assert len(pairs) == MAX_PAIRS
+
+
 def test_whois_repeats_every_500_ms_for_5_seconds_and_then_gives_up(trio):
     trio.start()
     nobody = identity(20).address
@@ -141,12 +153,13 @@ def test_leaf_answers_one_whois_per_100_ms(trio):
     question = Whois((trio.root.address,)).emit()
     before = len(trio.ann.sent)
     for _ in range(3):
-        trio.ann.give(PacketReceived(path, trio.bob.address, 5, 1, 1, Verb.WHOIS, question))
+        asked = PacketReceived(path, trio.bob.address, 5, 1, 1, Verb.WHOIS, question, 100)
+        trio.ann.give(asked)
     assert len(trio.ann.sent) == before + 1
     assert trio.ann.engine.counters["gated_whois"] == 2
 
 
-def test_root_answers_whois_ungated_and_itself_included(trio):
+def test_root_answers_a_burst_of_whois_and_itself_included(trio):
     trio.start()
     question = Whois((trio.root.address, trio.bob.address)).emit()
     path = (0, bytes([192, 168, 2, 2]), 9993)

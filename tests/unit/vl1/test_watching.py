@@ -173,9 +173,9 @@ def test_announcements_go_on_after_the_clock_was_set_back(trio):
 
 def test_gates_open_after_the_clock_was_set_back():
     interval, buckets = Interval(1_000), Buckets(burst=2, refill_ms=500)
-    assert interval.passes("a", 5_000_000)
+    assert interval.passes("a", "a", 5_000_000)
     assert buckets.passes("a", 5_000_000)
-    assert interval.passes("a", 1_000_000)
+    assert interval.passes("a", "a", 1_000_000)
     assert [buckets.passes("a", 1_000_000) for _ in range(3)] == [True, True, False]
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from vl1_internet import START
 
-from earthline.effects import UnknownSource
-from earthline.vl1.whois import MAX_FOREIGN, MAX_TARGETS, Whois
+from earthline.effects import PacketReceived, UnknownSource
+from earthline.vl1.gates import prefix_key
+from earthline.vl1.whois import BURST, MAX_FOREIGN, MAX_TARGETS, MAX_WAITING, PACE_MS, Whois
 from earthline.wire.messages.whois import Whois as Question
 from earthline.wire.packet import Verb
 
 PATH = (0, bytes([80, 9, 0, 1]), 9993)
+ELSEWHERE = (0, bytes([80, 10, 0, 1]), 9993)
 FIRST = 0x0100000000
 """Addresses from here on belong to nobody."""
 
@@ -21,9 +23,9 @@ def asked_for(host, target):
     return sum(target in Question.parse(p.payload).addresses for p in questions)
 
 
-def junk(host, count, first=FIRST):
+def junk(host, count, first=FIRST, path=PATH):
     for source in range(first, first + count):
-        host.give(UnknownSource(PATH, source, bytes(28)))
+        host.give(UnknownSource(path, source, bytes(28)))
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def ann(trio):
 
 def test_strangers_leave_room_for_what_we_need(trio, ann):
     junk(ann, MAX_TARGETS + 10)
-    assert ann.engine.counters["whois_too_many"] == MAX_TARGETS + 10 - MAX_FOREIGN
+    assert ann.engine.counters["whois_evicted"] == MAX_TARGETS + 10 - BURST - MAX_WAITING
     wanted = range(FIRST + 5_000, FIRST + 5_000 + MAX_TARGETS)
     for address in wanted:
         ann.engine.whois(address, trio.net.now)
@@ -71,7 +73,7 @@ def test_stranger_that_goes_on_is_asked_for_every_two_seconds(trio, ann):
 def test_what_others_ask_for_takes_none_of_our_room(trio, ann):
     whois: Whois = ann.engine._whois
     for address in range(FIRST, FIRST + MAX_TARGETS):
-        whois.ask_foreign(address, trio.net.now)
+        whois.ask_foreign(address, trio.net.now, 1)
     whois.ask(FIRST + MAX_TARGETS, trio.net.now)
     trio.net.run(100)
     assert asked_for(trio.root, FIRST + MAX_TARGETS) == 1
@@ -91,19 +93,68 @@ def test_answer_of_a_root_makes_room_in_both(trio, ann):
     junk(ann, 1, trio.bob.address)
     trio.net.run(100)
     assert ann.engine.peer(trio.bob.address) is not None
-    assert not ann.engine._whois._foreign
+    assert not len(ann.engine._whois._foreign)
 
 
 def test_target_asked_for_at_a_time_to_come_is_forgotten(ann):
     whois: Whois = ann.engine._whois
     now = START + 3_600_000
     whois.ask(FIRST, now)
-    whois.ask_foreign(FIRST + 1, now)
+    whois.ask_foreign(FIRST + 1, now, 1)
     whois.expire(now - 3_600_000)
-    assert not whois._asked
-    assert not whois._foreign
+    assert not len(whois._asked)
+    assert not len(whois._foreign)
 
 
 def test_nobody_asks_for_oneself(ann):
-    ann.engine._whois.ask_foreign(ann.address, START)
-    assert not ann.engine._whois._foreign
+    ann.engine._whois.ask_foreign(ann.address, START, 1)
+    assert not len(ann.engine._whois._foreign)
+
+
+def test_stranger_is_asked_for_while_others_of_another_network_flood(trio, ann):
+    """It was refused while as many as there is room for were asked for."""
+    junk(ann, 2_000)
+    junk(ann, 1, FIRST + 5_000, ELSEWHERE)
+    trio.net.run(600)
+    assert asked_for(trio.root, FIRST + 5_000) == 1
+
+
+def test_answer_for_a_stranger_is_taken_while_others_flood(trio, ann):
+    junk(ann, 2_000)
+    junk(ann, 1, trio.bob.address, ELSEWHERE)
+    for _ in range(10):
+        junk(ann, 300, FIRST + 10_000)
+        trio.net.run(100)
+    assert ann.engine.peer(trio.bob.address) is not None
+
+
+def test_flood_of_strangers_makes_us_ask_a_root_at_a_pace(trio, ann):
+    """Whatever place they seem to come from: that may be forged."""
+    for second in range(10):
+        for n in range(1_000):
+            path = (0, bytes([80, n % 250, second, 1]), 9993)
+            junk(ann, 1, FIRST + 1_000 * second + n, path)
+        trio.net.run(1_000)
+    questions = [p for p in trio.root.got if p.verb == Verb.WHOIS]
+    assert BURST < len(questions) <= BURST + 10_000 // PACE_MS
+
+
+def test_root_whose_introductions_fill_the_room_for_what_we_need_makes_room(trio, ann):
+    whois: Whois = ann.engine._whois
+    for address in range(FIRST, FIRST + MAX_TARGETS + 10):
+        whois.ask(address, trio.net.now, trio.root.address)
+    assert ann.engine.counters["whois_too_many"] == 10
+    wanted = range(FIRST + 5_000, FIRST + 5_000 + 20)
+    for address in wanted:
+        ann.engine.whois(address, trio.net.now)
+    trio.net.run(100)
+    assert all(asked_for(trio.root, address) == 1 for address in wanted)
+    assert ann.engine.counters["whois_too_many"] == 10
+
+
+def test_what_a_peer_asks_for_is_charged_to_where_it_comes_from(trio, ann):
+    question = Question(tuple(range(FIRST, FIRST + 100))).emit()
+    path = (0, *trio.bob.addresses[0])
+    ann.engine.topology.add(trio.bob.identity.public, trio.net.now)
+    ann.give(PacketReceived(path, trio.bob.address, 1, 0, 1, Verb.WHOIS, question))
+    assert ann.engine._whois._foreign.held_by(prefix_key(path[1])) == [*range(FIRST, FIRST + 100)]

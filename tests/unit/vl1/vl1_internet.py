@@ -205,7 +205,14 @@ class Host:
             plain = _native.decompress(opened)
             verb = Header.parse(plain).verb
             event = PacketReceived(
-                path, header.source, header.packet_id, header.hops, header.suite, verb, plain[28:]
+                path,
+                header.source,
+                header.packet_id,
+                header.hops,
+                header.suite,
+                verb,
+                plain[28:],
+                len(packet),
             )
             self.got.append(event)
             self.give(event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from group_bench import (
+    ARP_GROUP,
     CONTROLLER,
     MDNS,
     NETWORK,
@@ -18,7 +19,9 @@ from group_bench import (
 from vl2_bench import Bench
 
 from earthline import effects
+from earthline.vl2.gather import UNKNOWN_BURST, UNKNOWN_REFILL_MS
 from earthline.vl2.groups import GroupKey
+from earthline.wire.credentials.com import CertificateOfMembership
 from earthline.wire.messages.frame import MulticastFrame
 from earthline.wire.messages.multicast import MulticastGather
 from earthline.wire.messages.ok import Gathered, Ok, OkMulticastFrame, OkMulticastGather
@@ -121,3 +124,70 @@ def test_who_got_a_frame_may_name_as_many_members_as_were_asked_for(bench):
         PEERS[0].address,
         *invented[:4],
     ]
+
+
+def as_root(bench, members=500):
+    """Of a network it did not join, with many members of a group."""
+    bench.underlay.acting_as_upstream = True
+    elsewhere = 0x1234567890000007
+    for member in range(0x2000000000, 0x2000000000 + members):
+        bench.engine._groups.record(GroupKey(elsewhere, MDNS), member, bench.now)
+    return elsewhere
+
+
+def answers(bench, member, count, **settings):
+    """How many of so many gathers are answered."""
+    bench.forget()
+    for _ in range(count):
+        gather(bench, member, **settings)
+    return len(bench.sent(Verb.OK))
+
+
+def test_who_announced_nothing_gets_few_answers(bench):
+    """Its announcement may have been lost, or the root may have started again."""
+    elsewhere = as_root(bench)
+    assert answers(bench, PEERS[0], 200, network=elsewhere) == UNKNOWN_BURST
+    assert answers(bench, PEERS[1], 10, network=elsewhere) == 10
+    bench.now += 10 * UNKNOWN_REFILL_MS
+    assert answers(bench, PEERS[0], 200, network=elsewhere) == 10
+    like(bench, PEERS[0], MDNS, network=elsewhere + 1)
+    assert answers(bench, PEERS[0], 200, network=elsewhere) == 0
+
+
+def test_who_announced_itself_on_the_network_is_answered(bench):
+    elsewhere = as_root(bench)
+    like(bench, PEERS[0], ARP_GROUP, network=elsewhere)
+    assert answers(bench, PEERS[0], 200, network=elsewhere) == 200
+
+
+def test_member_by_certificate_is_answered_before_it_announces_itself(bench):
+    configured(bench)
+    certificate = CertificateOfMembership.build(
+        NETWORK, bench.now, 1_800_000, PEERS[0].public
+    ).sign(CONTROLLER)
+    bench.give(PEERS[0].address, Verb.NETWORK_CREDENTIALS, certificate.emit() + b"\x00")
+    bench.engine._announcer.hear(GroupKey(NETWORK, MDNS), PEERS[1].address, ROOT.address, bench.now)
+    assert answers(bench, PEERS[0], 200) == 200
+
+
+def test_members_named_cost_more_than_a_question(bench):
+    elsewhere = as_root(bench, 1_960)
+    like(bench, PEERS[0], ARP_GROUP, network=elsewhere)
+    before = bench.underlay.tokens_spent
+    assert answers(bench, PEERS[0], 1, network=elsewhere, limit=5) == 1
+    assert bench.underlay.tokens_spent == before
+    bench.underlay.tokens = before + 300
+    assert answers(bench, PEERS[0], 50, network=elsewhere, limit=0xFFFFFFFF) == 4
+
+
+def test_gathers_that_ride_on_frames_cost_as_much(bench):
+    for peer in PEERS[:3]:
+        like(bench, peer, MDNS)
+    frame = MulticastFrame(NETWORK, MDNS, 0x0800, b"x", gather_limit=1).emit()
+    bench.forget()
+    bench.wire(PEERS[0].address, Verb.MULTICAST_FRAME, frame)
+    assert len(bench.sent(Verb.OK)) == bench.underlay.tokens_spent == 1
+    bench.underlay.tokens = 1
+    bench.now += 2_000
+    bench.wire(PEERS[0].address, Verb.MULTICAST_FRAME, frame)
+    assert len(bench.sent(Verb.OK)) == 1

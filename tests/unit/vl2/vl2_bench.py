@@ -65,11 +65,14 @@ class FakeUnderlay:
     deferred: list[effects.PacketReceived] = field(default_factory=list)
     trusted_peers: list[int] = field(default_factory=list)
     counted: list[str] = field(default_factory=list)
+    tokens: int = 1_000_000
+    tokens_spent: int = 0
 
     def __post_init__(self):
         self.handlers, self.ok_handlers, self.error_handlers = {}, {}, {}
         self.known[self.identity.address] = self.identity.public
-        self.unproven = set()
+        self.unproven, self.unassured = set(), set()
+        self.credited = []
 
     def best_upstream(self, now):
         return self.upstreams[0] if self.upstreams else None
@@ -99,6 +102,12 @@ class FakeUnderlay:
     def defer(self, packet, now):
         self.deferred.append(packet)
 
+    def came_in(self, source, path, size, now):
+        self.credited.append((source, path, size))
+
+    def assured(self, packet, now):
+        return packet.source not in self.unassured
+
     def identity_of(self, address):
         return self.known.get(address)
 
@@ -113,6 +122,10 @@ class FakeUnderlay:
 
     def whois(self, address, now):
         self.asked.append(address)
+
+    def affords(self, address, verb, tokens, now):
+        self.tokens_spent += tokens
+        return self.tokens_spent <= self.tokens
 
     def trusted(self, address, path, now):
         self.trusted_peers.append(address)

@@ -3,15 +3,15 @@
 use std::hash::Hash;
 
 use super::lists::Lists;
-use crate::switch::tables::{Keyed, Map};
+use crate::switch::tables::{GuardedMap, Keyed};
 
 /// How much may wait.
 #[derive(Clone, Copy)]
-pub(super) struct Bounds {
+pub(crate) struct Bounds {
     /// Of everybody.
-    pub(super) all: usize,
+    pub(crate) all: usize,
     /// Of each sender.
-    pub(super) each: usize,
+    pub(crate) each: usize,
 }
 
 /// The one list of lines in turn.
@@ -24,10 +24,10 @@ struct Line<K> {
 
 /// Lines by the key of their sender. All steps take constant time, and memory is kept for as many items as
 /// may wait, whoever sends them.
-pub(super) struct FairQueue<K, T> {
+pub(crate) struct FairQueue<K, T> {
     bounds: Bounds,
     length: usize,
-    places: Map<K, usize>,
+    places: GuardedMap<K, usize>,
     lines: Vec<Option<Line<K>>>,
     free_lines: Vec<usize>,
     items: Vec<Option<T>>,
@@ -43,11 +43,11 @@ pub(super) struct FairQueue<K, T> {
 }
 
 impl<K: Copy + Eq + Hash, T> FairQueue<K, T> {
-    pub(super) fn new(bounds: Bounds, keyed: &Keyed) -> Self {
+    pub(crate) fn new(bounds: Bounds, keyed: &Keyed) -> Self {
         Self {
             bounds,
             length: 0,
-            places: keyed.map(),
+            places: keyed.guarded_map(),
             lines: Vec::new(),
             free_lines: Vec::new(),
             items: Vec::new(),
@@ -59,13 +59,13 @@ impl<K: Copy + Eq + Hash, T> FairQueue<K, T> {
         }
     }
 
-    pub(super) const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.length
     }
 
     /// Append to the line of a sender. Where there is no room, the oldest item of that line is put out if the
     /// line is as long as it may be, else the oldest item of the longest line.
-    pub(super) fn push(&mut self, key: K, item: T) -> Option<T> {
+    pub(crate) fn push(&mut self, key: K, item: T) -> Option<T> {
         let own = self.places.get(&key).copied();
         let full = own.filter(|own| self.length_of(*own) >= self.bounds.each);
         let victim = full.or_else(|| {
@@ -78,7 +78,7 @@ impl<K: Copy + Eq + Hash, T> FairQueue<K, T> {
     }
 
     /// The oldest item of the line whose turn it is.
-    pub(super) fn pop(&mut self) -> Option<T> {
+    pub(crate) fn pop(&mut self) -> Option<T> {
         let line = self.turns.first(TURN)?;
         let item = self.take_from(line);
         if self.length_of(line) > 0 {

@@ -13,12 +13,12 @@
 //! strangers send, any number of them from any number of places, costs the engines a share of their time and no
 //! more. Once more of it comes than they take, only who repeats itself is let in ([`pressure`], [`repeats`]).
 
-mod fair;
+pub(crate) mod fair;
 mod lists;
 mod pressure;
 mod repeats;
 
-use crate::switch::tables::{Keyed, Map};
+use crate::switch::tables::{GuardedMap, Keyed};
 use crate::switch::{Punt, PuntKind};
 use fair::{Bounds, FairQueue};
 use pressure::Pressure;
@@ -91,7 +91,7 @@ const MAX_OF_A_STRANGER: u8 = 4;
 pub struct PuntQueue {
     classes: [FairQueue<u64, Punt>; CLASSES],
     /// How many packets wait of each unknown address.
-    strangers: Map<u64, u8>,
+    strangers: GuardedMap<u64, u8>,
     repeats: Repeats,
     pressure: [Pressure; CLASSES],
     /// The class whose turn it is, and how many more may be taken of it.
@@ -105,7 +105,7 @@ impl PuntQueue {
     pub(crate) fn new(keyed: &Keyed) -> Self {
         Self {
             classes: TERMS.map(|terms| FairQueue::new(terms.bounds, keyed)),
-            strangers: keyed.map(),
+            strangers: keyed.guarded_map(),
             repeats: Repeats::new(keyed),
             pressure: TERMS.map(|terms| Pressure::new(terms.mark)),
             turn: (0, TERMS[0].share),

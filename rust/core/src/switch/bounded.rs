@@ -1,13 +1,15 @@
 //! A table that peers can make entries in, and therefore holds no more than so many.
 
-use std::collections::VecDeque;
-use std::hash::Hash;
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, Hash};
 
-use super::tables::{Keyed, Map};
+use foldhash::quality::FixedState;
 
-/// A map that forgets its oldest entry when a new one finds it full.
-pub(super) struct Bounded<K, V> {
-    entries: Map<K, V>,
+use super::tables::{Guarded, Keyed};
+
+/// A map that forgets its oldest entry when a new one finds it full; by default of what peers choose.
+pub(super) struct Bounded<K, V, S = FixedState> {
+    entries: HashMap<K, V, S>,
     order: VecDeque<K>,
     limit: usize,
 }
@@ -16,7 +18,16 @@ impl<K: Copy + Eq + Hash, V> Bounded<K, V> {
     pub(super) fn new(limit: usize, keyed: &Keyed) -> Self {
         Self { entries: keyed.map(), order: VecDeque::new(), limit }
     }
+}
 
+impl<K: Copy + Eq + Hash, V> Bounded<K, V, Guarded> {
+    /// Of what anybody can choose.
+    pub(super) fn guarded(limit: usize, keyed: &Keyed) -> Self {
+        Self { entries: keyed.guarded_map(), order: VecDeque::new(), limit }
+    }
+}
+
+impl<K: Copy + Eq + Hash, V, S: BuildHasher> Bounded<K, V, S> {
     pub(super) fn get(&self, key: &K) -> Option<&V> {
         self.entries.get(key)
     }

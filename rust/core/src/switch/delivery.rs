@@ -34,6 +34,9 @@ pub struct Opened<'a> {
     pub suite: u8,
     /// The verb, without flags.
     pub verb: u8,
+    /// How many bytes came, compressed as it was, of what no punt has told yet: who sends them may have so many
+    /// answered, times three, by a path that it did not show to be its own.
+    pub size: usize,
     /// What follows the header.
     pub payload: &'a [u8],
 }
@@ -51,6 +54,7 @@ impl Opened<'_> {
             hops: self.hops,
             suite: self.suite,
             verb: self.verb,
+            size: self.size,
             ..Punt::new(kind)
         }
     }
@@ -88,7 +92,9 @@ impl Switch {
                 if tables.is_some_and(|tables| tables.is_worth_asking(packet.source, now))
                     && self.vl1.affords(packet.source, Asks::Frame, now)
                 {
-                    self.punt(Punt { network, ..packet.punt_with_payload(PuntKind::Rules) }, out);
+                    // What else it asks for has told its size.
+                    let punt = packet.punt_with_payload(PuntKind::Rules);
+                    self.punt(Punt { network, size: 0, ..punt }, out);
                 }
             }
             Err(refused) => self.count(refused.counter()),

@@ -85,6 +85,7 @@ impl Switch {
         if suite == SUITE_POLY1305 && head.verb() == HELLO {
             return self.greet(path, packet, now, out);
         }
+        let size = packet.len();
         let Some(session) = self.vl1.peers.session(source) else {
             return self.wonder(path, packet, now, out);
         };
@@ -102,7 +103,7 @@ impl Switch {
         if verb & VERB_COMPRESSED == 0 {
             let verb = verb & VERB_MASK;
             self.fit_opened(source, verb, payload);
-            let opened = Opened { path, source, packet_id, hops, suite, verb, payload };
+            let opened = Opened { path, source, packet_id, hops, suite, verb, size, payload };
             return self.dispatch(&opened, now, out);
         }
         let mut plain = packet.to_vec();
@@ -112,7 +113,8 @@ impl Switch {
         let verb = plain.get(VERB).copied().unwrap_or_default() & VERB_MASK;
         let payload = plain.get_mut(HEADER_LENGTH..).unwrap_or_default();
         self.fit_opened(source, verb, payload);
-        self.dispatch(&Opened { path, source, packet_id, hops, suite, verb, payload }, now, out);
+        let opened = Opened { path, source, packet_id, hops, suite, verb, size, payload };
+        self.dispatch(&opened, now, out);
     }
 
     /// An authentic packet: frames are for the switch, everything else is for the engines.
@@ -134,6 +136,7 @@ impl Switch {
         }
         if packet.hops == 0 && self.vl1.peers.is_new_path(packet.source, &packet.path, now) {
             self.punt(packet.punt(PuntKind::NewPath), out);
+            return self.receive_frame(&Opened { size: 0, ..*packet }, now, out);
         }
         self.receive_frame(packet, now, out);
     }

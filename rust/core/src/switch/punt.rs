@@ -98,6 +98,8 @@ pub struct Punt {
     pub suite: u8,
     /// Its verb, without flags.
     pub verb: u8,
+    /// Bytes of the packet as it came, its pieces joined; 0 where another punt tells them, or nobody asks.
+    pub size: usize,
     /// The network ID.
     pub network: u64,
     /// The MAC of the multicast group.
@@ -125,6 +127,7 @@ impl Punt {
             hops: 0,
             suite: 0,
             verb: 0,
+            size: 0,
             network: 0,
             mac: 0,
             adi: 0,

@@ -6,7 +6,7 @@
 use super::bounded::Bounded;
 use super::budget::{Allowance, Bucket};
 use super::paths::Path;
-use super::tables::Keyed;
+use super::tables::{Guarded, Keyed};
 
 /// Control packets of a peer, in units of the cheapest: a tenth of a core. A controller whose members all look
 /// for one another asks its root 1,536 questions at once.
@@ -74,11 +74,11 @@ struct Prefix {
 }
 
 /// What strangers may still send, by the prefix that they send from and by whether a known peer has the path.
-pub(super) struct Prefixes(Bounded<(u64, bool), Prefix>);
+pub(super) struct Prefixes(Bounded<(u64, bool), Prefix, Guarded>);
 
 impl Prefixes {
     pub(super) fn new(keyed: &Keyed) -> Self {
-        Self(Bounded::new(MAX_PREFIXES, keyed))
+        Self(Bounded::guarded(MAX_PREFIXES, keyed))
     }
 
     /// Whether one more HELLO that no known key fits may go up.

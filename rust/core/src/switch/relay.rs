@@ -1,33 +1,57 @@
 //! Datagrams for others (01, 3.10, 4.4; 02, 4.3).
 
 use super::Switch;
-use super::bounded::Bounded;
 use super::counters::Counter;
 use super::output::Output;
 use super::paths::Path;
 use super::punt::{Punt, PuntKind};
-use super::tables::Keyed;
+use super::tables::{Keyed, Map};
 use crate::packet::{Datagram, MAX_HOPS, increment_hops};
+use crate::punts::fair::{Bounds, FairQueue};
 
 /// A pair is introduced this often, in ms (02, 4.10).
 const INTRODUCE_MS: u64 = 30_000;
 /// Pairs remembered for that.
 const MAX_PAIRS: usize = 16_384;
 
+/// An unordered pair of addresses, the lower one first.
+type Pair = (u64, u64);
+
+/// When each pair was last reported for introduction. Of more than [`MAX_PAIRS`] the oldest goes of the source
+/// prefix that had most reported, so that nobody has those of others reported again and again.
+struct Introduced {
+    at: Map<Pair, u64>,
+    oldest_first: FairQueue<u64, Pair>,
+}
+
+impl Introduced {
+    fn new(keyed: &Keyed) -> Self {
+        let bounds = Bounds { all: MAX_PAIRS, each: MAX_PAIRS };
+        Self { at: keyed.map(), oldest_first: FairQueue::new(bounds, keyed) }
+    }
+
+    fn note(&mut self, pair: Pair, prefix: u64, now: u64) {
+        if self.at.insert(pair, now).is_none()
+            && let Some(gone) = self.oldest_first.push(prefix, pair)
+        {
+            self.at.remove(&gone);
+        }
+    }
+}
+
 /// To whom and for whom we relay.
 pub(super) struct Relay {
     open: bool,
     upstream: u64,
     path: Option<Path>,
-    /// When each unordered pair was last reported for introduction.
-    introduced: Bounded<(u64, u64), u64>,
+    introduced: Introduced,
     /// The pair that was looked up last, and when it was reported.
-    last: ((u64, u64), Option<u64>),
+    last: (Pair, Option<u64>),
 }
 
 impl Relay {
     pub(super) fn new(keyed: &Keyed) -> Self {
-        let introduced = Bounded::new(MAX_PAIRS, keyed);
+        let introduced = Introduced::new(keyed);
         Self { open: false, upstream: 0, path: None, introduced, last: ((0, 0), None) }
     }
 
@@ -39,14 +63,15 @@ impl Relay {
     fn was_introduced(&mut self, a: u64, b: u64, now: u64) -> bool {
         let pair = (a.min(b), a.max(b));
         if self.last.0 != pair {
-            self.last = (pair, self.introduced.get(&pair).copied());
+            self.last = (pair, self.introduced.at.get(&pair).copied());
         }
         self.last.1.is_some_and(|at| now.saturating_sub(at) < INTRODUCE_MS)
     }
 
-    fn introduce(&mut self, a: u64, b: u64, now: u64) {
+    /// Note that a pair is reported because of a datagram from a source prefix.
+    fn introduce(&mut self, a: u64, b: u64, prefix: u64, now: u64) {
         let pair = (a.min(b), a.max(b));
-        self.introduced.insert(pair, now);
+        self.introduced.note(pair, prefix, now);
         self.last = (pair, Some(now));
     }
 }
@@ -125,8 +150,29 @@ impl Switch {
             && peers.session(destination).is_some()
             && peers.is_at(source, path, now)
         {
-            self.relay.introduce(source, destination, now);
+            self.relay.introduce(source, destination, path.prefix(), now);
             self.punt(Punt { source, destination, ..Punt::new(PuntKind::Introduce) }, out);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flood_of_pairs_from_one_network_leaves_those_of_others_introduced() {
+        let mut relay = Relay::new(&Keyed::new(&[7; 32]));
+        let (honest, flooder, now) = (1, 2, 50_000);
+        relay.introduce(10, 11, honest, now);
+        let pairs = MAX_PAIRS as u64 + 1000;
+        for destination in 1000..1000 + pairs {
+            relay.introduce(12, destination, flooder, now + 1);
+        }
+        assert!(relay.was_introduced(11, 10, now + 2));
+        assert!(!relay.was_introduced(12, 1000, now + 2), "the oldest of the flooder's own");
+        assert!(relay.was_introduced(12, 999 + pairs, now + 2));
+        assert_eq!(relay.introduced.at.len(), MAX_PAIRS);
+        assert!(!relay.was_introduced(10, 11, now + INTRODUCE_MS));
     }
 }

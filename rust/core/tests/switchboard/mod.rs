@@ -188,3 +188,8 @@ impl Lan {
         datagrams.iter().flat_map(|datagram| self.bob.datagram(ALICE, datagram)).collect()
     }
 }
+
+/// The bytes of a packet that all its punts tell together.
+pub fn told(out: &Output) -> usize {
+    out.punts().iter().map(|punt| punt.size).sum()
+}

@@ -1,7 +1,7 @@
 //! One client of a relay: its TCP stream, and the UDP socket that stands for it.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 
 use super::counters::{Count, Counts};
 use super::pacing::Pacing;
+use super::shares::Shares;
 use super::{tcp_token, udp_token};
 use crate::framing::{Decoder, Malformed, Record};
 use crate::reach::MIN_PACKET;
@@ -57,15 +58,17 @@ pub(super) struct Desk<'a> {
     pub(super) epoll: &'a OwnedFd,
     pub(super) acceptor: &'a Acceptor,
     pub(super) counts: &'a Counts,
+    pub(super) shares: &'a mut Shares,
     pub(super) scratch: &'a mut [u8],
     pub(super) now: Instant,
 }
 
 impl Client {
-    /// Take a connection, and have the thread watch it.
+    /// Take a connection of a source, and have the thread watch it.
     pub(super) fn new(
         id: u64,
         socket: TcpStream,
+        source: IpAddr,
         epoll: &OwnedFd,
         now: Instant,
     ) -> io::Result<Self> {
@@ -79,7 +82,7 @@ impl Client {
             udp: None,
             is_known: false,
             is_answered: false,
-            pacing: Pacing::default(),
+            pacing: Pacing::new(source),
             connected_at: now,
             used_at: now,
         })
@@ -99,7 +102,8 @@ impl Client {
                 }
                 (Record::Datagram(to, datagram), Some(udp)) => {
                     *used_at = desk.now;
-                    desk.counts.add(forward(udp, pacing, to, datagram, desk.now));
+                    let outcome = forward(udp, pacing, desk.shares, to, datagram, desk.now);
+                    desk.counts.add(outcome);
                     Ok(())
                 }
                 (_, Some(_)) => Ok(()),
@@ -122,7 +126,7 @@ impl Client {
             self.used_at = desk.now;
             let outcome = answer(&mut self.stream, from, &desk.scratch[..length])?;
             if matches!(outcome, Count::ToTcp) {
-                self.is_answered |= self.pacing.heard(from, desk.now);
+                self.is_answered |= self.pacing.heard(desk.shares, from, desk.now);
             }
             desk.counts.add(outcome);
         }
@@ -188,6 +192,7 @@ fn open_udp(epoll: &OwnedFd, id: u64) -> io::Result<UdpSocket> {
 fn forward(
     udp: &UdpSocket,
     pacing: &mut Pacing,
+    shares: &mut Shares,
     to: SocketAddr,
     datagram: &[u8],
     now: Instant,
@@ -199,7 +204,7 @@ fn forward(
     if datagram.len() < MIN_PACKET {
         return Count::DropSize;
     }
-    if !pacing.may_send(to, datagram.len(), now) {
+    if !pacing.may_send(shares, to, datagram.len(), now) {
         return Count::DropUnanswered;
     }
     if udp.send_to(datagram, to).is_ok() { Count::ToUdp } else { Count::DropUdp }

@@ -3,16 +3,14 @@
 //! A relay lends strangers its address. Whoever answers a client wants to hear it, so it hears all of it; to
 //! anybody else goes what a greeting takes, and then hardly anything: nobody can be flooded from behind it.
 
-use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-/// Destinations of a client that are remembered, about 100 bytes each. One more makes it forget the oldest.
+use super::allowance::{Allowance, Bucket, Parties};
+use super::shares::Shares;
+
+/// Destinations of a client that are remembered.
 const DESTINATIONS: usize = 512;
-/// Tries to find one to forget among those that answer: they stay while they can.
-const SECOND_CHANCES: usize = 8;
-/// An answer counts for so long: peers of a flow that only goes one way still say something every minute.
-const ANSWER_COUNTS: Duration = Duration::from_secs(180);
 /// Bytes that count as one datagram: a link's usual MTU.
 const UNIT: usize = 1500;
 /// To one that does not answer: enough for a HELLO, its repetitions, and what is said behind it.
@@ -20,55 +18,28 @@ const TO_ONE: Allowance = Allowance { burst: 16, pace: Duration::from_millis(625
 /// To all of those together: the addresses of some dozens of peers are tried at a time, but not for ever.
 const TO_ALL: Allowance = Allowance { burst: 256, pace: Duration::from_millis(100) };
 
-/// So many units at once, and one more each time.
-struct Allowance {
-    burst: u32,
-    pace: Duration,
-}
-
-/// What is left of an allowance.
-#[derive(Default)]
-struct Bucket {
-    /// When nothing of it will be used any more; `None`: nothing ever was.
-    full_at: Option<Instant>,
-}
-
-impl Bucket {
-    /// When it will be full again once these units are taken as well; `None` if it does not hold them.
-    fn after(&self, units: u32, allowance: &Allowance, now: Instant) -> Option<Instant> {
-        let full_at = self.full_at.map_or(now, |at| at.max(now)) + allowance.pace * units;
-        (full_at - now <= allowance.pace * allowance.burst).then_some(full_at)
-    }
-}
-
-#[derive(Default)]
-struct Destination {
-    bucket: Bucket,
-    answered_at: Option<Instant>,
-}
-
-impl Destination {
-    fn answers(&self, now: Instant) -> bool {
-        self.answered_at.is_some_and(|at| now - at <= ANSWER_COUNTS)
-    }
-}
-
 /// What one client has said to whom, and who answered.
-#[derive(Default)]
 pub(super) struct Pacing {
-    destinations: HashMap<SocketAddr, Destination>,
-    /// All of them, the oldest first.
-    order: VecDeque<SocketAddr>,
+    source: IpAddr,
+    destinations: Parties<SocketAddr>,
     all: Bucket,
 }
 
 impl Pacing {
+    /// For a client of this source.
+    pub(super) fn new(source: IpAddr) -> Self {
+        Self { source, destinations: Parties::new(DESTINATIONS), all: Bucket::default() }
+    }
+
     /// Whether a datagram of so many bytes may go there now; if so, it is counted as sent.
-    pub(super) fn may_send(&mut self, to: SocketAddr, length: usize, now: Instant) -> bool {
-        if !self.destinations.contains_key(&to) {
-            self.remember(to, now);
-        }
-        let Some(destination) = self.destinations.get_mut(&to) else { return false };
+    pub(super) fn may_send(
+        &mut self,
+        shares: &mut Shares,
+        to: SocketAddr,
+        length: usize,
+        now: Instant,
+    ) -> bool {
+        let destination = self.destinations.remember(to, now);
         if destination.answers(now) {
             return true;
         }
@@ -77,36 +48,20 @@ impl Pacing {
         let (Some(one), Some(all)) = (one, self.all.after(units, &TO_ALL, now)) else {
             return false;
         };
-        destination.bucket.full_at = Some(one);
-        self.all.full_at = Some(all);
+        if !shares.take(self.source, to.ip(), units, now) {
+            return false;
+        }
+        destination.bucket.take(one);
+        self.all.take(all);
         true
     }
 
     /// Somebody says something: whether that is an answer, since the client spoke first.
-    pub(super) fn heard(&mut self, from: SocketAddr, now: Instant) -> bool {
-        let Some(destination) = self.destinations.get_mut(&from) else { return false };
-        destination.answered_at = Some(now);
+    pub(super) fn heard(&mut self, shares: &mut Shares, from: SocketAddr, now: Instant) -> bool {
+        let Some(destination) = self.destinations.get(from) else { return false };
+        destination.answered(now);
+        shares.answered(from.ip(), now);
         true
-    }
-
-    fn remember(&mut self, to: SocketAddr, now: Instant) {
-        if self.order.len() >= DESTINATIONS {
-            self.forget_one(now);
-        }
-        self.order.push_back(to);
-        self.destinations.insert(to, Destination::default());
-    }
-
-    fn forget_one(&mut self, now: Instant) {
-        for chance in 0..=SECOND_CHANCES {
-            let Some(oldest) = self.order.pop_front() else { return };
-            let answers = self.destinations.get(&oldest).is_some_and(|found| found.answers(now));
-            if !answers || chance == SECOND_CHANCES {
-                self.destinations.remove(&oldest);
-                return;
-            }
-            self.order.push_back(oldest);
-        }
     }
 }
 
@@ -122,56 +77,96 @@ mod tests {
         (Ipv4Addr::from_bits(0x5001_0000 + number), 9993).into()
     }
 
-    /// How many of so many datagrams go through at once.
-    fn passed(pacing: &mut Pacing, to: SocketAddr, length: usize, now: Instant) -> usize {
-        (0..1000).filter(|_| pacing.may_send(to, length, now)).count()
+    /// A client, and the shares of all of them.
+    struct Bench {
+        pacing: Pacing,
+        shares: Shares,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let pacing = Pacing::new([81, 0, 0, 1].into());
+            Self { pacing, shares: Shares::default() }
+        }
+
+        fn may_send(&mut self, to: SocketAddr, length: usize, now: Instant) -> bool {
+            self.pacing.may_send(&mut self.shares, to, length, now)
+        }
+
+        fn heard(&mut self, from: SocketAddr, now: Instant) -> bool {
+            self.pacing.heard(&mut self.shares, from, now)
+        }
+
+        /// How many of so many datagrams go through at once.
+        fn passed(&mut self, to: SocketAddr, length: usize, now: Instant) -> usize {
+            (0..1000).filter(|_| self.may_send(to, length, now)).count()
+        }
     }
 
     #[test]
     fn nobody_is_flooded_from_behind_a_relay_who_never_answered() {
-        let (mut pacing, now) = (Pacing::default(), Instant::now());
-        assert_eq!(passed(&mut pacing, at(1), 1400, now), 16);
-        assert_eq!(passed(&mut pacing, at(1), 1400, now + 10 * SECOND), 16);
-        assert_eq!(passed(&mut pacing, at(2), 30_000, now + 20 * SECOND), 0);
-        assert_eq!(passed(&mut pacing, at(2), 6_000, now + 20 * SECOND), 3);
+        let (mut bench, now) = (Bench::new(), Instant::now());
+        assert_eq!(bench.passed(at(1), 1400, now), 16);
+        assert_eq!(bench.passed(at(1), 1400, now + 10 * SECOND), 16);
+        assert_eq!(bench.passed(at(2), 30_000, now + 20 * SECOND), 0);
+        assert_eq!(bench.passed(at(2), 6_000, now + 20 * SECOND), 3);
+    }
+
+    #[test]
+    fn who_connects_again_and_again_has_no_more_to_say_to_one() {
+        let (mut bench, now, mut sent) = (Bench::new(), Instant::now(), 0);
+        for _ in 0..1000 {
+            bench.pacing = Pacing::new([81, 0, 0, 1].into());
+            sent += bench.passed(at(1), 1400, now);
+        }
+        assert_eq!(sent, 128);
+    }
+
+    #[test]
+    fn who_connects_again_and_again_has_no_more_to_say_to_all() {
+        let (mut bench, now, mut sent) = (Bench::new(), Instant::now(), 0);
+        for number in 0..1000 {
+            bench.pacing = Pacing::new([81, 0, 0, 1].into());
+            sent += bench.passed(at(number), 1400, now);
+        }
+        assert_eq!(sent, 1024);
     }
 
     #[test]
     fn who_answers_hears_everything_until_it_falls_silent() {
-        let (mut pacing, now) = (Pacing::default(), Instant::now());
-        assert_eq!(passed(&mut pacing, at(1), 100, now), 16);
-        assert!(pacing.heard(at(1), now));
-        assert_eq!(passed(&mut pacing, at(1), 100, now + 180 * SECOND), 1000);
-        assert_eq!(passed(&mut pacing, at(1), 100, now + 181 * SECOND), 16);
+        let (mut bench, now) = (Bench::new(), Instant::now());
+        assert_eq!(bench.passed(at(1), 100, now), 16);
+        assert!(bench.heard(at(1), now));
+        assert_eq!(bench.passed(at(1), 100, now + 180 * SECOND), 1000);
+        assert_eq!(bench.passed(at(1), 100, now + 181 * SECOND), 16);
     }
 
     #[test]
     fn datagram_nobody_asked_for_is_no_answer() {
-        let (mut pacing, now) = (Pacing::default(), Instant::now());
-        assert!(!pacing.heard(at(1), now));
-        assert_eq!(passed(&mut pacing, at(1), 100, now), 16);
+        let (mut bench, now) = (Bench::new(), Instant::now());
+        assert!(!bench.heard(at(1), now));
+        assert_eq!(bench.passed(at(1), 100, now), 16);
     }
 
     #[test]
     fn many_silent_destinations_share_one_allowance() {
-        let (mut pacing, now) = (Pacing::default(), Instant::now());
-        let sent = |pacing: &mut Pacing, now| {
-            (0..5000).filter(|number| pacing.may_send(at(*number), 100, now)).count()
+        let (mut bench, now) = (Bench::new(), Instant::now());
+        let sent = |bench: &mut Bench, now| {
+            (0..5000).filter(|number| bench.may_send(at(*number), 100, now)).count()
         };
-        assert_eq!(sent(&mut pacing, now), 256);
-        assert_eq!(sent(&mut pacing, now + SECOND), 10);
+        assert_eq!(sent(&mut bench, now), 256);
+        assert_eq!(sent(&mut bench, now + SECOND), 10);
     }
 
     #[test]
     fn table_stays_small_and_keeps_who_answers() {
-        let (mut pacing, now) = (Pacing::default(), Instant::now());
-        pacing.may_send(at(0), 100, now);
-        assert!(pacing.heard(at(0), now));
+        let (mut bench, now) = (Bench::new(), Instant::now());
+        bench.may_send(at(0), 100, now);
+        assert!(bench.heard(at(0), now));
         for number in 1..5000 {
-            pacing.may_send(at(number), 100, now);
+            bench.may_send(at(number), 100, now);
         }
-        assert_eq!(pacing.order.len(), DESTINATIONS);
-        assert_eq!(pacing.destinations.len(), DESTINATIONS);
-        assert_eq!(passed(&mut pacing, at(0), 100, now), 1000);
+        assert_eq!(bench.pacing.destinations.len(), DESTINATIONS);
+        assert_eq!(bench.passed(at(0), 100, now), 1000);
     }
 }

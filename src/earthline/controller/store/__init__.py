@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +18,16 @@ NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 class StoreFault(Exception):
     """The store cannot be used. One line that names it and what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How a member came that no person put on file."""
+
+    prefix: int
+    """Where from, as `vl1.gates.prefix_key` has it."""
+    seen_at: int
+    """When it asked last, ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,8 @@ class MemberRecord:
     active_bridge: bool
     assigned: tuple[bytes, ...]
     """The IPs of ``ipAssignments``, 4 or 16 bytes each."""
+    arrival: Arrival | None = None
+    """None: a person has a hand in it, for good. It is no *stranger*, and is never forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +61,8 @@ class Filed:
     network: str
     member: str | None
     has_bridges: bool
+    seen_at: int | None
+    """When a stranger was last noted as seen, ms; None for any other member."""
 
 
 class AddressTaken(Exception):
@@ -55,7 +70,17 @@ class AddressTaken(Exception):
 
 
 class Store(Protocol):
-    """Networks and members. Each method is one transaction; a change is durable on return."""
+    """Networks and members. Each method is one transaction; a change is durable on return.
+
+    Within a `group` it is durable when the group ends, and seen by what is asked meanwhile.
+    """
+
+    def group(self) -> AbstractContextManager[None]:
+        """All changes made inside are one transaction: made, or undone, when it ends.
+
+        Undone by whatever is raised inside, and by any fault of the database in between. Raises
+        `StoreFault`; nobody may be told of a change before.
+        """
 
     def network_ids(self) -> list[int]:
         """Ascending."""
@@ -91,14 +116,38 @@ class Store(Protocol):
     def count_members(self) -> int:
         """Of all networks together."""
 
-    def count_waiting(self, network: int, limit: int) -> int:
-        """Members that are not authorised; ``limit`` stands for "as many or more"."""
-
     def active_bridges(self, network: int, limit: int) -> list[int]:
         """Ascending."""
 
     def taken(self, network: int, ips: Sequence[bytes], other_than: int) -> set[bytes]:
         """Which of these IPs are assigned to members other than this one."""
+
+    # Strangers: members that came by themselves, and in which no person has had a hand.
+
+    def touch_member(self, network: int, address: int) -> None:
+        """A person had a hand in it."""
+
+    def note_seen(self, network: int, address: int, at: int) -> None:
+        """A stranger has asked again."""
+
+    def count_waiting(self, network: int) -> int:
+        """Strangers that are not authorised."""
+
+    def evict_waiting(self, network: int) -> None:
+        """Delete one of those: of the prefix that has most, whoever was not seen for longest."""
+
+    def unseen_holder(
+        self, network: int, ips: Sequence[bytes], before: int
+    ) -> tuple[bytes, int] | None:
+        """The stranger, and its IP, that was picked one of these and was not seen for longest.
+
+        Nor since ``before``, and nobody else has the IP, too.
+        """
+
+    def unseen_strangers(self, before: int, limit: int) -> list[tuple[int, int]]:
+        """(network, address) of those not seen since, longest ago first."""
+
+    # The clock of issue.
 
     def issued_at(self, network: int) -> int:
         """The latest time noted by `note_issued`, or 0. It outlives the network's deletion."""
@@ -107,4 +156,12 @@ class Store(Protocol):
     def close(self) -> None: ...
 
 
-__all__ = ["AddressTaken", "Filed", "MemberRecord", "NetworkSummary", "Store", "StoreFault"]
+__all__ = [
+    "AddressTaken",
+    "Arrival",
+    "Filed",
+    "MemberRecord",
+    "NetworkSummary",
+    "Store",
+    "StoreFault",
+]

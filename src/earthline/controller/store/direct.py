@@ -23,37 +23,44 @@ class DirectReader:
         self._compiled: dict[Select[Any], tuple[str, dict[str, Any]]] = {}
         """By query: its text, and the parameters that its dialect adds."""
 
-    def rows(self, query: Select[Any], values: dict[str, Any]) -> list[Any]:
-        """All rows of a query. Raises `DBAPIError`.
+    def rows(
+        self, query: Select[Any], values: dict[str, Any], *, within: Connection | None = None
+    ) -> list[Any]:
+        """All rows of a query, as a transaction sees them if one is given. Raises `DBAPIError`.
 
         That a server was restarted, and has closed our connection, shows only here: so one that
         was kept is tried anew.
         """
         text, fixed = self._compiled.get(query) or self._compile(query)
         values = values | fixed
+        if within is not None:
+            return self._rows(within, text, values)
         kept = self._connection is not None
         try:
-            return self._rows(text, values)
+            return self._rows(self._kept(), text, values)
         except DBAPIError as fault:
             if not (kept and fault.connection_invalidated):
                 raise
-        return self._rows(text, values)
+        return self._rows(self._kept(), text, values)
 
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
-    def _rows(self, text: str, values: dict[str, Any]) -> list[Any]:
+    def _kept(self) -> Connection:
         if self._connection is None:
             self._connection = self._engine.connect()
+        return self._connection
+
+    def _rows(self, connection: Connection, text: str, values: dict[str, Any]) -> list[Any]:
         driver = self._engine.dialect.loaded_dbapi
-        cursor = self._connection.connection.cursor()
+        cursor = connection.connection.cursor()
         try:
             cursor.execute(text, values)
             return list(cursor.fetchall())
         except driver.Error as fault:
-            raise self._named(self._connection, text, fault) from None
+            raise self._named(connection, text, fault) from None
         finally:
             cursor.close()
 
@@ -62,7 +69,8 @@ class DirectReader:
         lost = self._engine.dialect.is_disconnect(fault, connection.connection, None)
         if lost:
             connection.invalidate()
-            self.close()
+            if connection is self._connection:
+                self.close()
         return DBAPIError(text, None, fault, connection_invalidated=lost)
 
     def _compile(self, query: Select[Any]) -> tuple[str, dict[str, Any]]:

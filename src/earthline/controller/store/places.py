@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from earthline.controller.archive import archive_folder, import_archive, read_archive
+from earthline.controller.foreign_folder import UnfitFolder
 from earthline.controller.store import NO_ROOM, Store, StoreFault
 from earthline.controller.store.postgresql import PostgresqlStore, is_postgresql
 from earthline.controller.store.sqlite import IN_MEMORY, Room, SqliteStore
@@ -45,6 +46,8 @@ def _open_folder(folder: Path) -> Store:
             _take_over(folder)
     except OSError as fault:
         raise StoreFault(f"{folder}: {fault.strerror}") from None
+    except UnfitFolder as fault:
+        raise StoreFault(str(fault)) from None
     return SqliteStore(str(folder / FILE))
 
 

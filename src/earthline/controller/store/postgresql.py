@@ -44,7 +44,7 @@ class PostgresqlStore(SqlStore):
             ) from None
         name = parsed.render_as_string(hide_password=True)
         reading = engine.execution_options(isolation_level="AUTOCOMMIT")
-        super().__init__(name, engine, reading, insert)
+        super().__init__(name, engine, insert, reading=reading, writing=engine)
 
 
 def is_postgresql(place: str) -> bool:

@@ -8,6 +8,10 @@
     issue_clock network, at                                  certificates never go back in time
 
 Network IDs are 16 hex digits, so that they sort as numbers and read as people write them.
+
+A member that came by itself, and in which no person has had a hand, is a stranger: it has the
+source prefix it came from in ``came_from``, which is NULL for all others. ``seen_at`` of a stranger
+is when it last asked, in ms, some hours behind.
 """
 
 from __future__ import annotations
@@ -47,9 +51,27 @@ MEMBER = Table(
     Column("revision", BigInteger, nullable=False),
     Column("authorised", Boolean, nullable=False),
     Column("active_bridge", Boolean, nullable=False),
+    Column("came_from", BigInteger),
+    Column("seen_at", BigInteger, nullable=False, server_default="0"),
 )
-Index("member_authorised", MEMBER.c.network, MEMBER.c.authorised)
 Index("member_active_bridge", MEMBER.c.network, MEMBER.c.active_bridge, MEMBER.c.address)
+Index("member_authorised", MEMBER.c.network, MEMBER.c.authorised)
+_STRANGER = MEMBER.c.came_from.is_not(None)
+Index(
+    "member_stranger",
+    MEMBER.c.network,
+    MEMBER.c.authorised,
+    MEMBER.c.came_from,
+    MEMBER.c.seen_at,
+    sqlite_where=_STRANGER,
+    postgresql_where=_STRANGER,
+)
+Index(
+    "member_unseen",
+    MEMBER.c.seen_at,
+    sqlite_where=_STRANGER,
+    postgresql_where=_STRANGER,
+)
 
 ASSIGNMENT = Table(
     "assignment",
@@ -78,7 +100,7 @@ ISSUE_CLOCK = Table(
     Column("at", BigInteger, nullable=False),
 )
 
-REVISION = "0001"
+REVISION = "0002"
 """Of the newest migration: it leads to the tables above."""
 
 _REVISIONS = Table(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, bindparam, delete, func, select
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, Select, bindparam, case, delete, func, null, select
+from sqlalchemy.exc import IntegrityError
 
 from earthline.controller.store import (
     AddressTaken,
@@ -15,9 +15,10 @@ from earthline.controller.store import (
     MemberRecord,
     NetworkSummary,
     StoreFault,
+    strangers,
 )
-from earthline.controller.store.direct import DirectReader
 from earthline.controller.store.schema import ASSIGNMENT, ISSUE_CLOCK, MEMBER, NETWORK, migrate
+from earthline.controller.store.transactions import Transactions
 from earthline.wire.address import format_network
 
 _SUMMARIES_AT_ONCE = 256
@@ -37,7 +38,7 @@ _FIRST_BRIDGE = (
     .scalar_subquery()
 )
 _FILED = (
-    select(NETWORK.c.object, MEMBER.c.object, _FIRST_BRIDGE)
+    select(NETWORK.c.object, MEMBER.c.object, _FIRST_BRIDGE, MEMBER.c.came_from, MEMBER.c.seen_at)
     .outerjoin(
         MEMBER,
         (MEMBER.c.network == bindparam("network")) & (MEMBER.c.address == bindparam("address")),
@@ -65,21 +66,22 @@ class SqlStore:
         self,
         name: str,
         engine: Engine,
-        reading: Engine,
         insert: Callable[..., Any],
         *,
+        reading: Engine,
+        writing: Engine,
         as_it_is: bool = False,
     ) -> None:
         """Bring the schema up to date. Raises `StoreFault`, and changes nothing then.
 
-        ``name`` stands for the database in messages; ``reading`` is the engine as a `DirectReader`
-        needs it; ``insert`` is its dialect's, which knows what to do with a row that is there
-        already. ``as_it_is``: where nothing can be written, the schema cannot be, either.
+        Name and engines are as `Transactions` has them; ``insert`` is their dialect's, which knows
+        what to do with a row that is there already. ``as_it_is``: where nothing can be written, the
+        schema cannot be, either.
         """
-        self._name = name
         self._engine = engine
         self._insert = insert
-        self._direct = DirectReader(reading)
+        self._transactions = Transactions(name, engine, reading=reading, writing=writing)
+        self._read, self._write = self._transactions.read, self._transactions.write
         try:
             with self._read() if as_it_is else self._write() as connection:
                 migrate(connection, name)
@@ -88,8 +90,10 @@ class SqlStore:
             raise
 
     def close(self) -> None:
-        self._direct.close()
-        self._engine.dispose()
+        self._transactions.close()
+
+    def group(self) -> AbstractContextManager[None]:
+        return self._transactions.group()
 
     # --- networks ---------------------------------------------------------------------------------
 
@@ -150,12 +154,16 @@ class SqlStore:
 
     def look_up(self, network: int, address: int) -> Filed | None:
         key = {"network": format_network(network), "address": address}
-        with _faults_named(self._name):
-            rows = self._direct.rows(_FILED, key)
+        rows = self._transactions.rows(_FILED, key)
         if not rows:
             return None
-        text, member, first_bridge = rows[0]
-        return Filed(text, member, has_bridges=first_bridge is not None)
+        text, member, first_bridge, came_from, seen_at = rows[0]
+        return Filed(
+            text,
+            member,
+            has_bridges=first_bridge is not None,
+            seen_at=None if came_from is None else seen_at,
+        )
 
     def write_member(
         self, network: int, member: MemberRecord, picked: Collection[bytes] = ()
@@ -168,12 +176,17 @@ class SqlStore:
                 "revision": member.revision,
                 "authorised": member.authorised,
                 "active_bridge": member.active_bridge,
+                "came_from": member.arrival and member.arrival.prefix,
+                "seen_at": member.arrival.seen_at if member.arrival else 0,
             }
             key = {"network": format_network(network), "address": member.address}
+            row = self._insert(MEMBER).values(key | columns)
+            # Where it came from at first; and once no stranger, it never becomes one again.
+            came_from = case((row.excluded.came_from.is_(None), null()), else_=MEMBER.c.came_from)
             connection.execute(
-                self._insert(MEMBER)
-                .values(key | columns)
-                .on_conflict_do_update(index_elements=list(key), set_=columns)
+                row.on_conflict_do_update(
+                    index_elements=list(key), set_=columns | {"came_from": came_from}
+                )
             )
             try:
                 _assign(connection, network, member, picked)
@@ -182,8 +195,7 @@ class SqlStore:
 
     def delete_member(self, network: int, address: int) -> None:
         with self._write() as connection:
-            connection.execute(delete(MEMBER).where(*_is_member(network, address)))
-            connection.execute(delete(ASSIGNMENT).where(*_is_holder(network, address)))
+            _delete_member(connection, network, address)
 
     def revisions(self, network: int) -> dict[int, int]:
         query = (
@@ -209,24 +221,43 @@ class SqlStore:
         with self._read() as connection:
             return connection.execute(select(func.count()).select_from(MEMBER)).scalar_one()
 
-    def count_waiting(self, network: int, limit: int) -> int:
-        waiting = (
-            select(MEMBER.c.address)
-            .where(MEMBER.c.network == format_network(network), MEMBER.c.authorised.is_(False))
-            .limit(limit)
-        )
-        with self._read() as connection:
-            count = select(func.count()).select_from(waiting.subquery())
-            return connection.execute(count).scalar_one()
-
     def active_bridges(self, network: int, limit: int) -> list[int]:
         key = {"network": format_network(network), "limit": limit}
-        with _faults_named(self._name):
-            return [address for (address,) in self._direct.rows(_ACTIVE_BRIDGES, key)]
+        return [address for (address,) in self._transactions.rows(_ACTIVE_BRIDGES, key)]
 
     def taken(self, network: int, ips: Sequence[bytes], other_than: int) -> set[bytes]:
         with self._read() as connection:
             return _taken(connection, network, ips, other_than)
+
+    # --- strangers --------------------------------------------------------------------------------
+
+    def touch_member(self, network: int, address: int) -> None:
+        with self._write() as connection:
+            strangers.touch(connection, network, address)
+
+    def note_seen(self, network: int, address: int, at: int) -> None:
+        with self._write() as connection:
+            strangers.note_seen(connection, network, address, at)
+
+    def count_waiting(self, network: int) -> int:
+        with self._read() as connection:
+            return strangers.count_waiting(connection, network)
+
+    def evict_waiting(self, network: int) -> None:
+        with self._write() as connection:
+            found = strangers.first_to_go(connection, network)
+            if found is not None:
+                _delete_member(connection, network, found)
+
+    def unseen_holder(
+        self, network: int, ips: Sequence[bytes], before: int
+    ) -> tuple[bytes, int] | None:
+        with self._read() as connection:
+            return strangers.unseen_holder(connection, network, ips, before)
+
+    def unseen_strangers(self, before: int, limit: int) -> list[tuple[int, int]]:
+        with self._read() as connection:
+            return strangers.unseen(connection, before, limit)
 
     # --- the clock of issue -----------------------------------------------------------------------
 
@@ -242,37 +273,13 @@ class SqlStore:
                 .on_conflict_do_update(index_elements=["network"], set_={"at": at})
             )
 
-    # --- transactions -----------------------------------------------------------------------------
-
     def _one(self, query: Select[Any], values: dict[str, Any]) -> Any:
-        with _faults_named(self._name):
-            return next((value for (value,) in self._direct.rows(query, values)), None)
-
-    @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with _faults_named(self._name), self._engine.connect() as connection:
-            yield connection
-
-    def _write(self) -> AbstractContextManager[Connection]:
-        return self._transaction(self._engine)
-
-    @contextmanager
-    def _transaction(self, engine: Engine) -> Iterator[Connection]:
-        with _faults_named(self._name), engine.begin() as connection:
-            yield connection
+        return next((value for (value,) in self._transactions.rows(query, values)), None)
 
 
-@contextmanager
-def _faults_named(name: str) -> Iterator[None]:
-    try:
-        yield
-    except SQLAlchemyError as fault:
-        what = str(getattr(fault, "orig", None) or fault).splitlines()[0]
-        raise StoreFault(f"{name}: {what}") from None
-
-
-def _is_member(network: int, address: int) -> tuple[Any, Any]:
-    return MEMBER.c.network == format_network(network), MEMBER.c.address == address
+def _delete_member(connection: Connection, network: int, address: int) -> None:
+    connection.execute(delete(MEMBER).where(*strangers.is_member(network, address)))
+    connection.execute(delete(ASSIGNMENT).where(*_is_holder(network, address)))
 
 
 def _is_holder(network: int, address: int) -> tuple[Any, Any]:

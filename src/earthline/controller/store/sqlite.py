@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Any
 from urllib.parse import quote
@@ -37,11 +36,10 @@ class SqliteStore(SqlStore):
     def __init__(self, path: str, room: Room = Room.ENOUGH) -> None:
         """Open or create the file (mode 0600). Raises `StoreFault`, and changes nothing then."""
         engine = _open(path, room)
-        super().__init__(path, engine, engine, insert, as_it_is=room is not Room.ENOUGH)
-
-    def _write(self) -> AbstractContextManager[Connection]:
         # Immediate: a writer waits for another one at once, not half way through.
-        return self._transaction(self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}))
+        writing = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        as_it_is = room is not Room.ENOUGH
+        super().__init__(path, engine, insert, reading=engine, writing=writing, as_it_is=as_it_is)
 
 
 def _refuse_link(path: str) -> None:

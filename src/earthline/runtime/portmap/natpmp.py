@@ -6,12 +6,19 @@
     answer            00 80  u16 result  u32 epoch  4 bytes IP
     map UDP           00 01  u16 0       u16 internal port  u16 wished port  u32 lifetime (s)
     answer            00 81  u16 result  u32 epoch  u16 internal port  u16 port  u32 lifetime (s)
+
+There is no nonce. An answer is taken only from the gateway's address and port, at a port of ours
+that is another for each question, about the internal port asked for, and with an epoch that the
+gateway can have by then: whoever else is on our network has to hear what we say to make one up.
 """
 
 from __future__ import annotations
 
+import asyncio
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from earthline.runtime.portmap.exchange import ask
 from earthline.runtime.portmap.lease import (
@@ -37,8 +44,14 @@ RESULTS = {
     5: "it does not know the request",
 }
 
+SLACK_S = 2.0
+"""What an epoch may be off by, besides the inexact clock of a gateway (RFC 6886, 3.6)."""
+INEXACT = 1 / 8
+
+T = TypeVar("T")
+
 _MAP = struct.Struct(">BBHHHI")
-_HEAD = struct.Struct(">BBH")
+_HEAD = struct.Struct(">BBHI")
 _ADDRESS = struct.Struct(">BBHI4s")
 _MAPPED = struct.Struct(">BBHIHHI")
 
@@ -81,13 +94,15 @@ def parse_map_answer(data: bytes, internal_port: int) -> MapAnswer:
     *_, internal, external, lifetime_s = _MAPPED.unpack_from(data)
     if internal != internal_port:
         raise Malformed("NAT-PMP answer about another port")
+    if lifetime_s and not external:
+        raise Malformed("NAT-PMP answer that maps no port")
     return MapAnswer(result, external, lifetime_s)
 
 
 def _result_of(data: bytes, opcode: int) -> int:
     if len(data) < _HEAD.size:
         raise Malformed("NAT-PMP answer is cut off")
-    version, answered, result = _HEAD.unpack_from(data)
+    version, answered, result, _epoch = _HEAD.unpack_from(data)
     if version != VERSION or answered != opcode | ANSWER:
         raise Malformed("not the NAT-PMP answer asked for")
     return int(result)
@@ -98,6 +113,37 @@ def reason(result: int) -> str:
     return f"the gateway says no: {RESULTS.get(result, f'result {result}')}"
 
 
+class Uptime:
+    """For how long a gateway has been up, by what it says: each answer has to agree with the last.
+
+    It goes on, or begins anew after a restart; all else is another's. What is refused changes
+    nothing, so whoever came first is believed: when that was not the gateway, it does not answer
+    any more, and the next client of it begins anew.
+    """
+
+    def __init__(self) -> None:
+        self._said: tuple[int, float] | None = None
+
+    def note(self, epoch: int, now: float) -> None:
+        """An answer that came at ``now``, in seconds; `Malformed` if it cannot be the gateway's."""
+        if self._said is not None:
+            before, at = self._said
+            passed = now - at
+            slack = SLACK_S + passed * INEXACT
+            goes_on = abs(epoch - before - passed) <= slack
+            if not goes_on and epoch > passed + slack:
+                raise Malformed("NAT-PMP answer with an epoch that is not the gateway's")
+        self._said = epoch, now
+
+
+def epoch_of(data: bytes) -> int:
+    """Seconds since the gateway forgot what it had mapped."""
+    if len(data) < _HEAD.size:
+        raise Malformed("NAT-PMP answer is cut off")
+    epoch: int = _HEAD.unpack_from(data)[3]
+    return epoch
+
+
 class NatPmp:
     """A `Client` that speaks NAT-PMP."""
 
@@ -105,9 +151,10 @@ class NatPmp:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._uptime = Uptime()
 
     async def map(self, wished: int) -> Lease:
-        ip = await ask(self._site, ADDRESS_QUESTION, parse_address_answer)
+        ip = await ask(self._site, ADDRESS_QUESTION, self._checked(parse_address_answer))
         answer = MapAnswer(OUT_OF_RESOURCES)
         for port in candidates(wished):
             answer = await self._ask(port, LIFETIME_S)
@@ -127,4 +174,21 @@ class NatPmp:
     async def _ask(self, external_port: int, lifetime_s: int) -> MapAnswer:
         internal = self._site.port
         question = map_question(internal, external_port, lifetime_s)
-        return await ask(self._site, question, lambda data: parse_map_answer(data, internal))
+        parse = self._checked(lambda data: parse_map_answer(data, internal))
+        return await ask(self._site, question, parse)
+
+    def _checked(self, parse: Callable[[bytes], T]) -> Callable[[bytes], T]:
+        """The same, for answers that the gateway itself can have given."""
+
+        def parsed(data: bytes) -> T:
+            refusal = None
+            try:
+                answer = parse(data)
+            except NotMapped as error:
+                refusal = error
+            self._uptime.note(epoch_of(data), asyncio.get_running_loop().time())
+            if refusal is not None:
+                raise refusal
+            return answer
+
+        return parsed
