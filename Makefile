@@ -6,24 +6,30 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 BUILT := $(VENV)/.built
+TOOLS := $(VENV)/.tools
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 
 .PHONY: help setup build demo test check fmt bench bench-controller bench-failover bench-flood bench-micro bench-planet bench-rules bench-strangers fuzz clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing (uv, compiler, iproute2, nftables) and the Python packages
 	@tools/setup
 
-build: $(BUILT) ## Build the Rust extension and install Earthline into .venv
+build: $(BUILT) $(TOOLS) ## Build the Rust extension and install Earthline and all tools into .venv
 
 $(BUILT): $(RUST_SOURCES) pyproject.toml uv.lock tools/setup
-	@tools/setup
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) PATH="$(CURDIR)/$(BIN):$(CURDIR)/.cache/uv/bin:$$PATH" $(BIN)/maturin develop --uv --release --locked --quiet
+	@tools/setup demo
+	@echo 'build: compiling the packet engine (about 3 min the first time, then seconds)'
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) PATH="$(CURDIR)/$(BIN):$(CURDIR)/.cache/uv/bin:$$PATH" $(BIN)/maturin develop --uv --release --locked --quiet
 	@touch $@
 
-demo: build ## Build a small internet with NATs on this machine and run a LAN across it
+$(TOOLS): pyproject.toml uv.lock tools/setup
+	@tools/setup
+	@touch $@
+
+demo: $(BUILT) ## Build a small internet with NATs on this machine and run a LAN across it
 	$(BIN)/earthline demo
 
 test: build ## Run every test: vectors, units, properties, scenarios, the lab, real peers, Rust

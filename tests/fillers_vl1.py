@@ -20,11 +20,11 @@ from earthline.effects import (
 from earthline.sim.simulation import throwaway_identities
 from earthline.vl1 import rendezvous
 from earthline.vl1.cache import MAX_RECORDS, record_of
+from earthline.vl1.challenges import MAX_ASKED
 from earthline.vl1.deferred import MAX_OPENED, MAX_SEALED
 from earthline.vl1.engine import PeerEngine
 from earthline.vl1.gates import prefix_key
 from earthline.vl1.greetings import MAX_WAITING, Greeting
-from earthline.vl1.learning import _CONFIRMATIONS
 from earthline.vl1.mtu import MAX_PATHS
 from earthline.vl1.nat import MAX_DESTINATIONS
 from earthline.vl1.path import RECENT_LIMIT
@@ -333,7 +333,7 @@ def slots() -> None:
     )
 
 
-@fills("Unknown paths of one peer", _CONFIRMATIONS)
+@fills("Unknown paths of one peer", MAX_ASKED)
 def confirmations() -> None:
     node = engine()
     honest, stranger = known(node, who(1)), known(node, strange(1))
@@ -347,7 +347,7 @@ def confirmations() -> None:
         lambda n: enter(stranger, place(STRANGE_NET, n)),
         lambda key: key[1] in key[0].confirmations,
         lambda: len(stranger.confirmations),
-        _CONFIRMATIONS,
+        MAX_ASKED,
     )
 
 

@@ -154,7 +154,8 @@ def test_port_in_use_is_named(node):
     other.start(wait=False)
     assert other.process.wait(20) == 1
     (line,) = other.process.output.splitlines()[-1:]
-    assert line.endswith("cannot bind to local control interface port 9993")
+    assert "cannot bind to local control interface port 9993: earthline-one" in line
+    assert f"(pid {node.process.pid}, TCP) has it" in line
     assert not (other.home / "zerotier-one.pid").exists()
 
 

@@ -15,6 +15,7 @@ from earthline.effects import Store
 from earthline.lab import Host, Lab
 from earthline.lab.namespace import LabError
 from earthline.lab.service import Service, script, wait_until
+from earthline.runtime.keeping import Keeping
 from earthline.runtime.state import StateFiles
 from earthline.wire.identity import Identity, SecretIdentity
 
@@ -219,7 +220,7 @@ def test_node_keeps_its_identity_although_a_root_holds_a_false_one_of_its_addres
     root.stop()
     other = Identity(unlucky.address, SecretIdentity.generate(os.urandom(32), 2).public.public_key)
     record = b"\x02" + other.emit() + bytes(10)
-    StateFiles(root.home).store(Store("peer", unlucky.address, record))
+    StateFiles(Keeping(root.home)).store(Store("peer", unlucky.address, record))
     root.start()
     member.start(planet.data)
     wait_until("the root saw through it", lambda: "identity_forged" in root.process.output)

@@ -25,7 +25,7 @@ from earthline.api.planet import planet_router
 from earthline.api.rules import rules_router
 from earthline.api.web import web_router
 from earthline.controller.coercion import UnfitObject
-from earthline.controller.store import StoreFault
+from earthline.controller.store import NO_ROOM, StoreFault
 from earthline.runtime.bridge.checks import BridgeRefused
 from earthline.runtime.home import StartFault
 from earthline.runtime.planet import PlanetRefused
@@ -67,6 +67,7 @@ def create_app(service: Service, metrics: Metrics) -> ASGIApp:
     app.add_exception_handler(PlanetRefused, _refused)
     app.add_exception_handler(StartFault, _refused)
     app.add_exception_handler(BridgeRefused, _refused)
+    app.add_exception_handler(OSError, _no_room)
     gate = Gate(BodyLimit(app), service)
     return Dress(gate, gate.may_call_back)
 
@@ -78,6 +79,13 @@ async def _no_route(_request: Request, _error: Exception) -> Response:
 
 async def _failed(_request: Request, error: Exception) -> Response:
     return failure(500, str(error))
+
+
+async def _no_room(_request: Request, error: Exception) -> Response:
+    """A full or read-only disk is no fault of ours, and what was asked is not done."""
+    if not isinstance(error, OSError) or error.errno not in NO_ROOM:
+        raise error
+    return failure(507, f"{error.filename or 'the home folder'}: {error.strerror}")
 
 
 async def _broken(_request: Request, _error: Exception) -> Response:

@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from earthline.api.exposition import Family, Histogram, render, single
 from earthline.runtime.clock import now_ms
-from earthline.runtime.files import write_atomic
 from earthline.runtime.service import Service
 
 FILE = "metrics.prom"
@@ -105,11 +104,14 @@ class Metrics:
         for address, latency in known.items():
             if latency >= 0:
                 self._latencies[address].observe(latency)
-        write_atomic(self.path, await self.text(), FOR_OUR_GROUP, durable=False)
+        self._keep(await self.text())
 
     def clear(self) -> None:
         """An empty file, until there is something to say."""
-        write_atomic(self.path, b"", FOR_OUR_GROUP, durable=False)
+        self._keep(b"")
+
+    def _keep(self, text: bytes) -> None:
+        self._service.home.keeping.write(self.path, text, FOR_OUR_GROUP, durable=False)
 
     def _families(self, controlled: int, members: int) -> Iterator[Family]:
         counters = self._service.counters()

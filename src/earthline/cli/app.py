@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import typer.core
 
-from earthline import __version__
+from earthline import STOCK_VERSION, __version__
 from earthline.cli import (
     bridge,
     controller,
+    life,
     member,
     moon,
     network,
@@ -24,35 +26,75 @@ from earthline.cli.doctor import doctor
 from earthline.cli.output import Session, call, hexadecimal, say, show_json, show_table
 from earthline.cli.peers import peers
 from earthline.cli.permissions import set_permissions
+from earthline.cli.stock_beside import OURS, is_ours, product
 from earthline.cli.usage import run
+
+START, PLANET, NETWORKS, SYSTEM, PLAY = (
+    "Start",
+    "Run a planet",
+    "Run networks",
+    "System",
+    "Play",
+)
+"""The panels of the help, and by use what is in them."""
+ORDER = (
+    *("up", "down", "status", "networks", "join", "leave", "peers", "doctor", "logs"),
+    *("planet", "moon", "tcp-relay"),
+    *("network", "member", "rules"),
+    *("service", "set", "bridge", "controller", "version", "help"),
+    *("demo", "lab"),
+)
+
+
+class _InOrder(typer.core.TyperGroup):
+    """Commands in the order in which they are needed; aliases, which help does not show, last."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+
 
 app = typer.Typer(
     name="earthline",
+    cls=_InOrder,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Flat virtual Ethernet over any IP network.",
-    epilog="Examples: earthline up; earthline join 1122334455000001; earthline networks --json."
-    " Each command has more with --help.",
+    epilog="--home may stand before or after any command, and --json with all that has something"
+    " to tell. Examples: earthline up; earthline join 1122334455000001; earthline networks --json.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.add_typer(planet.app, name="planet")
-app.add_typer(network.network_app, name="network")
-app.add_typer(member.app, name="member")
-app.add_typer(rules.app, name="rules")
-app.add_typer(moon.app, name="moon")
-app.add_typer(bridge.app, name="bridge")
-app.add_typer(system.app, name="service")
-app.add_typer(tcp_relay.app, name="tcp-relay")
-app.add_typer(controller.app, name="controller")
+app.add_typer(planet.app, name="planet", rich_help_panel=PLANET)
+app.add_typer(moon.app, name="moon", rich_help_panel=PLANET)
+app.add_typer(tcp_relay.app, name="tcp-relay", rich_help_panel=PLANET)
+app.add_typer(network.network_app, name="network", rich_help_panel=NETWORKS)
+app.add_typer(member.app, name="member", rich_help_panel=NETWORKS)
+app.add_typer(rules.app, name="rules", rich_help_panel=NETWORKS)
+app.add_typer(system.app, name="service", rich_help_panel=SYSTEM)
+app.add_typer(bridge.app, name="bridge", rich_help_panel=SYSTEM)
+app.add_typer(controller.app, name="controller", rich_help_panel=SYSTEM)
 app.command(
-    "set", epilog="Example: earthline set 1122334455000001 allowDNS=on allowManaged=10.0.0.0/8"
+    "set",
+    epilog="Example: earthline set 1122334455000001 allowDNS=on allowManaged=10.0.0.0/8",
+    rich_help_panel=SYSTEM,
 )(set_permissions)
-app.command()(peers)
-app.command()(doctor)
+app.command(epilog="Example: earthline up --home /srv/node --port 9994", rich_help_panel=START)(
+    life.up
+)
+app.command(rich_help_panel=START)(life.down)
+app.command("stop", hidden=True)(life.down)
+app.command(rich_help_panel=START)(life.logs)
+app.command(rich_help_panel=START)(peers)
+app.command(rich_help_panel=START)(doctor)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 HomeOption = Annotated[
     Path | None,
-    typer.Option(help="Home folder of the service (default: $ZEROTIER_HOME, else the stock one)."),
+    typer.Option(
+        metavar="DIR",
+        help="Home folder (default: $EARTHLINE_HOME, $ZEROTIER_HOME, that of the service that"
+        " runs, /var/lib/earthline).",
+    ),
 ]
 
 
@@ -70,35 +112,28 @@ def _main(
     ] = False,
 ) -> None:
     if home is not None:
-        Session.home = home
+        Session.given = home
 
 
-@app.command(epilog="Example: earthline up --home /var/lib/earthline --port 9993")
-def up(
-    home: HomeOption = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Primary port; 0: random.")] = 9993,
-    no_earth: Annotated[bool, typer.Option("--no-earth", help="Never join Earth.")] = False,
-    stay_root: Annotated[
-        bool,
-        typer.Option(
-            "--stay-root",
-            help="Do not become an ordinary user: the home folder's owner, else zerotier-one.",
-        ),
-    ] = False,
+@app.command("version", rich_help_panel=SYSTEM)
+def show_version(as_json: AsJson = False) -> None:
+    """Print the version of this program; `earthline status` has the service's."""
+    if as_json:
+        show_json({"version": __version__, "compatible": STOCK_VERSION})
+    else:
+        say(f"earthline {__version__}, compatible with ZeroTier One {STOCK_VERSION}")
+
+
+@app.command("help", rich_help_panel=SYSTEM)
+def show_help(
+    words: Annotated[list[str] | None, typer.Argument(metavar="COMMAND...")] = None,
 ) -> None:
-    """Run the service in the foreground. Started as root, it soon is an ordinary user.
-
-    That user keeps the rights to make network devices and to listen on low ports, and gets the home
-    folder.
-    """
-    from earthline.cli.one import end, serve  # noqa: PLC0415 - no part of a short command
-    from earthline.runtime.accounts import account_for  # noqa: PLC0415
-
-    become = None if stay_root else account_for
-    end(serve("earthline", home or Session.home, port, join_earth=not no_earth, become=become))
+    """Show the help of a command."""
+    app([*(words or ()), "--help"], prog_name="earthline", standalone_mode=False)
 
 
-@app.command()
+@app.command("info", hidden=True)
+@app.command(rich_help_panel=START)
 def status(as_json: AsJson = False) -> None:
     """Who this node is, and whether it is online."""
     found = call("GET", "/status")
@@ -109,24 +144,26 @@ def status(as_json: AsJson = False) -> None:
     rows = [
         ("address", found["address"]),
         ("state", "online" if found["online"] else "offline"),
-        ("version", f"earthline {found['earthline']['version']}"),
+        ("version", product(found)),
         ("planet", _planet_text(found)),
-        ("home", settings["homeDir"]),
-        ("listening on", ", ".join(settings["listeningOn"]) or "nothing yet"),
-        ("seen as", ", ".join(settings["surfaceAddresses"]) or "not known yet"),
+        ("home", settings.get("homeDir", Session.home)),
+        ("listening on", ", ".join(settings.get("listeningOn", ())) or "nothing yet"),
+        ("seen as", ", ".join(settings.get("surfaceAddresses", ())) or "not known yet"),
     ]
     show_table(("", ""), rows, "")
 
 
 def _planet_text(found: dict[str, Any]) -> str:
+    own = f"{found['planetWorldId']:016x}"
+    if not is_ours(found):
+        return own
     if not found["planetWorldId"]:
         return "none: `earthline planet make`, or `earthline planet install FILE`"
     earth = found["earthline"]["earth"]
-    own = f"{found['planetWorldId']:016x}"
     return f"{own}, its Earth is network {earth}" if earth else own
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def networks(as_json: AsJson = False) -> None:
     """The networks this node has joined."""
     found = call("GET", "/network")
@@ -147,11 +184,11 @@ def networks(as_json: AsJson = False) -> None:
     columns = ("network", "name", "status", "type", "device", "addresses")
     show_table(columns, rows, "no networks joined: `earthline join NETWORK` joins one")
     for item in found:
-        for note in item["earthline"]["notes"]:
+        for note in item.get(OURS, {}).get("notes", ()):
             say(f"{item['id']}: {note}")
 
 
-@app.command(epilog="Example: earthline join 1122334455000001")
+@app.command(epilog="Example: earthline join 1122334455000001", rich_help_panel=START)
 def join(nwid: Annotated[str, typer.Argument(metavar="NETWORK")], as_json: AsJson = False) -> None:
     """Join a network."""
     network_id = hexadecimal(nwid, 16, "network ID")
@@ -162,7 +199,7 @@ def join(nwid: Annotated[str, typer.Argument(metavar="NETWORK")], as_json: AsJso
         say(f"joined {network_id}: see `earthline networks`")
 
 
-@app.command(epilog="Example: earthline leave 1122334455000001")
+@app.command(epilog="Example: earthline leave 1122334455000001", rich_help_panel=START)
 def leave(nwid: Annotated[str, typer.Argument(metavar="NETWORK")], as_json: AsJson = False) -> None:
     """Leave a network."""
     network_id = hexadecimal(nwid, 16, "network ID")
@@ -184,13 +221,13 @@ def _tool(name: str, context: typer.Context) -> None:
     tool.app(context.args, prog_name=f"earthline {name}")
 
 
-@app.command(context_settings=_PASS_ON, add_help_option=False)
+@app.command(context_settings=_PASS_ON, add_help_option=False, rich_help_panel=PLAY)
 def lab(context: typer.Context) -> None:
     """Build a small internet with NATs on this machine."""
     _tool("lab", context)
 
 
-@app.command(context_settings=_PASS_ON, add_help_option=False)
+@app.command(context_settings=_PASS_ON, add_help_option=False, rich_help_panel=PLAY)
 def demo(context: typer.Context) -> None:
     """Show a whole planet at work: a root, two NATs, a LAN over them."""
     _tool("demo", context)
@@ -198,4 +235,4 @@ def demo(context: typer.Context) -> None:
 
 def main() -> None:
     """Console script ``earthline``."""
-    run(app)
+    run(app, tools=OVER_THE_COMMAND_LINE)

@@ -21,6 +21,10 @@ class NoService(Exception):
     """Nobody answers at the service's port, or we cannot tell where or as whom to ask."""
 
 
+class NotListening(NoService):
+    """Nobody accepts a connection there: nothing was asked, so it may be tried again."""
+
+
 class NotTheService(NoService):
     """Somebody answers who is not to know the token: one line."""
 
@@ -41,18 +45,9 @@ class Answer:
         return json.loads(self.body)
 
 
-def default_home() -> Path:
-    """``$ZEROTIER_HOME``, else the stock folder (05, 2)."""
+def stock_home() -> Path:
+    """Of the programs that stand in for stock ones: ``$ZEROTIER_HOME``, else theirs (05, 2)."""
     return Path(os.environ.get("ZEROTIER_HOME") or STOCK_HOME)
-
-
-def read_port(home: Path) -> int | None:
-    """The port of the service on a home folder, None if it never ran there."""
-    try:
-        port = int((read_if_there(home / "zerotier-one.port") or b"").decode("ascii").strip())
-    except (OSError, ValueError):
-        return None
-    return port if 0 < port <= 0xFFFF else None
 
 
 def read_token(home: Path) -> str | None:
@@ -76,6 +71,13 @@ def owners_of(home: Path) -> frozenset[int]:
     return frozenset(trusted)
 
 
+def _connect(connection: http.client.HTTPConnection) -> None:
+    try:
+        connection.connect()
+    except OSError as error:
+        raise NotListening(error.strerror or str(error)) from None
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
     """Where the service answers, and the token that opens it."""
@@ -95,7 +97,7 @@ class Client:
             headers["Content-Type"] = "application/json"
         connection = http.client.HTTPConnection(self.host, self.port, timeout=TIMEOUT_S)
         try:
-            connection.connect()
+            _connect(connection)
             if self.token:
                 self._check_listener(connection.sock.getpeername()[0])
             connection.request(method, path, payload, headers)
@@ -117,7 +119,7 @@ class Client:
             raise NotTheService(
                 f"cannot tell who listens at port {self.port}, so the token is not sent: {error}"
             ) from None
-        strangers = frozenset() if found is None else found - owners_of(self.home or default_home())
+        strangers = frozenset() if found is None else found - owners_of(self.home or stock_home())
         if strangers or found == frozenset():
             who = f"user {min(strangers)}" if strangers else "nobody any more"
             raise NotTheService(

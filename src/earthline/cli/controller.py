@@ -43,7 +43,7 @@ def import_(
 
     Stop both services first. The identity comes along, for the networks belong to it.
 
-    Example: earthline --home /var/lib/earthline controller import /var/lib/zerotier-one
+    Example: earthline controller import /var/lib/zerotier-one
     """
     from earthline.controller import archive as archives  # noqa: PLC0415 - needs the store
     from earthline.controller.foreign_folder import UnfitFolder  # noqa: PLC0415

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from earthline.cli.client import Client, NoService, read_port, read_token
+from earthline.cli.client import Client, NoService, read_token
 from earthline.cli.output import Session, call, show_json, show_marked
+from earthline.cli.stock_beside import is_ours, product
+from earthline.cli.where import tries
+from earthline.runtime.running import read_port
 
 MARKS = {
     "fault": ("✗", "bold red"),
@@ -40,26 +44,36 @@ def doctor(
 def _report() -> dict[str, Any]:
     """The service's own diagnosis; without it, what can be seen from here."""
     home = Session.home
-    port, token = read_port(home), read_token(home)
-    running = port is not None and _answers(port)
-    if running and token is not None:
-        answer: dict[str, Any] = call("GET", "/earthline/doctor")
-        return answer
-    if not running:
+    port = _answering_port(home)
+    if port is None:
         return _from_outside(running=False)
-    secret = home / "authtoken.secret"
-    return _from_outside(
-        f"{secret} could not be read, so the service was not asked: try again as root.",
-        running=True,
-    )
+    if read_token(home) is None:
+        return _from_outside(
+            f"{home / 'authtoken.secret'} could not be read, so the service was not asked: try"
+            " again as root.",
+            running=True,
+        )
+    status = call("GET", "/status")
+    if not is_ours(status):
+        return _from_outside(
+            f"{product(status)} runs on {home}: it makes no diagnosis, so this is what can be seen"
+            " without it.",
+            running=True,
+        )
+    answer: dict[str, Any] = call("GET", "/earthline/doctor")
+    return answer
 
 
-def _answers(port: int) -> bool:
-    """Whether a service answers there; this one question is open to everybody."""
-    try:
-        return Client(port, "").request("GET", "/health").status == 200
-    except NoService:
-        return False
+def _answering_port(home: Path) -> int | None:
+    """The port of the service, once it answers: this one question is open to everybody."""
+    for _ in tries(home):
+        port = read_port(home)
+        try:
+            if port is not None and Client(port, "").request("GET", "/health").status == 200:
+                return port
+        except NoService:
+            continue
+    return None
 
 
 def _from_outside(*unseen: str, running: bool) -> dict[str, Any]:

@@ -15,7 +15,6 @@ app = typer.Typer(
     no_args_is_help=True,
     epilog="Example: earthline member authorize 1122334455000001 0a1b2c3d4e",
 )
-credentials.add_to(app)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NetworkArgument = Annotated[str, typer.Argument(metavar="NETWORK")]
@@ -126,6 +125,9 @@ def delete(nwid: NetworkArgument, address: MemberArgument, as_json: AsJson = Fal
         show_json(found)
     else:
         say(f"deleted {found['id']}")
+
+
+credentials.add_to(app)
 
 
 def _path(nwid: str, address: str) -> str:

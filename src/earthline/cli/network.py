@@ -16,18 +16,13 @@ network_app = typer.Typer(help="Networks that this node controls.", no_args_is_h
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NetworkArgument = Annotated[str, typer.Argument(metavar="NETWORK")]
 
-network_app.command(
-    "rules",
-    epilog="Example: earthline network rules 1122334455000001 office.rules",
-)(network_rules)
-
 
 @network_app.command(
-    epilog="Example: earthline network create --name office --pool 10.7.0.10-10.7.0.99"
-    " --route 10.7.0.0/24"
+    epilog="Example: earthline network create office --pool 10.7.0.10-10.7.0.99 --route 10.7.0.0/24"
 )
-def create(
-    name: Annotated[str, typer.Option(help="A name for people.")] = "",
+def create(  # noqa: PLR0917 - options, which typer calls by name
+    label: Annotated[str, typer.Argument(metavar="NAME", help="A name for people.")] = "",
+    name: Annotated[str, typer.Option(metavar="NAME", help="The same.")] = "",
     private: Annotated[
         bool, typer.Option("--private/--public", help="Whether members must be authorised.")
     ] = True,
@@ -42,11 +37,13 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Create a network on this node's controller."""
+    if label and name:
+        fail(f"two names, {label!r} and {name!r}: give one")
     pools = [_pool(text) for text in pool or ()]
     routes = [_route(text) for text in route or ()]
     _demand_covered(pools, routes)
     body = {
-        "name": name,
+        "name": label or name,
         "private": private,
         "v4AssignMode": {"zt": bool(pools)},
         "ipAssignmentPools": pools,
@@ -147,6 +144,12 @@ def delete(
         show_json(found)
     else:
         say(f"deleted {network_id}")
+
+
+network_app.command(
+    "rules",
+    epilog="Example: earthline network rules 1122334455000001 office.rules",
+)(network_rules)
 
 
 def _ask(network: dict[str, Any], members: int) -> None:

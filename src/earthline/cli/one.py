@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from earthline import STOCK_VERSION
-from earthline.cli.client import default_home
+from earthline.cli.client import stock_home
 
 if TYPE_CHECKING:
     from earthline.runtime.accounts import Account
@@ -46,7 +46,7 @@ class Arguments:
     """The command line, parsed."""
 
     program: str
-    home: Path = field(default_factory=default_home)
+    home: Path = field(default_factory=stock_home)
     port: int = DEFAULT_PORT
     fork: bool = False
     skip_root_check: bool = False
@@ -110,31 +110,40 @@ def serve(
     join_earth: bool = True,
     fork: bool = False,
     become: Callable[[Path], Account | None] | None = None,
+    for_people: bool | None = None,
 ) -> int:
     """Run the service on a home folder until it is told to stop; the exit status.
 
     ``fork``: in the background, once the home is ours. ``become``: which user to be instead of root
-    (05, 10.3), before anything in the home is touched.
+    (05, 10.3), before anything in the home is touched. ``for_people``: how the log is written;
+    left out, it depends on who reads it.
     """
-    from earthline.api.run import run  # noqa: PLC0415 - heavy, and no part of help or version
-    from earthline.runtime.container import fill_home  # noqa: PLC0415
+    from earthline.runtime.container import fill_home  # noqa: PLC0415 - no part of help or version
     from earthline.runtime.folders import UnsafeFile  # noqa: PLC0415
     from earthline.runtime.home import Home, StartFault  # noqa: PLC0415
     from earthline.runtime.logs import configure_logs  # noqa: PLC0415
     from earthline.runtime.privileges import confine_process, drop_privileges  # noqa: PLC0415
+    from earthline.runtime.running import make_room, noted  # noqa: PLC0415
 
-    configure_logs()
+    configure_logs(for_people=for_people)
     held = Home(home.absolute())
     try:
         held.make()
-        if become is not None:
-            drop_privileges(held.path, become(held.path))
+        account = None if become is None else become(held.path)
+        if account is not None:
+            make_room(account.uid, account.gid)
+        make_room(os.geteuid(), os.getegid())  # for where we stay who we are
+        drop_privileges(held.path, account)
         held.claim()
         fill_home(held.path, os.environ)
         if fork:
             _fork()
-        confine_process()
-        run(held, port, join_earth=join_earth)
+        with noted(held.path):
+            # Heavy: commands that look for a service are to see meanwhile that there is one.
+            from earthline.api.run import run  # noqa: PLC0415
+
+            confine_process()
+            run(held, port, join_earth=join_earth)
     except (StartFault, UnsafeFile) as fault:
         from earthline.cli.output import warn  # noqa: PLC0415
 

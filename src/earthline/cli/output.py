@@ -7,9 +7,11 @@ here, in one place, they lose what could steer a terminal or forge a line (`eart
 from __future__ import annotations
 
 import json
+import os
 import sys
 import textwrap
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,19 +19,38 @@ import typer
 
 from earthline.clean import clean, clean_lines, escape
 from earthline.cli.client import (
+    Answer,
     Client,
     NoService,
+    NotListening,
     NotTheService,
-    default_home,
-    read_port,
     read_token,
 )
+from earthline.cli.stock_beside import is_ours, refusal
+from earthline.cli.where import Undecided, find_home, tries, why_no_answer
+from earthline.runtime.running import read_port
 
 
-class Session:
-    """The home folder that this command line speaks about."""
+class _Session:
+    """What this command line says for all commands."""
 
-    home: Path = default_home()
+    given: Path | None = None
+    """The home folder that it names."""
+
+    @cached_property
+    def home(self) -> Path:
+        """The home folder that it speaks about."""
+        return self.given or self.find()
+
+    def find(self, *, wait: bool = True) -> Path:
+        """That which is meant where none is named."""
+        try:
+            return find_home(wait=wait)
+        except Undecided as question:
+            fail(str(question))
+
+
+Session = _Session()
 
 
 def fail(line: str) -> NoReturn:
@@ -59,29 +80,62 @@ def ask(question: str) -> None:
     typer.confirm(clean(question), abort=True)
 
 
-def client() -> Client:
-    """A client for the service of the home folder."""
+def client() -> Client | None:
+    """A client for the service of the home folder, None if none ever ran there.
+
+    Ends the program where the token may be hidden from us, as it is from root nowhere.
+    """
     home = Session.home
     port = read_port(home)
-    token = read_token(home)
     if port is None:
-        fail(f"no service ever ran on {home}: start it with `earthline --home {home} up`")
+        return None
+    token = read_token(home)
+    if token is None and os.geteuid() == 0:
+        return None
     if token is None:
         fail(f"cannot read {home / 'authtoken.secret'}: try again as root")
     return Client(port, token, home=home)
 
 
-def call(method: str, path: str, body: Any = None) -> Any:
-    """Ask the service, and give back the parsed answer; whatever else ends the program."""
+def reach() -> Client | None:
+    """The client once the service answers, for which one that is starting is waited; else None."""
+    for _ in tries(Session.home):
+        found = client()
+        try:
+            if found is not None:
+                found.request("GET", "/health")
+                return found
+        except NotListening:
+            continue
+        except NoService as error:
+            fail(f"the service on {Session.home} does not answer: {error}")
+    return None
+
+
+def answer_to(method: str, path: str, body: Any = None) -> Answer:
+    """The answer of the service, be it a refusal; ends the program if there is none."""
     try:
-        answer = client().request(method, path, body)
+        for _ in tries(Session.home):
+            found = client()
+            try:
+                if found is not None:
+                    return found.request(method, path, body)
+            except NotListening:
+                continue
     except NotTheService as error:
         fail(str(error))
     except NoService as error:
-        home = Session.home
-        fail(f"the service does not answer ({error}): start it with `earthline --home {home} up`")
+        fail(f"the service on {Session.home} does not answer: {error}")
+    fail(why_no_answer(Session.home))
+
+
+def call(method: str, path: str, body: Any = None) -> Any:
+    """Ask the service, and give back the parsed answer; whatever else ends the program."""
+    answer = answer_to(method, path, body)
     if answer.status == 401:
         fail(f"the service refuses the token in {Session.home / 'authtoken.secret'}")
+    if answer.status != 200 and path.startswith("/earthline/"):
+        demand_earthline()
     try:
         parsed = answer.json() if answer.body else None
     except ValueError:
@@ -91,6 +145,14 @@ def call(method: str, path: str, body: Any = None) -> Any:
     if answer.status != 200:
         fail(_described(parsed) or f"the service answered {answer.status}")
     return parsed
+
+
+def demand_earthline() -> dict[str, Any]:
+    """The answer to ``GET /status``; ends the program if that is not a service of Earthline."""
+    found: dict[str, Any] = call("GET", "/status")
+    if not is_ours(found):
+        fail(refusal(found, Session.home))
+    return found
 
 
 def _described(parsed: Any) -> str:

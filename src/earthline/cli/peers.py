@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Any
 
 import typer
 
 from earthline.cli.output import call, say, show_json, show_table
+from earthline.cli.stock_beside import OURS
 
 COLUMNS = ("address", "role", "version", "latency", "state", "path", "mtu", "heard", "why")
 
@@ -23,7 +25,7 @@ def peers(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
 
 
 def _row(peer: dict[str, Any]) -> tuple[object, ...]:
-    ours = peer["earthline"]
+    ours = peer.get(OURS) or _stock_state(peer)
     path = next((path for path in ours["paths"] if path["preferred"]), None)
     version = "-" if peer["versionMajor"] < 0 else peer["version"]
     latency = "-" if peer["latency"] < 0 else f"{peer['latency']} ms"
@@ -35,10 +37,21 @@ def _row(peer: dict[str, Any]) -> tuple[object, ...]:
         latency,
         ours["state"],
         "-" if path is None else path["address"],
-        "-" if path is None else path["mtu"],
+        "-" if path is None else path.get("mtu", "-"),
         "-" if age is None else f"{age // 1000} s ago",
         _why(ours),
     )
+
+
+def _stock_state(peer: dict[str, Any]) -> dict[str, Any]:
+    """What ZeroTier One lets one know of how a peer is reached; it gives no reasons."""
+    now = time.time_ns() // 1_000_000
+    paths = [
+        {**path, "age": now - path["lastReceive"] if path["lastReceive"] else None}
+        for path in peer["paths"]
+    ]
+    direct = any(path["preferred"] for path in paths)
+    return {"paths": paths, "state": "direct" if direct else "relayed", "reason": None}
 
 
 def _why(ours: dict[str, Any]) -> str:
@@ -51,8 +64,8 @@ def _why(ours: dict[str, Any]) -> str:
 def _steps(found: list[dict[str, Any]]) -> list[str]:
     """What to do, once for each reason."""
     steps = {
-        peer["earthline"]["reason"]: f"{_why(peer['earthline'])}: {peer['earthline']['nextStep']}"
-        for peer in found
-        if peer["earthline"]["nextStep"]
+        ours["reason"]: f"{_why(ours)}: {ours['nextStep']}"
+        for ours in (peer[OURS] for peer in found if OURS in peer)
+        if ours["nextStep"]
     }
     return ["", *steps.values()] if steps else []

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from earthline.cli.client import NoService, read_port, read_token
-from earthline.cli.output import Session, call, client, fail, say, show_json
+from earthline.cli.output import Session, call, fail, reach, say, show_json
 from earthline.cli.tcp_relay import DEFAULT_LISTEN, become_relay
 
-app = typer.Typer(help="The planet: the set of roots that nodes find one another by.")
+app = typer.Typer(
+    help="The planet: the set of roots that nodes find one another by.", no_args_is_help=True
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Endpoints = Annotated[
@@ -96,22 +97,12 @@ def install(
         data = file.read_bytes()
     except OSError as error:
         fail(f"cannot read {file}: {error.strerror}")
-    if _service_runs():
+    if reach() is not None:
         body = {"data": base64.b64encode(data).decode()}
         _describe(call("POST", "/earthline/planet/install", body), "installed", as_json)
     else:
         _install_offline(data, str(file), force)
         say(f"installed {file} as {Session.home / 'planet'}")
-
-
-def _service_runs() -> bool:
-    if read_port(Session.home) is None or read_token(Session.home) is None:
-        return False
-    try:
-        client().request("GET", "/health")
-    except NoService:
-        return False
-    return True
 
 
 def _install_offline(data: bytes, name: str, force: bool) -> None:

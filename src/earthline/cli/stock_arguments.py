@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from earthline import STOCK_VERSION
-from earthline.cli.client import Client, default_home, read_port, read_token
+from earthline.cli.client import Client, read_token, stock_home
+from earthline.runtime.running import read_port
 
 USAGE = f"""\
 Earthline command line client, compatible with ZeroTier One {STOCK_VERSION}
@@ -59,7 +60,7 @@ class Arguments:
     first: str = ""
     last: str = ""
     json: bool = False
-    home: Path = field(default_factory=default_home)
+    home: Path = field(default_factory=stock_home)
     port: int | None = None
     host: str = "127.0.0.1"
     token: str | None = None

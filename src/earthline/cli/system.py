@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from earthline.cli.output import Session, fail, say, say_text
+from earthline.cli import where
+from earthline.cli.life import end_instance
+from earthline.cli.output import Session, fail, say, say_text, warn
+from earthline.cli.systemd import STOCK_UNIT, attempt, demand_systemd, last_words, systemctl
+from earthline.cli.where import UNIT
+
+if TYPE_CHECKING:
+    from earthline.cli.install_checks import Beside
 
 USER = "zerotier-one"
 """That of the stock packages, so that a home folder can go from one to the other and back."""
-UNIT = "earthline.service"
-UNIT_FILE = Path("/etc/systemd/system") / UNIT
 HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 """What the service sees nothing of, unless this program or the home folder is in there."""
 POLKIT_FILE = Path("/etc/polkit-1/rules.d/50-earthline.rules")
@@ -25,10 +29,14 @@ app = typer.Typer(no_args_is_help=True, help="Run the node as a systemd service.
 
 def unit_text(home: Path) -> str:
     """The unit file for this installation and a home folder."""
-    program = Path(sys.executable).with_name("earthline-one")
+    program = _program()
     in_homes = any(path.is_relative_to(folder) for path in (program, home) for folder in HOMES)
     protect_home = "read-only" if in_homes else "yes"
     return _template(UNIT).format(program=program, home=home, user=USER, protect_home=protect_home)
+
+
+def _program() -> Path:
+    return Path(sys.executable).with_name("earthline-one")
 
 
 def polkit_text() -> str:
@@ -43,40 +51,99 @@ def _template(name: str) -> str:
 @app.command()
 def show() -> None:
     """Print the unit file that `install` would write."""
-    say_text(unit_text(Session.home.absolute()))
+    say_text(unit_text(_home()))
+
+
+def _home() -> Path:
+    """That which is named, which runs, which the unit has already, or the default."""
+    return Session.home.absolute()
 
 
 @app.command()
-def install() -> None:
-    """Write the unit, make its user and home folder, enable it and start it."""
-    _demand_systemd()
-    home = Session.home.absolute()
+def install(
+    stop_running: Annotated[
+        bool,
+        typer.Option("--stop-running", help="Stop the service that runs, and take its home."),
+    ] = False,
+    replace_zerotier: Annotated[
+        bool,
+        typer.Option("--replace-zerotier", help="Stop and disable ZeroTier One's service."),
+    ] = False,
+) -> None:
+    """Write the unit, make its user and home folder, enable it and start it.
+
+    Looks first at what is in the way, and changes nothing then.
+    """
+    from earthline.cli.install_checks import look_beside, obstacles  # noqa: PLC0415 - heavy
+    from earthline.runtime.home import StartFault  # noqa: PLC0415
+
+    demand_systemd()
+    home = _home()
+    try:
+        beside = look_beside(home)
+        lines = list(
+            obstacles(
+                home,
+                _program(),
+                beside,
+                stop_running=stop_running,
+                replace_zerotier=replace_zerotier,
+            )
+        )
+    except StartFault as fault:
+        lines = [str(fault)]
+    if lines:
+        for line in lines:
+            warn(f"earthline: {line}")
+        raise typer.Exit(1)
+    _make_way(beside)
     _prepare(home)
-    UNIT_FILE.write_text(unit_text(home), "utf-8")
+    where.UNIT_FILE.write_text(unit_text(home), "utf-8")
     if POLKIT_FILE.parent.is_dir():
         POLKIT_FILE.write_text(polkit_text(), "utf-8")
-    _run("systemctl", "daemon-reload")
-    _run("systemctl", "enable", "--now", UNIT)
-    say(f"{UNIT} runs on {home}: `systemctl status earthline` shows it")
+    systemctl("daemon-reload")
+    systemctl("enable", UNIT)
+    _start()
+    say(f"{UNIT} runs on {home}, and starts at boot: `earthline status` shows the node")
+
+
+def _make_way(beside: Beside) -> None:
+    """Stop what the user said may be stopped, and say so."""
+    for each in beside.by_hand:
+        if each.unit is not None:
+            systemctl("disable", "--now", each.unit)
+        else:
+            end_instance(each)
+        say(f"stopped the service on {each.home} (pid {each.pid})")
+    if beside.stock:
+        systemctl("disable", "--now", STOCK_UNIT)
+        say(f"stopped {STOCK_UNIT}, which no longer starts at boot")
+
+
+def _start() -> None:
+    """Also anew, since the unit or the program may be another one now.
+
+    A service that cannot start would be tried again for ever: it is taken out, with the reason.
+    """
+    complaint = attempt("restart", UNIT)
+    if complaint:
+        reason = last_words(UNIT) or complaint
+        attempt("disable", "--now", UNIT)
+        fail(f"{UNIT} does not start, and is disabled again: {reason}")
 
 
 @app.command()
 def remove() -> None:
     """Stop the service and take its unit away. The home folder and the user stay."""
-    _demand_systemd()
-    if UNIT_FILE.exists():
-        _run("systemctl", "disable", "--now", UNIT)
-    UNIT_FILE.unlink(missing_ok=True)
+    demand_systemd()
+    home = where.unit_home()
+    if not where.UNIT_FILE.exists():
+        fail(f"there is no {where.UNIT_FILE}: nothing to remove")
+    systemctl("disable", "--now", UNIT)
+    where.UNIT_FILE.unlink()
     POLKIT_FILE.unlink(missing_ok=True)
-    _run("systemctl", "daemon-reload")
-    say(f"{UNIT} is gone, {Session.home} is as it was")
-
-
-def _demand_systemd() -> None:
-    if not Path("/run/systemd/system").is_dir():
-        fail("systemd does not run here: start the node with `earthline up`")
-    if os.geteuid() != 0:
-        fail("this changes the system: try again as root")
+    systemctl("daemon-reload")
+    say(f"{UNIT} is gone, {home or 'its home folder'} is as it was")
 
 
 def _prepare(home: Path) -> None:
@@ -92,14 +159,3 @@ def _prepare(home: Path) -> None:
             hand_over(home, account)
     except (NoUser, StartFault) as fault:
         fail(str(fault))
-
-
-def _run(*words: str) -> None:
-    """A command of the system that has to work, or its own complaint."""
-    try:
-        subprocess.run(words, check=True, capture_output=True, text=True)
-    except FileNotFoundError:
-        fail(f"{words[0]} is not installed")
-    except subprocess.CalledProcessError as error:
-        complaint = error.stderr.strip().splitlines() or [f"status {error.returncode}"]
-        fail(f"{' '.join(words)}: {complaint[-1]}")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from earthline.cli.output import call, fail, say, show_json
+from earthline.cli.output import call, demand_earthline, fail, say, show_json
 
 app = typer.Typer(
     help="Be a relay over TCP for nodes without UDP, stock ones included.", no_args_is_help=True
@@ -20,8 +20,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def become_relay(listen: list[str], tls: dict[str, str] | None = None) -> dict[str, Any]:
     """Have the settings say so; what became of it. Ends the program if it cannot listen."""
+    demand_earthline()
     call("POST", "/config/settings", {"tcpRelay": {"listen": listen, "tls": tls}})
-    found: dict[str, Any] = call("GET", "/status")["earthline"]["tcpRelay"]
+    found: dict[str, Any] = demand_earthline()["earthline"]["tcpRelay"]
     if found["failure"]:
         fail(f"the relay does not run yet, and is tried again: {found['failure']}")
     return found
@@ -57,7 +58,7 @@ def turn_off(as_json: AsJson = False) -> None:
 @app.command()
 def show(as_json: AsJson = False) -> None:
     """Whether this node is one, and for how many."""
-    _show(call("GET", "/status")["earthline"]["tcpRelay"], as_json=as_json)
+    _show(demand_earthline()["earthline"]["tcpRelay"], as_json=as_json)
 
 
 def _show(found: dict[str, Any], *, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from typing import Any, NoReturn
 
 import typer
@@ -16,10 +17,35 @@ _UsageFault: Any = typer.BadParameter.__mro__[1]
 """What a bad command line raises; typer exports only this kind of it."""
 
 
-def run(app: typer.Typer) -> NoReturn:
+def everywhere(words: list[str], *, tools: Collection[str] = ()) -> list[str]:
+    """A command line with ``--home`` before the command and ``--json`` after it.
+
+    What follows ``--``, or one of the tools with options of their own, stays as it is.
+    """
+    home: list[str] = []
+    rest: list[str] = []
+    left = list(words)
+    command = ""
+    while left and left[0] != "--" and command not in tools:
+        word = left.pop(0)
+        if word == "--home":
+            home = [word, *left[:1]]
+            del left[:1]
+        elif word.startswith("--home="):
+            home = [word]
+        else:
+            rest.append(word)
+            command = command or ("" if word.startswith("-") else word)
+    if "--json" in rest and command and rest.index("--json") < rest.index(command):
+        rest.remove("--json")
+        rest.append("--json")
+    return [*home, *rest, *left]
+
+
+def run(app: typer.Typer, *, tools: Collection[str] = ()) -> NoReturn:
     """Run a program and end it with its status."""
     try:
-        status = app(standalone_mode=False)
+        status = app(everywhere(sys.argv[1:], tools=tools), standalone_mode=False)
     except typer.Abort:
         warn("earthline: stopped")
         status = INTERRUPTED

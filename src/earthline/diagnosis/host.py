@@ -21,11 +21,25 @@ CROWDED = 0.9
 
 def judge_service(seen: Snapshot) -> Iterator[Finding]:
     """Whether there is a service at all, and what could not be looked at."""
-    if not seen.running:
+    if seen.lost_by:
+        yield fault(
+            "home_deleted",
+            f"The home folder {seen.home} of the running service (pid {seen.lost_by}) was deleted: "
+            "its identity is gone when it stops.",
+            "Put the folder back from a backup, or stop the service with `earthline down`.",
+        )
+    elif not seen.running:
         yield fault(
             "service_not_running",
             f"No service runs on {seen.home}; this is what can be seen without it.",
             f"Start it with `earthline --home {seen.home} up`, as root.",
+        )
+    if seen.port_taken is not None:
+        port, holder = seen.port_taken
+        yield fault(
+            "port_taken",
+            f"Port {port} is taken by {holder}, so the service cannot start.",
+            f"Stop that program, or start the service with another port: `--port {port + 1}`.",
         )
     for what in seen.unseen:
         yield note("not_seen", what)

@@ -189,6 +189,10 @@ class Snapshot:
     home: str
     inside: bool = True
     """Seen by the running service itself, not from outside of it."""
+    lost_by: int = 0
+    """The pid of the service that runs on this home, whose folder was deleted."""
+    port_taken: tuple[int, str] | None = None
+    """The port that the service needs while it does not run, and who has it."""
     own_address: str = ""
     unseen: tuple[str, ...] = ()
     """What could not be looked at, with why and what to do."""

@@ -17,7 +17,10 @@ from earthline.lab.service import script
 from earthline.lab.topology import Lab, missing
 
 app = typer.Typer(
-    name="lab", help="Network namespaces with NATs on this machine.", no_args_is_help=True
+    name="lab",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Network namespaces with NATs on this machine.",
+    no_args_is_help=True,
 )
 _console = Console()
 

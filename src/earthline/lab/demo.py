@@ -28,7 +28,11 @@ _RELAYED_REPLIES = 5
 _DIRECT_REPLIES = 5
 _LOG_LINES = 15
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
 
 
 @app.command()

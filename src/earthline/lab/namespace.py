@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+from earthline.runtime.process import start_of
+
 _PREFIX = "earthline"
 _RUN = re.compile(rf"{_PREFIX}\.(\d+)\.(\d+)\.(\d+)(?:\.|$)")
 _DIRECTORY = Path("/run/netns")
@@ -46,7 +48,7 @@ class RunName:
     def new(cls) -> RunName:
         """A name no other lab of this machine has."""
         pid = os.getpid()
-        start = _start_of(pid)
+        start = start_of(pid)
         if start is None:
             raise LabError("cannot read /proc/self/stat")
         return cls(pid, start, next(_labs))
@@ -59,19 +61,10 @@ class RunName:
 
     @property
     def alive(self) -> bool:
-        return _start_of(self.pid) == self.start
+        return start_of(self.pid) == self.start
 
     def __str__(self) -> str:
         return f"{_PREFIX}.{self.pid}.{self.start}.{self.lab}"
-
-
-def _start_of(pid: int) -> int | None:
-    """When a process started, or None if there is no such process."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    return int(stat.rpartition(")")[2].split()[19])
 
 
 def namespaces() -> dict[str, RunName]:

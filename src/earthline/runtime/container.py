@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from earthline.runtime.files import PRIVATE, PUBLIC, write_atomic
+from earthline.runtime.folders import UnsafeFile
 from earthline.runtime.home import StartFault
 from earthline.wire.address import parse_network
 
@@ -18,7 +19,16 @@ NETWORKS = "ZEROTIER_JOIN_NETWORKS"
 
 
 def fill_home(home: Path, environment: Mapping[str, str]) -> None:
-    """Write what is set; `StartFault` for a network ID that is none."""
+    """Write what is set; `StartFault` for a network ID that is none, or where it cannot be."""
+    try:
+        _fill(home, environment)
+    except UnsafeFile:
+        raise
+    except OSError as error:
+        raise StartFault(f"{error.filename or home}: {error.strerror}") from None
+
+
+def _fill(home: Path, environment: Mapping[str, str]) -> None:
     for variable, (name, mode) in FILES.items():
         if text := environment.get(variable, "").strip():
             write_atomic(home / name, text.encode(), mode)

@@ -107,7 +107,8 @@ def restrict(path: Path, mode: int) -> None:
             raise
         try:
             found = os.fstat(descriptor)
-            if stat.S_ISDIR(found.st_mode) or found.st_nlink == 1:
+            alone = stat.S_ISDIR(found.st_mode) or found.st_nlink == 1
+            if alone and stat.S_IMODE(found.st_mode) != mode:
                 os.fchmod(descriptor, mode)
         finally:
             os.close(descriptor)

@@ -6,12 +6,14 @@ Names and contents are the stock ones (05, 2.1), so that a home may be handed fr
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
 import string
 from pathlib import Path
 
+from earthline.controller.store import NO_ROOM
 from earthline.root.planet import SIGNING_FILE
 from earthline.runtime.files import (
     PRIVATE,
@@ -23,14 +25,14 @@ from earthline.runtime.files import (
     remove,
     rename,
     restrict,
-    write_atomic,
 )
+from earthline.runtime.keeping import Keeping
+from earthline.runtime.running import PORT_FILE
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.reader import Malformed, Reader
 from earthline.wire.world import World, WorldKind
 
 LOCK_FILE = "earthline.lock"
-DEFAULT_HOME = Path("/var/lib/zerotier-one")
 TOKEN_ALPHABET = string.ascii_lowercase + string.digits
 TOKEN_LENGTH = 24
 
@@ -39,17 +41,18 @@ class StartFault(Exception):
     """Why the service does not start: one line that names the file, or the port, and the fault."""
 
 
-def default_home() -> Path:
-    """``$ZEROTIER_HOME``, else the stock folder (05, 2)."""
-    return Path(os.environ.get("ZEROTIER_HOME") or DEFAULT_HOME)
-
-
 class Home:
     """Paths and start-up files of one home folder."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.keeping = Keeping(path)
         self._lock: int | None = None
+        self._running = False
+
+    @property
+    def secret_file(self) -> Path:
+        return self.path / "identity.secret"
 
     @property
     def planet_file(self) -> Path:
@@ -65,7 +68,7 @@ class Home:
 
     @property
     def port_file(self) -> Path:
-        return self.path / "zerotier-one.port"
+        return self.path / PORT_FILE
 
     @property
     def pid_file(self) -> Path:
@@ -86,19 +89,21 @@ class Home:
             raise self._unusable(error) from error
 
     def _unusable(self, error: OSError) -> StartFault:
-        return StartFault(f"{self.path}: cannot use this home folder: {error.strerror}")
+        what = f"{self.path}: cannot use this home folder: {error.strerror}"
+        if error.errno == errno.EACCES and os.geteuid() != 0:
+            what += ": try again as root, or name a folder of your own with --home"
+        return StartFault(what)
 
     def claim(self) -> None:
         """Create the folder and lock it, or raise `StartFault` with the pid of who holds it.
 
         The lock belongs to the open file, so it is inherited over a fork and goes with the process,
-        however that ends.
+        however that ends. On a disk that takes no writes, that of an earlier run has to do.
         """
         self.make()
-        try:
-            descriptor = open_regular(self.path / LOCK_FILE, os.O_RDWR | os.O_CREAT, PUBLIC)
-        except OSError as error:
-            raise self._unusable(error) from error
+        descriptor = self._lock_file()
+        if descriptor is None:
+            return
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -109,18 +114,34 @@ class Home:
             ) from None
         self._lock = descriptor
 
+    def _lock_file(self) -> int | None:
+        path = self.path / LOCK_FILE
+        try:
+            return open_regular(path, os.O_RDWR | os.O_CREAT, PUBLIC)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise self._unusable(error) from error
+        try:
+            return open_regular(path, os.O_RDONLY)
+        except OSError:
+            return None
+
     def write_pid(self) -> None:
         """Tell the world, and a second instance, who runs here."""
         pid = str(os.getpid()).encode()
         if self._lock is not None:
-            os.ftruncate(self._lock, 0)
-            os.pwrite(self._lock, pid, 0)
-        write_atomic(self.pid_file, pid, PUBLIC)
+            with contextlib.suppress(OSError):  # only so that a second instance can name us
+                os.ftruncate(self._lock, 0)
+                os.pwrite(self._lock, pid, 0)
+        self.keeping.write(self.pid_file, pid, PUBLIC)
+        self._running = True
 
     def release(self) -> None:
         """Remove the pid file and give up the lock. Idempotent."""
+        if self._running:
+            self.keeping.remove(self.pid_file)
+            self._running = False
         if self._lock is not None:
-            remove(self.pid_file)
             os.close(self._lock)
             self._lock = None
 
@@ -138,13 +159,17 @@ class Home:
     def fix_modes(self) -> None:
         """Secrets are nobody else's business, whoever put them here (05, 2.1)."""
         for name in ("identity.secret", "authtoken.secret", "metricstoken.secret", SIGNING_FILE):
-            restrict(self.path / name, PRIVATE)
+            self._restrict(name, PRIVATE)
         for name in ("networks.d", "moons.d", "peers.d", "controller.d"):
-            restrict(self.path / name, PRIVATE_FOLDER)
+            self._restrict(name, PRIVATE_FOLDER)
+
+    def _restrict(self, name: str, mode: int) -> None:
+        path = self.path / name
+        self.keeping.attempt(path, lambda: restrict(path, mode))
 
     def load_identity(self) -> SecretIdentity | None:
         """The stored identity, None if there is none yet; `StartFault` if it is unusable."""
-        path = self.path / "identity.secret"
+        path = self.secret_file
         text = read_if_there(path)
         if text is None:
             return None
@@ -158,12 +183,13 @@ class Home:
 
     def store_identity(self, identity: SecretIdentity) -> None:
         """Write both identity files, where they differ."""
-        write_atomic(self.path / "identity.secret", identity.text.encode("ascii"), PRIVATE)
-        write_atomic(self.path / "identity.public", str(identity.public).encode("ascii"), PUBLIC)
+        self.keeping.write(self.secret_file, identity.text.encode("ascii"))
+        public = str(identity.public).encode("ascii")
+        self.keeping.write(self.path / "identity.public", public, PUBLIC)
 
     def retire_identity(self) -> None:
         """Put an identity aside whose address another node has: the next start makes a new one."""
-        secret = self.path / "identity.secret"
+        secret = self.secret_file
         with contextlib.suppress(FileNotFoundError):
             rename(secret, f"{secret.name}.saved_after_collision")
         remove(self.path / "identity.public")
@@ -183,7 +209,7 @@ class Home:
         if stored is not None and (token := stored.decode("ascii", "replace").strip(" \t\r\n")):
             return token
         token = "".join(secrets.choice(TOKEN_ALPHABET) for _ in range(TOKEN_LENGTH))
-        write_atomic(path, token.encode(), PRIVATE)
+        self.keeping.write(path, token.encode())
         return token
 
 

@@ -1,18 +1,19 @@
-"""Logs: text where a person reads, a JSON object per line elsewhere; always on standard error."""
+"""Logs: sentences where a person reads, a JSON object per line elsewhere; on standard error."""
 
 from __future__ import annotations
 
 import logging
 import sys
-import traceback
 from collections import Counter
-from typing import TextIO
 
 import structlog
 
-from earthline.clean import clean, clean_lines, clean_value
+from earthline.clean import clean_lines, clean_value
+from earthline.runtime.sentences import sentence
 from earthline.vl1.gates import Buckets
 
+CLOCK = "%H:%M:%S"
+"""Local time, where somebody is watching."""
 LINES_AT_ONCE = 20
 """Lines of one kind that may follow one another at once..."""
 LINE_MS = 10_000
@@ -21,13 +22,16 @@ LONGEST_FIELD = 256
 """Characters, or bytes, of one field of a line: enough to see what it is."""
 
 
-def configure_logs() -> None:
-    """Once, at the start of a program that runs the service."""
+def configure_logs(*, for_people: bool | None = None) -> None:
+    """Once, at the start of a program that runs the service.
+
+    ``for_people``: text or JSON; left out, text where a person reads.
+    """
     foreign = logging.StreamHandler()
     foreign.setFormatter(_Foreign())
     logging.basicConfig(handlers=[foreign], level=logging.WARNING, force=True)
     structlog.configure(
-        processors=processors(human=sys.stderr.isatty()),
+        processors=processors(human=sys.stderr.isatty() if for_people is None else for_people),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
@@ -48,13 +52,13 @@ def processors(*, human: bool) -> list[structlog.typing.Processor]:
     """
     named: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt=CLOCK if human else "iso", utc=not human),
     ]
+    # Not rich's traceback, which shows local variables: keys are among them.
+    trace = structlog.processors.format_exc_info
     if human:
-        # Not rich's traceback, which shows local variables: keys are among them.
-        renderer = structlog.dev.ConsoleRenderer(exception_formatter=_write_traceback)
-        return [*named, _clean_fields, renderer]
-    return [*named, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        return [*named, _clean_fields, trace, sentence]
+    return [*named, trace, structlog.processors.JSONRenderer()]
 
 
 def _clean_fields(
@@ -63,12 +67,6 @@ def _clean_fields(
     return {
         name: value if name == "exc_info" else clean_value(value) for name, value in fields.items()
     }
-
-
-def _write_traceback(out: TextIO, found: structlog.typing.ExcInfo) -> None:
-    """The lines that Python prints, indented: what a fault says cannot pass for a line of ours."""
-    lines = "".join(traceback.format_exception(*found)).splitlines()
-    out.writelines(f"\n  {clean(line)}" for line in lines)
 
 
 class Sparing:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from earthline.runtime.files import read_if_there, write_atomic
+from earthline.runtime.files import read_if_there
+from earthline.runtime.keeping import Keeping
 from earthline.wire.inet import InetAddress, Scope
 
 NEVER = frozenset({Scope.NONE, Scope.MULTICAST, Scope.LOOPBACK, Scope.LINK_LOCAL})
@@ -99,7 +100,7 @@ def permissions_stored(home: Path, network: int) -> bool:
     return permissions_file(home, network).exists()
 
 
-def store_permissions(home: Path, network: int, permissions: Permissions) -> None:
+def store_permissions(keeping: Keeping, network: int, permissions: Permissions) -> None:
     """Write the file; a whitelist is kept."""
     if permissions.managed and permissions.whitelist:
         managed = ",".join(str(entry) for entry in permissions.whitelist)
@@ -111,7 +112,8 @@ def store_permissions(home: Path, network: int, permissions: Permissions) -> Non
         f"allowDefault={int(permissions.default)}",
         f"allowDNS={int(permissions.dns)}",
     )
-    write_atomic(permissions_file(home, network), ("\n".join(lines) + "\n").encode())
+    text = "\n".join(lines) + "\n"
+    keeping.write(permissions_file(keeping.home, network), text.encode())
 
 
 def _truth(value: str) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import resource
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 import structlog
@@ -41,8 +44,15 @@ HOME_NAMES = frozenset(
     }
 )
 """What a home folder has some of, unless it is new; the last three are links of the packages."""
+STATUS = Path("/proc/self/status")
+CAP_NET_ADMIN = 12
+"""Its bit in the sets of capabilities (``capability.h``)."""
 DEVICES = "/dev/net/tun"
 """Where network devices come from. udev lets everybody open it; some containers do not."""
+
+
+class ReadOnly(StartFault):
+    """A home that cannot be handed over, since nothing can be written to its disk."""
 
 
 def drop_privileges(home: Path, account: Account | None) -> None:
@@ -63,9 +73,25 @@ def drop_privileges(home: Path, account: Account | None) -> None:
     except OSError as error:
         log.warning("still_root", why=f"the kernel keeps no capabilities: {error.strerror}")
         return
-    hand_over(home, account)
+    try:
+        hand_over(home, account)
+    except ReadOnly as fault:
+        log.warning("still_root", why=str(fault))
+        return
     _become(account)
     narrow_capabilities()
+
+
+def why_no_devices() -> str | None:
+    """Why this process cannot make network devices, in a few words; None if it can."""
+    if not os.path.exists(DEVICES):  # noqa: PTH110 - a constant of the system
+        return f"there is no {DEVICES}: `modprobe tun` makes it"
+    if not os.access(DEVICES, os.R_OK | os.W_OK):
+        return f"{DEVICES} is closed to this user"
+    held = re.search(r"^CapEff:\s*([0-9a-f]+)$", STATUS.read_text("ascii"), re.MULTILINE)
+    if held is not None and not int(held[1], 16) >> CAP_NET_ADMIN & 1:
+        return "this user may not make network devices: start it as root"
+    return None
 
 
 def confine_process() -> None:
@@ -91,14 +117,14 @@ def hand_over(home: Path, account: Account) -> None:
         with folder(home) as top:
             _demand_home(home, top)
             for _, folders, files, place in os.fwalk(".", dir_fd=top):
-                os.fchown(place, account.uid, account.gid)
+                if _owner(place) != (account.uid, account.gid):
+                    os.fchown(place, account.uid, account.gid)
                 for name in (*folders, *files):
                     _give(name, place, account)
     except OSError as error:
         where = error.filename or home
-        raise StartFault(
-            f"{home}: cannot give {where} to {account.name}: {error.strerror}"
-        ) from None
+        kind = ReadOnly if error.errno == errno.EROFS else StartFault
+        raise kind(f"{home}: cannot give {where} to {account.name}: {error.strerror}") from None
 
 
 def _demand_home(home: Path, top: int) -> None:
@@ -108,12 +134,17 @@ def _demand_home(home: Path, top: int) -> None:
         raise StartFault(f"{home}: this is no home folder, but holds {min(names)}: not given away")
 
 
+def _owner(descriptor: int) -> tuple[int, int]:
+    found = os.fstat(descriptor)
+    return found.st_uid, found.st_gid
+
+
 def _give(name: str, place: int, account: Account) -> None:
     """A folder or a file; pipes, devices and links stay whose they are."""
     look = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
     try:
         found = os.fstat(look)
-        if (found.st_uid, found.st_gid) == (account.uid, account.gid):
+        if _owner(look) == (account.uid, account.gid):
             return
         alone = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
         if alone or stat.S_ISDIR(found.st_mode):
@@ -134,6 +165,17 @@ def _become(account: Account) -> None:
 def _hidden_from(account: Account, home: Path) -> str:
     """The first thing the service needs that the user does not reach; empty if it reaches all.
 
+    The home's own bits do not matter, only the way to it: it is about to be handed over.
+    """
+    needed = [(str(home), os.F_OK), *((path, os.R_OK) for path in PROGRAM)]
+    if os.access(DEVICES, os.F_OK):  # where there are none, root makes none either
+        needed.append((DEVICES, os.R_OK | os.W_OK))
+    return first_closed(account, needed)
+
+
+def first_closed(account: Account, needed: Iterable[tuple[str, int]]) -> str:
+    """The first of some paths that a user may not use as needed (``os.access``); empty if none.
+
     A child of ours becomes that user and tries.
     """
     reading, writing = os.pipe()
@@ -142,7 +184,8 @@ def _hidden_from(account: Account, home: Path) -> str:
         status = 1
         try:
             _become(account)
-            os.write(writing, _first_hidden(home).encode())
+            closed = (path for path, rights in needed if not os.access(path, rights))
+            os.write(writing, os.fsencode(next(closed, "")))
             status = 0
         finally:
             os._exit(status)
@@ -151,11 +194,3 @@ def _hidden_from(account: Account, home: Path) -> str:
         found = answer.read()
     _, status = os.waitpid(child, 0)
     return found if status == 0 else f"anything: status {status}"
-
-
-def _first_hidden(home: Path) -> str:
-    """The home's own bits do not matter, only the way to it: it is about to be handed over."""
-    needed = [(str(home), os.F_OK), *((path, os.R_OK) for path in PROGRAM)]
-    if os.access(DEVICES, os.F_OK):  # where there are none, root makes none either
-        needed.append((DEVICES, os.R_OK | os.W_OK))
-    return next((path for path, rights in needed if not os.access(path, rights)), "")

@@ -26,13 +26,14 @@ from earthline.runtime.clock import now_ms
 from earthline.runtime.core import Core
 from earthline.runtime.default_routes import DefaultRoutes
 from earthline.runtime.earth import earth_permissions, earth_to_join
-from earthline.runtime.files import PUBLIC, write_atomic
+from earthline.runtime.files import PUBLIC
 from earthline.runtime.home import Home, StartFault
 from earthline.runtime.logs import Sparing
 from earthline.runtime.netlink import Netlink
 from earthline.runtime.permissions import permissions_stored
 from earthline.runtime.planet import Planets
 from earthline.runtime.portmap.mapper import PortMapping
+from earthline.runtime.privileges import why_no_devices
 from earthline.runtime.proving import Proving
 from earthline.runtime.relay import RelayRole, RelayState
 from earthline.runtime.settings import SettingsFile, packet_threads, restart_needed
@@ -86,7 +87,7 @@ class Service:
         self.token = home.token("authtoken")
         self.metrics_token = home.token("metricstoken")
         self._ports = ports
-        self._files = StateFiles(home.path)
+        self._files = StateFiles(home.keeping)
         self._tasks: list[asyncio.Task[None]] = []
         self._exits = contextlib.AsyncExitStack()
         self._scan = Watch("subscriptions", SCAN_S, self._scan_subscriptions)
@@ -120,7 +121,7 @@ class Service:
         self.identity = await self._load_identity()
         self._build()
         self.netlink = await self._exits.enter_async_context(Netlink())
-        self.taps = Taps(self.driver, self.netlink, self.home.path, self._tell, self._scan.wake)
+        self.taps = Taps(self.driver, self.netlink, self.home.keeping, self._tell, self._scan.wake)
         self._exits.callback(self.taps.close)
         self.bridges = await self._exits.enter_async_context(
             Bridges(self.home.path, self.identity.address, self.taps, self.network)
@@ -143,6 +144,8 @@ class Service:
         await self._consider_earth()
         self._run_tasks()
         log.info("started", address=f"{self.identity.address:010x}", port=self._ports.primary)
+        if (why := why_no_devices()) is not None:
+            log.warning("no_devices", why=why)
 
     async def _load_identity(self) -> SecretIdentity:
         identity = self.home.load_identity()
@@ -150,6 +153,7 @@ class Service:
             seed = secrets.token_bytes(32)
             threads = os.cpu_count() or 1
             identity = await asyncio.to_thread(SecretIdentity.generate, seed, threads)
+            log.info("made_identity", file=str(self.home.secret_file))
         self.home.store_identity(identity)
         return identity
 
@@ -352,6 +356,7 @@ class Service:
 
     async def _reread_settings(self) -> None:
         """Take over a changed ``local.conf``; an unusable one changes nothing while we run."""
+        self.home.keeping.again()
         self.taps.check()
         self._relay.check()
         try:
@@ -434,10 +439,10 @@ class Service:
         """Leave; False if it was not joined. Leaving Earth is remembered as a wish."""
         if network not in self.joined:
             return False
-        self.core.send(effects.Leave(network))
         planet = self.planet
         if planet is not None and planet.earth == network and self.earth_wanted:
             self.settings.change({"joinEarth": False})
+        self.core.send(effects.Leave(network))
         return True
 
     def counters(self) -> Counter[str]:
@@ -476,4 +481,7 @@ class Service:
 
     def write_port_file(self) -> None:
         """From now on the API answers."""
-        write_atomic(self.home.port_file, str(self._ports.primary).encode(), PUBLIC)
+        log.info("answering", home=str(self.home.path))
+        if self.planet is None:
+            log.info("no_planet")
+        self.home.keeping.write(self.home.port_file, str(self._ports.primary).encode(), PUBLIC)

@@ -234,17 +234,18 @@ class SettingsFile:
     def change(self, changes: dict[str, Any]) -> None:
         """Replace or add keys of ``settings``, check them, and rewrite the file (05, 7.6).
 
-        Raises `StartFault` and changes nothing if a value is of the wrong type.
+        Changes nothing, and raises `StartFault` if a value is of the wrong type, or ``OSError`` if
+        the file cannot be written.
         """
         stored = self.raw.get("settings")
         held = stored if isinstance(stored, dict) else {}
         merged = {**held, **{key: _unhidden(held.get(key), new) for key, new in changes.items()}}
         raw = {**self.raw, "settings": merged}
-        self.parsed = understand(with_trusted_paths(raw, self._trusted), str(self.path))
-        self.raw = raw
+        parsed = understand(with_trusted_paths(raw, self._trusted), str(self.path))
         data = json.dumps(raw, indent=4, sort_keys=True).encode() + b"\n"
+        write_atomic(self.path, data, self._mode(raw))
+        self.parsed, self.raw = parsed, raw
         self._read = (data, self._read[1])
-        write_atomic(self.path, data, self._mode())
 
     @property
     def shown(self) -> dict[str, Any]:
@@ -262,12 +263,12 @@ class SettingsFile:
         except OSError as error:
             log.warning("password_is_readable", file=str(self.path), error=error.strerror)
 
-    def _mode(self) -> int:
+    def _mode(self, raw: dict[str, Any]) -> int:
         """That which the user gave the file; with a password in it, nobody else's business."""
         mode = mode_of(self.path)
         if mode is None:
             return PRIVATE
-        return mode if self.shown == self.raw else mode & PRIVATE
+        return mode if without_passwords(raw) == raw else mode & PRIVATE
 
     def _contents(self) -> tuple[bytes | None, bytes | None]:
         try:

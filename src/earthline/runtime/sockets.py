@@ -15,6 +15,7 @@ import structlog
 from earthline.effects import SocketsChanged
 from earthline.runtime.home import StartFault
 from earthline.runtime.netlink import Interface
+from earthline.runtime.port_holder import wait_for_port
 from earthline.runtime.settings import Settings
 from earthline.wire.inet import InetAddress, Scope
 
@@ -103,14 +104,16 @@ def free_port(first: int, taken: Iterable[int] = ()) -> int:
 def choose_ports(settings: Settings, wished: int) -> Ports:
     """The primary port of this run, and the secondary one.
 
-    ``wished`` is the command line's primary port; settings win over it (05, 3.1).
+    ``wished`` is the command line's primary port; settings win over it (05, 3.1). May take a
+    minute, where closed connections still have the port.
     """
     fixed = settings.settings.primary_port
     primary = wished if fixed is None else fixed
     if primary == 0:
         primary = random_port()
-    elif not port_is_free(primary):
-        raise StartFault(f"cannot bind to local control interface port {primary}")
+    else:
+        other = "--port (earthline-one: -p)" if fixed is None else "primaryPort in local.conf"
+        wait_for_port(primary, port_is_free, other=other)
     if primary == 0:
         raise StartFault("no free port found for the primary port")
     return Ports(primary, _secondary(settings, Ports(primary, 0)))

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from earthline.effects import StateLoaded, Store
-from earthline.runtime.files import PRIVATE, PUBLIC, read_if_there, remove, touch, write_atomic
+from earthline.runtime.files import PRIVATE, PUBLIC, read_if_there, touch
+from earthline.runtime.keeping import Keeping
 from earthline.vl1.cache import MAX_RECORDS
 
 PEER_MAX_AGE_MS = 30 * 24 * 3600 * 1000
@@ -40,8 +41,9 @@ KINDS = {
 class StateFiles:
     """The node's memory in a home folder."""
 
-    def __init__(self, home: Path) -> None:
-        self._home = home
+    def __init__(self, keeping: Keeping) -> None:
+        self._keeping = keeping
+        self._home = keeping.home
 
     def path_of(self, kind: str, key: int) -> Path:
         """Where a state object lives."""
@@ -54,13 +56,15 @@ class StateFiles:
         """Write or delete a state object. A peer is a hint, and need not survive a power loss."""
         path = self.path_of(command.kind, command.key)
         if command.data is None:
-            remove(path)
+            self._keeping.remove(path)
         elif command.kind != "peer":
-            write_atomic(path, command.data, PUBLIC if command.kind == "planet" else PRIVATE)
-        elif not write_atomic(path, command.data, durable=False):
-            touch(path)  # its age tells when the peer was last heard
+            mode = PUBLIC if command.kind == "planet" else PRIVATE
+            self._keeping.write(path, command.data, mode)
+        elif not self._keeping.write(path, command.data, durable=False):
+            # Its age tells when the peer was last heard.
+            self._keeping.attempt(path, lambda: touch(path))
         if command.kind == "network" and command.data is None:
-            remove(path.with_suffix(".local.conf"))
+            self._keeping.remove(path.with_suffix(".local.conf"))
 
     def load(self, kind: str) -> Iterator[StateLoaded]:
         """Every stored object of a kind, by key."""
@@ -78,7 +82,7 @@ class StateFiles:
         aged = sorted((path.lstat().st_mtime_ns // 1_000_000, path) for path in self._files("peer"))
         for left, (modified_at, path) in zip(range(len(aged), 0, -1), aged, strict=True):
             if left > MAX_RECORDS or now - modified_at > PEER_MAX_AGE_MS:
-                remove(path)
+                self._keeping.remove(path)
             elif (data := read_if_there(path)) is not None:
                 yield StateLoaded("peer", int(path.stem, 16), data)
 

@@ -11,13 +11,13 @@ import contextlib
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Protocol
 
 import structlog
 
 from earthline.effects import ConfigureTap, PortFailed
 from earthline.runtime.devices import choose_device, device_map
+from earthline.runtime.keeping import Keeping
 from earthline.runtime.names import LinkNames, NamesRefused, clear_names, set_names
 from earthline.runtime.netlink import Interface, KernelRoute
 from earthline.runtime.permissions import Permissions, load_permissions, store_permissions
@@ -76,14 +76,15 @@ class Taps:
         self,
         driver: TapDriver,
         netlink: AddressBook,
-        home: Path,
+        keeping: Keeping,
         report: Callable[[PortFailed], None],
         applied: Callable[[], None],
     ) -> None:
         """``report`` takes a device's failure, or its end; ``applied`` runs after each change."""
         self._driver = driver
         self._netlink = netlink
-        self._home = home
+        self._keeping = keeping
+        self._home = keeping.home
         self._report = report
         self._applied = applied
         self._taps: dict[int, Tap] = {}
@@ -112,7 +113,7 @@ class Taps:
 
     def permit(self, network: int, permissions: Permissions) -> None:
         """Store the user's wish and apply it."""
-        store_permissions(self._home, network, permissions)
+        store_permissions(self._keeping, network, permissions)
         if (tap := self._taps.get(network)) is not None:
             tap.permissions = permissions
             self._dirty.put_nowait(network)

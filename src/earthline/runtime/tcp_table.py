@@ -1,4 +1,4 @@
-"""Whose TCP sockets on this machine are, as the kernel says.
+"""Whose sockets on this machine are, as the kernel says.
 
 Any user can listen at the service's port while that is down, and can connect to it while it runs.
 Rows of ``/proc/net/tcp``, addresses as words of 32 bits in the machine's order of bytes::
@@ -12,12 +12,31 @@ from __future__ import annotations
 import ipaddress
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 TABLES = Path("/proc/thread-self/net")
-_LISTENS = "0A"
-_LOCAL, _REMOTE, _STATE, _UID = 1, 2, 3, 7
-"""Columns of a row."""
+LISTENS = "0A"
+_LOCAL, _REMOTE, _STATE, _UID, _INODE = 1, 2, 3, 7, 9
+"""Columns of a row; those of UDP are the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A socket at a port. The inode is that which processes have a descriptor of; 0: none has."""
+
+    state: str
+    inode: int
+
+
+def at_port(table: str, port: int) -> list[Row]:
+    """The sockets of a table (``tcp``, ``tcp6``, ``udp``, ``udp6``) whose own port it is."""
+    ending = f":{port:04X}"
+    return [
+        Row(columns[_STATE], int(columns[_INODE]))
+        for columns in _rows(table)
+        if columns[_LOCAL].endswith(ending)
+    ]
 
 
 def listeners(ip: str, port: int) -> frozenset[int] | None:
@@ -56,14 +75,14 @@ def callers(port: int) -> dict[tuple[str, int], int]:
 def _listening(table: str) -> Iterator[tuple[str, int]]:
     """Address and uid of each listener: the kernel puts them before all connections."""
     for columns in _rows(table):
-        if columns[_STATE] != _LISTENS:
+        if columns[_STATE] != LISTENS:
             return
         yield columns[_LOCAL], int(columns[_UID])
 
 
 def _rows(table: str) -> Iterator[list[str]]:
     path = TABLES / table
-    if table == "tcp6" and not path.exists():
+    if table.endswith("6") and not path.exists():
         return  # a machine without IPv6
     with path.open(encoding="ascii") as rows:
         next(rows, None)

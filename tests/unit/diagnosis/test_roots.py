@@ -183,3 +183,16 @@ def test_what_could_not_be_seen_is_said():
     snapshot = outside(Udp.UNASKED, running=True, unseen=("the token: try as root.",))
     assert found(snapshot, "not_seen").seen == "the token: try as root."
     assert bad(snapshot) == []
+
+
+def test_deleted_home_of_a_running_service_is_no_stopped_one():
+    snapshot = outside(Udp.UNASKED, lost_by=812)
+    assert bad(snapshot) == ["home_deleted"]
+    assert "(pid 812)" in found(snapshot, "home_deleted").seen
+
+
+def test_port_of_somebody_else_is_named():
+    snapshot = outside(Udp.UNASKED, port_taken=(9993, "zerotier-one (pid 812, UDP)"))
+    assert bad(snapshot) == ["service_not_running", "port_taken"]
+    assert "9993 is taken by zerotier-one (pid 812, UDP)" in found(snapshot, "port_taken").seen
+    assert "--port 9994" in found(snapshot, "port_taken").do

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from earthline.runtime.keeping import Keeping
 from earthline.runtime.permissions import Permissions, load_permissions, store_permissions
 from earthline.wire.inet import InetAddress
 
@@ -41,14 +42,14 @@ def test_file_is_read_as_stock_reads_it(tmp_path, text, expected):
 
 
 def test_written_file_is_the_stock_one(tmp_path):
-    store_permissions(tmp_path, NETWORK, Permissions(dns=True))
+    store_permissions(Keeping(tmp_path), NETWORK, Permissions(dns=True))
     text = (tmp_path / "networks.d" / f"{NETWORK:016x}.local.conf").read_text()
     assert text == "allowManaged=1\nallowGlobal=0\nallowDefault=0\nallowDNS=1\n"
 
 
 def test_whitelist_survives_a_change(tmp_path):
     listed = Permissions(whitelist=(at("10.7.0.0/16"),))
-    store_permissions(tmp_path, NETWORK, listed.changed({"allowGlobal": True}))
+    store_permissions(Keeping(tmp_path), NETWORK, listed.changed({"allowGlobal": True}))
     assert load_permissions(tmp_path, NETWORK) == Permissions(
         whitelist=(at("10.7.0.0/16"),), global_=True
     )

@@ -8,6 +8,7 @@ import pytest
 
 from earthline.effects import StateLoaded, Store
 from earthline.runtime import state
+from earthline.runtime.keeping import Keeping
 from earthline.runtime.state import PEER_MAX_AGE_MS, StateFiles
 
 
@@ -21,7 +22,7 @@ from earthline.runtime.state import PEER_MAX_AGE_MS, StateFiles
     ],
 )
 def test_object_is_written_and_deleted(tmp_path, kind, key, name):
-    files = StateFiles(tmp_path)
+    files = StateFiles(Keeping(tmp_path))
     files.store(Store(kind, key, b"data"))
     assert (tmp_path / name).read_bytes() == b"data"
     files.store(Store(kind, key, None))
@@ -30,7 +31,7 @@ def test_object_is_written_and_deleted(tmp_path, kind, key, name):
 
 
 def test_leaving_a_network_deletes_its_permissions(tmp_path):
-    files = StateFiles(tmp_path)
+    files = StateFiles(Keeping(tmp_path))
     files.store(Store("network", 1, b"\n"))
     (tmp_path / "networks.d" / f"{1:016x}.local.conf").write_text("allowManaged=1\n")
     files.store(Store("network", 1, None))
@@ -43,17 +44,17 @@ def test_networks_joined_by_an_empty_file_are_loaded(tmp_path):
     (folder / "B48062DE76000001.conf").write_bytes(b"")
     (folder / "b48062de76000001.local.conf").write_bytes(b"allowManaged=1\n")
     (folder / "notes.conf").write_bytes(b"")
-    loaded = list(StateFiles(tmp_path).load("network"))
+    loaded = list(StateFiles(Keeping(tmp_path)).load("network"))
     assert loaded == [StateLoaded("network", 0xB48062DE76000001, b"")]
 
 
 def test_nothing_stored_is_nothing_loaded(tmp_path):
-    assert list(StateFiles(tmp_path).load("moon")) == []
-    assert list(StateFiles(tmp_path).load_peers(0)) == []
+    assert list(StateFiles(Keeping(tmp_path)).load("moon")) == []
+    assert list(StateFiles(Keeping(tmp_path)).load_peers(0)) == []
 
 
 def test_peer_that_is_stored_again_is_as_good_as_new(tmp_path):
-    files = StateFiles(tmp_path)
+    files = StateFiles(Keeping(tmp_path))
     for address in (1, 2):
         files.store(Store("peer", address, b"x"))
         os.utime(files.path_of("peer", address), ns=(0, 0))
@@ -62,7 +63,7 @@ def test_peer_that_is_stored_again_is_as_good_as_new(tmp_path):
 
 
 def test_peers_of_more_than_thirty_days_are_deleted(tmp_path):
-    files = StateFiles(tmp_path)
+    files = StateFiles(Keeping(tmp_path))
     now = 10 * PEER_MAX_AGE_MS
     for address, age in ((1, 0), (2, PEER_MAX_AGE_MS - 1), (3, PEER_MAX_AGE_MS + 1)):
         files.store(Store("peer", address, b"x"))
@@ -74,7 +75,7 @@ def test_peers_of_more_than_thirty_days_are_deleted(tmp_path):
 
 def test_oldest_peers_are_deleted_if_there_are_more_than_the_node_keeps(tmp_path, monkeypatch):
     monkeypatch.setattr(state, "MAX_RECORDS", 3)
-    files = StateFiles(tmp_path)
+    files = StateFiles(Keeping(tmp_path))
     for address in (4, 2, 5, 1, 3):
         files.store(Store("peer", address, b"x"))
         os.utime(files.path_of("peer", address), ns=(address * 1_000_000, address * 1_000_000))
@@ -85,7 +86,7 @@ def test_oldest_peers_are_deleted_if_there_are_more_than_the_node_keeps(tmp_path
 @pytest.mark.parametrize(("kind", "folder"), [("peer", "peers.d"), ("network", "networks.d")])
 def test_what_others_could_read_is_nobodys_business_once_it_is_stored(tmp_path, kind, folder):
     """As in a home that another program kept; whether or not the content is new."""
-    files = StateFiles(tmp_path)
+    files = StateFiles(Keeping(tmp_path))
     for data in (b"same", b"other"):
         path = files.path_of(kind, 5)
         files.store(Store(kind, 5, b"same"))

@@ -9,6 +9,7 @@ import socket
 import pytest
 
 from earthline.effects import ConfigureTap, PortFailed, Route
+from earthline.runtime.keeping import Keeping
 from earthline.runtime.permissions import Permissions
 from earthline.runtime.taps import Taps
 from earthline.wire.inet import InetAddress
@@ -69,7 +70,7 @@ def kernel(monkeypatch):
 @contextlib.asynccontextmanager
 async def running(kernel, home):
     reports = []
-    taps = Taps(kernel, kernel, home, reports.append, lambda: None)
+    taps = Taps(kernel, kernel, Keeping(home), reports.append, lambda: None)
     task = asyncio.create_task(taps.run())
     yield taps, reports
     task.cancel()

@@ -6,10 +6,14 @@ only the columns that are searched by, so that no request has to look at other m
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+"""What a system says of a disk that takes no writes, whatever their file."""
 
 
 class StoreFault(Exception):

@@ -70,18 +70,20 @@ class SqlStore:
         *,
         reading: Engine,
         writing: Engine,
+        as_it_is: bool = False,
     ) -> None:
         """Bring the schema up to date. Raises `StoreFault`, and changes nothing then.
 
         Name and engines are as `Transactions` has them; ``insert`` is their dialect's, which knows
-        what to do with a row that is there already.
+        what to do with a row that is there already. ``as_it_is``: where nothing can be written, the
+        schema cannot be, either.
         """
         self._engine = engine
         self._insert = insert
         self._transactions = Transactions(name, engine, reading=reading, writing=writing)
         self._read, self._write = self._transactions.read, self._transactions.write
         try:
-            with self._write() as connection:
+            with self._read() if as_it_is else self._write() as connection:
                 migrate(connection, name)
         except StoreFault:
             self.close()

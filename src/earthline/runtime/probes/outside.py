@@ -8,12 +8,15 @@ from pathlib import Path
 from earthline.diagnosis.snapshot import RootSight, Snapshot
 from earthline.runtime.home import Home, StartFault, parse_planet
 from earthline.runtime.netlink import Interface, Netlink
+from earthline.runtime.port_holder import holder_of
 from earthline.runtime.probes.ends import Ends
 from earthline.runtime.probes.surroundings import gateways, sight_of, tracked_flows
+from earthline.runtime.running import instance_on, read_port
 from earthline.runtime.settings import Settings, SettingsFile
 from earthline.wire.address import format_address
 from earthline.wire.world import World
 
+DEFAULT_PORT = 9993
 ROUND_S = 0.4
 ROUNDS = 5
 
@@ -25,8 +28,12 @@ async def look_outside(path: Path, *, running: bool, unseen: tuple[str, ...] = (
     async with Netlink() as netlink:
         interfaces = await netlink.interfaces()
     roots = () if planet is None else await _probe(planet, interfaces)
+    found = instance_on(path)
+    lost_by = found.pid if found is not None and found.home_is_lost else 0
     return Snapshot(
         running=running,
+        lost_by=lost_by,
+        port_taken=None if running or found is not None else _port_taken(home, settings),
         home=str(path),
         inside=False,
         unseen=tuple(notes),
@@ -37,6 +44,13 @@ async def look_outside(path: Path, *, running: bool, unseen: tuple[str, ...] = (
         roots=roots,
         tracked=tracked_flows(),
     )
+
+
+def _port_taken(home: Home, settings: Settings) -> tuple[int, str] | None:
+    """The port of the settings, of the last run, or the usual one, if somebody else has it."""
+    port = settings.settings.primary_port or read_port(home.path) or DEFAULT_PORT
+    holder = holder_of(port)
+    return None if holder is None else (port, str(holder))
 
 
 def _settings(home: Home, notes: list[str]) -> Settings:

@@ -1,0 +1,75 @@
+"""The log as it is shown to a person at a terminal: what happened, and what can be done next.
+
+Events are named for scripts, so the same ones are JSON elsewhere. One without a sentence of its own
+is shown by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+from earthline.clean import clean
+
+SENTENCES: Mapping[str, str] = {
+    "made_identity": "Made an identity for this node: it is kept in {file}.",
+    "started": "This node is {address}, on port {port}.",
+    "answering": "It lives in {home}. In another terminal: earthline status, earthline help.",
+    "no_planet": (
+        "No planet yet: earthline planet make --endpoint IP/PORT makes one, "
+        "earthline planet install FILE takes another's."
+    ),
+    "online": "Online.",
+    "offline": "Offline: no root answers. earthline doctor looks for the reason.",
+    "joining_earth": "Joining {network}, the Earth of this planet.",
+    "no_devices": "This host's programs will not reach any network: {why}.",
+    "tap_failed": "Network {network} has no device: {error}.",
+    "made_user": "Made the system user {user}, which the service now is (else: {otherwise}).",
+    "still_root": "The service stays root: {why}.",
+    "home_not_written": "Nothing can be written to {home} ({why}): it goes on from memory.",
+    "controller_in_memory": (
+        "The networks of this node's controller are in memory only, since nothing can be written "
+        "to {folder} ({why})."
+    ),
+    "home_written": "{home} can be written to again, and is up to date.",
+    "port_lingers": (
+        "Port {port} is still held by closed connections of who had it before: "
+        "waiting up to {seconds} s."
+    ),
+    "port_mapped": "The router maps {external} to this node, by {protocol}.",
+    "port_not_mapped": "The router maps no port to this node.",
+    "socket_not_bound": "No socket on {address}: {error}.",
+    "tunnel_up": "UDP is blocked: connected by TCP to {relay}.",
+    "tunnel_left": "UDP works again: the TCP connection to {relay} is not needed any more.",
+    "tcp_relay_started": "Relaying over TCP at {listen}.",
+    "tcp_relay_failed": "Not relaying over TCP: {why}.",
+    "settings_ignored": "The settings were changed, and cannot be used: {fault}.",
+    "stopping": "Stopping.",
+    "stopped": "Stopped.",
+}
+_MARKS = {"warning": "! ", "error": "! ", "critical": "! "}
+
+
+def sentence(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
+    """A structlog renderer: time, a mark if it is a warning, and the sentence."""
+    fields = dict(event)
+    name, time = str(fields.pop("event")), fields.pop("timestamp", "")
+    mark = _MARKS.get(str(fields.pop("level", "")), "")
+    trace = str(fields.pop("exception", ""))
+    lines = [f"{time} {mark}{clean(_told(name, fields))}"]
+    # Indented: what a fault says cannot pass for a line of ours.
+    lines += [f"  {clean(line)}" for line in trace.splitlines()]
+    return "\n".join(lines)
+
+
+def _told(name: str, fields: dict[str, Any]) -> str:
+    words = {key: _plain(value) for key, value in fields.items()}
+    try:
+        return SENTENCES[name].format_map(words)
+    except KeyError:
+        told = " ".join(f"{key}={value}" for key, value in words.items())
+        return f"{name.replace('_', ' ')} {told}".rstrip()
+
+
+def _plain(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
