@@ -339,7 +339,7 @@ def confirmations() -> None:
     honest, stranger = known(node, who(1)), known(node, strange(1))
 
     def enter(peer: Peer, endpoint: InetAddress):
-        node.receive(PathSeen(peer.address, path(endpoint)), NOW)
+        node.receive(PathSeen(peer.address, path(endpoint), 1_400), NOW)
         return peer, path(endpoint)
 
     overfill(

@@ -223,7 +223,7 @@ def credentials() -> None:
         return number
 
     forged = Tag(NETWORK, 10_000, 9_999, 7, HONEST.address).sign(STRANGER)
-    assert record.add(forged, find) is Acceptance.REJECTED
+    assert record.add(forged, find) is Acceptance.FORGED
     fill_alone(enter, lambda n: n in record.tags, lambda: len(record.tags), CREDENTIALS_LIMIT)
 
 
