@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 BUILT := $(VENV)/.built
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 
-.PHONY: help setup build demo test check fmt bench bench-controller bench-failover bench-flood bench-micro bench-planet bench-rules fuzz clean
+.PHONY: help setup build demo test check fmt bench bench-controller bench-failover bench-flood bench-micro bench-planet bench-rules bench-storm fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ bench-rules: build ## A TCP stream under 100 rules, beside a network that accept
 
 bench-planet: build ## What it costs 5,000 simulated nodes to come online (NODES=n for fewer)
 	$(BIN)/python benchmarks/planet.py --nodes $(or $(NODES),5000)
+
+bench-storm: build ## What floods of forged packets do to a root, a newcomer and a relayed stream (PPS=n for fewer)
+	$(BIN)/python benchmarks/storm.py --rate $(or $(PPS),50000)
 
 fuzz: build ## Fuzz every parser for a minute each (TARGET=name SECONDS=n to choose)
 	$(BIN)/python fuzz/run.py $(TARGET) --seconds $(or $(SECONDS),60)

@@ -91,18 +91,18 @@ def datagram(source: str, target: tuple[str, int], port: int, payload: bytes) ->
     return ip + _UDP.pack(port, target[1], length, 0) + payload
 
 
-def pour(batches: Iterator[bytes], target: str, rate: int, seconds: float) -> int:
-    """Send at a rate for a while, from the namespace that we are in; how many were sent."""
+def pour(batches: Iterator[bytes], target: str, rate: int, goes_on: Callable[[], bool]) -> int:
+    """Send at a rate as long as it goes on, from the namespace we are in; how many were sent."""
     first = next(batches)
     size = len(first) // BATCH
     memory = bytearray(first)
     at = ctypes.addressof(ctypes.c_char.from_buffer(memory))
     messages = Messages([at + size * number for number in range(BATCH)], size)
     sent, place, due, before = 0, 0, 0.0, time.monotonic()
-    end = before + seconds
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as outlet:
         outlet.connect((target, 0))
-        while (now := time.monotonic()) < end:
+        while goes_on():
+            now = time.monotonic()
             due = min(due + (now - before) * rate, _LONGEST_BURST_S * rate)
             before = now
             if due < 1:

@@ -44,9 +44,7 @@ class Siege:
     identities: tuple[str, str, str]
     """The public texts of the root and its two members."""
 
-    def storm(
-        self, kind: Kind, sources: Sources, rate: int, seconds: float, *, aside: bool = False
-    ) -> Storm:
+    def storm(self, kind: Kind, sources: Sources, rate: int, *, aside: bool = False) -> Storm:
         """Send something to the root; ``aside``: to the black hole."""
         root, *peers = self.identities
         target = self.hole if aside else self.root.host
@@ -59,7 +57,6 @@ class Siege:
             identity=root,
             peers=(peers[0], peers[1]),
             rate=rate,
-            seconds=seconds,
         )
         return Storm(self.forger, order)
 

@@ -9,7 +9,10 @@ import itertools
 import json
 import os
 import random
+import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -26,7 +29,7 @@ from earthline.lab.barrage import (
     pour,
 )
 from earthline.lab.process import LabProcess
-from earthline.lab.service import Service, wait_until
+from earthline.lab.service import wait_until
 from earthline.lab.topology import Host
 from earthline.wire.address import address_bytes
 from earthline.wire.identity import Identity
@@ -115,7 +118,7 @@ class Sources(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to send, where and how long."""
+    """What to send and where."""
 
     kind: Kind
     sources: Sources
@@ -126,13 +129,26 @@ class Order:
     identity: str
     """Of the node at the target; its public text."""
     peers: tuple[str, str]
-    """The public texts of two peers it knows."""
+    """The public texts of two peers that it knows."""
     rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a forger did."""
+
+    count: int
     seconds: float
+    cpu_s: float
+
+    @property
+    def rate(self) -> float:
+        """Datagrams a second."""
+        return self.count / self.seconds
 
 
 class Storm:
-    """A forger at work on a host."""
+    """A forger at work on a host, until it is ended."""
 
     def __init__(self, host: Host, order: Order) -> None:
         argv = [sys.executable, "-m", "earthline.lab.storm", json.dumps(asdict(order))]
@@ -141,24 +157,15 @@ class Storm:
         wait_until("the forger is ready", self._ready, timeout_s=_PATIENCE_S)
 
     def _ready(self) -> bool:
-        if self._process.exit_status not in {None, 0}:
+        if self._process.exit_status is not None:
             self._process.finish(0)
         return _READY in self._process.output
 
-    @property
-    def blows(self) -> bool:
-        """Whether it goes on."""
-        return self._process.exit_status is None
-
-    def end(self) -> None:
-        """Before its time."""
-        self._process.kill()
-
-    def sent(self) -> tuple[int, float]:
-        """How many datagrams, once it is over, and the share of a core that this took."""
+    def end(self) -> Sent:
+        """End it; what it sent."""
+        self._process.signal(signal.SIGTERM)
         *_, line = self._process.finish(_PATIENCE_S).splitlines()
-        count, cpu_s = line.split()
-        return int(count), float(cpu_s)
+        return Sent(**json.loads(line))
 
 
 def _pairs(count: int, root: Identity) -> list[tuple[bytes, SessionKey]]:
@@ -293,23 +300,21 @@ def _made_up_address() -> int:
     return _FIRST_ADDRESS << 32
 
 
-def public_identity(service: Service) -> str:
-    """The public text of a node."""
-    return str(service.status()["publicIdentity"])
-
-
 def main() -> None:
-    """Send what the command line orders, then print how many and the CPU seconds of it."""
+    """Send what the command line orders until SIGTERM, then print how much that was."""
     fields = json.loads(sys.argv[1])
     fields.update(kind=Kind(fields["kind"]), sources=Sources(fields["sources"]))
     order = Order(**fields)
     batches = Forger(order).batches()
     first = next(batches)
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
     print(_READY, end="", flush=True)
-    before = os.times()
-    sent = pour(itertools.chain([first], batches), order.ip, order.rate, order.seconds)
-    after = os.times()
-    print(sent, after.user + after.system - before.user - before.system)
+    began, cpu_s = time.monotonic(), time.process_time()
+    batches = itertools.chain([first], batches)
+    count = pour(batches, order.ip, order.rate, lambda: not ended.is_set())
+    sent = Sent(count, time.monotonic() - began, time.process_time() - cpu_s)
+    print(json.dumps(asdict(sent)))
 
 
 if __name__ == "__main__":
