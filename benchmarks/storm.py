@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -53,15 +53,14 @@ _UNITS = {
 }
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Baseline:
     """Without a flood, and with one that goes aside."""
 
-    joins: list[float] = field(default_factory=list)
-    joins_aside: list[float] = field(default_factory=list)
-    streams: list[float] = field(default_factory=list)
-    api_ms: list[float] = field(default_factory=list)
-    root_cpu: list[float] = field(default_factory=list)
+    join_s: float
+    join_aside_s: float
+    stream: float
+    api_ms: list[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +69,7 @@ class Cell:
 
     kind: Kind
     sources: Sources
+    baseline: Baseline
     sent_pps: float
     forger_cpu: float
     api_ms: list[float]
@@ -94,19 +94,16 @@ class Bench:
         self._rate = rate
         self._target = built.far.wait_ip(built.planet.earth)
 
-    def baseline(self, rounds: int) -> Baseline:
-        found = Baseline()
-        for _ in range(rounds):
-            with ApiWatch(self._siege.root) as watch:
-                found.joins.append(self._join())
-            found.api_ms += watch.answered_ms
-            found.streams.append(self._stream())
-            storm = self._storm(Kind.HELLO, Sources.ANY, aside=True)
-            found.joins_aside.append(self._join())
-            storm.end()
-        return found
+    def baseline(self, kind: Kind) -> Baseline:
+        with ApiWatch(self._siege.root) as watch:
+            join_s = self._join()
+        stream = self._stream()
+        storm = self._storm(kind, Sources.ANY, aside=True)
+        join_aside_s = self._join()
+        storm.end()
+        return Baseline(join_s, join_aside_s, stream, watch.answered_ms)
 
-    def cell(self, kind: Kind, sources: Sources) -> Cell:
+    def cell(self, kind: Kind, sources: Sources, baseline: Baseline) -> Cell:
         pid, before = self._siege.root.process.pid, self._siege.counters()
         storm = self._storm(kind, sources)
         spent = cpu_s(pid)
@@ -125,6 +122,7 @@ class Bench:
         return Cell(
             kind,
             sources,
+            baseline,
             sent_pps=sent.rate,
             forger_cpu=sent.cpu_s / sent.seconds,
             api_ms=watch.answered_ms,
@@ -154,17 +152,16 @@ class Bench:
 
 
 def _is_drop(name: str) -> bool:
-    return name.startswith(("drop_", "hello_", "proof_", "deferred_"))
+    return name.startswith(("drop_", "hello_", "proof_", "deferred_", "relayed"))
 
 
-def show(cells: list[Cell], baseline: Baseline) -> None:
+def show(cells: list[Cell]) -> None:
     """A table, what its ratios are of, and what was dropped for which reason."""
-    joins, streams = statistics.median(baseline.joins), statistics.median(baseline.streams)
-    aside = statistics.median(baseline.joins_aside)
     table = Table(*_COLUMNS)
     for column in table.columns[2:]:
         column.justify = "right"
     for cell in cells:
+        quiet = cell.baseline
         over = ">" if cell.join_s >= JOIN_LIMIT_S else ""
         table.add_row(
             cell.kind,
@@ -173,18 +170,22 @@ def show(cells: list[Cell], baseline: Baseline) -> None:
             f"{statistics.median(cell.api_ms):.0f}",
             f"{max(cell.api_ms):.0f}",
             f"{over}{cell.join_s:.1f}",
-            f"{cell.join_s / joins:.2f}",
-            f"{cell.join_s / aside:.2f}",
-            f"{cell.stream / streams:.2f}",
+            f"{cell.join_s / quiet.join_s:.2f}",
+            f"{cell.join_s / quiet.join_aside_s:.2f}",
+            f"{cell.stream / quiet.stream:.2f}",
             f"{cell.stream / cell.stream_aside:.2f}",
             f"{cell.root_cpu:.2f}",
         )
     console = Console(width=_WIDTH)
     console.print(table)
+    quiets = {id(cell.baseline): cell.baseline for cell in cells}.values()
     console.print(
-        f"Without a flood: join {joins:.1f} s ({min(baseline.joins):.1f} to"
-        f" {max(baseline.joins):.1f}), {aside:.1f} s beside one; stream {streams:,.0f} Mbit/s;"
-        f" API {statistics.median(baseline.api_ms):.0f} ms, worst {max(baseline.api_ms):.0f}.\n"
+        f"Without a flood, medians of {len(quiets)}:"
+        f" join {statistics.median(quiet.join_s for quiet in quiets):.1f} s,"
+        f" {statistics.median(quiet.join_aside_s for quiet in quiets):.1f} s beside one;"
+        f" stream {statistics.median(quiet.stream for quiet in quiets):,.0f} Mbit/s; API"
+        f" {statistics.median(statistics.median(quiet.api_ms) for quiet in quiets):.0f} ms,"
+        f" worst {statistics.median(max(quiet.api_ms) for quiet in quiets):.0f}.\n"
         f"The forger took {statistics.mean(cell.forger_cpu for cell in cells):.2f} of"
         f" {os.cpu_count()} cores, which carry everything else, too."
     )
@@ -199,13 +200,14 @@ def _largest(drops: dict[str, int]) -> list[tuple[str, int]]:
     return sorted(drops.items(), key=lambda entry: -entry[1])[:_SHOWN_DROPS]
 
 
-def record(cells: list[Cell], baseline: Baseline, rate: int) -> None:
+def record(cells: list[Cell], rate: int) -> None:
     """Write ``out/storm.json``."""
+    quiets = list({id(cell.baseline): cell.baseline for cell in cells}.values())
     samples: Samples = {
-        ("quiet", "join_s"): baseline.joins,
-        ("quiet", "join_aside_s"): baseline.joins_aside,
-        ("quiet", "stream_mbps"): baseline.streams,
-        ("quiet", "api_worst_ms"): [max(baseline.api_ms)],
+        ("quiet", "join_s"): [quiet.join_s for quiet in quiets],
+        ("quiet", "join_aside_s"): [quiet.join_aside_s for quiet in quiets],
+        ("quiet", "stream_mbps"): [quiet.stream for quiet in quiets],
+        ("quiet", "api_worst_ms"): [max(quiet.api_ms) for quiet in quiets],
     }
     for cell in cells:
         system = f"{cell.kind} {cell.sources}"
@@ -227,7 +229,8 @@ def _line(cell: Cell) -> str:
     return (
         f"{cell.kind} {cell.sources}: {cell.sent_pps:,.0f}/s, API {max(cell.api_ms):.0f} ms, join"
         f" {cell.join_s:.1f} s, stream {cell.stream:,.0f} beside {cell.stream_aside:,.0f} Mbit/s,"
-        f" root {cell.root_cpu:.2f} cores, {dict(_largest(cell.drops))}"
+        f" root {cell.root_cpu:.2f} cores, quiet join {cell.baseline.join_s:.1f} s, beside"
+        f" {cell.baseline.join_aside_s:.1f} s, {dict(_largest(cell.drops))}"
     )
 
 
@@ -235,7 +238,6 @@ def main() -> None:
     """Measure every kind from every pattern of sources, print a table and write it down."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rate", type=int, default=RATE, help="packets a second")
-    parser.add_argument("--rounds", type=int, default=5, help="of what has no flood")
     parser.add_argument("--kinds", nargs="+", type=Kind, choices=list(Kind), default=list(Kind))
     parser.add_argument(
         "--sources", nargs="+", type=Sources, choices=list(Sources), default=list(Sources)
@@ -244,13 +246,13 @@ def main() -> None:
     cells: list[Cell] = []
     with siege() as built:
         bench = Bench(built, chosen.rate)
-        baseline = bench.baseline(chosen.rounds)
         for kind in chosen.kinds:
+            baseline = bench.baseline(kind)
             for sources in chosen.sources:
-                cells.append(bench.cell(kind, sources))
+                cells.append(bench.cell(kind, sources, baseline))
                 print(_line(cells[-1]), flush=True)
-    show(cells, baseline)
-    record(cells, baseline, chosen.rate)
+    show(cells)
+    record(cells, chosen.rate)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from earthline.effects import HelloReceived, PacketReceived, Path
-from earthline.vl1.contact import SOFTWARE_VERSION
+from earthline.vl1.contact import SOFTWARE_VERSION, Contact
 from earthline.vl1.gates import drawn, prefix_key
 from earthline.vl1.greetings import Greeting, Greetings
 from earthline.vl1.local import Local
@@ -59,6 +59,7 @@ class HelloReception:
         reception: Reception,
         reports: SurfaceReports,
         *,
+        contact: Contact,
         proofs: Proofs,
         regulars: Regulars,
         worlds_changed: Callable[[int], None],
@@ -74,7 +75,9 @@ class HelloReception:
         self._worlds_changed = worlds_changed
         self._version_learned = version_learned
         self.greetings = Greetings(local, regulars, self._authentic)
-        self.newcomers = Newcomers(local, topology, proofs, self._take)
+        self.newcomers = Newcomers(
+            local, topology, proofs, greet=contact.compose_bare, admitted=self._take
+        )
 
     # HELLO
 
@@ -100,7 +103,7 @@ class HelloReception:
             else:
                 self._take(peer, event, now)
         elif self.newcomers.holds(identity):
-            self.newcomers.repeated(identity, event)
+            self.newcomers.repeated(identity, event, now)
         else:
             self.greetings.consider(Greeting(identity, event), now)
 
@@ -113,7 +116,7 @@ class HelloReception:
         elif peer is not None:
             self._refuse_collision(peer, greeting, key, now)
         elif self.newcomers.holds(identity):
-            self.newcomers.repeated(identity, greeting.event)
+            self.newcomers.repeated(identity, greeting.event, now)
         else:
             self.newcomers.take(greeting, key, now)
 

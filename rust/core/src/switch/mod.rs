@@ -20,7 +20,7 @@
 //! | [`filter`], [`copies`] | what the rules decide, and whom they let watch (03, 6.7) |
 
 mod bounded;
-mod budget;
+pub(crate) mod budget;
 mod common;
 mod copies;
 mod counters;
