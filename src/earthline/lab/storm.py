@@ -39,9 +39,9 @@ from earthline.wire.packet import PROTOCOL_VERSION, Suite, Verb
 _READY = "ready\n"
 _PATIENCE_S = 120
 _PORT = 20_001
-_LIST_S = 4
-"""A list is as long as what is sent in this time: an honest node that is not answered, which a
-list imitates, repeats itself about as often."""
+_LIST_S = 0.5
+"""A list is as long as what is sent in this time: who starts and is not answered, which a list
+imitates, tries again about as often."""
 _KEYS = 4_096
 """Key pairs that a forger who spends an agreement for each has made before."""
 _FIRST_ADDRESS = 0x5E
@@ -190,7 +190,7 @@ class Forger:
         forgery = self._forgery()
         if self._order.kind not in LISTS:
             return forgery.fresh()
-        return forgery.repeated(min(self._order.rate * _LIST_S, 400_000))
+        return forgery.repeated(int(self._order.rate * _LIST_S))
 
     def _forgery(self) -> Forgery:
         order = self._order

@@ -58,7 +58,7 @@ const TERMS: [Terms; CLASSES] = [
 ];
 
 /// Newcomers that are let in line: each costs the engines 0.1 ms, and an agreement of 0.05 ms elsewhere.
-const NEWCOMERS: Allowance = Allowance { rate: 2000, burst: 256 };
+const NEWCOMERS: Allowance = Allowance { rate: 3000, burst: 256 };
 /// Packets of strangers, likewise: each may cost a question to our roots.
 const STRANGERS: Allowance = Allowance { rate: 1000, burst: 128 };
 /// Of either no more than so many wait, so that none of those let in has to go for another.
@@ -75,7 +75,7 @@ pub struct PuntQueue {
     strangers: Map<u64, u8>,
     tries: Tries,
     newcomers: Pressure,
-    stranger: Pressure,
+    others: Pressure,
     /// The class whose turn it is, and how many more may be taken of it.
     turn: (usize, usize),
     evicted: [u64; CLASSES],
@@ -90,7 +90,7 @@ impl PuntQueue {
             strangers: keyed.map(),
             tries: Tries::new(keyed),
             newcomers: Pressure::new(NEWCOMERS, MARK),
-            stranger: Pressure::new(STRANGERS, MARK),
+            others: Pressure::new(STRANGERS, MARK),
             turn: (0, TERMS[0].share),
             evicted: [0; CLASSES],
             unrepeated: 0,
@@ -158,29 +158,36 @@ impl PuntQueue {
 
     /// Whether a stranger's packet may wait; all others may.
     fn lets_in(&mut self, class: Class, punt: &Punt, now: u64) -> bool {
-        let pressure = match class {
-            Class::Newcomers => &mut self.newcomers,
-            Class::Strangers => &mut self.stranger,
-            Class::Host | Class::Peers | Class::Frames => return true,
-        };
-        let number = class as usize;
-        // By whichever port: a newcomer tries by each of its sockets.
-        let who = (number, class_of(punt).1, punt.source);
-        let tries = self.tries.note(who, now);
-        if !pressure.lets_in(tries, self.classes[number].len(), now) {
-            self.unrepeated += 1;
-            return false;
-        }
-        self.tries.spend(who);
-        if class == Class::Strangers {
-            let waiting = self.strangers.entry(punt.source).or_default();
-            if *waiting == MAX_OF_A_STRANGER {
-                self.repeated += 1;
-                return false;
+        match class {
+            Class::Host | Class::Peers | Class::Frames => true,
+            Class::Newcomers => self.has_paid(class, punt, now),
+            Class::Strangers => {
+                if self.strangers.get(&punt.source) == Some(&MAX_OF_A_STRANGER) {
+                    self.repeated += 1;
+                    return false;
+                }
+                let lets_in = self.has_paid(class, punt, now);
+                if lets_in {
+                    *self.strangers.entry(punt.source).or_default() += 1;
+                }
+                lets_in
             }
-            *waiting += 1;
         }
-        true
+    }
+
+    /// Whether somebody has tried often enough; whichever port it tries by, as newcomers have several sockets.
+    fn has_paid(&mut self, class: Class, punt: &Punt, now: u64) -> bool {
+        let pressure =
+            if class == Class::Newcomers { &mut self.newcomers } else { &mut self.others };
+        let who = (class as usize, class_of(punt).1, punt.source);
+        let tries = self.tries.note(who, now);
+        let has_paid = pressure.lets_in(tries, self.classes[class as usize].len(), now);
+        if has_paid {
+            self.tries.spend(who);
+        } else {
+            self.unrepeated += 1;
+        }
+        has_paid
     }
 
     fn pop(&mut self, class: usize) -> Option<Punt> {
