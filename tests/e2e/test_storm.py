@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
@@ -71,12 +72,15 @@ def test_root_answers_lets_a_newcomer_in_and_relays_on_under_a_flood(
     members = [service.address for service in (besieged.near, besieged.far)]
     before, resident = besieged.counters(), besieged.resident_kib()
     kinds = [kind for kinds in flood.counted.values() for kind in kinds]
-    storms = {kind: besieged.storm(kind, flood.sources, RATE) for kind in kinds}
     numbers = stream.more(200)
-    with ApiWatch(root) as watch:
-        besieged.join(newcomer, JOIN_S)
-        wait_until("the stream goes on", lambda: stream.reached(numbers))
-    sent = {kind: storm.end().count for kind, storm in storms.items()}
+    with ExitStack() as stack:
+        storms = {kind: besieged.storm(kind, flood.sources, RATE) for kind in kinds}
+        for storm in storms.values():
+            stack.callback(storm.kill)
+        with ApiWatch(root) as watch:
+            besieged.join(newcomer, JOIN_S)
+            wait_until("the stream goes on", lambda: stream.reached(numbers))
+        sent = {kind: storm.end().count for kind, storm in storms.items()}
     after = besieged.counters()
     newcomer.kill()
 

@@ -167,6 +167,10 @@ class Storm:
         *_, line = self._process.finish(_PATIENCE_S).splitlines()
         return Sent(**json.loads(line))
 
+    def kill(self) -> None:
+        """End it whatever happened; harmless if it has ended."""
+        self._process.kill()
+
 
 def _pairs(count: int, root: Identity) -> list[tuple[bytes, SessionKey]]:
     """Key pairs of our own, each with what it agrees on with the node."""

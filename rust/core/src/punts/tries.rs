@@ -7,12 +7,12 @@ use std::hash::Hash;
 
 use crate::switch::tables::Keyed;
 
-/// Cells that count, a byte each: 8 MiB, of which only the pages count that a flood has touched.
-const CELLS: usize = 1 << 23;
+/// Cells that count, a byte each: 16 MiB, of which only the pages count that a flood has touched.
+const CELLS: usize = 1 << 24;
 /// Cells of each stranger. The least of them tells how often it tried, or more.
-const CELLS_EACH: u32 = 4;
+const CELLS_EACH: u32 = 6;
 /// After so many new ones all counts are halved, which a flood of 50,000 a second brings about each 20 s. Just
-/// before that one in 40 new ones shares all its cells with others, and seems to have tried before.
+/// before that one in 1,000 new ones shares all its cells with others, and seems to have tried before.
 const MAX_NEW: usize = 1 << 20;
 /// After this, in ms, they are halved in any case.
 const HALF_LIFE_MS: u64 = 60_000;
@@ -114,7 +114,7 @@ mod tests {
             }
             assert_eq!(u64::from(tries.note(0, second * 1000 + 999)), second + 1);
         }
-        assert!(mistaken < 1000, "{mistaken} of 500,000");
+        assert!(mistaken < 25, "{mistaken} of 500,000");
     }
 
     #[test]
