@@ -6,8 +6,8 @@ use crate::switch::budget::{Allowance, Bucket};
 const WINDOW_MS: u64 = 1000;
 /// The price rises no more often than this, in ms, so that what it was raised for has an effect first.
 const RISE_MS: u64 = 50;
-/// An honest node that is not answered tries so often within half a minute.
-const MAX_PRICE: u8 = 48;
+/// A node of ours that starts and is not answered tries so often, by one socket alone, before it slows down.
+const MAX_PRICE: u8 = 20;
 
 /// A price in tries. It is one as long as no more come than may be let in; it rises while more do that have tried
 /// often enough, and falls when so few come that all of them could pay less.
