@@ -9,7 +9,7 @@ BUILT := $(VENV)/.built
 TOOLS := $(VENV)/.tools
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 
-.PHONY: help setup build demo test check fmt bench bench-controller bench-failover bench-flood bench-micro bench-planet bench-rules bench-strangers fuzz clean
+.PHONY: help setup build demo test check fmt bench bench-controller bench-failover bench-flood bench-micro bench-planet bench-rules bench-storm bench-strangers fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ bench-rules: build ## A TCP stream under 100 rules, beside a network that accept
 
 bench-planet: build ## What it costs 5,000 simulated nodes to come online (NODES=n for fewer)
 	$(BIN)/python benchmarks/planet.py --nodes $(or $(NODES),5000)
+
+bench-storm: build ## What floods of forged packets do to a root, a newcomer and a relayed stream (PPS=n for fewer)
+	$(BIN)/python benchmarks/storm.py --rate $(or $(PPS),50000)
 
 bench-strangers: build ## What strangers cost a controller: `/health` and answers while 400 a second ask
 	$(BIN)/python benchmarks/controller_strangers.py

@@ -8,14 +8,13 @@ are as short as a timer allows, and the receiver's buffer holds more than it eve
 from __future__ import annotations
 
 import ctypes
-import errno
-import os
 import socket
 import threading
 import time
 from dataclasses import dataclass
 from typing import Self
 
+from earthline.lab.mmsg import Messages
 from earthline.lab.topology import Host
 from measures.pair import Pair
 from measures.search import Trial
@@ -30,63 +29,14 @@ _LATE_S = 0.05
 """What arrives later than this after the end stood in a queue that grew, and counts as lost."""
 _BUFFER = 16 << 20
 _SO_RCVBUFFORCE = 33  # of Linux; Python has no name for it
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
-class _Vector(ctypes.Structure):
-    """``struct iovec``."""
-
-    _fields_ = (("base", ctypes.c_void_p), ("size", ctypes.c_size_t))
-
-
-class _Header(ctypes.Structure):
-    """``struct msghdr``."""
-
-    _fields_ = (
-        ("name", ctypes.c_void_p),
-        ("name_size", ctypes.c_uint),
-        ("vectors", ctypes.POINTER(_Vector)),
-        ("vector_count", ctypes.c_size_t),
-        ("control", ctypes.c_void_p),
-        ("control_size", ctypes.c_size_t),
-        ("flags", ctypes.c_int),
-    )
-
-
-class _Message(ctypes.Structure):
-    """``struct mmsghdr``."""
-
-    _fields_ = (("header", _Header), ("size", ctypes.c_uint))
-
-
-class _Batch:
+class _Batch(Messages):
     """Datagrams that share one buffer, since nobody reads what is in them."""
 
     def __init__(self, size: int) -> None:
         self._buffer = ctypes.create_string_buffer(size)
-        self._vector = _Vector(ctypes.addressof(self._buffer), size)
-        header = _Header(vectors=ctypes.pointer(self._vector), vector_count=1)
-        self._messages = (_Message * _BATCH)(*(_Message(header) for _ in range(_BATCH)))
-
-    def send(self, outlet: socket.socket, count: int) -> int:
-        """Send so many, or as many as the socket takes; how many it took."""
-        sent: int = _libc.sendmmsg(outlet.fileno(), self._messages, min(count, _BATCH), 0)
-        return _counted(sent)
-
-    def receive(self, inlet: socket.socket) -> int:
-        """Take what is there; how many."""
-        arrived: int = _libc.recvmmsg(
-            inlet.fileno(), self._messages, _BATCH, socket.MSG_DONTWAIT, None
-        )
-        return _counted(arrived)
-
-
-def _counted(result: int) -> int:
-    """How many a call moved; none where the queue it met was full or empty."""
-    code = ctypes.get_errno()
-    if result < 0 and code not in {errno.EAGAIN, errno.ENOBUFS}:
-        raise OSError(code, os.strerror(code))
-    return max(result, 0)
+        super().__init__([ctypes.addressof(self._buffer)] * _BATCH, size)
 
 
 class Sink:
@@ -154,7 +104,7 @@ def _send(outlet: socket.socket, rate: float, size: int, end: float) -> int:
         if due < 1:
             time.sleep(_BEAT_S)
             continue
-        taken = batch.send(outlet, int(due))
+        taken = batch.send(outlet, 0, min(int(due), _BATCH))
         due -= taken
         sent += taken
     return sent

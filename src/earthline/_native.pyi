@@ -30,6 +30,7 @@ __all__ = [
     "keep_capabilities",
     "memory_hard_digest",
     "narrow_capabilities",
+    "open_hellos",
     "public_key_of",
     "seal_process",
     "sign",
@@ -61,6 +62,12 @@ def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
 
 def agree(private_key: bytes, public_key: bytes, length: int = 48) -> bytes:
     """The permanent key K of two identities, or more bytes of the same function (2.9)."""
+
+def open_hellos(private_key: bytes, hellos: Sequence[tuple[bytes, bytes]]) -> list[bytes | None]:
+    """For each clear HELLO, given after the public key in it, K, or None where its MAC does not hold.
+
+    Meanwhile other threads go on.
+    """
 
 def kbkdf(key: bytes, label: int, context: int = 0, counter: int = 0) -> bytes:
     """48 bytes derived from the 48-byte K (2.10)."""

@@ -1,8 +1,10 @@
 //! Identity primitives (01, 2).
 
 use earthline_core::identity as core;
+use earthline_core::keys::SessionKeys;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use crate::exactly;
@@ -74,6 +76,29 @@ fn agree<'py>(
     })
 }
 
+/// For each HELLO, given with the public key in it, the key agreed on, or nothing where its MAC does not hold.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "a list of Python's is extracted as a vector")]
+fn open_hellos<'py>(
+    py: Python<'py>,
+    private_key: &[u8],
+    hellos: Vec<(PyBackedBytes, PyBackedBytes)>,
+) -> PyResult<Vec<Option<Bound<'py, PyBytes>>>> {
+    let ours = exactly("private_key", private_key)?;
+    let theirs: Vec<_> =
+        hellos.iter().map(|(key, _)| exactly("public_key", key)).collect::<PyResult<_>>()?;
+    let keys: Vec<_> = py.detach(|| {
+        let hellos = theirs.iter().zip(&hellos);
+        hellos.map(|(key, (_, packet))| open_hello(&ours, key, packet)).collect()
+    });
+    Ok(keys.into_iter().map(|key| key.map(|key| PyBytes::new(py, &key))).collect())
+}
+
+fn open_hello(ours: &[u8; 64], theirs: &[u8; 64], packet: &[u8]) -> Option<[u8; 48]> {
+    let key = core::agree(ours, theirs);
+    SessionKeys::new(&key).open(&mut packet.to_vec()).is_ok().then_some(key)
+}
+
 #[pyfunction]
 #[pyo3(signature = (key, label, context = 0, counter = 0))]
 fn kbkdf<'py>(
@@ -96,5 +121,6 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(sign, module)?)?;
     module.add_function(wrap_pyfunction!(verify, module)?)?;
     module.add_function(wrap_pyfunction!(agree, module)?)?;
+    module.add_function(wrap_pyfunction!(open_hellos, module)?)?;
     module.add_function(wrap_pyfunction!(kbkdf, module)?)
 }

@@ -7,7 +7,7 @@ import time
 
 from earthline.lab.service import Service
 from earthline.root.planet import SigningKey, define_moon, define_planet, world_file
-from earthline.wire.identity import SecretIdentity
+from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.inet import InetAddress
 from earthline.wire.world import Root
 
@@ -39,8 +39,15 @@ def _now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _root(service: Service) -> Root:
+def give_identity(service: Service) -> Identity:
+    """Put a fresh identity into the home folder of a service that was never started."""
     identity = SecretIdentity.generate(os.urandom(32), os.cpu_count() or 1)
     (service.home / "identity.secret").write_text(identity.text)
     (service.home / "identity.public").write_text(str(identity.public))
-    return Root(identity.public, (InetAddress.parse(f"{service.host.address}/{service.port}"),))
+    return identity.public
+
+
+def _root(service: Service) -> Root:
+    return Root(
+        give_identity(service), (InetAddress.parse(f"{service.host.address}/{service.port}"),)
+    )

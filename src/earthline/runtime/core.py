@@ -28,8 +28,9 @@ log = structlog.get_logger()
 PUNTS_AT_ONCE = 64
 """More than a round of the driver's queue, which gives each class its share of it."""
 TURN_S = 0.005
-"""Events and commands are handled for this long before other tasks of the loop have their turn: a
-request to the API takes some dozens of turns, and is to be answered under any load."""
+"""Events and commands are handled for this long before other tasks of the loop have their turn, and
+no more than one round of punts: a request to the API takes some dozens of turns, and is to be
+answered under any load."""
 LAST_STEPS = 2048
 """Events and commands that are still handled at the end."""
 ACTIVITY_MS = 500
@@ -61,6 +62,8 @@ class Core:
         self._again: asyncio.Handle | None = None
         self._settling = False
         self._punts_wait = False
+        self._round_taken = False
+        """Whether this turn had its round of punts."""
         self._active_at = 0
         self._loop = asyncio.get_running_loop()
 
@@ -143,6 +146,7 @@ class Core:
         self._settling = True
         try:
             until = self._loop.time() + TURN_S
+            self._round_taken = False
             while self._step():
                 if self._loop.time() >= until and not (at_once and self._commands):
                     self._go_on_later()
@@ -166,7 +170,7 @@ class Core:
         if self._commands:
             self._guarded(self._perform, self._commands.popleft())
             return True
-        if not self._events and self._punts_wait:
+        if not self._events and self._punts_wait and not self._round_taken:
             self._take_punts()
         if self._events:
             self._guarded(self.node.receive, self._events.popleft(), now_ms())
@@ -176,6 +180,7 @@ class Core:
     def _take_punts(self) -> None:
         """A round of what waits: a few of each kind, so that what comes next waits for no more."""
         punts = self.driver.take_punts(PUNTS_AT_ONCE)
+        self._round_taken = True
         self._punts_wait = bool(punts)
         self.counters["punts_taken"] += len(punts)
         self._events.extend(self._host.events(punts))

@@ -56,6 +56,13 @@ class Contact:
         packet = build(packet_id, peer.address, ours, Verb.HELLO, payload)
         return peer.session.seal(self._outbound.mark(packet, path), Suite.POLY1305)
 
+    def compose_bare(self, path: Path, now: int) -> bytes:
+        """The payload of a HELLO that names no worlds, so that its answer carries none either."""
+        sent_to = InetAddress(path[1], path[2])
+        ours = self._local.identity.public
+        hello = Hello(PROTOCOL_VERSION, *SOFTWARE_VERSION, now, ours, sent_to)
+        return hello.emit_clear()
+
     def _compose(self, sent_to: InetAddress, now: int) -> Hello:
         planet = self._worlds.planet
         return Hello(

@@ -104,7 +104,7 @@ class PeerEngine(Wiring):
         self._arm(now)
 
     def _stranger(self, event: UnknownSource, now: int) -> None:
-        if self._examination.recognises(event):
+        if self._examination.recognises(event) or self._hello.newcomers.answered(event, now):
             return
         self._deferred.keep_sealed(event.path, event.source, event.packet, now)
         if self.topology.peer(event.source) is None:

@@ -20,9 +20,11 @@ from earthline.vl1.local import Local
 from earthline.vl1.turns import Regulars, Turns
 from earthline.wire.identity import Identity
 
-MAX_WAITING = 32
-AT_ONCE = 8
-"""HELLOs handed to the host together: 0.4 ms of work for one turn of the node's thread."""
+MAX_WAITING = 256
+"""A few hand-overs: whoever is here has paid for it by many tries, and should not have to go."""
+AT_ONCE = 64
+"""HELLOs handed to the host together: 4 ms of work, and after that its thread has to wait for ours
+before it can hand over what it found, up to 5 ms if we are busy."""
 SHARE = 20
 """Percent of one core for agreements: some 4,000 a second."""
 CREDIT_MS = 1_000

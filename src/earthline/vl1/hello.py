@@ -8,7 +8,7 @@ from earthline.effects import HelloReceived, PacketReceived, Path
 from earthline.vl1 import credit
 from earthline.vl1.allowance import affords
 from earthline.vl1.answers import Answers, Request, request_of
-from earthline.vl1.contact import SOFTWARE_VERSION
+from earthline.vl1.contact import SOFTWARE_VERSION, Contact
 from earthline.vl1.gates import prefix_key
 from earthline.vl1.greetings import Greeting, Greetings
 from earthline.vl1.local import Local
@@ -55,6 +55,7 @@ class HelloReception:
         reception: Reception,
         reports: SurfaceReports,
         *,
+        contact: Contact,
         proofs: Proofs,
         regulars: Regulars,
         worlds_changed: Callable[[int], None],
@@ -70,7 +71,9 @@ class HelloReception:
         self._worlds_changed = worlds_changed
         self._version_learned = version_learned
         self.greetings = Greetings(local, regulars, self._authentic)
-        self.newcomers = Newcomers(local, topology, proofs, self._take)
+        self.newcomers = Newcomers(
+            local, topology, proofs, greet=contact.compose_bare, admitted=self._take
+        )
 
     # HELLO
 
@@ -96,7 +99,7 @@ class HelloReception:
             else:
                 self._take(peer, event, now)
         elif self.newcomers.holds(identity):
-            self.newcomers.repeated(identity, event)
+            self.newcomers.repeated(identity, event, now)
         else:
             self.greetings.consider(Greeting(identity, event), now)
 
@@ -109,7 +112,7 @@ class HelloReception:
         elif peer is not None:
             self._refuse_collision(peer, greeting, key, now)
         elif self.newcomers.holds(identity):
-            self.newcomers.repeated(identity, greeting.event)
+            self.newcomers.repeated(identity, greeting.event, now)
         else:
             self.newcomers.take(greeting, key, now)
 

@@ -19,8 +19,10 @@ UNPROVED_MS = 2 * HEARTBEAT_MS
 """An upstream that has not answered by a path for this long is asked by it at every check."""
 LEAF_HELLO_MS = 28_000
 """A contact that is no root and has no path gets a relayed HELLO this often (2.9)."""
-EAGER_TRIES = 6
-"""An upstream not reached since a start, or new sockets: tried so often at 500 ms, then at 5 s."""
+EAGER_TRIES = 20
+"""An upstream not reached since a start, or new sockets: tried so often at 500 ms, then at 5 s.
+
+One that is flooded lets in line who has tried some 20 times, by whichever sockets."""
 MAX_GREETED = 256
 """Clients of an earlier run that a root greets per check."""
 

@@ -30,6 +30,8 @@ MAX_STRANGERS = 32
 """Waiting strangers: some 0.3 s of work, and less than a stranger waits before it repeats."""
 SHARE = 10
 """Percent of one core for strangers, over time: ten new ones a second."""
+CROWD = 8
+"""So many waiting strangers are more than come at once by chance: some 0.1 s of work."""
 CREDIT_MS = 5_000
 """Work for strangers that is done at once after a rest: some 500 that come back together."""
 
@@ -49,6 +51,11 @@ class Proofs:
         self._later: dict[int, Identity] = {}
         """By address; bounded by the peers there are."""
         self._running: Identity | None = None
+
+    @property
+    def crowded(self) -> bool:
+        """Whether a stranger would have to wait for more than a moment."""
+        return len(self._in_line) >= CROWD
 
     def at_once(self, identity: Identity, now: int) -> None:
         """Something of ours waits for it."""

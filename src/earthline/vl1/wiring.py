@@ -207,6 +207,7 @@ class Wiring:
             self._answers,
             self._reception,
             reports,
+            contact=self._contact,
             proofs=self._proofs,
             regulars=self._regulars,
             worlds_changed=self._worlds_changed,

@@ -42,14 +42,14 @@ const MAX_LAG_MS: u64 = 1000;
 
 /// What was spent and has not been regained yet.
 #[derive(Default)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     spent: u64,
     at: u64,
 }
 
 impl Bucket {
     /// Whether there is enough left for a frame, or whatever else is counted, that costs as much as `price` do.
-    pub(super) fn take(&mut self, allowance: Allowance, price: u32, now: u64) -> bool {
+    pub(crate) fn take(&mut self, allowance: Allowance, price: u32, now: u64) -> bool {
         let cost = FRAME * u64::from(price);
         let regained = now.saturating_sub(self.at).saturating_mul(allowance.rate.into());
         self.spent = self.spent.saturating_sub(regained);

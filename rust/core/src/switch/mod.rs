@@ -19,7 +19,7 @@
 //! | [`budget`] | how many multicast frames are carried (06, 6.2) |
 //! | [`filter`], [`copies`] | what the rules decide, and whom they let watch (03, 6.7) |
 
-mod budget;
+pub(crate) mod budget;
 mod common;
 mod copies;
 mod counters;

@@ -89,6 +89,10 @@ class Hello:
 
     def emit(self, mask: TailMask) -> bytes:
         """The payload with its tail masked."""
+        return self.emit_clear() + mask(self.tail)
+
+    def emit_clear(self) -> bytes:
+        """The payload without a tail, which may be missing."""
         return b"".join(
             (
                 _VERSIONS.pack(
@@ -97,7 +101,6 @@ class Hello:
                 self.identity.emit(),
                 emit_inet(self.sent_to),
                 _WORLD.pack(self.planet_id, self.planet_timestamp),
-                mask(self.tail),
             )
         )
 
