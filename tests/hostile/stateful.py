@@ -41,7 +41,7 @@ class Kind:
     """What a session is run in."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Broken(Exception):
     """What did not hold, and how to see it again."""
 

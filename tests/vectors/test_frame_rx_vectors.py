@@ -42,6 +42,8 @@ class Lab:
         for peer in (self.sender.public, self.controller):
             record = b"\x02" + peer.emit() + bytes(10)
             self.tell(effects.StateLoaded("peer", peer.address, record))
+        # It has answered us by this path: what it asks for is not held back until it does.
+        self.node.peers.peer(self.sender.address).proved[PATH] = NOW
         config = config_of(case, certificate(case["our_certificate"]))
         self.tell(effects.StateLoaded("network", self.network, config.emit()))
 

@@ -18,7 +18,8 @@ NETWORK = {"id": "b48062de76000001", "nwid": "b48062de76000001", "name": "office
 @pytest.fixture
 def stock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The home of a stock controller."""
-    monkeypatch.setattr(Session, "home", Session.home)
+    for known in ("given", "home"):  # of the command line before
+        monkeypatch.delitem(vars(Session), known, raising=False)
     networks = tmp_path / "stock" / "controller.d" / "network"
     networks.mkdir(parents=True)
     (networks / "b48062de76000001.json").write_text(json.dumps(NETWORK))

@@ -165,7 +165,8 @@ async def test_end_waits_for_what_has_begun_and_answers_nothing_more(monkeypatch
     ours = [thread for thread in new if thread.name.startswith("earthline-")]
     assert ours
     closing = asyncio.create_task(asyncio.to_thread(bench.proving.close))
-    await asyncio.sleep(0)
+    while not bench.proving._closed:  # noqa: ASYNC110 - another thread sets it
+        await asyncio.sleep(0)
     held.let_go.set()
     await closing
     assert not any(thread.is_alive() for thread in ours)
