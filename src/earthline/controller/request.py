@@ -114,7 +114,7 @@ class Requests:
             return self._dropped("too_soon")
         filed = self._store.look_up(*key)
         seen = self._activity if filed is not None and filed.member is not None else self._unknown
-        seen.note(*key, requester, now)  # 3
+        seen.note(*key, requester, now, source_prefix(request.path))  # 3
         if filed is not None and filed.member is None and not self._admits(request, now):
             return []
         return self._decide(request, filed, requester, now)
@@ -174,7 +174,7 @@ class Requests:
         if in_re != PUSH:
             self._strangers.note_seen(network, address, filed.seen_at, now)
         if stored is None:
-            self._activity.note(network, address, requester, now)
+            self._activity.note(network, address, requester, now, case.prefix)
             self._strangers.forget_unseen(now)
         return self._judge(case)
 
