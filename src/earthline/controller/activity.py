@@ -63,9 +63,7 @@ class Activity:
             return True
         return drawn(entry.full_at, BURST, EVERY_MS, now) is None
 
-    def note(
-        self, network: int, member: int, requester: Requester, now: int, prefix: int
-    ) -> None:
+    def note(self, network: int, member: int, requester: Requester, now: int, prefix: int) -> None:
         """Remember a request; forget what is no longer online. ``prefix``: where it came from."""
         self._expire(now)
         key = (network, member)

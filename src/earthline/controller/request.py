@@ -47,7 +47,7 @@ Command: TypeAlias = SendConfig | SendConfigError | SendCredentials
 PUSH = 0
 """Packet ID of a request that the controller repeats by itself."""
 
-_MAX_UNKNOWN = 4096
+MAX_UNKNOWN = 4096
 """Requests of who is not on file, remembered for the rate limit."""
 
 _TOKEN = "token:"  # noqa: S105  (how a join token is announced, not one)
@@ -95,7 +95,7 @@ class Requests:
         self._records = records
         self._clock = clock
         self._activity = activity
-        self._unknown = Activity(_MAX_UNKNOWN)
+        self._unknown = Activity(MAX_UNKNOWN)
         self._entropy = entropy
         self.expiry = ExpiryList()
         self.counters: Counter[str] = Counter()
