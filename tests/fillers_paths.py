@@ -111,6 +111,10 @@ def ways() -> None:
         lambda: len(stranger.proved),
         MAX_WAYS,
     )
+    oldest = next(iter(stranger.proved))
+    node._vigil.answered(stranger, oldest, NOW)
+    enter(stranger, place(STRANGE_NET, MAX_WAYS + MORE))
+    assert oldest in stranger.proved, "it has answered again"
 
 
 @fills("Ways by which one peer may have us send a little", MAX_ACCOUNTS)

@@ -9,6 +9,7 @@ from unittest.mock import patch
 from earthline.effects import (
     PacketReceived,
     PairRelayed,
+    Transmit,
 )
 from earthline.vl1 import rendezvous
 from earthline.vl1.engine import PeerEngine
@@ -21,6 +22,7 @@ from earthline.vl1.whois import MAX_FOREIGN, MAX_TARGETS, PACE_MS
 from earthline.vl1.whois import MAX_WAITING as WHOIS_WAITING
 from earthline.wire.identity import Identity
 from earthline.wire.inet import InetAddress
+from earthline.wire.messages.ok import Ok, OkWhois
 from earthline.wire.messages.rendezvous import Rendezvous
 from earthline.wire.packet import Verb
 from peer_engine import (
@@ -86,9 +88,9 @@ def wanted() -> None:
 # Whom we ask for, and introduce
 
 
-def _asking() -> PeerEngine:
+def _asking(commands: list[object] | None = None) -> PeerEngine:
     """It has a way to its root."""
-    node = engine()
+    node = engine(commands)
     upstream = node.topology.peer(ROOT.address)
     at = path(InetAddress.parse("83.0.0.1/9993"))
     node._reception.received(upstream, at, 0, Verb.OK, NOW, confirmed=True)
@@ -156,18 +158,24 @@ def foreign_waiting() -> None:
 
 @fills("Addresses that a root lied about", MAX_TARGETS)
 def deceits() -> None:
-    whois = engine()._whois
+    """It names identities that were found to be forged, when we ask for them."""
+    commands: list[object] = []
+    node = _asking(commands)
+    at = path(InetAddress.parse("83.0.0.1/9993"))
 
-    def remember(number: int) -> int:
-        whois._remember_deceit(strange(number).address, 1)
-        return strange(number).address
+    def lie(number: int) -> int:
+        forged = strange(number)
+        node._verdicts.expose(forged, ROOT.address)
+        node.whois(forged.address, NOW)
+        asked = [command for command in commands if isinstance(command, Transmit)][-1]
+        packet_id = int.from_bytes(asked.datagram[:8], "big")
+        ok = Ok(Verb.WHOIS, packet_id, OkWhois((forged,)).emit()).emit()
+        node.receive(PacketReceived(at, ROOT.address, number, 0, 1, Verb.OK, ok), NOW)
+        commands.clear()
+        return forged.address
 
-    fill_alone(
-        remember,
-        lambda address: address in whois._deceived,
-        lambda: len(whois._deceived),
-        MAX_TARGETS,
-    )
+    deceived = node._whois._deceived
+    fill_alone(lie, lambda address: address in deceived, lambda: len(deceived), MAX_TARGETS)
 
 
 @fills("Pairs introduced lately, by the engine", MAX_PAIRS)
