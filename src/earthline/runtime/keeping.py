@@ -26,8 +26,9 @@ class Keeping:
         self._waiting: dict[Path, Callable[[], object]] = {}
         self._told = False
 
-    def __len__(self) -> int:
-        """Files that wait."""
+    @property
+    def waiting(self) -> int:
+        """How many files wait."""
         return len(self._waiting)
 
     def write(self, path: Path, data: bytes, mode: int = PRIVATE, *, durable: bool = True) -> bool:

@@ -108,8 +108,8 @@ def test_peers_that_come_and_go_leave_nothing_waiting_for_a_read_only_disk(tmp_p
     monkeypatch.setattr(keeping, "remove", refuse)
     for number in range(2, 100):
         files.store(Store("peer", number, b"new"))
-        assert len(kept) == 1
+        assert kept.waiting == 1
         files.store(Store("peer", number, None))
-    assert len(kept) == 0
+    assert kept.waiting == 0
     files.store(Store("peer", 1, None))
-    assert len(kept) == 1
+    assert kept.waiting == 1
