@@ -56,7 +56,7 @@ def documented() -> dict[str, int]:
 def rust(file: str, constant: str) -> int:
     """A constant of the data plane."""
     text = (ROOT / "rust" / file).read_text()
-    found = re.search(rf"\bconst {constant}: usize = ([^;]+);", text)
+    found = re.search(rf"\bconst {constant}: \w+ = ([^;]+);", text)
     assert found, constant
     first, _, second = found[1].partition("<<")
     return int(first.replace("_", "")) << int(second or 0)

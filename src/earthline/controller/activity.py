@@ -1,14 +1,15 @@
 """Who asked for a configuration lately: the table behind pushes (04, section 10). In memory only.
 
 An entry is made when a member of an existing network asks, and forgotten when the member has not
-asked again within `ONLINE_MS`; `MAX_ENTRIES` bounds the table whatever happens.
+asked again within `ONLINE_MS`. The table is bounded whatever happens: each entry is held by the
+source prefix of the request, since identities cost a stranger little and places more.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
+from earthline.bounded import FairTable
 from earthline.vl1.gates import drawn
 from earthline.wire.identity import Identity
 
@@ -49,8 +50,8 @@ class Activity:
     """Time and content of the last request of every (network, member) seen lately."""
 
     def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
-        self._max_entries = max_entries
-        self._entries: OrderedDict[tuple[int, int], _Entry] = OrderedDict()
+        self._entries: FairTable[tuple[int, int], int, _Entry] = FairTable(max_entries)
+        """By source prefix; who asked last comes last."""
         self._members: dict[int, dict[int, None]] = {}
 
     def too_soon(self, network: int, member: int, now: int) -> bool:
@@ -62,15 +63,17 @@ class Activity:
             return True
         return drawn(entry.full_at, BURST, EVERY_MS, now) is None
 
-    def note(self, network: int, member: int, requester: Requester, now: int) -> None:
-        """Remember a request; forget what is no longer online."""
+    def note(self, network: int, member: int, requester: Requester, now: int, prefix: int) -> None:
+        """Remember a request; forget what is no longer online. ``prefix``: where it came from."""
+        self._expire(now)
         key = (network, member)
         entry = self._entries.get(key)
         full_at = drawn(now if entry is None else entry.full_at, BURST, EVERY_MS, now)
-        self._entries[key] = _Entry(now, requester, now if full_at is None else full_at)
-        self._entries.move_to_end(key)
+        noted = _Entry(now, requester, now if full_at is None else full_at)
         self._members.setdefault(network, {})[member] = None
-        self._expire(now)
+        evicted = self._entries.put(key, prefix, noted)
+        if evicted is not None:
+            self._leave(*evicted.key)
 
     def requester(self, network: int, member: int, now: int) -> Requester | None:
         """What an online member asked with; None for one that is not online."""
@@ -86,14 +89,13 @@ class Activity:
         return len(self._entries)
 
     def _expire(self, now: int) -> None:
-        while self._entries:
-            key, entry = next(iter(self._entries.items()))
-            if len(self._entries) <= self._max_entries and entry.is_online(now):
+        while (key := next(iter(self._entries), None)) is not None:
+            if self._entries[key].is_online(now):
                 return
-            self._forget(*key)
+            self._entries.pop(key)
+            self._leave(*key)
 
-    def _forget(self, network: int, member: int) -> None:
-        del self._entries[network, member]
+    def _leave(self, network: int, member: int) -> None:
         members = self._members[network]
         del members[member]
         if not members:

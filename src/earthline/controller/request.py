@@ -47,7 +47,7 @@ Command: TypeAlias = SendConfig | SendConfigError | SendCredentials
 PUSH = 0
 """Packet ID of a request that the controller repeats by itself."""
 
-_MAX_UNKNOWN = 4096
+MAX_UNKNOWN = 4096
 """Requests of who is not on file, remembered for the rate limit."""
 
 _TOKEN = "token:"  # noqa: S105  (how a join token is announced, not one)
@@ -95,7 +95,7 @@ class Requests:
         self._records = records
         self._clock = clock
         self._activity = activity
-        self._unknown = Activity(_MAX_UNKNOWN)
+        self._unknown = Activity(MAX_UNKNOWN)
         self._entropy = entropy
         self.expiry = ExpiryList()
         self.counters: Counter[str] = Counter()
@@ -114,7 +114,7 @@ class Requests:
             return self._dropped("too_soon")
         filed = self._store.look_up(*key)
         seen = self._activity if filed is not None and filed.member is not None else self._unknown
-        seen.note(*key, requester, now)  # 3
+        seen.note(*key, requester, now, source_prefix(request.path))  # 3
         if filed is not None and filed.member is None and not self._admits(request, now):
             return []
         return self._decide(request, filed, requester, now)
@@ -174,7 +174,7 @@ class Requests:
         if in_re != PUSH:
             self._strangers.note_seen(network, address, filed.seen_at, now)
         if stored is None:
-            self._activity.note(network, address, requester, now)
+            self._activity.note(network, address, requester, now, case.prefix)
             self._strangers.forget_unseen(now)
         return self._judge(case)
 

@@ -6,6 +6,7 @@ and is tried again; the user is told once, not for each file.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,11 @@ class Keeping:
         self._waiting: dict[Path, Callable[[], object]] = {}
         self._told = False
 
+    @property
+    def waiting(self) -> int:
+        """How many files wait."""
+        return len(self._waiting)
+
     def write(self, path: Path, data: bytes, mode: int = PRIVATE, *, durable: bool = True) -> bool:
         """As `write_atomic`, sooner or later; False if the file held that already."""
         changed = True
@@ -37,8 +43,15 @@ class Keeping:
         return changed
 
     def remove(self, path: Path) -> None:
-        """Delete a file, sooner or later."""
-        self.attempt(path, lambda: remove(path))
+        """Delete a file, sooner or later.
+
+        Where there is none nothing waits, whatever the disk says: peers come and go while it is
+        read-only, and would leave one wish each.
+        """
+        if os.path.lexists(path):
+            self.attempt(path, lambda: remove(path))
+        else:
+            self._waiting.pop(path, None)
 
     def attempt(self, path: Path, action: Callable[[], object]) -> None:
         """Do something to a file, now or once there is room; an earlier wish for it is void.

@@ -164,7 +164,9 @@ class Vigil:
 
     def answered(self, peer: Peer, path: Path, now: int) -> None:
         """The peer answered something of ours by the path."""
-        if len(peer.proved) >= MAX_WAYS and path not in peer.proved:
+        # The way that answered last comes last.
+        peer.proved.pop(path, None)
+        if len(peer.proved) >= MAX_WAYS:
             del peer.proved[next(iter(peer.proved))]
         peer.proved[path] = now
         if peer.silent_at:

@@ -12,8 +12,8 @@ WHO = Requester(secret_identity(1).public, b"")
 
 def test_members_are_forgotten_after_two_minutes() -> None:
     activity = Activity()
-    activity.note(1, 10, WHO, 0)
-    activity.note(1, 11, WHO, 60_000)
+    activity.note(1, 10, WHO, 0, 1)
+    activity.note(1, 11, WHO, 60_000, 1)
     assert activity.online(1, ONLINE_MS - 1) == [10, 11]
     assert activity.online(1, ONLINE_MS) == [11]
     assert activity.requester(1, 10, ONLINE_MS) is None
@@ -23,14 +23,14 @@ def test_members_are_forgotten_after_two_minutes() -> None:
 def test_table_stays_within_its_bound() -> None:
     activity = Activity(max_entries=100)
     for member in range(1000):
-        activity.note(member % 7, member, WHO, member)
+        activity.note(member % 7, member, WHO, member, 1)
     assert len(activity) == 100
     assert sum(len(activity.online(network, 1000)) for network in range(7)) == 100
 
 
 def test_clock_set_back_does_not_lock_a_member_out() -> None:
     activity = Activity()
-    activity.note(1, 10, WHO, 10_000_000)
+    activity.note(1, 10, WHO, 10_000_000, 1)
     assert activity.too_soon(1, 10, 9_999_500)
     assert not activity.too_soon(1, 10, 9_000_000)
     assert activity.online(1, 9_000_000) == []
@@ -44,3 +44,12 @@ def test_expiry_list_is_bounded_and_gives_each_once() -> None:
     assert expiry.next_check() == 40
     assert expiry.expired(50) == [(1, 3), (1, 2)]
     assert expiry.next_check() is None
+
+
+def test_sign_on_that_was_renewed_expires_once_and_later():
+    expiry = ExpiryList()
+    for at in range(50, 250):
+        expiry.note(1, 2, at)
+    assert expiry.expired(248) == []
+    assert expiry.expired(249) == [(1, 2)]
+    assert len(expiry) == 0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import pytest
 
 from earthline.effects import StateLoaded, Store
-from earthline.runtime import state
+from earthline.runtime import keeping, state
 from earthline.runtime.keeping import Keeping
 from earthline.runtime.state import PEER_MAX_AGE_MS, StateFiles
 
@@ -94,3 +95,21 @@ def test_what_others_could_read_is_nobodys_business_once_it_is_stored(tmp_path, 
         files.store(Store(kind, 5, data))
         assert path.stat().st_mode & 0o777 == 0o600
     assert (tmp_path / folder).stat().st_mode & 0o777 == 0o700
+
+
+def test_peers_that_come_and_go_leave_nothing_waiting_for_a_read_only_disk(tmp_path, monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "read-only")
+
+    there, kept = Store("peer", 1, b"old"), Keeping(tmp_path)
+    files = StateFiles(kept)
+    files.store(there)
+    monkeypatch.setattr(keeping, "write_atomic", refuse)
+    monkeypatch.setattr(keeping, "remove", refuse)
+    for number in range(2, 100):
+        files.store(Store("peer", number, b"new"))
+        assert kept.waiting == 1
+        files.store(Store("peer", number, None))
+    assert kept.waiting == 0
+    files.store(Store("peer", 1, None))
+    assert kept.waiting == 1
