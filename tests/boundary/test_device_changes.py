@@ -84,6 +84,29 @@ def test_deleted_device_is_made_again(member):
     wait_until("others find it", lambda: len(resolved(service, network)) == 1)
 
 
+def test_host_that_switches_ipv6_off_keeps_all_else(member):
+    service, network = member
+    device = service.device(network)
+    body = {
+        "v6AssignMode": {"rfc4193": True},
+        "routes": [{"target": "10.44.0.0/24"}, {"target": "10.45.0.0/16"}],
+    }
+    service.request("POST", f"/controller/network/{network}", body)
+
+    def has_ipv6() -> bool:
+        return any(text.startswith("fd") for text in addresses(service, device))
+
+    wait_until("it has both", lambda: has_ipv6() and len(routes(service, device)) == 2)
+    before = routes(service, device)
+    service.host.namespace.sysctl(f"net/ipv6/conf/{device}/disable_ipv6", "1")
+    assert not has_ipv6()
+    service.host.run(["ip", "-4", "address", "flush", "dev", device])
+    wait_until("IPv4 is back", lambda: routes(service, device) == before)
+    assert service.network(network)["portError"] == 0
+    service.host.namespace.sysctl(f"net/ipv6/conf/{device}/disable_ipv6", "0")
+    wait_until("IPv6 is back", has_ipv6)
+
+
 def test_cable_comes_before_a_network_of_the_same_subnet_always(node):
     node.start()
     host = node.host

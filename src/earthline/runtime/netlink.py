@@ -197,14 +197,17 @@ class Netlink:
         """Give an interface an address; one that is there with that prefix is fine.
 
         IPv6 addresses come without duplicate detection: the controller gave them to us alone. The
-        kernel's own route to the subnet gets our metric (since Linux 4.18).
+        kernel's own route to the subnet gets our metric (since Linux 4.18). A host that has IPv6
+        switched off, on this interface or on all, goes without.
         """
         arguments = _address_arguments(index, address) | {"rt_priority": METRIC}
+        harmless = [errno.EEXIST]
         if not address.is_ipv4:
             arguments["flags"] = IFA_F_NODAD
+            harmless.append(errno.EACCES)
         elif (broadcast := address.broadcast) is not None:
             arguments["broadcast"] = broadcast.ip_text
-        await self._tolerant(self._requests.addr("add", **arguments), errno.EEXIST)
+        await self._tolerant(self._requests.addr("add", **arguments), *harmless)
 
     async def remove_address(self, index: int, address: InetAddress) -> None:
         """Take an address away; one that is gone is fine."""
