@@ -330,7 +330,6 @@ class Driver:
     def add_tap(self, network: int, name: str, mac: int, mtu: int) -> str:
         """Open a TAP device for a network, set MAC, MTU and up; returns the interface's name."""
     def remove_tap(self, network: int) -> None: ...
-    def set_tap_mtu(self, network: int, mtu: int) -> None: ...
     def transmit(self, socket: int, ip: bytes, port: int, datagram: bytes, ttl: int) -> bool:
         """Send one datagram of Python's own (ttl 0: the default), by all sockets of the IP's family if
         ``socket`` is -1; False if nothing took it."""

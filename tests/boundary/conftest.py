@@ -29,3 +29,13 @@ def caller() -> Iterator[Caller]:
         planet = service.found_planet()
         service.wait_ip(planet.earth)
         yield Caller(service)
+
+
+@pytest.fixture
+def member(node: Service) -> tuple[Service, str]:
+    """A node that is member of a network of its own controller."""
+    node.start()
+    network = node.create_network("10.44.0.0/24", private=False)
+    node.join(network)
+    node.wait_ip(network)
+    return node, network

@@ -8,33 +8,13 @@ import signal
 import subprocess
 import time
 
-import pytest
+from devices import addresses, routes
 
 from earthline.lab.service import Service, script, wait_until
 
 
-def addresses(service: Service, device: str) -> set[str]:
-    (shown,) = json.loads(service.host.run(["ip", "-j", "address", "show", "dev", device]))
-    return {f"{item['local']}/{item['prefixlen']}" for item in shown["addr_info"]}
-
-
-def routes(service: Service, device: str) -> set[tuple[str, str | None]]:
-    shown = json.loads(service.host.run(["ip", "-j", "route", "show", "dev", device]))
-    return {(item["dst"], item.get("gateway")) for item in shown}
-
-
 def listening_on(service: Service) -> set[str]:
     return set(service.status()["config"]["settings"]["listeningOn"])
-
-
-@pytest.fixture
-def member(node: Service) -> tuple[Service, str]:
-    """A node that is member of a network of its own controller."""
-    node.start()
-    network = node.create_network("10.44.0.0/24", private=False)
-    node.join(network)
-    node.wait_ip(network)
-    return node, network
 
 
 def change(service: Service, network: str, body: dict) -> None:

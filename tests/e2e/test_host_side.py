@@ -284,6 +284,51 @@ def test_members_ping_by_the_ipv6_addresses_their_identities_give(
         demand_ping(lan.bob.host, alice)
 
 
+ETH_P_ARP = 0x0806
+
+
+def announce(service: Service, device: str, mac: str, ip: str) -> None:
+    """What failover daemons send for an address that moved here: an ARP request for it, from it."""
+    own, address = bytes.fromhex(mac.replace(":", "")), ip_address(ip).packed
+    head = b"\xff" * 6 + own + ETH_P_ARP.to_bytes(2, "big") + b"\0\1\x08\0\x06\x04\0\1"
+    with service.host.inside():
+        cable = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    with cable:
+        cable.bind((device, ETH_P_ARP))
+        cable.send(head + own + address + b"\xff" * 6 + address)
+
+
+def test_everybody_follows_a_virtual_address_that_moves(lan: Lan) -> None:
+    """Without sending to it first: a neighbour that notices a silence would find it anyway."""
+    virtual = "10.74.0.200"
+    with network_of(lan, pool("10.74.0.0/24", "10.74.0.10", "10.74.0.99")) as network:
+        lan.root.join(network)
+        lan.root.wait_ip(network)
+        device = {service: service.device(network) for service in (lan.root, lan.alice, lan.bob)}
+        mac = {service: str(service.network(network)["mac"]) for service in (lan.alice, lan.bob)}
+
+        def hold(service: Service, change: str) -> None:
+            service.host.run(["ip", "address", change, f"{virtual}/32", "dev", device[service]])
+
+        def known_at() -> str:
+            show = ["ip", "neighbour", "show", virtual, "dev", device[lan.root]]
+            return lan.root.host.run(show)
+
+        hold(lan.alice, "add")
+        demand_ping(lan.root.host, virtual)
+        assert mac[lan.alice] in known_at()
+        hold(lan.alice, "del")
+        hold(lan.bob, "add")
+
+        def followed() -> bool:
+            announce(lan.bob, device[lan.bob], mac[lan.bob], virtual)
+            return mac[lan.bob] in known_at()
+
+        wait_until("the root knows where it is", followed)
+        hold(lan.bob, "del")
+        lan.root.leave(network)
+
+
 def test_multicast_dns_query_is_answered(lan: Lan) -> None:
     with network_of(lan, pool("10.75.0.0/24", "10.75.0.10", "10.75.0.99")) as network:
         alice, bob = (service.wait_ip(network) for service in (lan.alice, lan.bob))

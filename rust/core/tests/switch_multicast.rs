@@ -16,6 +16,13 @@ fn arp(operation: u8, source: u64) -> Vec<u8> {
     arp
 }
 
+/// What a host says about an address that it has from now on.
+fn announcement(source: u64) -> Vec<u8> {
+    let mut frame = arp(1, source);
+    frame.splice(28..32, [10, 1, 2, 3]);
+    frame
+}
+
 fn solicitation(source: u64, target: [u8; 16]) -> Vec<u8> {
     let header = Header { destination: 0x3333_ff00_0001, source, ethertype: 0x86dd };
     let mut packet = [0; 72];
@@ -41,6 +48,23 @@ fn arp_request_has_a_group_of_its_own() {
     assert_eq!(lan.alice.frame(&arp(1, mac)).datagrams().len(), 1);
     assert!(reasons(&mut lan.alice, &arp(2, mac)).is_empty());
     assert_eq!(lan.alice.counters()["drop_broadcast"], 1);
+}
+
+#[test]
+fn arp_about_ones_own_address_goes_to_all() {
+    let mut lan = Lan::new(3);
+    let gratuitous = announcement(lan.alice.mac());
+    lan.alice.switch.set_multicast(NETWORK, (BROADCAST, 0), vec![BOB], 0, NOW + 1);
+    assert_eq!(lan.alice_to_bob(&gratuitous), [gratuitous]);
+}
+
+#[test]
+fn arp_about_ones_own_address_finds_its_former_owner_where_nothing_is_broadcast() {
+    let mut lan = Lan::new(3);
+    let gratuitous = announcement(lan.alice.mac());
+    lan.alice.configure(|config| config.broadcast = false);
+    lan.alice.switch.set_multicast(NETWORK, (BROADCAST, 0x0a01_0203), vec![BOB], 0, NOW + 1);
+    assert_eq!(lan.alice_to_bob(&gratuitous), [gratuitous]);
 }
 
 #[test]

@@ -188,12 +188,6 @@ impl Driver {
         );
     }
 
-    /// Change the MTU of a network's TAP device.
-    pub fn set_tap_mtu(&self, network: u64, mtu: u32) -> io::Result<()> {
-        let tap = self.shared.ports().tap(network).cloned();
-        tap.ok_or_else(|| io::Error::from_raw_os_error(libc::ENODEV))?.set_mtu(mtu)
-    }
-
     /// Begin to connect to a relay, by a device if one is named, in place of any tunnel there is.
     pub fn open_tunnel(
         &self,

@@ -81,7 +81,7 @@ impl Tap {
         &self.name
     }
 
-    pub(crate) fn set_mtu(&self, mtu: u32) -> io::Result<()> {
+    fn set_mtu(&self, mtu: u32) -> io::Result<()> {
         self.ask(&mtu.to_ne_bytes(), Asked::SetMtu).map(|_| ())
     }
 

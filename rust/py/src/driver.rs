@@ -72,10 +72,6 @@ impl Driver {
         py.detach(|| self.0.remove_tap(network));
     }
 
-    fn set_tap_mtu(&self, py: Python<'_>, network: u64, mtu: u32) -> PyResult<()> {
-        py.detach(|| self.0.set_tap_mtu(network, mtu)).map_err(|error| os_error(&error))
-    }
-
     #[pyo3(signature = (ip, port, tls, device))]
     fn open_tunnel(
         &self,

@@ -129,14 +129,17 @@ class Metrics:
         name = "zt_network_multicast_groups_subscribed"
         groups = Family(name, "gauge", "multicast groups subscribed to")
         packets = Family("zt_network_packets", "counter", "frames to and from a network")
-        devices = {network: name for name, network in self._service.taps.by_device.items()}
         for network in networks:
             shown = f"{network.network:016x}"
             groups.add(len(network.subscriptions), network_id=shown)
-            for (accepted, direction), value in _frames(devices.get(network.network)).items():
+            for (accepted, direction), value in _frames(self._device(network.network)).items():
                 packets.add(value, accepted=accepted, direction=direction, network_id=shown)
         yield groups
         yield packets
+
+    def _device(self, network: int) -> str | None:
+        tap = self._service.taps.tap(network)
+        return None if tap is None else tap.name or None
 
     def _peers(self) -> Iterator[Family]:
         latencies = Family("zt_peer_latency", "histogram", "latency of a peer (ms)")

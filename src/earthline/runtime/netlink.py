@@ -33,7 +33,8 @@ IFA_F_TENTATIVE = 0x40
 RTPROT_STATIC = 4
 RT_SCOPE_UNIVERSE = 0
 RT_SCOPE_LINK = 253
-GATEWAY_METRIC = 5000
+METRIC = 5000
+"""Of all our routes: whoever else has a way to those addresses, a cable above all, comes first."""
 NEWS = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE
 MAIN_TABLE = 254
 NLM_F_REPLACE = 0x100
@@ -54,6 +55,15 @@ class Interface:
     up: bool
     addresses: tuple[InetAddress, ...]
     """With their prefix lengths in the port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What an interface is called, and how it is set."""
+
+    name: str
+    up: bool
+    mtu: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +167,21 @@ class Netlink:
             async for message in await self._requests.get_links()
         ]
 
+    async def link(self, index: int) -> Link | None:
+        """One interface; None if there is none of that index."""
+        async with self._one_at_a_time:
+            try:
+                (message,) = await _os_errors(self._requests.link("get", index=index))
+            except OSError as error:
+                if error.errno != errno.ENODEV:
+                    raise
+                return None
+        return Link(message.get("ifname"), bool(message["flags"] & IFF_UP), message.get("mtu"))
+
+    async def set_link(self, index: int, mtu: int) -> None:
+        """Put an interface up, with an MTU."""
+        await self._tolerant(self._requests.link("set", index=index, mtu=mtu, state="up"))
+
     async def gateway(self, index: int | None) -> str | None:
         """The IPv4 router that leads from an interface (None: any) to the internet, if one does."""
         where = {} if index is None else {"oif": index}
@@ -171,14 +196,18 @@ class Netlink:
     async def add_address(self, index: int, address: InetAddress) -> None:
         """Give an interface an address; one that is there with that prefix is fine.
 
-        IPv6 addresses come without duplicate detection: the controller gave them to us alone.
+        IPv6 addresses come without duplicate detection: the controller gave them to us alone. The
+        kernel's own route to the subnet gets our metric (since Linux 4.18). A host that has IPv6
+        switched off, on this interface or on all, goes without.
         """
-        arguments = _address_arguments(index, address)
+        arguments = _address_arguments(index, address) | {"rt_priority": METRIC}
+        harmless = [errno.EEXIST]
         if not address.is_ipv4:
             arguments["flags"] = IFA_F_NODAD
+            harmless.append(errno.EACCES)
         elif (broadcast := address.broadcast) is not None:
             arguments["broadcast"] = broadcast.ip_text
-        await self._tolerant(self._requests.addr("add", **arguments), errno.EEXIST)
+        await self._tolerant(self._requests.addr("add", **arguments), *harmless)
 
     async def remove_address(self, index: int, address: InetAddress) -> None:
         """Take an address away; one that is gone is fine."""
@@ -256,10 +285,11 @@ def _route_arguments(index: int, route: KernelRoute) -> dict[str, Any]:
         "dst": str(route.target),
         "oif": index,
         "proto": RTPROT_STATIC,
+        "priority": METRIC,
         "scope": RT_SCOPE_LINK if route.gateway is None else RT_SCOPE_UNIVERSE,
     }
     if route.gateway is not None:
-        arguments |= {"gateway": route.gateway.ip_text, "priority": GATEWAY_METRIC}
+        arguments["gateway"] = route.gateway.ip_text
     if not route.target.is_ipv4:
         arguments |= {"family": 10, "scope": RT_SCOPE_UNIVERSE}
     return arguments

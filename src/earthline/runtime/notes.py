@@ -17,7 +17,7 @@ STRICT = 1
 def host_notes(tap: Tap, bridging: Bridging | None, *, online: bool) -> list[str]:
     """One line for each thing that is not as the controller wants it, or not as it should be."""
     notes = [*_refused(tap), *_default_route(tap, online=online), *_names(tap)]
-    if bridging is not None and 0 < bridging.mtu < tap.mtu:
+    if bridging is not None and 0 < bridging.mtu < tap.wanted.mtu:
         notes.append(
             f"frames of more than {bridging.mtu} bytes do not reach {bridging.interface}: "
             f"its controller should give this network an MTU of {bridging.mtu}"

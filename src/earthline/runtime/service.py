@@ -39,7 +39,7 @@ from earthline.runtime.relay import RelayRole, RelayState
 from earthline.runtime.settings import SettingsFile, packet_threads, restart_needed
 from earthline.runtime.sockets import Ports
 from earthline.runtime.state import StateFiles
-from earthline.runtime.subscriptions import scan
+from earthline.runtime.subscriptions import Subscriptions
 from earthline.runtime.supervisor import Supervisor
 from earthline.runtime.taps import Taps
 from earthline.runtime.tunnel import Tunnel, TunnelState
@@ -52,7 +52,6 @@ from earthline.wire.world import World
 
 log = structlog.get_logger()
 
-SCAN_S = 5.0
 SETTINGS_S = 10.0
 EARTH_S = 60.0
 WORKING_S = 0.5
@@ -90,10 +89,8 @@ class Service:
         self._files = StateFiles(home.keeping)
         self._tasks: list[asyncio.Task[None]] = []
         self._exits = contextlib.AsyncExitStack()
-        self._scan = Watch("subscriptions", SCAN_S, self._scan_subscriptions)
         self._earth = Watch("earth", EARTH_S, self._consider_earth)
         self._routes = DefaultRoutes(self._rerouted)
-        self._groups: dict[int, tuple[tuple[int, int], ...]] = {}
         self._considered_earth: int | None = None
         self._sparing = Sparing()
         self._passed_at = now_ms()
@@ -121,8 +118,9 @@ class Service:
         self.identity = await self._load_identity()
         self._build()
         self.netlink = await self._exits.enter_async_context(Netlink())
-        self.taps = Taps(self.driver, self.netlink, self.home.keeping, self._tell, self._scan.wake)
+        self.taps = Taps(self.driver, self.netlink, self.home.keeping, self._tell)
         self._exits.callback(self.taps.close)
+        self.subscriptions = Subscriptions(self.netlink, self.taps, self._tell)
         self.bridges = await self._exits.enter_async_context(
             Bridges(self.home.path, self.identity.address, self.taps, self.network)
         )
@@ -234,8 +232,9 @@ class Service:
             "routes": self._routes.watch.run(),
             "sockets": self.underlay.rebind.run(),
             "portmap": self.underlay.mapper.run(),
-            "subscriptions": self._scan.run(),
+            "subscriptions": self.subscriptions.watch.run(),
             "taps": self.taps.run(),
+            "devices": self.taps.watch.run(),
             "bridges": self.bridges.run(),
             "earth": self._earth.run(),
             "settings": Watch("settings", SETTINGS_S, self._reread_settings).run(),
@@ -282,7 +281,7 @@ class Service:
         self.taps.configure(command)
 
     def _remove_tap(self, command: effects.RemoveTap) -> None:
-        self._groups.pop(command.network, None)
+        self.subscriptions.forget(command.network)
         self.taps.remove(command.network)
         self.bridges.wake()
 
@@ -318,29 +317,22 @@ class Service:
 
     async def _watch_netlink(self) -> None:
         async for change in self.netlink.changes():
-            ours = change.interface in self.taps.indexes
+            ours = change.interface in self.taps.by_index
             if change.default_route is not None:
                 if not ours:
                     self._routes.note(change)
                 continue
             if change.interface == 0:
                 self._routes.forget()
+                self.taps.check()
+            self.taps.changed(change.interface)
             if not ours:
                 self.underlay.rebind.wake()
             if ours or change.interface == 0:
-                self._scan.wake()
+                self.subscriptions.changed()
 
     def _rerouted(self) -> None:
         self.core.receive(effects.DefaultRouteChanged())
-
-    async def _scan_subscriptions(self) -> None:
-        devices = self.taps.by_device
-        own = [i for i in await self.netlink.interfaces() if i.name in devices]
-        for name, groups in scan(own).items():
-            network = devices[name]
-            if self._groups.get(network) != groups:
-                self._groups[network] = groups
-                self.core.receive(effects.SubscriptionsChanged(network, groups))
 
     async def _work(self) -> None:
         """Twice a second: online state, and whether we slept."""

@@ -1,7 +1,9 @@
 """Virtual interfaces: made, configured as the controller says and the user allows, and unmade.
 
-Making a device is immediate, since frames may follow; addresses and routes go through netlink, and
-are brought to what is wanted by one task, network after network.
+Making a device is immediate, since frames may follow; all else goes through netlink, and is brought
+to what is wanted by one task, network after network. Others have their hands on the devices,
+too: network managers flush addresses, people rename interfaces. So what a device has is never taken
+from memory. It is followed by its index, and looked at again when the kernel tells of a change.
 """
 
 from __future__ import annotations
@@ -19,12 +21,18 @@ from earthline.effects import ConfigureTap, PortFailed
 from earthline.runtime.devices import choose_device, device_map
 from earthline.runtime.keeping import Keeping
 from earthline.runtime.names import LinkNames, NamesRefused, clear_names, set_names
-from earthline.runtime.netlink import Interface, KernelRoute
+from earthline.runtime.netlink import Interface, KernelRoute, Link
 from earthline.runtime.permissions import Permissions, load_permissions, store_permissions
 from earthline.runtime.routes import allowed_addresses, kernel_routes
+from earthline.runtime.watch import Watch
 from earthline.wire.inet import InetAddress
 
 log = structlog.get_logger()
+
+NEWS_S = 60.0
+"""News wake us; without any there is nothing to do."""
+PAUSE_S = 1.0
+"""Somebody who takes away what we give, again and again, gets it back no faster than this."""
 
 
 class TapDriver(Protocol):
@@ -32,12 +40,13 @@ class TapDriver(Protocol):
 
     def add_tap(self, network: int, name: str, mac: int, mtu: int) -> str: ...
     def remove_tap(self, network: int) -> None: ...
-    def set_tap_mtu(self, network: int, mtu: int) -> None: ...
 
 
 class AddressBook(Protocol):
     """The part of `Netlink` that taps need."""
 
+    async def link(self, index: int) -> Link | None: ...
+    async def set_link(self, index: int, mtu: int) -> None: ...
     async def add_address(self, index: int, address: InetAddress) -> None: ...
     async def remove_address(self, index: int, address: InetAddress) -> None: ...
     async def add_route(self, index: int, route: KernelRoute) -> None: ...
@@ -51,10 +60,12 @@ class Tap:
     wanted: ConfigureTap
     permissions: Permissions
     name: str = ""
-    mtu: int = 0
+    """As it was last seen."""
     index: int = 0
+    """0: there is no device."""
     error: str = ""
     addresses: set[InetAddress] = field(default_factory=set)
+    """What we gave it, and take away again; whether it is still there is for the kernel to say."""
     routes: set[KernelRoute] = field(default_factory=set)
     names: LinkNames | None = None
     names_error: str = ""
@@ -78,17 +89,17 @@ class Taps:
         netlink: AddressBook,
         keeping: Keeping,
         report: Callable[[PortFailed], None],
-        applied: Callable[[], None],
     ) -> None:
-        """``report`` takes a device's failure, or its end; ``applied`` runs after each change."""
+        """``report`` takes a device's failure, or its end."""
         self._driver = driver
         self._netlink = netlink
         self._keeping = keeping
         self._home = keeping.home
         self._report = report
-        self._applied = applied
         self._taps: dict[int, Tap] = {}
         self._dirty: asyncio.Queue[int] = asyncio.Queue()
+        self._touched: set[int] = set()
+        self.watch = Watch("devices", NEWS_S, self._look_again)
         self._one_at_a_time = asyncio.Lock()
         self._online = False
 
@@ -97,14 +108,14 @@ class Taps:
         return self._taps.get(network)
 
     @property
-    def by_device(self) -> dict[str, int]:
-        """Network ID by the name of its interface."""
-        return {tap.name: network for network, tap in self._taps.items() if tap.name}
+    def by_index(self) -> dict[int, int]:
+        """Network ID by the kernel's number of its interface, which no renaming changes."""
+        return {tap.index: network for network, tap in self._taps.items() if tap.index}
 
-    @property
-    def indexes(self) -> frozenset[int]:
-        """The kernel's numbers of our interfaces."""
-        return frozenset(tap.index for tap in self._taps.values() if tap.index)
+    def names_among(self, interfaces: list[Interface]) -> frozenset[str]:
+        """What our interfaces are called now."""
+        indexes = self.by_index
+        return frozenset(i.name for i in interfaces if i.index in indexes)
 
     def permissions(self, network: int) -> Permissions:
         """What the user allows a network, joined or not."""
@@ -119,7 +130,7 @@ class Taps:
             self._dirty.put_nowait(network)
 
     def configure(self, command: ConfigureTap) -> None:
-        """Make the device if there is none, set its MTU, and queue its addresses and routes."""
+        """Make the device if there is none, and queue all that it is to have."""
         network = command.network
         tap = self._taps.get(network)
         if tap is None:
@@ -131,6 +142,19 @@ class Taps:
             self._failed(network, tap, error)
         else:
             self._dirty.put_nowait(network)
+
+    def changed(self, index: int) -> None:
+        """The kernel told of an interface: if it is one of ours, look at it again soon."""
+        touched = {n for n, tap in self._taps.items() if index in {tap.index, tap.station}}
+        if touched:
+            self._touched |= touched
+            self.watch.wake()
+
+    async def _look_again(self) -> None:
+        touched, self._touched = self._touched, set()
+        for network in touched:
+            self._dirty.put_nowait(network)
+        await asyncio.sleep(PAUSE_S)
 
     def remove(self, network: int) -> None:
         """Unmake a device; its addresses and routes go with it."""
@@ -144,7 +168,7 @@ class Taps:
             self.check()
 
     def check(self) -> None:
-        """Queue every network: what somebody took away by hand comes back."""
+        """Queue every network: what was taken away without news, as routes are, comes back."""
         for network in self._taps:
             self._dirty.put_nowait(network)
 
@@ -155,14 +179,12 @@ class Taps:
             if (tap := self._taps.get(network)) is None:
                 continue
             try:
-                self._make(tap)
                 async with self._one_at_a_time:
                     await self._apply(tap)
             except OSError as error:
                 self._failed(network, tap, error)
             else:
                 self._works(network, tap)
-            self._applied()
 
     async def move(
         self, network: int, bridge: int, note: Callable[[list[InetAddress]], None] | None
@@ -188,21 +210,44 @@ class Taps:
     # --- one device -------------------------------------------------------------------------------
 
     def _make(self, tap: Tap) -> None:
+        if tap.index:
+            return
         command = tap.wanted
-        if not tap.name:
-            taken = {name for _, name in socket.if_nameindex()}
-            wished = device_map(self._home).get(command.network)
-            name = choose_device(command.network, taken, wished)
-            tap.name = self._driver.add_tap(command.network, name, command.mac, command.mtu)
-            tap.index = socket.if_nametoindex(tap.name)
-        elif tap.mtu != command.mtu:
-            self._driver.set_tap_mtu(command.network, command.mtu)
-        tap.mtu = command.mtu
+        taken = {name for _, name in socket.if_nameindex()}
+        wished = device_map(self._home).get(command.network)
+        name = choose_device(command.network, taken, wished)
+        tap.name = self._driver.add_tap(command.network, name, command.mac, command.mtu)
+        tap.index = socket.if_nametoindex(tap.name)
 
     async def _apply(self, tap: Tap) -> None:
-        await self._apply_addresses(tap)
-        await self._apply_routes(tap)
-        await self._apply_names(tap)
+        await self._apply_link(tap)
+        if tap.index:
+            await self._apply_addresses(tap)
+            await self._apply_routes(tap)
+            await self._apply_names(tap)
+
+    async def _apply_link(self, tap: Tap) -> None:
+        """A device that is there, up, and of the right MTU, whatever it is called by now."""
+        network = tap.wanted.network
+        link = await self._netlink.link(tap.index) if tap.index else None
+        if self._taps.get(network) is not tap:
+            return  # the network was left meanwhile, and the device with it
+        if link is None:
+            self._remake(network, tap)
+            return
+        if link.name != tap.name:
+            log.info("device_renamed", device=tap.name, name=link.name)
+            tap.name, tap.names = link.name, None
+        if not link.up or link.mtu != tap.wanted.mtu:
+            await self._netlink.set_link(tap.index, tap.wanted.mtu)
+
+    def _remake(self, network: int, tap: Tap) -> None:
+        """The device was deleted, if there ever was one."""
+        if tap.index:
+            log.warning("device_lost", device=tap.name)
+            self._driver.remove_tap(network)
+            tap.name, tap.index, tap.names = "", 0, None
+        self._make(tap)
 
     async def _strip(self, tap: Tap) -> None:
         for route in tap.routes:
@@ -213,19 +258,16 @@ class Taps:
         tap.addresses.clear()
 
     async def _apply_addresses(self, tap: Tap) -> None:
+        """Remove what is no longer wanted, and offer all that is: others may have gone with it."""
         wanted = allowed_addresses(tap.wanted, tap.permissions)
-        gone = tap.addresses.difference(wanted)
-        for address in sorted(gone):
+        for address in sorted(tap.addresses.difference(wanted)):
             await self._netlink.remove_address(tap.station, address)
-        if gone:
-            # Other addresses of a subnet may have gone with its first: all are offered again.
-            tap.addresses.clear()
+            tap.addresses.discard(address)
         if tap.note is not None:
             tap.note(wanted)
         for address in wanted:
-            if address not in tap.addresses:
-                await self._netlink.add_address(tap.station, address)
-                tap.addresses.add(address)
+            await self._netlink.add_address(tap.station, address)
+            tap.addresses.add(address)
 
     async def _apply_routes(self, tap: Tap) -> None:
         """Remove what is no longer wanted; offer all that is, which is harmless where it stands."""

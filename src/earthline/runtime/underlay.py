@@ -73,7 +73,6 @@ class Underlay:
     async def refresh(self) -> None:
         """Bind what is wanted now and close what is not."""
         self._change_secondary()
-        own = self._taps.by_device
         try:
             interfaces = await self._netlink.interfaces()
         except OSError:
@@ -81,6 +80,7 @@ class Underlay:
                 raise  # what is bound serves until the next pass
             places = wildcard_places(self._settings.parsed, self.sockets.ports)
         else:
+            own = self._taps.names_among(interfaces)
             physical = self._taps.without_managed(interfaces)
             self._note_uplinks(usable_addresses(physical, self._settings.parsed, own))
             places = wanted_places(physical, self._settings.parsed, self.sockets.ports, own)

@@ -89,7 +89,7 @@ class Distribution:
         if config is None or config.multicast_limit == 0:
             self._station.underlay.count("multicast_disabled")
             return
-        key = GroupKey(network.id, group_of(frame))
+        key = GroupKey(network.id, group_of(frame, broadcast=config.broadcast))
         if origin == 0:
             self._note_bridged(network, key.group, frame, now)
             replicator = self._recipients.replicator(network, config, now)

@@ -54,11 +54,17 @@ _ETHERTYPE_ARP = 0x0806
 _ARP_LENGTH = 14 + 28
 
 
-def group_of(frame: bytes) -> MulticastGroup:
-    """The group of an Ethernet frame to a multicast MAC (03, 8.5); ARP requests ask one per IP."""
+def group_of(frame: bytes, *, broadcast: bool) -> MulticastGroup:
+    """The group of an Ethernet frame to a multicast MAC (03, 8.5); ARP requests ask one per IP.
+
+    One that asks for its sender's own IP tells everybody where that is from now on. It goes to
+    all, where there are broadcasts: in the IP's own group is at most who had it before.
+    """
     destination = int.from_bytes(frame[:6], "big")
     if destination == BROADCAST and _is_arp_request(frame):
-        return MulticastGroup(BROADCAST, int.from_bytes(frame[38:42], "big"))
+        sender, target = frame[28:32], frame[38:42]
+        if sender != target or not broadcast:
+            return MulticastGroup(BROADCAST, int.from_bytes(target, "big"))
     return MulticastGroup(destination, 0)
 
 

@@ -10,11 +10,13 @@ import pytest
 
 from earthline.effects import ConfigureTap, PortFailed, Route
 from earthline.runtime.keeping import Keeping
+from earthline.runtime.netlink import Link
 from earthline.runtime.permissions import Permissions
 from earthline.runtime.taps import Taps
 from earthline.wire.inet import InetAddress
 
 NETWORK = 0xB48062DE76000001
+FIRST_INDEX = 7
 at = InetAddress.parse
 
 
@@ -23,6 +25,8 @@ class Kernel:
 
     def __init__(self):
         self.devices = {}
+        self.made = 0
+        self.up = True
         self.addresses = set()
         self.routes = set()
         self.fault = None
@@ -32,15 +36,22 @@ class Kernel:
         if self.fault:
             raise self.fault
         self.devices[network] = [name, mtu]
+        self.made += 1
         return name
 
     def remove_tap(self, network):
-        del self.devices[network]
+        self.devices.pop(network, None)
         self.addresses.clear()
         self.routes.clear()
 
-    def set_tap_mtu(self, network, mtu):
-        self.devices[network][1] = mtu
+    async def link(self, index):
+        """The youngest device has the first index there is, and that before it none any more."""
+        device = self.devices.get(NETWORK) if index == FIRST_INDEX + self.made - 1 else None
+        return None if device is None else Link(device[0], self.up, device[1])
+
+    async def set_link(self, _index, mtu):
+        self.devices[NETWORK][1] = mtu
+        self.up = True
 
     async def add_address(self, index, address):
         if self.fault:
@@ -63,14 +74,15 @@ class Kernel:
 @pytest.fixture
 def kernel(monkeypatch):
     monkeypatch.setattr(socket, "if_nameindex", lambda: [(1, "lo")])
-    monkeypatch.setattr(socket, "if_nametoindex", lambda _name: 7)
-    return Kernel()
+    kernel = Kernel()
+    monkeypatch.setattr(socket, "if_nametoindex", lambda _name: FIRST_INDEX + kernel.made - 1)
+    return kernel
 
 
 @contextlib.asynccontextmanager
 async def running(kernel, home):
     reports = []
-    taps = Taps(kernel, kernel, Keeping(home), reports.append, lambda: None)
+    taps = Taps(kernel, kernel, Keeping(home), reports.append)
     task = asyncio.create_task(taps.run())
     yield taps, reports
     task.cancel()
@@ -127,6 +139,68 @@ async def test_route_taken_away_by_hand_comes_back(kernel, tmp_path):
         taps.check()
         await settled()
         assert kernel.routes == {route}
+
+
+async def test_flushed_addresses_come_back(kernel, tmp_path):
+    async with running(kernel, tmp_path) as (taps, _):
+        taps.configure(command("10.7.0.59/16", "fd00::1/88"))
+        await settled()
+        kernel.addresses.clear()
+        taps.check()
+        await settled()
+        assert kernel.addresses == {at("10.7.0.59/16"), at("fd00::1/88")}
+
+
+async def test_link_that_was_put_down_or_given_another_mtu_is_as_it_was(kernel, tmp_path):
+    async with running(kernel, tmp_path) as (taps, _):
+        taps.configure(command("10.7.0.59/16"))
+        await settled()
+        kernel.devices[NETWORK][1], kernel.up = 1400, False
+        taps.check()
+        await settled()
+        assert (kernel.devices[NETWORK][1], kernel.up) == (2800, True)
+
+
+async def test_renamed_device_is_the_same_device(kernel, tmp_path):
+    async with running(kernel, tmp_path) as (taps, _):
+        taps.configure(command("10.7.0.59/16"))
+        await settled()
+        kernel.devices[NETWORK][0] = "office0"
+        taps.check()
+        await settled()
+        assert taps.tap(NETWORK).name == "office0"
+        assert taps.by_index == {FIRST_INDEX: NETWORK}
+        assert kernel.made == 1
+
+
+async def test_deleted_device_is_made_again_with_all_it_had(kernel, tmp_path):
+    async with running(kernel, tmp_path) as (taps, reports):
+        taps.configure(command("10.7.0.59/16", routes=[Route(at("10.8.0.0/16"))]))
+        await settled()
+        kernel.remove_tap(NETWORK)
+        taps.check()
+        await settled()
+        assert kernel.devices == {NETWORK: ["ztnl3gfxtx", 2800]}
+        assert taps.by_index == {FIRST_INDEX + 1: NETWORK}
+        assert kernel.addresses == {at("10.7.0.59/16")}
+        assert [route.target for route in kernel.routes] == [at("10.8.0.0/16")]
+        assert reports == []
+
+
+async def test_network_left_while_its_device_is_looked_at_gets_no_other(kernel, tmp_path):
+    async with running(kernel, tmp_path) as (taps, _):
+        taps.configure(command("10.7.0.59/16"))
+        await settled()
+        look = kernel.link
+
+        async def link(index):
+            taps.remove(NETWORK)
+            return await look(index)
+
+        kernel.link = link
+        taps.check()
+        await settled()
+        assert (kernel.devices, kernel.made) == ({}, 1)
 
 
 async def test_route_goes_when_it_is_no_longer_wanted(kernel, tmp_path):

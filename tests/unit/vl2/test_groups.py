@@ -24,10 +24,16 @@ from earthline.wire.reader import Malformed
 
 def test_arp_replies_and_short_arps_are_plain_broadcasts():
     head = mac_bytes(BROADCAST) + mac_bytes(OWN_MAC)
-    assert group_of(head + ARP) == ARP_GROUP
-    assert group_of(head + ARP[:-1]) == BROADCAST_GROUP
+    assert group_of(head + ARP, broadcast=True) == ARP_GROUP
+    assert group_of(head + ARP[:-1], broadcast=True) == BROADCAST_GROUP
     reply = ARP[:9] + b"\x02" + ARP[10:]
-    assert group_of(head + reply) == BROADCAST_GROUP
+    assert group_of(head + reply, broadcast=True) == BROADCAST_GROUP
+
+
+def test_arp_about_ones_own_address_is_a_broadcast_where_there_are_any():
+    frame = mac_bytes(BROADCAST) + mac_bytes(OWN_MAC) + ARP[:16] + ARP[26:30] + ARP[20:]
+    assert group_of(frame, broadcast=True) == BROADCAST_GROUP
+    assert group_of(frame, broadcast=False) == ARP_GROUP
 
 
 def test_records_expire_after_10_minutes_without_refresh():

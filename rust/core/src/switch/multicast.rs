@@ -26,8 +26,9 @@ impl Egress<'_> {
         else {
             return Err(Counter::DropNetwork.into());
         };
-        let (id, own) = (group_of(self.header, self.payload), self.vl1.address);
-        if id == (BROADCAST, 0) && !network.config.broadcast {
+        let broadcast = network.config.broadcast;
+        let (id, own) = (group_of(self.header, self.payload, broadcast), self.vl1.address);
+        if id == (BROADCAST, 0) && !broadcast {
             return Err(Counter::DropBroadcast.into());
         }
         if self.origin == Origin::Tap {
@@ -72,7 +73,7 @@ impl Egress<'_> {
         if !network.config.replicates || !ethernet::is_multicast(self.header.destination) {
             return Err(Counter::DropMulticast.into());
         }
-        let id = group_of(self.header, self.payload);
+        let id = group_of(self.header, self.payload, network.config.broadcast);
         let group = self.group(groups, id).ok_or(FrameReason::Replicate)?;
         self.distribute(network, members, nobody, id, group);
         Ok(())
@@ -189,13 +190,18 @@ impl Egress<'_> {
 }
 
 /// The group a frame goes to: ARP requests have one for each address asked for (03, 8.5).
-fn group_of(header: Header, payload: &[u8]) -> GroupId {
+///
+/// One that asks for its sender's own address asks nobody: it tells everybody where that address is from now on,
+/// and goes to all, since in the address' own group there is at most who had it before. Where there are no
+/// broadcasts nobody listens to those, and that is still the one to tell.
+fn group_of(header: Header, payload: &[u8], broadcast: bool) -> GroupId {
     let is_request = header.destination == BROADCAST
         && header.ethertype == ARP
         && payload.len() >= 28
         && payload[2..6] == ARP_IPV4
         && payload[7] == ARP_REQUEST;
     match payload.get(24..28) {
+        Some(target) if is_request && broadcast && payload[14..18] == *target => (BROADCAST, 0),
         Some(&[a, b, c, d]) if is_request => (BROADCAST, u32::from_be_bytes([a, b, c, d])),
         _ => (header.destination, 0),
     }

@@ -128,7 +128,7 @@ def _compose(
 ) -> Snapshot:
     now = now_ms()
     status, peers = service.node.status(now), service.node.peer_states(now)
-    own = frozenset(service.taps.by_device)
+    own = service.taps.names_among(interfaces)
     return Snapshot(
         running=True,
         home=str(service.home.path),
