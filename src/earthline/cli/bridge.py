@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from earthline.cli.output import call, hexadecimal, say, show_json, show_table
+from earthline.cli.table import Column
 
 app = typer.Typer(help="Bridge a network to a physical interface.", no_args_is_help=True)
 
@@ -85,14 +86,21 @@ def status(as_json: AsJson = False) -> None:
     if as_json:
         show_json(found)
         return
-    columns = ("network", "device", "bridge", "interface", "addresses", "state")
+    columns = (
+        Column("network"),
+        Column("device", spare=1),
+        Column("bridge"),
+        Column("interface"),
+        Column("addresses", sinks=True),
+        Column("state", folds=True),
+    )
     rows = (
         (
             item["network"],
             item["device"],
             item["bridge"],
             item["interface"],
-            ", ".join(item["addresses"]) or "-",
+            item["addresses"],
             _state(item),
         )
         for item in found

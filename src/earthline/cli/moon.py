@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from earthline.cli.output import Session, call, fail, hexadecimal, say, show_json, show_table
+from earthline.cli.table import Column
 from earthline.root.planet import (
     DefinitionFault,
     SigningKey,
@@ -42,7 +43,7 @@ def list_moons(as_json: AsJson = False) -> None:
         show_json(found)
         return
     rows = ((moon["id"], _date(moon["timestamp"]), _roots(moon)) for moon in found)
-    columns = ("moon", "issued", "roots")
+    columns = (Column("moon"), Column("issued", spare=1), Column("roots", sinks=True))
     show_table(columns, rows, "no moons: `earthline moon orbit MOON` orbits one")
 
 
@@ -50,11 +51,12 @@ def _date(timestamp: int) -> str:
     return time.strftime("%Y-%m-%d", time.gmtime(timestamp / 1000))
 
 
-def _roots(moon: dict[str, Any]) -> str:
-    return "; ".join(
-        f"{root['identity'][:10]} at {', '.join(root['stableEndpoints']) or 'no endpoint'}"
+def _roots(moon: dict[str, Any]) -> list[str]:
+    return [
+        f"{root['identity'][:10]} at {endpoint}"
         for root in moon["roots"]
-    )
+        for endpoint in root["stableEndpoints"] or ("no endpoint",)
+    ]
 
 
 @app.command(epilog="Example: earthline moon orbit 0a1b2c3d4e")

@@ -14,6 +14,7 @@ import typer
 
 from earthline.cli.output import fail, hexadecimal, say, show_json, show_table
 from earthline.cli.rules_file import compiled, read_script
+from earthline.cli.table import Column
 from earthline.controller.rules_check.frames import NOTATION, Frame, FrameFault, read_frame
 from earthline.controller.rules_check.trial import Hearing, Judgement, Party, judge
 from earthline.controller.rules_script import Capability, Program, Tag
@@ -221,6 +222,14 @@ def _owned(text: str) -> bytes | int:
 # --- what came of it ------------------------------------------------------------------------------
 
 
+COLUMNS = (
+    Column("line"),
+    Column("table", folds=True),
+    Column("rule", folds=True),
+    Column("outcome", folds=True),
+)
+
+
 def _tell(frame: str, ends: tuple[Party, Party], sides: Iterable[Judgement]) -> None:
     say(frame)
     for party, side in zip(ends, sides, strict=True):
@@ -229,7 +238,7 @@ def _tell(frame: str, ends: tuple[Party, Party], sides: Iterable[Judgement]) -> 
         for observer, length, _ in side.copies:
             say(f"{length} bytes of it are copied to {observer:010x}")
         say("")
-        show_table(("line", "table", "rule", "outcome"), _rows(side), "there are no rules")
+        show_table(COLUMNS, _rows(side), "there are no rules")
 
 
 def _rows(side: Judgement) -> Iterable[tuple[object, ...]]:

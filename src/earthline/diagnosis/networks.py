@@ -14,12 +14,13 @@ from earthline.vl2.network import NetworkStatus
 def judge_networks(seen: Snapshot) -> Iterator[Finding]:
     """Each of them."""
     for network in seen.networks:
-        yield _status(network, seen)
+        yield judge_status(network, seen.own_address)
         for line in network.notes:
             yield note("network_note", f"{network.network}: {line}.", "", network.network)
 
 
-def _status(network: NetworkSight, seen: Snapshot) -> Finding:
+def judge_status(network: NetworkSight, own_address: str) -> Finding:
+    """How one of them is; ``own_address``: of this node."""
     name = network.network
     match network.status:
         case NetworkStatus.OK:
@@ -28,7 +29,7 @@ def _status(network: NetworkSight, seen: Snapshot) -> Finding:
             return fault(
                 "not_authorised",
                 f"The controller {network.controller} does not let this node into {name}.",
-                f"On the controller: `earthline member authorize {name} {seen.own_address}`.",
+                f"On the controller: `earthline member authorize {name} {own_address}`.",
                 name,
             )
         case NetworkStatus.NOT_FOUND:
