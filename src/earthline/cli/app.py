@@ -60,8 +60,8 @@ app = typer.Typer(
     cls=_InOrder,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Flat virtual Ethernet over any IP network.",
-    epilog="--home may stand before or after any command, and --json with all that has something"
-    " to tell. Examples: earthline up; earthline join 1122334455000001; earthline networks --json.",
+    epilog="--home may stand before or after any command, and --json with any with a"
+    " result. Examples: earthline up; earthline join 1122334455000001; earthline networks --json.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -139,7 +139,7 @@ def show_help(
 @app.command("info", hidden=True)
 @app.command(rich_help_panel=START)
 def status(as_json: AsJson = False) -> None:
-    """Who this node is, and whether it is online."""
+    """Show this node's address, state and planet."""
     found = call("GET", "/status")
     if as_json:
         show_json(found)

@@ -34,7 +34,7 @@ COLUMNS = (
 
 
 def networks(as_json: AsJson = False) -> None:
-    """The networks this node has joined."""
+    """List the networks this node has joined, and what keeps one from working."""
     found = call("GET", "/network")
     if as_json:
         show_json(found)

@@ -266,5 +266,5 @@ def hexadecimal(text: str, digits: int, what: str) -> str:
     """An ID as the API takes it, lower case; ends the program if it is none."""
     lowered = text.strip().lower()
     if len(lowered) != digits or any(digit not in "0123456789abcdef" for digit in lowered):
-        fail(f"{text!r} is not a {what}: that has {digits} hexadecimal digits")
+        fail(f"{text!r} is not a {what}, which has {digits} hexadecimal digits")
     return lowered

@@ -25,7 +25,7 @@ COLUMNS = (
 
 
 def peers(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """The nodes this one knows, how packets get there, and why not directly."""
+    """List known nodes, how packets reach them, and why not directly."""
     found = call("GET", "/peer")
     if as_json:
         show_json(found)
