@@ -81,7 +81,7 @@ def obstacles(
     for each in () if stop_running else beside.by_hand:
         yield (
             f"a service already runs on {each.home} (pid {each.pid}), {_by(each)}: "
-            f"`earthline service install --stop-running --home {each.home}` stops it and takes over "
+            f"`earthline service install --stop-running --home {each.home}` stops it and takes "
             "its home"
         )
     if beside.stock and not replace_zerotier:

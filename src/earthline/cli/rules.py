@@ -86,9 +86,7 @@ def _show(network_id: str, as_json: bool) -> None:
     elif found["source"]:
         say_text(found["source"])
         if not found["sourceInForce"]:
-            warn(
-                "earthline: the rules in force are others, set by other means: `--json` shows them"
-            )
+            warn("earthline: the rules were changed since: `--json` shows those in force")
     else:
         show_json({key: found[key] for key in RULE_KEYS})
 

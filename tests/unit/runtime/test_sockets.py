@@ -81,7 +81,7 @@ def test_allow_list_leaves_everything_else_out():
     assert found == [
         None,
         "excluded by interfacePrefixBlacklist",
-        "interfacePrefixAllowlist does not name it",
+        "not in interfacePrefixAllowlist",
         None,
         "it belongs to a virtual network",
     ]
