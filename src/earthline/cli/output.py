@@ -176,7 +176,7 @@ def _not_found(path: str) -> str:
             f"the controller of network {network} is node {network[:10]}, and this is node {own}: "
             "run the command there"
         )
-    if "/member/" in path:
+    if "/member/" in path and answer_to("GET", f"/controller/network/{network}").status == 200:
         return f"network {network} has no such member: `earthline member list {network}` lists them"
     return f"this node has no network {network}: `earthline network list` lists its networks"
 

@@ -23,6 +23,9 @@ COLUMNS = (
     Column("why", below=True),
 )
 
+ROLES = {"PLANET": "root", "MOON": "moon"}
+"""What the API's words mean to a person; all others are nodes like this one."""
+
 
 def peers(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List known nodes, how packets reach them, and why not directly."""
@@ -42,7 +45,7 @@ def _row(peer: dict[str, Any]) -> tuple[object, ...]:
     age = None if path is None else path["age"]
     return (
         peer["address"],
-        peer["role"].lower(),
+        ROLES.get(peer["role"], "node"),
         version,
         latency,
         ours["state"],

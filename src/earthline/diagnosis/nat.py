@@ -50,7 +50,7 @@ def _filtering(nat: NatReport) -> Iterator[Finding]:
         return
     lets_in = {
         Filtering.INDEPENDENT: "packets from any host",
-        Filtering.ADDRESS: "packets from hosts this node has sent to, from any port",
+        Filtering.ADDRESS: "packets from hosts this node has sent to, whichever their port",
         Filtering.RESTRICTED: "only packets from addresses and ports this node has sent to",
     }
     yield ok("nat_filtering", f"The NAT accepts {lets_in[nat.filtering]}.")
@@ -96,9 +96,10 @@ def _unknown(nat: NatReport, seen_as: str) -> Finding:
 
 
 def judge_port_mapping(seen: Snapshot) -> Iterator[Finding]:
-    """What the router does for us; of no interest without a NAT."""
+    """What the router does for us; of no interest without a NAT, nor if it fails on a root."""
     mapping = seen.port_mapping
-    if mapping is None or (seen.nat is not None and seen.nat.mapping is Mapping.NONE):
+    without_nat = seen.nat is not None and seen.nat.mapping is Mapping.NONE
+    if mapping is None or without_nat or (seen.is_root and not mapping.protocol):
         return
     if mapping.protocol:
         yield ok(

@@ -56,7 +56,7 @@ _BECAUSE = {
     ),
     Reason.NO_ROOT: (
         "no root that could relay to it is reachable",
-        "See the findings about roots.",
+        "Run `earthline doctor` and see its findings about roots.",
     ),
 }
 _HOW = {

@@ -13,7 +13,7 @@ from earthline.cli.app import app
 from earthline.cli.client import Answer
 
 OWN, OTHER = "0a1b2c3d4e", "1122334455"
-NETWORK, FOREIGN = f"{OWN}000001", f"{OTHER}000001"
+NETWORK, SERVED, FOREIGN = f"{OWN}000001", f"{OWN}000002", f"{OTHER}000001"
 PLANET = {
     "worldId": f"{OWN}000001",
     "timestamp": 1_795_916_189_736,
@@ -104,10 +104,12 @@ def test_authorising_a_node_that_never_asked_is_noticed(service, capsys, asked, 
         (f"member authorize {FOREIGN} {OTHER}", f"is node {OTHER}, and this is node {OWN}"),
         (f"member list {FOREIGN}", f"is node {OTHER}, and this is node {OWN}"),
         (f"network show {NETWORK}", "`earthline network list`"),
-        (f"member ip {NETWORK} {OTHER}", f"`earthline member list {NETWORK}`"),
+        (f"member ip {NETWORK} {OTHER}", "`earthline network list`"),
+        (f"member ip {SERVED} {OTHER}", f"`earthline member list {SERVED}`"),
     ],
 )
 def test_command_on_the_wrong_node_names_the_right_one(service, capsys, words, said):
+    service["GET", f"/controller/network/{SERVED}"] = [MADE]
     assert run(words) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert said in line

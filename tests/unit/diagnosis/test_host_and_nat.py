@@ -139,6 +139,8 @@ def test_missing_port_mapping_says_what_was_tried():
     assert found(seen(port_mapping=PortMapping(False)), "port_mapping_off")
     open_node = seen(nat=nat(Mapping.NONE), port_mapping=mapping)
     assert "port_mapping_unavailable" not in {f["id"] for f in report(open_node)["findings"]}
+    own_root = seen(port_mapping=mapping, is_root=True)
+    assert "port_mapping_unavailable" not in {f["id"] for f in report(own_root)["findings"]}
 
 
 def test_tunnel_that_fails_is_a_warning():
