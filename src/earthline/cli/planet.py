@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from earthline.cli.output import Session, call, fail, hint, reach, say, show_json
+from earthline.cli.output import Session, call, fail, reach, say, show_json
 from earthline.cli.tcp_relay import DEFAULT_LISTEN, become_relay
 
 app = typer.Typer(
@@ -61,7 +61,7 @@ def make(
     if tcp_relay:
         become_relay([DEFAULT_LISTEN])
     if not as_json:
-        hint(
+        say(
             "next: `earthline planet show --out planet` writes the planet to a file; on every "
             "other node run `earthline planet install planet`"
         )
