@@ -132,7 +132,7 @@ def test_moon_is_made_installed_and_orbited(node, tmp_path):
     node.start()
     assert [moon["id"] for moon in told(node, "moon", "list")] == [made["id"]]
     assert f"{address} at {node.host.address}/9993" in node.command("moon", "list")
-    assert "orbits moon" in node.command("moon", "orbit", address)
+    assert "orbiting moon" in node.command("moon", "orbit", address)
     node.command("moon", "leave", made["id"])
     assert told(node, "moon", "list") == []
 
@@ -145,8 +145,8 @@ def test_moon_is_made_installed_and_orbited(node, tmp_path):
         (["member", "ip", "1111111111111111", MEMBER, "here"], 1, "write it as 10.7.0.5"),
         (["member", "ip", "1111111111111111", MEMBER, "10.0.0.1", "--auto"], 1, "not both"),
         (["moon", "make"], 1, "--endpoint 192.0.2.1/9993"),
-        (["moon", "make", "--endpoint", "x"], 1, "is no endpoint"),
-        (["moon", "install", "/dev/null"], 1, "is no moon"),
+        (["moon", "make", "--endpoint", "x"], 1, "is not an endpoint"),
+        (["moon", "install", "/dev/null"], 1, "is not a moon"),
         (["moon", "orbit", "xyz"], 1, "10 hexadecimal digits"),
         (["network", "rules", "1111111111111111", "/nonexistent"], 1, "cannot read /nonexistent"),
         (["network", "rules", "1111111111111111"], 1, "not found"),

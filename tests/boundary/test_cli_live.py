@@ -86,7 +86,7 @@ def test_private_network_waits_for_its_controller(node):
         (["planet", "make", "--endpoint", "10.0.0.1/9993"], "already holds planet"),
         (["network", "create", "--pool", "10.1.0.1-10.1.0.9"], "needs a --route"),
         (["network", "create", "--pool", "here"], "write it as"),
-        (["network", "show", "1111111111111111"], "not found"),
+        (["network", "show", "1111111111111111"], "is node 1111111111, and this is node"),
         (["member", "authorize", "1111111111111111", "12"], "10 hexadecimal digits"),
         (["planet", "install", "/nonexistent"], "cannot read /nonexistent"),
     ],

@@ -231,7 +231,7 @@ def test_both_symmetric_nats_are_named_by_the_relayed_peer(world: World) -> None
         "the reason is found", lambda: told().get("reason") == "both_symmetric", timeout_s=60
     )
     assert told()["state"] == "relayed"
-    assert told()["explanation"].startswith("It is reached by way of a root: both NATs")
+    assert told()["explanation"].startswith("Relayed through a root: both NATs")
     assert told()["attempts"]
     assert "both NATs are symmetric" in left.command("peers")
     _, report = diagnosed(left)

@@ -356,13 +356,13 @@ def test_deauthorised_member_is_cut_off_while_its_traffic_flows(lan: Lan) -> Non
         (["set", "1111111111111111", "allowDNS=1"], "is not joined"),
         (["set", "EARTH", "allowAll=1"], "write NAME=VALUE"),
         (["set", "EARTH", "allowDNS=maybe"], "on or off"),
-        (["set", "EARTH", "allowManaged=10.0.0.0/8,x"], "no list of IP networks"),
+        (["set", "EARTH", "allowManaged=10.0.0.0/8,x"], "not a list of IP networks"),
         (["bridge", "up", "EARTH", "--interface", "eth0"], "no active bridge"),
         (["bridge", "down", "EARTH"], "is not bridged"),
         (["bridge", "confirm", "EARTH"], "is not bridged"),
         (["network", "rules", "EARTH", "/nonexistent"], "cannot read"),
-        (["member", "bridge", "EARTH", "1234567890", "perhaps"], "say on or off"),
-        (["member", "tag", "EARTH", "1234567890", "1", "x"], "no value of a tag"),
+        (["member", "bridge", "EARTH", "1234567890", "perhaps"], "use on or off"),
+        (["member", "tag", "EARTH", "1234567890", "1", "x"], "not a tag value"),
     ],
 )
 def test_bad_order_is_answered_in_one_line(lan: Lan, words: list[str], said: str) -> None:

@@ -192,6 +192,6 @@ def test_root_becomes_a_relay_by_one_command_and_is_none_after_another(lab: Lab)
     root.stop()
     root.start()
     assert "0.0.0.0/443 for 0 clients" in root.command("tcp-relay", "show")
-    assert "no relay" in root.command("tcp-relay", "off")
+    assert "not relaying" in root.command("tcp-relay", "off")
     with pytest.raises(LabError, match=r"nowhere\.pem: No such file"):
         root.command("tcp-relay", "on", "--certificate", "/nowhere.pem", "--key", "/key.pem")

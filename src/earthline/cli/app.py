@@ -13,6 +13,7 @@ from earthline import STOCK_VERSION, __version__
 from earthline.cli import (
     bridge,
     controller,
+    joined,
     life,
     member,
     moon,
@@ -23,10 +24,10 @@ from earthline.cli import (
     tcp_relay,
 )
 from earthline.cli.doctor import doctor
-from earthline.cli.output import Session, call, hexadecimal, say, show_json, show_table
+from earthline.cli.output import Session, call, say, show_facts, show_json
 from earthline.cli.peers import peers
 from earthline.cli.permissions import set_permissions
-from earthline.cli.stock_beside import OURS, is_ours, product
+from earthline.cli.stock_beside import is_ours, product
 from earthline.cli.usage import run
 
 START, PLANET, NETWORKS, SYSTEM, PLAY = (
@@ -59,8 +60,8 @@ app = typer.Typer(
     cls=_InOrder,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Flat virtual Ethernet over any IP network.",
-    epilog="--home may stand before or after any command, and --json with all that has something"
-    " to tell. Examples: earthline up; earthline join 1122334455000001; earthline networks --json.",
+    epilog="--home may stand before or after any command, and --json with any with a"
+    " result. Examples: earthline up; earthline join 1122334455000001; earthline networks --json.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -84,6 +85,9 @@ app.command(epilog="Example: earthline up --home /srv/node --port 9994", rich_he
 app.command(rich_help_panel=START)(life.down)
 app.command("stop", hidden=True)(life.down)
 app.command(rich_help_panel=START)(life.logs)
+app.command(rich_help_panel=START)(joined.networks)
+app.command(epilog="Example: earthline join 1122334455000001", rich_help_panel=START)(joined.join)
+app.command(epilog="Example: earthline leave 1122334455000001", rich_help_panel=START)(joined.leave)
 app.command(rich_help_panel=START)(peers)
 app.command(rich_help_panel=START)(doctor)
 
@@ -135,22 +139,26 @@ def show_help(
 @app.command("info", hidden=True)
 @app.command(rich_help_panel=START)
 def status(as_json: AsJson = False) -> None:
-    """Who this node is, and whether it is online."""
+    """Show this node's address, state and planet."""
     found = call("GET", "/status")
     if as_json:
         show_json(found)
         return
     settings = found["config"]["settings"]
+    root = is_ours(found) and found["earthline"]["root"]
+    seen_as = settings.get("surfaceAddresses")
     rows = [
         ("address", found["address"]),
+        *([("role", "root: other nodes find each other through it")] if root else ()),
         ("state", "online" if found["online"] else "offline"),
         ("version", product(found)),
         ("planet", _planet_text(found)),
         ("home", settings.get("homeDir", Session.home)),
-        ("listening on", ", ".join(settings.get("listeningOn", ())) or "nothing yet"),
-        ("seen as", ", ".join(settings.get("surfaceAddresses", ())) or "not known yet"),
+        ("listening on", settings.get("listeningOn") or "nothing yet"),
     ]
-    show_table(("", ""), rows, "")
+    if seen_as or not root:  # a root alone has nobody who could tell it
+        rows.append(("seen as", seen_as or "not known yet"))
+    show_facts(rows)
 
 
 def _planet_text(found: dict[str, Any]) -> str:
@@ -161,53 +169,6 @@ def _planet_text(found: dict[str, Any]) -> str:
         return "none: `earthline planet make`, or `earthline planet install FILE`"
     earth = found["earthline"]["earth"]
     return f"{own}, its Earth is network {earth}" if earth else own
-
-
-@app.command(rich_help_panel=START)
-def networks(as_json: AsJson = False) -> None:
-    """The networks this node has joined."""
-    found = call("GET", "/network")
-    if as_json:
-        show_json(found)
-        return
-    rows = (
-        (
-            item["id"],
-            item["name"] or "-",
-            item["status"].lower().replace("_", " "),
-            item["type"].lower(),
-            item["portDeviceName"] or "-",
-            ", ".join(item["assignedAddresses"]) or "-",
-        )
-        for item in found
-    )
-    columns = ("network", "name", "status", "type", "device", "addresses")
-    show_table(columns, rows, "no networks joined: `earthline join NETWORK` joins one")
-    for item in found:
-        for note in item.get(OURS, {}).get("notes", ()):
-            say(f"{item['id']}: {note}")
-
-
-@app.command(epilog="Example: earthline join 1122334455000001", rich_help_panel=START)
-def join(nwid: Annotated[str, typer.Argument(metavar="NETWORK")], as_json: AsJson = False) -> None:
-    """Join a network."""
-    network_id = hexadecimal(nwid, 16, "network ID")
-    found = call("POST", f"/network/{network_id}", {})
-    if as_json:
-        show_json(found)
-    else:
-        say(f"joined {network_id}: see `earthline networks`")
-
-
-@app.command(epilog="Example: earthline leave 1122334455000001", rich_help_panel=START)
-def leave(nwid: Annotated[str, typer.Argument(metavar="NETWORK")], as_json: AsJson = False) -> None:
-    """Leave a network."""
-    network_id = hexadecimal(nwid, 16, "network ID")
-    found = call("DELETE", f"/network/{network_id}")
-    if as_json:
-        show_json(found)
-    else:
-        say(f"left {network_id}" if found else f"{network_id} was not joined")
 
 
 OVER_THE_COMMAND_LINE = {"lab": "earthline.lab.cli", "demo": "earthline.lab.demo"}

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from earthline.cli.output import call, hexadecimal, say, show_json, show_table
+from earthline.cli.table import Column
 
 app = typer.Typer(help="Bridge a network to a physical interface.", no_args_is_help=True)
 
@@ -32,13 +33,15 @@ def up(  # noqa: PLR0917 - options, which typer calls by name
     ] = 60,
     yes_move_default_route: Annotated[
         bool,
-        typer.Option("--yes-move-default-route", help="IFACE may carry the default route."),
+        typer.Option(
+            "--yes-move-default-route", help="Allow an IFACE that carries the default route."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Set up a Linux bridge over the network and an interface, whose addresses move to it.
+    """Set up a Linux bridge of the network and an interface, whose addresses move to it.
 
-    It stands until `earthline bridge down`, or until the network is left or the service stops.
+    It lasts until `earthline bridge down`, or until the network is left or the service stops.
     """
     body = {
         "interface": interface,
@@ -50,11 +53,11 @@ def up(  # noqa: PLR0917 - options, which typer calls by name
     if as_json:
         show_json(found)
         return
-    say(f"{found['bridge']} joins {found['network']} and {found['interface']}")
+    say(f"{found['bridge']} bridges {found['network']} and {found['interface']}")
     if found["rollbackAt"]:
         say(
-            f"within {rollback:g} s say `earthline bridge confirm {found['network']}`, "
-            "or it is undone"
+            f"run `earthline bridge confirm {found['network']}` within {rollback:g} s, "
+            "or the bridge is undone"
         )
 
 
@@ -70,29 +73,36 @@ def confirm(nwid: NetworkArgument, as_json: AsJson = False) -> None:
 
 @app.command()
 def down(nwid: NetworkArgument, as_json: AsJson = False) -> None:
-    """Take a bridge apart, and give the interface its addresses back."""
+    """Remove a bridge and return the interface its addresses."""
     found = call("DELETE", _path(nwid))
     if as_json:
         show_json(found)
     else:
-        say(f"{found['network']} and {found['interface']} are apart again")
+        say(f"{found['network']} and {found['interface']} are no longer bridged")
 
 
 @app.command()
 def status(as_json: AsJson = False) -> None:
-    """What is bridged."""
+    """Show what is bridged."""
     found = call("GET", "/earthline/bridge")
     if as_json:
         show_json(found)
         return
-    columns = ("network", "device", "bridge", "interface", "addresses", "state")
+    columns = (
+        Column("network"),
+        Column("device", spare=1),
+        Column("bridge"),
+        Column("interface"),
+        Column("addresses", sinks=True),
+        Column("state", folds=True),
+    )
     rows = (
         (
             item["network"],
             item["device"],
             item["bridge"],
             item["interface"],
-            ", ".join(item["addresses"]) or "-",
+            item["addresses"],
             _state(item),
         )
         for item in found

@@ -117,11 +117,11 @@ class Client:
             found = listeners(ip, self.port)
         except OSError as error:
             raise NotTheService(
-                f"cannot tell who listens at port {self.port}, so the token is not sent: {error}"
+                f"cannot find out who listens on port {self.port}, so no token is sent: {error}"
             ) from None
         strangers = frozenset() if found is None else found - owners_of(self.home or stock_home())
         if strangers or found == frozenset():
-            who = f"user {min(strangers)}" if strangers else "nobody any more"
+            who = f"user {min(strangers)}" if strangers else "no process"
             raise NotTheService(
-                f"the token is not sent: {who} listens at port {self.port}, not the service"
+                f"the token is not sent: {who} listens on port {self.port}, not the service"
             )

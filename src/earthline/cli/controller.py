@@ -34,14 +34,16 @@ CARRIED_FOR_ALL = ("identity.public", "planet")
 def import_(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A stock home, or controller.d.")],
     names: Annotated[
-        Path | None, typer.Option(help="Where ztncui keeps its names: .../ztncui/etc/storage.")
+        Path | None, typer.Option(help="ztncui's folder of names: .../ztncui/etc/storage.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be imported.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Serve the networks of a stock controller from this home: same IDs, members and addresses.
 
-    Stop both services first. The identity comes along, for the networks belong to it.
+    Stop both services first. The identity is imported too, since the networks belong to it.
 
     Example: earthline controller import /var/lib/zerotier-one
     """
@@ -50,7 +52,7 @@ def import_(
 
     source = archives.archive_folder(folder)
     if source is None:
-        fail(f"{folder}: no networks of a controller there (neither network/ nor controller.d/)")
+        fail(f"{folder}: no controller's networks found (neither network/ nor controller.d/)")
     try:
         found = archives.read_archive(source)
         if names is not None:
@@ -139,8 +141,8 @@ def _check_identity(source: Path, carried: dict[str, tuple[bytes, int]]) -> None
     ours = read_if_there(Session.home / "identity.secret")
     if theirs is not None and ours is not None and ours.strip() != theirs.strip():
         fail(
-            f"{Session.home} has an identity of its own, and the networks belong to that of "
-            f"{source}: import into a new folder, with --home"
+            f"{Session.home} already has another identity than {source}, to which the networks "
+            f"belong: import into a new folder, with --home"
         )
 
 

@@ -38,7 +38,7 @@ def _member(nwid: str, address: str, field: str) -> list[Any]:
 
 def _on_or_off(text: str) -> bool:
     if text not in {"on", "off"}:
-        fail(f"{text!r}: say on or off")
+        fail(f"{text!r}: use on or off")
     return text == "on"
 
 
@@ -69,7 +69,7 @@ def tag(
     value: Annotated[str, typer.Argument(metavar="VALUE|off")],
     as_json: AsJson = False,
 ) -> None:
-    """Give a member a tag's value, or take the tag away."""
+    """Set a member's tag, or remove it."""
     path = _member_path(nwid, address)
     wanted = None if value == "off" else _value(value)
     tags = {pair[0]: pair[1] for pair in _member(nwid, address, "tags") if pair[0] != number}
@@ -89,7 +89,7 @@ def _value(text: str) -> int:
     except ValueError:
         value = -1
     if not 0 <= value <= U32_MAX:
-        fail(f"{text!r} is no value of a tag: that is a number of 32 bits, or off")
+        fail(f"{text!r} is not a tag value: use a 32-bit number, or off")
     return value
 
 
@@ -100,7 +100,7 @@ def capability(
     state: Annotated[str, typer.Argument(metavar="on|off")],
     as_json: AsJson = False,
 ) -> None:
-    """Give a member a capability of its network, or take it away."""
+    """Give a member a capability of its network, or revoke it."""
     path = _member_path(nwid, address)
     wanted = {number} if _on_or_off(state) else set()
     held = set(_member(nwid, address, "capabilities")) - {number} | wanted

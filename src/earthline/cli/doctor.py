@@ -26,11 +26,11 @@ MARKS = {
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    every: Annotated[bool, typer.Option("--all", help="Show what is well, too.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Also show the checks that passed.")] = False,
 ) -> None:
-    """Find out what keeps this node from working, or from working well.
+    """Diagnose this node and suggest fixes.
 
-    Asks every root, so it takes some seconds. Exit status 1 means that something does not work.
+    Asks every root, so it takes a few seconds. Exit status 1: something does not work.
     """
     found = _report()
     if as_json:
@@ -56,8 +56,8 @@ def _report() -> dict[str, Any]:
     status = call("GET", "/status")
     if not is_ours(status):
         return _from_outside(
-            f"{product(status)} runs on {home}: it makes no diagnosis, so this is what can be seen"
-            " without it.",
+            f"{product(status)} runs on {home} and has no diagnosis of its own: these checks were"
+            " made without it.",
             running=True,
         )
     answer: dict[str, Any] = call("GET", "/earthline/doctor")
@@ -91,4 +91,7 @@ def _show(found: dict[str, Any], *, every: bool) -> None:
             show_marked(*MARKS["do"], item["do"])
     well = len(found["findings"]) - len(shown)
     if well:
-        show_marked(*MARKS["ok"], f"{well} more things are well: --all shows them")
+        show_marked(
+            *MARKS["ok"],
+            f"{well} other {'check' if well == 1 else 'checks'} passed (--all lists them)",
+        )

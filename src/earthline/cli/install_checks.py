@@ -74,15 +74,15 @@ def obstacles(
     """A line for each thing that has to be settled first."""
     if (closed := _closed_to_user(program, home)) is not None:
         yield (
-            f"the service is to be user {USER}, which cannot reach {closed}: install Earthline "
+            f"the service runs as user {USER}, which cannot read {closed}: install Earthline "
             "where every user can read it, such as a virtual environment in /opt/earthline, and "
             "run `earthline service install` there"
         )
     for each in () if stop_running else beside.by_hand:
         yield (
             f"a service already runs on {each.home} (pid {each.pid}), {_by(each)}: "
-            f"`earthline service install --stop-running --home {each.home}` stops it and goes on "
-            "with its home"
+            f"`earthline service install --stop-running --home {each.home}` stops it and takes "
+            "its home"
         )
     if beside.stock and not replace_zerotier:
         yield (
@@ -91,7 +91,7 @@ def obstacles(
         )
     if beside.others:
         yield (
-            f"port {_port(home)} is taken by {beside.others}: stop that, or name another port as "
+            f"port {_port(home)} is taken by {beside.others}: stop that, or set another port as "
             f"primaryPort in {home / 'local.conf'}"
         )
 

@@ -38,16 +38,16 @@ def up(
         bool,
         typer.Option(
             "--stay-root",
-            help="Do not become an ordinary user: the home folder's owner, else zerotier-one.",
+            help="Stay root instead of becoming the home folder's owner, or else zerotier-one.",
         ),
     ] = False,
     log: Annotated[
-        LogForm, typer.Option(help="Lines to read, or JSON; auto: text on a terminal.")
+        LogForm, typer.Option(help="Text or JSON; auto: text on a terminal.")
     ] = LogForm.AUTO,
 ) -> None:
-    """Run the service in the foreground. Started as root, it soon is an ordinary user.
+    """Run the service in the foreground. Started as root, it becomes an ordinary user.
 
-    That user keeps the rights to make network devices and to listen on low ports, and gets the home
+    That user may still create network devices and listen on low ports, and owns the home
     folder: that of --home or $EARTHLINE_HOME, else the installed unit's, else /var/lib/earthline.
     """
     from earthline.cli.one import end, serve  # noqa: PLC0415 - no part of a short command
@@ -57,7 +57,7 @@ def up(
     text = log is LogForm.TEXT or (log is LogForm.AUTO and sys.stderr.isatty())
     become = None if stay_root else account_for
     if text and _is_new(home) and not _is_new(STOCK_HOME):
-        say(f"A new node begins in {home}: that of {STOCK_HOME} is another, --home takes it.")
+        say(f"Creating a new node in {home}. To use that of {STOCK_HOME} instead, pass --home.")
     end(serve("earthline", home, port, join_earth=not no_earth, become=become, for_people=text))
 
 
@@ -100,16 +100,18 @@ def end_instance(found: Instance) -> None:
         if instance_on(found.home) == found:
             signal.pidfd_send_signal(process, signal.SIGTERM)
             if not select.select([process], [], [], STOP_S)[0]:
-                fail(f"the service (pid {found.pid}) was told to stop, and still runs")
+                fail(f"the service (pid {found.pid}) was told to stop but still runs")
     except PermissionError:
-        fail(f"the service (pid {found.pid}) is another user's: try again as root")
+        fail(f"the service (pid {found.pid}) belongs to another user: try again as root")
     finally:
         os.close(process)
 
 
 def logs(
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="So many of the last.")] = 100,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Keep printing new lines.")
+    ] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Number of lines.")] = 100,
 ) -> None:
     """Show the service's log."""
     found = instance_on(Session.home)
@@ -129,9 +131,9 @@ def _log_file(found: Instance) -> str:
     try:
         target = (PROC / str(found.pid) / "fd" / "2").readlink()
     except OSError:
-        fail(f"the log of pid {found.pid} is hidden from this user: try again as root")
+        fail(f"the log of pid {found.pid} cannot be read by this user: try again as root")
     if not target.is_file():
-        fail(f"the service (pid {found.pid}) writes its log to {target}: it is not kept")
+        fail(f"the service (pid {found.pid}) writes its log to {target}, which is not a file")
     return str(target)
 
 

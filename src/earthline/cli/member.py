@@ -9,6 +9,7 @@ import typer
 
 from earthline.cli import credentials
 from earthline.cli.output import call, fail, hexadecimal, say, show_json, show_table
+from earthline.cli.table import Column
 
 app = typer.Typer(
     help="Members of the networks that this node controls.",
@@ -23,7 +24,7 @@ MemberArgument = Annotated[str, typer.Argument(metavar="ADDRESS")]
 
 @app.command("list")
 def list_members(nwid: NetworkArgument, as_json: AsJson = False) -> None:
-    """The members of a network."""
+    """List the members of a network."""
     network_id = hexadecimal(nwid, 16, "network ID")
     found = call("GET", f"/unstable/controller/network/{network_id}/member")["data"]
     if as_json:
@@ -34,33 +35,47 @@ def list_members(nwid: NetworkArgument, as_json: AsJson = False) -> None:
             item["address"],
             item.get("name") or "-",
             "yes" if item["authorized"] else "no",
-            ", ".join(item["ipAssignments"]) or "-",
+            item["ipAssignments"],
             item["revision"],
         )
         for item in found
     )
-    columns = ("address", "name", "authorised", "addresses", "revision")
-    show_table(columns, rows, "no members: nobody asked to join yet")
+    columns = (
+        Column("address"),
+        Column("name", folds=True),
+        Column("authorised"),
+        Column("addresses", sinks=True),
+        Column("revision", spare=1),
+    )
+    show_table(columns, rows, "no members yet: no node has asked to join")
 
 
-def _set_authorised(nwid: str, address: str, authorised: bool, as_json: bool) -> None:
+def _set_authorised(nwid: str, address: str, *, authorised: bool, as_json: bool) -> None:
     found = _post(nwid, address, {"authorized": authorised})
     if as_json:
         show_json(found)
     else:
-        word = "authorised" if found["authorized"] else "no longer authorised"
-        say(f"{found['id']} is {word} on {found['nwid']}")
+        say(f"{found['id']} is {_standing(found)} on {found['nwid']}")
+
+
+def _standing(member: dict[str, Any]) -> str:
+    """Only a node that asked to join has shown its identity: another may be a mistyped address."""
+    if not member["authorized"]:
+        return "no longer authorised"
+    if not member.get("identity"):
+        return "authorised in advance (it never asked to join)"
+    return "authorised"
 
 
 @app.command()
 def authorize(nwid: NetworkArgument, address: MemberArgument, as_json: AsJson = False) -> None:
-    """Let a node into a network."""
+    """Allow a node to use a network; also before it asks to join."""
     _set_authorised(nwid, address, authorised=True, as_json=as_json)
 
 
 @app.command()
 def deauthorize(nwid: NetworkArgument, address: MemberArgument, as_json: AsJson = False) -> None:
-    """Put a node out of a network."""
+    """Revoke a member's access."""
     _set_authorised(nwid, address, authorised=False, as_json=as_json)
 
 
@@ -70,10 +85,10 @@ def deauthorize(nwid: NetworkArgument, address: MemberArgument, as_json: AsJson 
 def set_name(
     nwid: NetworkArgument,
     address: MemberArgument,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="For people; empty for none.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Empty for none.")],
     as_json: AsJson = False,
 ) -> None:
-    """Name a member, for people: nobody is sent the name."""
+    """Give a member a display name (stays on this controller)."""
     found = _post(nwid, address, {"name": name})
     if as_json:
         show_json(found)
@@ -89,16 +104,17 @@ def set_addresses(
     nwid: NetworkArgument,
     address: MemberArgument,
     ips: Annotated[
-        list[str] | None, typer.Argument(metavar="IP...", help="All that it shall have.")
+        list[str] | None,
+        typer.Argument(metavar="IP...", help="All its addresses, replacing the present ones."),
     ] = None,
     auto: Annotated[
-        bool, typer.Option("--auto", help="Forget its addresses: the pools give it new ones.")
+        bool, typer.Option("--auto", help="Drop its addresses; the pools assign new ones.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show a member's addresses on the network, or say which it shall have."""
+    """Show or set a member's addresses on the network."""
     if ips and auto:
-        fail("say which addresses, or --auto, but not both")
+        fail("pass either addresses or --auto, not both")
     if ips or auto:
         found = _post(nwid, address, {"ipAssignments": [_ip(text) for text in ips or ()]})
     else:
@@ -107,19 +123,22 @@ def set_addresses(
         show_json(found)
     else:
         shown = ", ".join(found["ipAssignments"])
-        say(shown or "none yet: the pools give it some when it asks for them")
+        say(
+            shown
+            or "none yet: the pools assign some when the member next asks for its configuration"
+        )
 
 
 def _ip(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
-        fail(f"{text!r} is no IP address: write it as 10.7.0.5, the routes give its prefix")
+        fail(f"{text!r} is not an IP address: write it as 10.7.0.5, without a prefix")
 
 
 @app.command(epilog="Example: earthline member delete 1122334455000001 0a1b2c3d4e")
 def delete(nwid: NetworkArgument, address: MemberArgument, as_json: AsJson = False) -> None:
-    """Forget a member and put it out; it comes back as a new one if it asks again."""
+    """Delete a member and disconnect it; if it asks again, it is a new member."""
     found = call("DELETE", _path(nwid, address))
     if as_json:
         show_json(found)

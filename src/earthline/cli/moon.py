@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from earthline.cli.output import Session, call, fail, hexadecimal, say, show_json, show_table
+from earthline.cli.table import Column
 from earthline.root.planet import (
     DefinitionFault,
     SigningKey,
@@ -24,10 +25,10 @@ from earthline.wire.reader import Malformed
 from earthline.wire.world import Root, World, WorldKind
 
 app = typer.Typer(
-    help="Moons: further roots of your own, which nodes orbit.",
+    help="Moons: additional roots of your own, which nodes orbit.",
     no_args_is_help=True,
     epilog="A moon in three steps: `earthline moon make` on its root, `earthline moon install FILE`"
-    " there, and `earthline moon orbit MOON` on every node that shall use it.",
+    " there, and `earthline moon orbit MOON` on every node that should use it.",
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -42,7 +43,7 @@ def list_moons(as_json: AsJson = False) -> None:
         show_json(found)
         return
     rows = ((moon["id"], _date(moon["timestamp"]), _roots(moon)) for moon in found)
-    columns = ("moon", "issued", "roots")
+    columns = (Column("moon"), Column("issued", spare=1), Column("roots", sinks=True))
     show_table(columns, rows, "no moons: `earthline moon orbit MOON` orbits one")
 
 
@@ -50,47 +51,53 @@ def _date(timestamp: int) -> str:
     return time.strftime("%Y-%m-%d", time.gmtime(timestamp / 1000))
 
 
-def _roots(moon: dict[str, Any]) -> str:
-    return "; ".join(
-        f"{root['identity'][:10]} at {', '.join(root['stableEndpoints']) or 'no endpoint'}"
+def _roots(moon: dict[str, Any]) -> list[str]:
+    return [
+        f"{root['identity'][:10]} at {endpoint}"
         for root in moon["roots"]
-    )
+        for endpoint in root["stableEndpoints"] or ("no endpoint",)
+    ]
 
 
 @app.command(epilog="Example: earthline moon orbit 0a1b2c3d4e")
 def orbit(
     moon: MoonArgument,
     seed: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="A root of it to ask (default: its namesake).")
+        str,
+        typer.Option(
+            metavar="ADDRESS", help="Address of one of its roots (default: the moon's own ID)."
+        ),
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Use a moon's roots too, asking one of them for the moon."""
+    """Orbit a moon: use its roots too, fetching the moon from one of them."""
     world = _short(moon)
     asked = hexadecimal(seed, 10, "node address") if seed else world
     found = call("POST", f"/moon/{world}", {"seed": asked})
     if as_json:
         show_json(found)
     elif found["waiting"]:
-        say(f"asking {asked} for moon {found['id']}: see `earthline moon list`")
+        say(
+            f"asking {asked} for moon {found['id']}: `earthline moon list` shows it once it is here"
+        )
     else:
-        say(f"orbits moon {found['id']}")
+        say(f"orbiting moon {found['id']}")
 
 
 @app.command(epilog="Example: earthline moon leave 0a1b2c3d4e")
 def leave(moon: MoonArgument, as_json: AsJson = False) -> None:
-    """Use a moon's roots no longer."""
+    """Stop orbiting a moon."""
     world = _short(moon)
     found = call("DELETE", f"/moon/{world}")
     if as_json:
         show_json(found)
     else:
-        say(f"orbits moon {world} no longer")
+        say(f"no longer orbiting moon {world}")
 
 
 @app.command(
     epilog="Example: earthline moon make --endpoint 192.0.2.1/9993, which writes the signed"
-    " <ID>.moon, and <ID>.moon.json with its signing key: keep that one, nobody else needs it."
+    " <ID>.moon, and <ID>.moon.json with its signing key: keep that file private."
 )
 def make(
     endpoint: Annotated[
@@ -102,9 +109,9 @@ def make(
     ] = Path(),
     as_json: AsJson = False,
 ) -> None:
-    """Make a moon whose root this node is."""
+    """Make a moon with this node as its root."""
     if not endpoint:
-        fail("say where nodes can reach this root, for example --endpoint 192.0.2.1/9993")
+        fail("nodes need an address of this root: pass for example --endpoint 192.0.2.1/9993")
     root = Root(_own_identity(), tuple(_endpoint(text) for text in endpoint))
     definition = _with_root(
         define_moon(root.identity, SigningKey.generate(secrets.token_bytes)), root
@@ -118,7 +125,7 @@ def make(
         show_json({"id": f"{world.world_id:016x}", "file": str(file), "definition": str(secret)})
     else:
         say(f"wrote {file}, and its signing key to {secret}")
-        say(f"take it in here with `earthline moon install {file}`")
+        say(f"next: `earthline moon install {file}` installs it here")
 
 
 @app.command(epilog="Example: earthline moon install 000000deadbeef00.moon")
@@ -126,7 +133,7 @@ def install(
     file: Annotated[Path, typer.Argument(metavar="FILE")],
     as_json: AsJson = False,
 ) -> None:
-    """Put a moon's file into the home folder: the service takes it in when it starts next."""
+    """Install a moon's file into the home folder; the service reads it at its next start."""
     from earthline.runtime.files import make_folder, write_atomic  # noqa: PLC0415 - only needed here
 
     try:
@@ -134,9 +141,9 @@ def install(
     except OSError as error:
         fail(f"cannot read {file}: {error.strerror}")
     except Malformed:
-        fail(f"{file} is no moon: `earthline moon make` makes one")
+        fail(f"{file} is not a moon: `earthline moon make` makes one")
     if moon.kind is not WorldKind.MOON:
-        fail(f"{file} is a planet: `earthline planet install {file}` takes it")
+        fail(f"{file} is a planet: `earthline planet install {file}` installs it")
     path = Session.home / "moons.d" / world_file(moon)
     try:
         make_folder(Session.home)
@@ -159,7 +166,7 @@ def _endpoint(text: str) -> InetAddress:
     except ValueError:
         found = None
     if found is None or not found.port:
-        fail(f"{text!r} is no endpoint: write it as 192.0.2.1/9993")
+        fail(f"{text!r} is not an endpoint: write it as 192.0.2.1/9993")
     return found
 
 

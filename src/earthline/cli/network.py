@@ -8,8 +8,19 @@ from typing import Annotated, Any
 
 import typer
 
-from earthline.cli.output import ask, call, fail, hexadecimal, say, show_json, show_table
+from earthline.cli.output import (
+    ask,
+    call,
+    fail,
+    hexadecimal,
+    hint,
+    say,
+    show_facts,
+    show_json,
+    show_table,
+)
 from earthline.cli.rules import network_rules
+from earthline.cli.table import Column
 
 network_app = typer.Typer(help="Networks that this node controls.", no_args_is_help=True)
 
@@ -21,8 +32,8 @@ NetworkArgument = Annotated[str, typer.Argument(metavar="NETWORK")]
     epilog="Example: earthline network create office --pool 10.7.0.10-10.7.0.99 --route 10.7.0.0/24"
 )
 def create(  # noqa: PLR0917 - options, which typer calls by name
-    label: Annotated[str, typer.Argument(metavar="NAME", help="A name for people.")] = "",
-    name: Annotated[str, typer.Option(metavar="NAME", help="The same.")] = "",
+    label: Annotated[str, typer.Argument(metavar="NAME", help="Display name.")] = "",
+    name: Annotated[str, typer.Option(metavar="NAME", help="Same as the argument.")] = "",
     private: Annotated[
         bool, typer.Option("--private/--public", help="Whether members must be authorised.")
     ] = True,
@@ -38,7 +49,7 @@ def create(  # noqa: PLR0917 - options, which typer calls by name
 ) -> None:
     """Create a network on this node's controller."""
     if label and name:
-        fail(f"two names, {label!r} and {name!r}: give one")
+        fail(f"two names given, {label!r} and {name!r}: use one")
     pools = [_pool(text) for text in pool or ()]
     routes = [_route(text) for text in route or ()]
     _demand_covered(pools, routes)
@@ -54,6 +65,20 @@ def create(  # noqa: PLR0917 - options, which typer calls by name
         show_json(found)
     else:
         say(found["id"])
+        hint(*_next_steps(found))
+
+
+def _next_steps(found: dict[str, Any]) -> list[str]:
+    """What a member types, and what is typed here for it."""
+    lines = [f"next: on each member run `earthline join {found['id']}`"]
+    if found["private"]:
+        lines += [
+            f"then here: `earthline member list {found['id']}` shows who asked to join,",
+            f"and `earthline member authorize {found['id']} ADDRESS` lets a node in",
+        ]
+    if not found["ipAssignmentPools"]:
+        lines.append("members get no addresses, since the network has no --pool")
+    return lines
 
 
 def _pool(text: str) -> dict[str, str]:
@@ -88,7 +113,7 @@ def _demand_covered(pools: list[dict[str, str]], routes: list[dict[str, str | No
 
 @network_app.command("list")
 def list_networks(as_json: AsJson = False) -> None:
-    """The networks of this node's controller."""
+    """List the networks of this node's controller."""
     found = [
         call("GET", f"/controller/network/{nwid}") for nwid in call("GET", "/controller/network")
     ]
@@ -96,9 +121,8 @@ def list_networks(as_json: AsJson = False) -> None:
         show_json(found)
         return
     rows = ((item["id"], item["name"] or "-", _kind(item), item["revision"]) for item in found)
-    show_table(
-        ("network", "name", "type", "revision"), rows, "no networks: `earthline network create`"
-    )
+    columns = (Column("network"), Column("name", folds=True), Column("type"), Column("revision"))
+    show_table(columns, rows, "no networks yet: `earthline network create NAME` makes one")
 
 
 def _kind(network: dict[str, Any]) -> str:
@@ -107,25 +131,27 @@ def _kind(network: dict[str, Any]) -> str:
 
 @network_app.command("show")
 def show_network(nwid: NetworkArgument, as_json: AsJson = False) -> None:
-    """All about one network of this node's controller."""
+    """Show a network of this node's controller."""
     found = call("GET", f"/controller/network/{hexadecimal(nwid, 16, 'network ID')}")
     if as_json:
         show_json(found)
         return
-    pools = (f"{item['ipRangeStart']}-{item['ipRangeEnd']}" for item in found["ipAssignmentPools"])
+    pools = (
+        f"{item['ipRangeStart']} to {item['ipRangeEnd']}" for item in found["ipAssignmentPools"]
+    )
     routes = (
-        item["target"] + (f" by {item['via']}" if item["via"] else "") for item in found["routes"]
+        item["target"] + (f" via {item['via']}" if item["via"] else "") for item in found["routes"]
     )
     rows = [
         ("network", found["id"]),
         ("name", found["name"] or "-"),
         ("type", _kind(found)),
         ("mtu", found["mtu"]),
-        ("pools", ", ".join(pools) or "-"),
-        ("routes", ", ".join(routes) or "-"),
+        ("pools", list(pools)),
+        ("routes", list(routes)),
         ("revision", found["revision"]),
     ]
-    show_table(("", ""), rows, "")
+    show_facts(rows)
 
 
 @network_app.command(epilog="Example: earthline network delete 1122334455000001 --yes")
@@ -134,7 +160,7 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete a network of this node's controller, and put out its members."""
+    """Delete a network of this node's controller and disconnect its members."""
     network_id = hexadecimal(nwid, 16, "network ID")
     path = f"/controller/network/{network_id}"
     if not yes:
@@ -154,6 +180,6 @@ network_app.command(
 
 def _ask(network: dict[str, Any], members: int) -> None:
     if not sys.stdin.isatty():
-        fail(f"{network['id']} has {members} members: say --yes to delete it")
+        fail(f"{network['id']} has {members} members; pass --yes to delete it anyway")
     name = f" ({network['name']})" if network["name"] else ""
     ask(f"Delete {network['id']}{name} with its {members} members?")

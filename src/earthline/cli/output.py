@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import sys
-import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
@@ -27,8 +28,11 @@ from earthline.cli.client import (
     read_token,
 )
 from earthline.cli.stock_beside import is_ours, refusal
+from earthline.cli.table import Column, fold, lay_out
 from earthline.cli.where import Undecided, find_home, tries, why_no_answer
 from earthline.runtime.running import read_port
+
+_OF_CONTROLLER = re.compile(r"(?:/unstable)?/controller/network/([0-9a-f]{16})")
 
 
 class _Session:
@@ -63,6 +67,12 @@ def say(*lines: object) -> None:
     """Lines for a person, each of them one whatever is in it."""
     for line in lines:
         print(clean(line))
+
+
+def say_folded(*lines: str) -> None:
+    """Sentences, broken at blanks on a terminal."""
+    for line in lines:
+        say(*fold(clean(line), _width()))
 
 
 def say_text(text: str) -> None:
@@ -141,7 +151,7 @@ def call(method: str, path: str, body: Any = None) -> Any:
     except ValueError:
         fail(f"the service answered {answer.status} with something that is not JSON")
     if answer.status == 404:
-        fail(_described(parsed) or "not found: check the ID, `earthline networks` lists yours")
+        fail(_described(parsed) or _not_found(path))
     if answer.status != 200:
         fail(_described(parsed) or f"the service answered {answer.status}")
     return parsed
@@ -155,8 +165,30 @@ def demand_earthline() -> dict[str, Any]:
     return found
 
 
+def _not_found(path: str) -> str:
+    """What is not there; only the controller of a network, which its ID names, has that."""
+    named = _OF_CONTROLLER.match(path)
+    if named is None:
+        return "not found: check the ID, `earthline networks` lists yours"
+    network, own = named[1], call("GET", "/status")["address"]
+    if not network.startswith(own):
+        return (
+            f"the controller of network {network} is node {network[:10]}, and this is node {own}: "
+            "run the command there"
+        )
+    if "/member/" in path and answer_to("GET", f"/controller/network/{network}").status == 200:
+        return f"network {network} has no such member: `earthline member list {network}` lists them"
+    return f"this node has no network {network}: `earthline network list` lists its networks"
+
+
 def _described(parsed: Any) -> str:
     return str(parsed.get("description", "")) if isinstance(parsed, dict) else ""
+
+
+def hint(*lines: str) -> None:
+    """What to do next: beside the result, which a script may want to have alone."""
+    for line in lines:
+        warn(line)
 
 
 def show_json(value: Any) -> None:
@@ -169,41 +201,70 @@ def show_json_text(text: str) -> None:
     print(escape(text))
 
 
-def show_table(columns: Iterable[str], rows: Iterable[Iterable[object]], empty: str) -> None:
-    """A table, or the line ``empty`` in place of one without rows."""
-    from rich.console import Console  # noqa: PLC0415 - a third of the start-up time
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+def show_table(
+    columns: Sequence[str | Column], rows: Iterable[Iterable[object]], empty: str
+) -> None:
+    """A table, or the line ``empty`` in place of one without rows.
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        # Nothing in a name is markup.
-        table.add_row(*(Text(clean(cell)) for cell in row))
-    if table.row_count:
-        Console().print(table)
-    else:
+    A cell that is a list or a tuple has a line for each of its items.
+    """
+    made = [column if isinstance(column, Column) else Column(column) for column in columns]
+    texts = [[_cell(cell) for cell in row] for row in rows]
+    if not texts:
         say(empty)
+        return
+    header, *lines = lay_out(made, texts, _width())
+    if sys.stdout.isatty():
+        _show_styled((header, "bold"))
+    else:
+        print(header)
+    for line in lines:
+        print(line)
+
+
+def show_facts(facts: Iterable[tuple[str, object]]) -> None:
+    """What is known of one thing: a name and a value in each line, or several lines of values."""
+    columns = (Column(""), Column("", folds=True))
+    _, *lines = lay_out(columns, [[(name,), _cell(value)] for name, value in facts], _width())
+    for line in lines:
+        print(line)
+
+
+def _cell(value: object) -> tuple[str, ...]:
+    if isinstance(value, list | tuple):
+        return tuple(clean(item) for item in value) or ("-",)
+    return (clean(value),)
+
+
+def _width() -> int | None:
+    """Columns of the terminal; None where the output goes elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def show_marked(mark: str, style: str, text: str) -> None:
     """One mark in a style, then the text, indented and broken at blanks."""
-    from rich.console import Console  # noqa: PLC0415
+    width = _width()
+    room = None if width is None else width - len(mark) - 1
+    first, *rest = fold(clean(text), room)
+    if width is None:
+        print(mark, first)
+    else:
+        _show_styled((mark, style), " ", first)
+    for line in rest:
+        print(" " * len(mark), line)
+
+
+def _show_styled(*parts: str | tuple[str, str]) -> None:
+    """A line for a terminal. Nothing in it is markup."""
+    from rich.console import Console  # noqa: PLC0415 - a third of the start-up time
     from rich.text import Text  # noqa: PLC0415
 
-    console = Console(highlight=False)
-    indent = " " * (len(mark) + 1)
-    width = console.width - len(indent)
-    first, *rest = textwrap.wrap(clean(text), width, break_on_hyphens=False) or [""]
-    console.print(Text(mark, style), Text(first))
-    for line in rest:
-        console.print(Text(indent + line))
+    Console(highlight=False).print(Text.assemble(*parts), soft_wrap=True)
 
 
 def hexadecimal(text: str, digits: int, what: str) -> str:
     """An ID as the API takes it, lower case; ends the program if it is none."""
     lowered = text.strip().lower()
     if len(lowered) != digits or any(digit not in "0123456789abcdef" for digit in lowered):
-        fail(f"{text!r} is not a {what}: that has {digits} hexadecimal digits")
+        fail(f"{text!r} is not a {what}, which has {digits} hexadecimal digits")
     return lowered

@@ -7,32 +7,45 @@ from typing import Annotated, Any
 
 import typer
 
-from earthline.cli.output import call, say, show_json, show_table
+from earthline.cli.output import call, say_folded, show_json, show_table
 from earthline.cli.stock_beside import OURS
+from earthline.cli.table import Column
 
-COLUMNS = ("address", "role", "version", "latency", "state", "path", "mtu", "heard", "why")
+COLUMNS = (
+    Column("address"),
+    Column("role"),
+    Column("version", spare=3),
+    Column("latency"),
+    Column("state"),
+    Column("path", sinks=True),
+    Column("mtu", spare=1),
+    Column("heard", spare=2),
+    Column("why", below=True),
+)
+
+ROLES = {"PLANET": "root", "MOON": "moon"}
+"""What the API's words mean to a person; all others are nodes like this one."""
 
 
 def peers(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """The nodes this one knows, how packets get there, and why not directly."""
+    """List known nodes, how packets reach them, and why not directly."""
     found = call("GET", "/peer")
     if as_json:
         show_json(found)
         return
     show_table(COLUMNS, (_row(peer) for peer in found), "no peers yet")
-    for line in _steps(found):
-        say(line)
+    say_folded(*_steps(found))
 
 
 def _row(peer: dict[str, Any]) -> tuple[object, ...]:
-    ours = peer.get(OURS) or _stock_state(peer)
+    ours = reached(peer)
     path = next((path for path in ours["paths"] if path["preferred"]), None)
     version = "-" if peer["versionMajor"] < 0 else peer["version"]
     latency = "-" if peer["latency"] < 0 else f"{peer['latency']} ms"
     age = None if path is None else path["age"]
     return (
         peer["address"],
-        peer["role"].lower(),
+        ROLES.get(peer["role"], "node"),
         version,
         latency,
         ours["state"],
@@ -41,6 +54,12 @@ def _row(peer: dict[str, Any]) -> tuple[object, ...]:
         "-" if age is None else f"{age // 1000} s ago",
         _why(ours),
     )
+
+
+def reached(peer: dict[str, Any]) -> dict[str, Any]:
+    """How a peer is reached, and why so where the service says it."""
+    ours: dict[str, Any] | None = peer.get(OURS)
+    return ours or _stock_state(peer)
 
 
 def _stock_state(peer: dict[str, Any]) -> dict[str, Any]:

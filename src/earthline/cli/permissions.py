@@ -17,11 +17,14 @@ WORDS |= {"0": False, "false": False, "no": False, "off": False}
 def set_permissions(
     nwid: Annotated[str, typer.Argument(metavar="NETWORK")],
     settings: Annotated[
-        list[str], typer.Argument(metavar="NAME=VALUE...", help=f"Of {', '.join(NAMES)}.")
+        list[str], typer.Argument(metavar="NAME=VALUE...", help=f"One of {', '.join(NAMES)}.")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what a network may do to this host; allowManaged also takes a list of IP networks."""
+    """Set what a network may change on this host (addresses, routes, DNS).
+
+    allowManaged also takes a list of IP networks.
+    """
     network_id = hexadecimal(nwid, 16, "network ID")
     joined = {item["id"] for item in call("GET", "/network")}
     if network_id not in joined:
@@ -37,12 +40,14 @@ def _setting(text: str) -> tuple[str, bool | list[str]]:
     """One NAME=VALUE, as the API takes it. Simply on, allowManaged stands for everything."""
     name, equals, value = text.partition("=")
     if not equals or name not in NAMES:
-        fail(f"{text!r} is no setting: write NAME=VALUE with a name of {', '.join(NAMES)}")
+        fail(
+            f"{text!r} is not a setting: write NAME=VALUE, where NAME is one of {', '.join(NAMES)}"
+        )
     word = WORDS.get(value.lower())
     if name == "allowManaged" and word is not False:
         return name, [] if word else _networks(value)
     if word is None:
-        fail(f"{text!r} is no setting: its value is on or off")
+        fail(f"{text!r} is not a setting: use on or off")
     return name, word
 
 
@@ -51,4 +56,4 @@ def _networks(value: str) -> list[str]:
     try:
         return [str(ipaddress.ip_network(text, strict=False)) for text in texts]
     except ValueError:
-        fail(f"{value!r} is no list of IP networks: write it as 10.0.0.0/8,fd00::/8")
+        fail(f"{value!r} is not a list of IP networks: write it as 10.0.0.0/8,fd00::/8")

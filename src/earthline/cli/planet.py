@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from earthline.cli.output import Session, call, fail, reach, say, show_json
 from earthline.cli.tcp_relay import DEFAULT_LISTEN, become_relay
 
 app = typer.Typer(
-    help="The planet: the set of roots that nodes find one another by.", no_args_is_help=True
+    help="The planet: the roots through which nodes find each other.", no_args_is_help=True
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -22,11 +23,12 @@ Endpoints = Annotated[
 ]
 
 
-def _describe(found: dict[str, Any], verb: str, as_json: bool) -> None:
+def _describe(found: dict[str, Any], verb: str, *, as_json: bool) -> None:
     if as_json:
         show_json(found)
         return
-    say(f"{verb} planet {found['worldId']} of {found['timestamp']}")
+    issued = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(found["timestamp"] / 1000))
+    say(f"{verb} planet {found['worldId']}, issued {issued}")
     for root in found["roots"]:
         where = ", ".join(root["stableEndpoints"]) or "no endpoint"
         say(f"  root {root['address']} at {where}")
@@ -41,8 +43,8 @@ def make(
         str,
         typer.Option(
             metavar="CIDR",
-            help="The range of Earth's addresses. Other nodes take part in another than the usual"
-            " one only after `earthline set EARTH allowManaged=CIDR`.",
+            help="The range of Earth's addresses. With a range other than the"
+            " default, other nodes take part only after `earthline set EARTH allowManaged=CIDR`.",
         ),
     ] = "28.0.0.0/7",
     tcp_relay: Annotated[
@@ -53,18 +55,23 @@ def make(
 ) -> None:
     """Make this node the root and controller of a planet of its own, and create its Earth."""
     if not endpoint:
-        fail("say where nodes can reach this root, for example --endpoint 192.0.2.1/9993")
+        fail("nodes need an address of this root: pass for example --endpoint 192.0.2.1/9993")
     body = {"endpoints": endpoint, "earth": earth}
-    _describe(call("POST", "/earthline/planet", body), "made", as_json)
+    _describe(call("POST", "/earthline/planet", body), "made", as_json=as_json)
     if tcp_relay:
         become_relay([DEFAULT_LISTEN])
+    if not as_json:
+        say(
+            "next: `earthline planet show --out planet` writes the planet to a file; on every "
+            "other node run `earthline planet install planet`"
+        )
 
 
 @app.command()
 def reissue(endpoint: Endpoints = None, as_json: AsJson = False) -> None:
-    """Sign the planet anew with the present time; with --endpoint also move this root."""
+    """Re-sign the planet with the current time; with --endpoint also move this root."""
     body = {"endpoints": endpoint} if endpoint else {}
-    _describe(call("POST", "/earthline/planet/reissue", body), "reissued", as_json)
+    _describe(call("POST", "/earthline/planet/reissue", body), "re-signed", as_json=as_json)
 
 
 @app.command()
@@ -74,14 +81,14 @@ def show(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The planet this node holds."""
+    """Show the planet this node uses."""
     found = call("GET", "/earthline/planet")
     if out is not None:
         try:
             out.write_bytes(base64.b64decode(found["data"]))
         except OSError as error:
             fail(f"cannot write {out}: {error.strerror}")
-    _describe(found, "holds", as_json)
+    _describe(found, "this node uses", as_json=as_json)
 
 
 @app.command()
@@ -92,14 +99,14 @@ def install(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take a planet from a file: into the running service, or into the home folder."""
+    """Install a planet from a file: into the running service, or into the home folder."""
     try:
         data = file.read_bytes()
     except OSError as error:
         fail(f"cannot read {file}: {error.strerror}")
     if reach() is not None:
         body = {"data": base64.b64encode(data).decode()}
-        _describe(call("POST", "/earthline/planet/install", body), "installed", as_json)
+        _describe(call("POST", "/earthline/planet/install", body), "installed", as_json=as_json)
     else:
         _install_offline(data, str(file), force)
         say(f"installed {file} as {Session.home / 'planet'}")

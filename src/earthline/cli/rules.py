@@ -21,7 +21,7 @@ from earthline.cli.rules_check import check
 from earthline.cli.rules_file import compiled, read_script
 from earthline.controller.rules_script import ScriptFault, compile_script
 
-app = typer.Typer(help="Write rules as text, and find out what they do.", no_args_is_help=True)
+app = typer.Typer(help="Compile rules, and test what they do.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -86,7 +86,7 @@ def _show(network_id: str, as_json: bool) -> None:
     elif found["source"]:
         say_text(found["source"])
         if not found["sourceInForce"]:
-            warn("earthline: these rules were changed since: what is in force shows `--json`")
+            warn("earthline: the rules were changed since: `--json` shows those in force")
     else:
         show_json({key: found[key] for key in RULE_KEYS})
 
@@ -95,12 +95,12 @@ def _read_json(text: str, file: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        fail(f"{file} is no JSON: {error}")
+        fail(f"{file} is not JSON: {error}")
     if isinstance(value, dict) and isinstance(value.get("config"), dict):
         value = value["config"]
     body = {"rules": value} if isinstance(value, list) else value
     arrays = isinstance(body, dict) and all(isinstance(item, list) for item in body.values())
     if not arrays or not body or not set(body) <= set(RULE_KEYS):
-        fail(f"{file}: an array of rules, or an object of arrays {', '.join(RULE_KEYS)}, is needed")
+        fail(f"{file}: must be an array of rules, or an object with arrays {', '.join(RULE_KEYS)}")
     checked: dict[str, Any] = body
     return checked

@@ -14,6 +14,7 @@ import typer
 
 from earthline.cli.output import fail, hexadecimal, say, show_json, show_table
 from earthline.cli.rules_file import compiled, read_script
+from earthline.cli.table import Column
 from earthline.controller.rules_check.frames import NOTATION, Frame, FrameFault, read_frame
 from earthline.controller.rules_check.trial import Hearing, Judgement, Party, judge
 from earthline.controller.rules_script import Capability, Program, Tag
@@ -39,21 +40,25 @@ class _Wish:
 def check(  # noqa: PLR0917 - options, which typer calls by name
     file: Annotated[str, typer.Argument(metavar="FILE", help="A script; - for standard input.")],
     member: Annotated[
-        str, typer.Option("--as", metavar="MEMBER", help="Who sends: an address, or of --members.")
+        str,
+        typer.Option("--as", metavar="MEMBER", help="Sender: an address, or a name of --members."),
     ],
-    frame: Annotated[str, typer.Option(metavar="FRAME", help="What is sent, see below.")],
-    to: Annotated[str, typer.Option(metavar="MEMBER", help="Who receives.")] = "",
+    frame: Annotated[str, typer.Option(metavar="FRAME", help="The frame, see below.")],
+    to: Annotated[str, typer.Option(metavar="MEMBER", help="Receiver.")] = "",
     tag: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE|off", help="A tag of --as; repeat.")
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE|off", help="A tag of the sender; repeat."),
     ] = None,
     to_tag: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE|off", help="A tag of --to; repeat.")
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE|off", help="A tag of the receiver; repeat."),
     ] = None,
     capability: Annotated[
-        list[str] | None, typer.Option(metavar="NAME[=off]", help="One of --as; repeat.")
+        list[str] | None,
+        typer.Option(metavar="NAME[=off]", help="A capability of the sender; repeat."),
     ] = None,
     owns: Annotated[
-        list[str] | None, typer.Option(metavar="IP|MAC", help="Certified as of --as; repeat.")
+        list[str] | None, typer.Option(metavar="IP|MAC", help="Certified as the sender's; repeat.")
     ] = None,
     members: Annotated[
         Path | None, typer.Option(metavar="FILE", help="JSON: members by name, see below.")
@@ -62,16 +67,16 @@ def check(  # noqa: PLR0917 - options, which typer calls by name
         str, typer.Option(metavar="NETWORK", help="Its ID, which gives members their MACs.")
     ] = "0" * 16,
     draw: Annotated[
-        float, typer.Option(min=0, max=1, help="What random matches draw, from 0 to 1.")
+        float, typer.Option(min=0, max=1, help="The number that random matches draw, 0 to 1.")
     ] = 0.5,
     expect: Annotated[
-        str, typer.Option(metavar="accept|drop", help="End with status 1 if it comes otherwise.")
+        str, typer.Option(metavar="accept|drop", help="Exit with status 1 otherwise.")
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what a network with these rules does with a frame, and which rule decides."""
+    """Test what a network with these rules does with a frame, and which rule decides."""
     if expect not in {"", "accept", "drop"}:
-        fail(f"{expect!r}: --expect accept or drop")
+        fail(f"{expect!r}: use --expect accept or drop")
     program = compiled(read_script(file), file)
     known = {} if members is None else _read_members(members)
     sent = _frame(frame)
@@ -126,7 +131,7 @@ def _read_members(file: Path) -> dict[str, _Wish]:
     except OSError as error:
         fail(f"cannot read {file}: {error.strerror}")
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
-        fail(f"{file}: an object of members with their addresses is needed, see --help")
+        fail(f"{file}: must be an object of members with their addresses, see --help")
 
 
 def _read_member(entry: Mapping[str, Any]) -> _Wish:
@@ -188,7 +193,7 @@ def _tag_value(tag: Tag, text: str) -> int:
         found = tag.flags.get(name, tag.enums.get(name, integer(name)))
         if found is None or not 0 <= found <= U32:
             known = ", ".join((*tag.enums, *tag.flags, "numbers"))
-            fail(f"--tag {tag.name}={text}: {name!r} is no value of it, known are {known}")
+            fail(f"--tag {tag.name}={text}: {name!r} is not a value of it; it has {known}")
         value |= found
     return value
 
@@ -200,7 +205,7 @@ def _change_capabilities(held: dict[int, Capability], text: str, program: Progra
     )
     if found is None or state not in {"", "on", "off"}:
         known = ", ".join(each.name for each in program.capabilities) or "none"
-        fail(f"--capability {text}: the script has {known}; NAME=off takes one away")
+        fail(f"--capability {text}: the script has {known}; NAME=off removes one")
     if state == "off":
         held.pop(found.number, None)
     else:
@@ -221,6 +226,14 @@ def _owned(text: str) -> bytes | int:
 # --- what came of it ------------------------------------------------------------------------------
 
 
+COLUMNS = (
+    Column("line"),
+    Column("table", folds=True),
+    Column("rule", folds=True),
+    Column("outcome", folds=True),
+)
+
+
 def _tell(frame: str, ends: tuple[Party, Party], sides: Iterable[Judgement]) -> None:
     say(frame)
     for party, side in zip(ends, sides, strict=True):
@@ -229,7 +242,7 @@ def _tell(frame: str, ends: tuple[Party, Party], sides: Iterable[Judgement]) -> 
         for observer, length, _ in side.copies:
             say(f"{length} bytes of it are copied to {observer:010x}")
         say("")
-        show_table(("line", "table", "rule", "outcome"), _rows(side), "there are no rules")
+        show_table(COLUMNS, _rows(side), "there are no rules")
 
 
 def _rows(side: Judgement) -> Iterable[tuple[object, ...]]:

@@ -26,6 +26,6 @@ def product(status: dict[str, Any]) -> str:
 def refusal(status: dict[str, Any], home: object) -> str:
     """Why a command of ours cannot be carried out there: one line."""
     return (
-        f"{product(status)} runs on {home}, which does not know this command: "
-        "only a service of Earthline does"
+        f"{product(status)} runs on {home}, which does not have this command: "
+        "it needs an Earthline service"
     )

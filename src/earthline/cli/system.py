@@ -63,7 +63,7 @@ def _home() -> Path:
 def install(
     stop_running: Annotated[
         bool,
-        typer.Option("--stop-running", help="Stop the service that runs, and take its home."),
+        typer.Option("--stop-running", help="Stop the running service and use its home."),
     ] = False,
     replace_zerotier: Annotated[
         bool,
@@ -72,7 +72,7 @@ def install(
 ) -> None:
     """Write the unit, make its user and home folder, enable it and start it.
 
-    Looks first at what is in the way, and changes nothing then.
+    Checks first for obstacles, and changes nothing if there is one.
     """
     from earthline.cli.install_checks import look_beside, obstacles  # noqa: PLC0415 - heavy
     from earthline.runtime.home import StartFault  # noqa: PLC0415
@@ -104,7 +104,7 @@ def install(
     systemctl("daemon-reload")
     systemctl("enable", UNIT)
     _start()
-    say(f"{UNIT} runs on {home}, and starts at boot: `earthline status` shows the node")
+    say(f"{UNIT} runs on {home} and starts at boot: `earthline status` shows the node")
 
 
 def _make_way(beside: Beside) -> None:
@@ -129,12 +129,12 @@ def _start() -> None:
     if complaint:
         reason = last_words(UNIT) or complaint
         attempt("disable", "--now", UNIT)
-        fail(f"{UNIT} does not start, and is disabled again: {reason}")
+        fail(f"{UNIT} does not start, so it was disabled again: {reason}")
 
 
 @app.command()
 def remove() -> None:
-    """Stop the service and take its unit away. The home folder and the user stay."""
+    """Stop the service and remove its unit. The home folder and the user stay."""
     demand_systemd()
     home = where.unit_home()
     if not where.UNIT_FILE.exists():
@@ -143,7 +143,7 @@ def remove() -> None:
     where.UNIT_FILE.unlink()
     POLKIT_FILE.unlink(missing_ok=True)
     systemctl("daemon-reload")
-    say(f"{UNIT} is gone, {home or 'its home folder'} is as it was")
+    say(f"{UNIT} was removed; {home or 'its home folder'} is unchanged")
 
 
 def _prepare(home: Path) -> None:

@@ -10,7 +10,7 @@ import typer
 from earthline.cli.output import call, demand_earthline, fail, say, show_json
 
 app = typer.Typer(
-    help="Be a relay over TCP for nodes without UDP, stock ones included.", no_args_is_help=True
+    help="Relay over TCP for nodes without UDP, stock ones included.", no_args_is_help=True
 )
 
 DEFAULT_LISTEN = "0.0.0.0/443"
@@ -19,12 +19,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def become_relay(listen: list[str], tls: dict[str, str] | None = None) -> dict[str, Any]:
-    """Have the settings say so; what became of it. Ends the program if it cannot listen."""
+    """Change the settings; what became of it. Ends the program if it cannot listen."""
     demand_earthline()
     call("POST", "/config/settings", {"tcpRelay": {"listen": listen, "tls": tls}})
     found: dict[str, Any] = demand_earthline()["earthline"]["tcpRelay"]
     if found["failure"]:
-        fail(f"the relay does not run yet, and is tried again: {found['failure']}")
+        fail(f"cannot listen yet, retrying: {found['failure']}")
     return found
 
 
@@ -35,12 +35,12 @@ def turn_on(
         typer.Option(metavar="IP/PORT", help=f"Where to listen; repeat. [{DEFAULT_LISTEN}]"),
     ] = None,
     certificate: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="PEM chain (default: made by itself).")
+        Path | None, typer.Option(metavar="FILE", help="PEM chain (default: self-signed).")
     ] = None,
     key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key, PEM.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Become a relay, now and at every start; roots on port 443 are found by themselves."""
+    """Relay from now on and after every start; nodes find roots on port 443 by themselves."""
     if (certificate is None) != (key is None):
         fail("a certificate needs its key: give both --certificate and --key")
     tls = None
@@ -51,13 +51,13 @@ def turn_on(
 
 @app.command("off")
 def turn_off(as_json: AsJson = False) -> None:
-    """Be none any more."""
+    """Stop relaying."""
     _show(become_relay([]), as_json=as_json)
 
 
 @app.command()
 def show(as_json: AsJson = False) -> None:
-    """Whether this node is one, and for how many."""
+    """Show whether this node is a TCP relay, and for how many clients."""
     _show(demand_earthline()["earthline"]["tcpRelay"], as_json=as_json)
 
 
@@ -65,6 +65,6 @@ def _show(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         show_json(found)
     elif found["listeningOn"]:
-        say(f"relay at {', '.join(found['listeningOn'])} for {found['clients']} clients")
+        say(f"relaying at {', '.join(found['listeningOn'])} for {found['clients']} clients")
     else:
-        say(found["failure"] or "no relay: `earthline tcp-relay on` makes this node one")
+        say(found["failure"] or "not relaying: `earthline tcp-relay on` starts it")

@@ -46,7 +46,7 @@ def find_home(*, wait: bool = True) -> Path:
     if len(homes) == 1:
         return homes[0]
     if homes and DEFAULT_HOME not in homes:
-        raise Undecided(f"several services run: {_listed()}; say which one, with --home")
+        raise Undecided(f"several services run: {_listed()}; choose one with --home")
     return DEFAULT_HOME if homes else unit_home() or DEFAULT_HOME
 
 
@@ -87,17 +87,18 @@ def why_no_answer(home: Path) -> str:
         if found.home_is_lost:
             return (
                 f"the home folder {home} of the running service (pid {found.pid}) was deleted: "
-                "put it back from a backup, or end the service with `earthline down`"
+                "restore it from a backup, or stop the service with `earthline down`"
             )
         return (
-            f"the service on {home} (pid {found.pid}) runs, but does not answer: "
-            "its log says why, `earthline logs` shows it"
+            f"the service on {home} (pid {found.pid}) runs but does not answer: "
+            "`earthline logs` shows why"
         )
     if (stock := stock_pid(home)) is not None:
-        return f"ZeroTier One (pid {stock}) runs on {home}, and does not answer"
+        return f"ZeroTier One (pid {stock}) runs on {home} but does not answer"
     if running.instances():
-        return f"no service runs on {home}, but there is {_listed()}: name that with --home"
-    return f"no service runs on {home}: start it with `{start_command(home)}`{_beside_stock(home)}"
+        return f"Earthline is not running for {home}. Running: {_listed()}: choose it with --home"
+    start = f"start it with `{start_command(home)}`"
+    return f"Earthline is not running for {home}: {start}{_beside_stock(home)}"
 
 
 def start_command(home: Path) -> str:
@@ -120,8 +121,8 @@ def _beside_stock(home: Path) -> str:
     pid = stock_pid(STOCK_HOME)
     if pid is None or home == STOCK_HOME:
         return ""
-    return f" (ZeroTier One, pid {pid}, runs on {STOCK_HOME}: --home {STOCK_HOME} asks that)"
+    return f" (ZeroTier One, pid {pid}, runs on {STOCK_HOME}: --home {STOCK_HOME} selects it)"
 
 
 def _listed() -> str:
-    return ", ".join(f"one on {each.home} (pid {each.pid})" for each in running.instances())
+    return ", ".join(f"{each.home} (pid {each.pid})" for each in running.instances())

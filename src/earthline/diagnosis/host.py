@@ -9,7 +9,7 @@ from earthline.diagnosis.finding import Finding, fault, note, ok, warning
 from earthline.diagnosis.snapshot import Endpoint, PathSight, RootSight, Snapshot, Udp
 
 CLOCK_MS = 30_000
-"""Clocks this far apart are worth a word."""
+"""Clocks this far apart are worth a warning."""
 IPV4_HEADERS, IPV6_HEADERS = 28, 48
 """IP and UDP headers, bytes."""
 ETHERNET = 1_500
@@ -31,14 +31,14 @@ def judge_service(seen: Snapshot) -> Iterator[Finding]:
     elif not seen.running:
         yield fault(
             "service_not_running",
-            f"No service runs on {seen.home}; this is what can be seen without it.",
+            f"Earthline is not running for {seen.home}; these checks were made without it.",
             f"Start it with `earthline --home {seen.home} up`, as root.",
         )
     if seen.port_taken is not None:
         port, holder = seen.port_taken
         yield fault(
             "port_taken",
-            f"Port {port} is taken by {holder}, so the service cannot start.",
+            f"Port {port} is in use by {holder}, so the service cannot start.",
             f"Stop that program, or start the service with another port: `--port {port + 1}`.",
         )
     for what in seen.unseen:
@@ -53,9 +53,9 @@ def judge_interfaces(seen: Snapshot) -> Iterator[Finding]:
     if seen.interfaces and not seen.usable:
         yield fault(
             "no_interface",
-            f"No interface has an address that could be used: {reasons}.",
-            "Connect this host to a network: plug the cable in, join the wireless network, or "
-            "have an address given to it.",
+            f"No interface has a usable address: {reasons}.",
+            "Connect this host to a network: plug in the cable, join the wireless network, or "
+            "assign an address.",
             *names,
         )
         return
@@ -76,7 +76,7 @@ def judge_interfaces(seen: Snapshot) -> Iterator[Finding]:
         yield fault(
             "no_socket",
             "The service has no UDP socket, although this host has an address.",
-            "Its log says why under `socket_not_bound`; `bind` in local.conf may name wrong IPs.",
+            "See `socket_not_bound` in `earthline logs`; `bind` in local.conf may list wrong IPs.",
         )
     elif seen.bound:
         ports = ", ".join(str(port) for port in seen.ports)
@@ -87,7 +87,9 @@ def judge_clock(seen: Snapshot) -> Iterator[Finding]:
     """Ours against those that other nodes sent along: when two agree, it is ours that is wrong."""
     if not seen.clocks:
         if seen.inside:
-            yield note("clock_unknown", "No other node has said yet what time it has.")
+            yield note(
+                "clock_unknown", "Clock not compared yet: no other node has reported its time."
+            )
         return
     middle = median_low(clock.offset_ms for clock in seen.clocks)
     agreeing = [c.who for c in seen.clocks if abs(c.offset_ms - middle) < CLOCK_MS]
@@ -97,14 +99,14 @@ def judge_clock(seen: Snapshot) -> Iterator[Finding]:
         yield warning(
             "clock_wrong",
             f"This host's clock is {_span(middle)} those of {', '.join(agreeing)}.",
-            "Have it set by NTP: `timedatectl set-ntp true`.",
+            "Turn on NTP: `timedatectl set-ntp true`.",
             *agreeing,
         )
     else:
         yield warning(
             "clocks_differ",
-            f"This host's clock is {_span(middle)} that of {agreeing[0]}: one of them is wrong.",
-            "Compare both with the time of day, and have the wrong one set by NTP.",
+            f"This host's clock is {_span(middle)} that of {agreeing[0]}: one of the two is wrong.",
+            "Compare both with the true time, and turn on NTP on the wrong one.",
             *agreeing,
         )
 
@@ -128,8 +130,8 @@ def _datagrams(root: RootSight) -> Finding:
         return warning(
             "large_datagrams_lost",
             f"Datagrams of {root.asked_size} bytes to root {root.address} do not come back, "
-            f"smaller ones do{smaller}: something on the way drops IP fragments or large packets.",
-            "Lower the MTU of the virtual networks at their controller, and look at what drops "
+            f"smaller ones do{smaller}: something on the path drops IP fragments or large packets.",
+            "Lower the MTU of the virtual networks on their controller, and find what drops "
             "fragments: a tunnel, a PPPoE line or a firewall.",
             root.address,
         )
@@ -137,15 +139,15 @@ def _datagrams(root: RootSight) -> Finding:
     if narrow:
         return note(
             "datagrams_fragmented",
-            f"The way to root {root.address} passes IP packets of {min(narrow)} bytes only (the "
-            f"kernel's path MTU after don't-fragment probes); datagrams of {root.asked_size} bytes "
-            "pass, cut into IP fragments.",
-            "Nothing has to be done; it costs some speed.",
+            f"The path to root {root.address} carries IP packets of at most {min(narrow)} bytes "
+            f"(the kernel's path MTU after don't-fragment probes); datagrams of {root.asked_size} "
+            "bytes arrive as IP fragments.",
+            "Nothing needs to be done; it costs some speed.",
             root.address,
         )
     return ok(
         "datagrams_pass",
-        f"Datagrams of {root.asked_size} bytes to root {root.address} come back whole.",
+        f"Datagrams of {root.asked_size} bytes to root {root.address} arrive and return whole.",
         root.address,
     )
 
@@ -166,16 +168,16 @@ def judge_path_sizes(seen: Snapshot) -> Iterator[Finding]:
     if wide:
         yield ok(
             "path_mtu_found",
-            f"Datagrams that pass whole, in bytes: {_sizes(wide)}.",
+            f"Largest unfragmented datagrams, in bytes: {_sizes(wide)}.",
             *(path.who for path in wide),
         )
     if narrow:
         yield note(
             "path_narrow",
-            f"Ways that carry less than Ethernet's {ETHERNET} bytes whole, by the largest "
-            f"datagrams that pass: {_sizes(narrow)}.",
-            "Nothing has to be done, frames are cut to fit. To save the pieces set `mssClamp` in "
-            "local.conf, or look for what narrows the way: PPPoE, a tunnel, or a router's MTU.",
+            f"Paths that carry less than Ethernet's {ETHERNET} bytes unfragmented, with the "
+            f"largest datagram of each: {_sizes(narrow)}.",
+            "Nothing needs to be done, frames are cut to fit. To avoid fragments set `mssClamp` in "
+            "local.conf, or find what narrows the path: PPPoE, a tunnel, or a router's MTU.",
             *(path.who for path in narrow),
         )
 
@@ -185,7 +187,7 @@ def _packet(path: PathSight) -> int:
 
 
 def _sizes(paths: list[PathSight]) -> str:
-    named = ", ".join(f"{p.mtu} to {p.who} by {p.address}" for p in paths[:MAX_NAMED])
+    named = ", ".join(f"{p.mtu} to {p.who} at {p.address}" for p in paths[:MAX_NAMED])
     more = f" and {len(paths) - MAX_NAMED} more" if len(paths) > MAX_NAMED else ""
     return named + more
 
@@ -198,7 +200,7 @@ def judge_tracker(seen: Snapshot) -> Iterator[Finding]:
     if limit and count >= CROWDED * limit:
         yield warning(
             "tracker_full",
-            f"The firewall of this host tracks {count} of at most {limit} connections: new ones "
-            "are about to be dropped.",
+            f"The firewall of this host tracks {count} of at most {limit} connections: it will "
+            "soon drop new ones.",
             "Raise net.netfilter.nf_conntrack_max, or exempt the service's UDP ports (`notrack`).",
         )

@@ -8,14 +8,11 @@ from earthline.diagnosis.finding import Finding, note, ok, warning
 from earthline.diagnosis.snapshot import Snapshot
 from earthline.vl1.nat import Filtering, Mapping, NatReport
 
-_OPEN_A_PORT = (
-    "Let the router map ports (UPnP or NAT-PMP), forward the service's UDP port by hand, or use "
-    "IPv6."
-)
+_OPEN_A_PORT = "Enable UPnP or NAT-PMP on the router, forward the service's UDP port, or use IPv6."
 
 
 def judge_nat(seen: Snapshot) -> Iterator[Finding]:
-    """What others report of our address; nothing if no root is heard, which is said elsewhere."""
+    """What others report of our address; nothing if no root is heard, which has its own finding."""
     if seen.nat is not None and any(root.answers for root in seen.roots):
         yield _mapping(seen.nat, seen)
         yield from _filtering(seen.nat)
@@ -28,17 +25,18 @@ def _mapping(nat: NatReport, seen: Snapshot) -> Finding:
         case Mapping.NONE:
             return ok("nat_none", f"No NAT: others see this node at its own address, {seen_as}.")
         case Mapping.INDEPENDENT:
-            kept = ", which is the node's own" if nat.preserves_port else ""
+            kept = " (this node's own)" if nat.preserves_port else ""
             return ok(
                 "nat_independent",
-                f"The NAT shows everybody the same port{kept}: others see this node at {seen_as}.",
+                f"The NAT uses the same port{kept} for every destination: others see this node at "
+                f"{seen_as}.",
             )
         case Mapping.SEQUENTIAL:
             return note(
                 "nat_symmetric_sequential",
-                "The NAT shows every destination another port, each "
+                "The NAT uses a different port for each destination, each "
                 f"{abs(nat.stride)} {'above' if nat.stride > 0 else 'below'} the last: others see "
-                f"{seen_as}. The next ones can be told, so most direct paths succeed.",
+                f"{seen_as}. The next ports can be predicted, so most direct paths succeed.",
                 "",
             )
         case Mapping.RANDOM:
@@ -51,56 +49,57 @@ def _filtering(nat: NatReport) -> Iterator[Finding]:
     if nat.mapping is Mapping.NONE or nat.filtering is Filtering.UNKNOWN:
         return
     lets_in = {
-        Filtering.INDEPENDENT: "everybody who sends to the port",
-        Filtering.ADDRESS: "the hosts that were called, by any port",
-        Filtering.RESTRICTED: "only who was called",
+        Filtering.INDEPENDENT: "packets from any host",
+        Filtering.ADDRESS: "packets from hosts this node has sent to, whichever their port",
+        Filtering.RESTRICTED: "only packets from addresses and ports this node has sent to",
     }
-    yield ok("nat_filtering", f"The NAT lets in {lets_in[nat.filtering]}.")
+    yield ok("nat_filtering", f"The NAT accepts {lets_in[nat.filtering]}.")
 
 
 def _hairpin(nat: NatReport) -> Iterator[Finding]:
     if nat.mapping is Mapping.NONE or nat.hairpin is None:
         return
     if nat.hairpin:
-        yield ok("hairpin", "The NAT lets hosts behind it reach one another by its outside.")
+        yield ok("hairpin", "The NAT supports hairpinning.")
     else:
         yield ok(
             "hairpin",
-            "Hosts behind the same NAT cannot reach one another by its outside (no hairpin): they "
-            "need addresses on a common network inside.",
+            "The NAT does not support hairpinning: hosts behind it reach each other only through "
+            "their local addresses.",
         )
 
 
 def _symmetric(seen_as: str, seen: Snapshot) -> Finding:
     """A mapped port makes it harmless."""
     said = (
-        "The NAT is symmetric: it shows every destination another port that nobody can tell; "
+        "The NAT is symmetric: it uses a different, unpredictable port for each destination; "
         f"others see {seen_as}."
     )
     if seen.port_mapping is not None and seen.port_mapping.protocol:
-        return note("nat_symmetric", f"{said} The mapped port makes up for it.")
+        return note("nat_symmetric", f"{said} The mapped port compensates for that.")
     return warning(
         "nat_symmetric",
-        f"{said} Peers behind such a NAT, or a strict one, are reached by way of a root.",
+        f"{said} Peers behind such a NAT, or a strict one, are reached only through a root.",
         _OPEN_A_PORT,
     )
 
 
 def _unknown(nat: NatReport, seen_as: str) -> Finding:
     if not nat.reporters:
-        return note("nat_unknown", "Nobody has said yet at which address this node is seen.")
+        return note("nat_unknown", "Public address not known yet.")
     return note(
         "nat_unknown",
-        f"Only one node says where it sees this one ({seen_as}): to tell a symmetric NAT from "
-        "others takes two.",
-        "A second root in the planet would tell.",
+        f"NAT type unknown: only one node has reported this node's address ({seen_as}), and it "
+        "takes two.",
+        "A second root in the planet would settle it.",
     )
 
 
 def judge_port_mapping(seen: Snapshot) -> Iterator[Finding]:
-    """What the router does for us; of no interest without a NAT."""
+    """What the router does for us; of no interest without a NAT, nor if it fails on a root."""
     mapping = seen.port_mapping
-    if mapping is None or (seen.nat is not None and seen.nat.mapping is Mapping.NONE):
+    without_nat = seen.nat is not None and seen.nat.mapping is Mapping.NONE
+    if mapping is None or without_nat or (seen.is_root and not mapping.protocol):
         return
     if mapping.protocol:
         yield ok(
@@ -111,15 +110,15 @@ def judge_port_mapping(seen: Snapshot) -> Iterator[Finding]:
     elif not mapping.enabled:
         yield note(
             "port_mapping_off",
-            "Port mapping is switched off by `portMappingEnabled` in local.conf.",
+            "Port mapping is switched off (`portMappingEnabled` in local.conf).",
         )
     else:
         tried = f": {'; '.join(mapping.tried)}" if mapping.tried else ""
         yield note(
             "port_mapping_unavailable",
-            f"The router maps no port for this node{tried}.",
-            "Where direct paths fail, switch UPnP or NAT-PMP on at the router, or forward the "
-            "service's UDP port by hand.",
+            f"No port mapping: the router answers no request for one{tried}.",
+            "Harmless while direct paths work. Otherwise enable UPnP or NAT-PMP on the router, or "
+            "forward the service's UDP port.",
         )
 
 
@@ -133,7 +132,7 @@ def judge_tunnel(seen: Snapshot) -> Iterator[Finding]:
     elif tunnel.failure:
         yield warning(
             "tunnel_failed",
-            f"The TCP tunnel could not be set up: {tunnel.failure}.",
-            "Have TCP to the relay let out, or name another one by `tcpFallbackRelay` in "
+            f"The TCP tunnel could not be opened: {tunnel.failure}.",
+            "Allow outgoing TCP to the relay, or set another one as `tcpFallbackRelay` in "
             "local.conf.",
         )

@@ -19,51 +19,51 @@ class Words(NamedTuple):
 
 _BECAUSE = {
     Reason.TRYING: (
-        "a direct path is being tried",
-        "Wait: it is found within seconds, or a better reason is.",
+        "still looking for a direct path",
+        "Wait up to 30 s: by then there is a direct path, or a reason why not.",
     ),
     Reason.BOTH_SYMMETRIC: (
-        "both NATs are symmetric, so neither side can know the other's port",
-        "Let one of the two routers map ports (UPnP or NAT-PMP), or give one a public address.",
+        "both NATs are symmetric, so neither side can predict the other's port",
+        "Enable UPnP or NAT-PMP on one of the two routers, or give one node a public address.",
     ),
     Reason.OUR_NAT: (
-        "our NAT is symmetric, and the peer's lets in only whom it has called",
-        "Let the router map ports (UPnP or NAT-PMP), or forward the node's UDP port by hand.",
+        "this node's NAT is symmetric, and the peer's accepts only ports it has sent to",
+        "Enable UPnP or NAT-PMP on the router, or forward this node's UDP port.",
     ),
     Reason.ITS_NAT: (
-        "its NAT is symmetric, and ours lets in only whom we have called",
-        "Let one of the two routers map ports (UPnP or NAT-PMP), or forward the node's UDP port.",
+        "the peer's NAT is symmetric, and this node's accepts only ports it has sent to",
+        "Enable UPnP or NAT-PMP on one of the two routers, or forward a node's UDP port.",
     ),
     Reason.UDP_BLOCKED: (
-        "UDP to it is blocked: every attempt stays without an answer",
-        "Have UDP let through by the firewalls of both sides, at least to the nodes' ports.",
+        "no packet sent to it over UDP was answered",
+        "Check that the node is on, and allow UDP between the two in the firewalls of both sides.",
     ),
     Reason.SILENT: (
-        "it was asked again and again, and has not answered since",
-        "Look whether it is switched on, and whether it reaches its roots.",
+        "it stopped answering, and repeated requests got no reply",
+        "Check that the node is on and that it reaches its roots.",
     ),
     Reason.NO_FAMILY: (
-        "the two sides have no common address family (IPv4, IPv6)",
+        "one side has only IPv4 and the other only IPv6",
         "Give both IPv4, or both IPv6.",
     ),
     Reason.NO_TRAFFIC: (
-        "no traffic calls for a direct path",
+        "no traffic needs a direct path",
         "",
     ),
     Reason.UNKNOWN_PLACE: (
-        "neither it nor a root has said where it is",
-        "Wait for traffic between the two: members of a common network tell each other.",
+        "its address is not known yet",
+        "Wait for traffic between the two: members of a network exchange their addresses.",
     ),
     Reason.NO_ROOT: (
-        "no root is reachable that could relay to it",
-        "See what is said of the roots.",
+        "no root that could relay to it is reachable",
+        "Run `earthline doctor` and see its findings about roots.",
     ),
 }
 _HOW = {
-    State.DIRECT: "It is reached directly",
-    State.TUNNELLED: "It is reached by a TCP tunnel",
-    State.RELAYED: "It is reached by way of a root",
-    State.UNREACHABLE: "It is not reached",
+    State.DIRECT: "Reached directly",
+    State.TUNNELLED: "Reached through a TCP tunnel",
+    State.RELAYED: "Relayed through a root",
+    State.UNREACHABLE: "Unreachable",
 }
 _SEVERITY = {Reason.NO_TRAFFIC: Severity.OK, Reason.TRYING: Severity.NOTE}
 MAX_NAMED = 20
@@ -73,8 +73,12 @@ def words(state: State, reason: Reason) -> Words:
     """What to tell the user."""
     if reason is Reason.NONE:
         return Words(f"{_HOW[state]}.", "")
-    because, next_step = _BECAUSE[reason]
-    return Words(f"{_HOW[state]}: {because}.", next_step)
+    return Words(f"{_HOW[state]}: {because(reason)}.", _BECAUSE[reason][1])
+
+
+def because(reason: Reason) -> str:
+    """The reason alone; empty where it could not be better."""
+    return "" if reason is Reason.NONE else _BECAUSE[reason][0]
 
 
 def reason_word(reason: Reason) -> str | None:

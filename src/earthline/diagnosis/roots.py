@@ -13,15 +13,15 @@ def judge_roots(seen: Snapshot) -> Iterator[Finding]:
     if seen.has_planet is False and not seen.has_moons:
         yield fault(
             "no_planet",
-            "This node holds no planet, so it knows no root and cannot find anybody.",
-            "Get the planet file of your network and run `earthline planet install FILE`, or make "
-            "this node a root with `earthline planet make --endpoint IP/PORT`.",
+            "This node has no planet, so it knows no root and cannot find any other node.",
+            "Get the planet file from a root's owner and run `earthline planet install FILE`, or "
+            "make this node a root with `earthline planet make --endpoint IP/PORT`.",
         )
         return
     if seen.is_root:
-        yield ok("is_root", "This node is a root itself.")
+        yield ok("is_root", "This node is a root.")
     if not seen.usable and seen.interfaces:
-        return  # said of the interfaces
+        return  # reported with the interfaces
     if not seen.inside:
         yield from _from_outside(seen)
         return
@@ -42,7 +42,7 @@ def judge_roots(seen: Snapshot) -> Iterator[Finding]:
 
 
 def _from_outside(seen: Snapshot) -> Iterator[Finding]:
-    """Without the service nobody can be asked by UDP; the kernel still knows a little."""
+    """Without the service no root can be asked over UDP; the kernel still knows a little."""
     ends = [end for root in seen.roots for end in root.endpoints]
     who = tuple(root.address for root in seen.roots)
     if ends and (trouble := _no_way_out(seen, ends, who) or _blocked_here(seen, ends, who)):
@@ -56,15 +56,17 @@ def _from_outside(seen: Snapshot) -> Iterator[Finding]:
 
 
 def _by_tunnel(seen: Snapshot) -> Iterator[Finding]:
-    """The settings want it so: nothing goes by UDP."""
+    """By the settings, nothing goes over UDP."""
     reached = [root for root in seen.roots if root.tunnelled]
     for root in reached:
-        yield ok("root_answers", f"Root {root.address} answers by the TCP tunnel.", root.address)
+        yield ok(
+            "root_answers", f"Root {root.address} answers through the TCP tunnel.", root.address
+        )
     if seen.roots and not reached:
         yield fault(
             "tunnel_only",
-            "`forceTcpRelay` allows nothing but the TCP tunnel, and no root answers by that.",
-            "Look at what is said of the tunnel, or take `forceTcpRelay` out of local.conf.",
+            "`forceTcpRelay` allows only the TCP tunnel, and no root answers through it.",
+            "See the findings about the tunnel, or remove `forceTcpRelay` from local.conf.",
             *(root.address for root in seen.roots),
         )
 
@@ -77,10 +79,8 @@ def _answers(root: RootSight) -> Finding:
 
 
 def _details(root: RootSight) -> str:
-    told = (
-        f"{end.address} by UDP: {_told(end)}, by TCP: {end.tcp.value}" for end in root.endpoints
-    )
-    return "; ".join(told) or "it has no address that could be tried"
+    told = (f"{end.address}: UDP {_told(end)}, TCP {end.tcp.value}" for end in root.endpoints)
+    return "; ".join(told) or "it has no address to try"
 
 
 def _told(end: Endpoint) -> str:
@@ -96,14 +96,15 @@ def _alone(root: RootSight, *, others: bool) -> Finding:
     if root.endpoints and all(end.udp is Udp.NO_ROUTE for end in root.endpoints):
         return note(
             "root_without_route",
-            f"{said} This host has no route there.",
-            "Nothing, unless this host should have that address family or route.",
+            f"{said} This host has no route to it.",
+            "Nothing needs to be done, unless this host should have that address family or route.",
             root.address,
         )
     return warning(
         "root_silent",
         said,
-        "Look whether that root is switched on and its firewall lets its UDP port in.",
+        "Check that the root is on, that its address is right, and that its firewall or cloud "
+        "security group allows its UDP port in.",
         root.address,
     )
 
@@ -111,8 +112,8 @@ def _alone(root: RootSight, *, others: bool) -> Finding:
 def _down_alone(root: RootSight, said: str) -> Finding:
     return warning(
         "root_down",
-        f"{said} Its host is there, but nobody listens at the port.",
-        "Start the service on that root; until then the other roots do its work.",
+        f"{said} Its host is up, but the port is closed.",
+        "Start the service on that root; until then the other roots take over.",
         root.address,
     )
 
@@ -124,8 +125,8 @@ def _none_answers(seen: Snapshot, roots: list[RootSight]) -> Finding:
     if not ends:
         return fault(
             "roots_without_endpoint",
-            "No root of the planet has an address that could be tried.",
-            "Have the planet issued again with `earthline planet reissue --endpoint IP/PORT`.",
+            "No root of the planet has an address.",
+            "Re-issue the planet on a root with `earthline planet reissue --endpoint IP/PORT`.",
             *who,
         )
     return (
@@ -145,14 +146,13 @@ def _no_way_out(seen: Snapshot, ends: Iterable[Endpoint], who: tuple[str, ...]) 
     return fault(
         "no_route",
         f"This host has no route to any root.{default}",
-        "Give it a default route: look at `ip route`, and at the DHCP client or the network "
-        "settings.",
+        "Add a default route: check `ip route`, the DHCP client and the network settings.",
         *who,
     )
 
 
 def _blocked_here(seen: Snapshot, ends: list[Endpoint], who: tuple[str, ...]) -> Finding | None:
-    """A firewall of this very host: the kernel refuses, or one side of the interface is mute."""
+    """A firewall of this very host: the kernel refuses, or one side of the interface is silent."""
     refused = [end.address for end in ends if end.udp is Udp.UNSENDABLE]
     held = _held(seen, ends)
     if refused or held:
@@ -160,16 +160,16 @@ def _blocked_here(seen: Snapshot, ends: list[Endpoint], who: tuple[str, ...]) ->
             "udp_blocked_here",
             f"Datagrams to {_list(refused or held)} do not leave this host: a firewall on it "
             "drops them.",
-            "Let UDP of the service out: look at `nft list ruleset` or `iptables -S OUTPUT`.",
+            "Allow outgoing UDP of the service: see `nft list ruleset` or `iptables -S OUTPUT`.",
             *who,
         )
     came = [end.address for end in ends if end.came and not end.heard]
     if came:
         return fault(
             "udp_blocked_here",
-            f"Answers of {_list(came)} come in by the interface, and do not reach the service: "
+            f"Answers from {_list(came)} arrive at the interface but do not reach the service: "
             "a firewall on this host drops them.",
-            "Let UDP to the ports of the service in: look at `nft list ruleset` or "
+            "Allow incoming UDP to the ports of the service: see `nft list ruleset` or "
             "`iptables -S INPUT`.",
             *who,
         )
@@ -192,8 +192,8 @@ def _rejected(seen: Snapshot, ends: list[Endpoint], who: tuple[str, ...]) -> Fin
     by = sorted({end.rejected_by for end in ends if end.udp is Udp.REJECTED})
     if not by:
         return None
-    said = f"No root answers by UDP: {_list(by)} on the way rejects datagrams."
-    return _blocked(seen, said, "Have UDP let out there to the roots' ports, or to any", who)
+    said = f"No root answers over UDP: {_list(by)} on the path rejects datagrams."
+    return _blocked(seen, said, "Allow outgoing UDP there (to the roots' ports, usually 9993)", who)
 
 
 def _down(ends: list[Endpoint], who: tuple[str, ...]) -> Finding | None:
@@ -202,9 +202,9 @@ def _down(ends: list[Endpoint], who: tuple[str, ...]) -> Finding | None:
         return None
     return fault(
         "roots_down",
-        f"No root answers. The host at {_list(refused)} is reached, but nobody listens there: "
+        f"No root answers. The host at {_list(refused)} is reachable, but the port is closed: "
         "the root is down.",
-        "Start the service on the roots. Established direct connections go on without them.",
+        "Start the service on the roots. Established direct connections continue without them.",
         *who,
     )
 
@@ -217,17 +217,23 @@ def _blocked_on_the_way(
         return None
     sure = " Datagrams do leave this host." if any(end.left for end in ends) else ""
     said = (
-        f"No root answers by UDP, while TCP reaches {_list(passing)}: UDP is blocked on the way, "
-        f"by a firewall of this network or its provider.{sure}"
+        f"No root answers over UDP, while TCP reaches {_list(passing)}: UDP is blocked on the "
+        f"path, by the root's own firewall, this network's or a provider's.{sure}"
     )
-    return _blocked(seen, said, "Have UDP let out to the roots' ports, or to any", who)
+    return _blocked(
+        seen,
+        said,
+        "Allow incoming UDP (port 9993) on the root, in its firewall and its cloud security "
+        "group, and outgoing UDP in this network's firewall",
+        who,
+    )
 
 
 def _blocked(seen: Snapshot, said: str, todo: str, who: tuple[str, ...]) -> Finding:
     """It is no fault as long as the TCP tunnel stands in."""
     tunnel = seen.tunnel
     if tunnel is not None and tunnel.connected_to:
-        said = f"{said} Traffic goes by the TCP tunnel to {tunnel.connected_to} meanwhile."
+        said = f"{said} Traffic goes through the TCP tunnel to {tunnel.connected_to} meanwhile."
         return warning("udp_blocked", said, f"{todo}: the tunnel is slower.", *who)
     if tunnel is not None and not tunnel.allowed:
         todo = f"{todo}; or allow the TCP tunnel (`allowTcpFallbackRelay` in local.conf)"
@@ -240,24 +246,24 @@ def _cut_off(seen: Snapshot, ends: list[Endpoint], who: tuple[str, ...]) -> Find
         gateway = mute[0]
         return fault(
             "gateway_silent",
-            f"No root answers, and the gateway {gateway.address} on {gateway.interface} does not "
-            "either.",
-            "Look at the cable or the wireless network, and at the router.",
+            f"No root answers, and neither does the gateway {gateway.address} on "
+            f"{gateway.interface}.",
+            "Check the cable or the wireless network, and the router.",
             *who,
         )
     routers = sorted({end.rejected_by for end in ends if end.udp is Udp.UNREACHABLE} - {""})
     if routers:
         return fault(
             "roots_unreachable",
-            f"No root answers, and {_list(routers)} on the way says that it cannot reach any.",
-            "Look at that router and at its own way out; or else the roots are switched off.",
+            f"No root answers, and {_list(routers)} on the path reports them unreachable.",
+            "Check that router and its uplink; otherwise the roots are off.",
             *who,
         )
     return fault(
         "roots_unreachable",
-        "No root answers, neither by UDP nor by TCP: this network has no way to them, or every "
-        "root is switched off.",
-        "Try `ping` to a root and to something else outside; look at the roots themselves.",
+        f"No root answers, neither over UDP nor over TCP ({_list([end.address for end in ends])}): "
+        "there is no path to them, the addresses are wrong, or every root is off.",
+        "Try `ping` to a root and to another host on the Internet; check the roots themselves.",
         *who,
     )
 

@@ -19,16 +19,16 @@ class Udp(Enum):
     ANSWERS = "answers"
     REFUSED = "refused"
     """The host says that nobody listens at the port (ICMP)."""
-    REJECTED = "rejected on the way"
+    REJECTED = "rejected on the path"
     """Another host says so (ICMP): a firewall."""
-    UNSENDABLE = "may not be sent"
+    UNSENDABLE = "not permitted"
     """The kernel refuses to send: a local firewall."""
     UNREACHABLE = "unreachable"
     """A router has no way there, or nobody on the own network has the address (ICMP)."""
     NO_ROUTE = "no route"
     """This host has none."""
     SILENT = "no answer"
-    UNASKED = "not asked, no service could"
+    UNASKED = "not tested"
     """Only a running node can have a root answer."""
 
 
@@ -36,7 +36,7 @@ class Tcp(Enum):
     """What became of a TCP connection to an endpoint."""
 
     OPEN = "open"
-    REFUSED = "passes, and is refused there"
+    REFUSED = "port closed (host reachable)"
     """The host, or a firewall in its name, answers."""
     SILENT = "no answer"
     NO_ROUTE = "no route"

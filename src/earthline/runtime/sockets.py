@@ -192,15 +192,15 @@ def why_not_bound(
     """
     allowed = tuple(settings.settings.interface_prefix_allowlist)
     if interface.name in own:
-        return "it is a virtual network's"
+        return "it belongs to a virtual network"
     if not interface.up:
         return "it is down"
     if interface.name.startswith(tuple(settings.settings.interface_prefix_blacklist)):
-        return "interfacePrefixBlacklist names it"
+        return "excluded by interfacePrefixBlacklist"
     if allowed and not interface.name.startswith(allowed):
-        return "interfacePrefixAllowlist does not name it"
+        return "not in interfacePrefixAllowlist"
     if not allowed and interface.name.startswith(VIRTUAL_PREFIXES):
-        return "its name is that of a virtual interface"
+        return "it looks like a virtual interface, by its name"
     return None
 
 

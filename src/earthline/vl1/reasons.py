@@ -23,7 +23,7 @@ class State(Enum):
 
     DIRECT = "direct"
     TUNNELLED = "tunnelled"
-    """By a TCP tunnel instead of UDP."""
+    """Through a TCP tunnel instead of UDP."""
     RELAYED = "relayed"
     UNREACHABLE = "unreachable"
 
@@ -35,13 +35,13 @@ class Reason(Enum):
     """It could not be better."""
     TRYING = "trying"
     BOTH_SYMMETRIC = "both NATs are symmetric"
-    OUR_NAT = "our NAT is symmetric"
-    ITS_NAT = "its NAT is symmetric"
-    UDP_BLOCKED = "UDP to it is blocked"
-    SILENT = "it has not answered since"
+    OUR_NAT = "this node's NAT is symmetric"
+    ITS_NAT = "the peer's NAT is symmetric"
+    UDP_BLOCKED = "no answer over UDP"
+    SILENT = "it stopped answering"
     NO_FAMILY = "no common address family"
-    NO_TRAFFIC = "no traffic calls for a direct path"
-    UNKNOWN_PLACE = "nobody said where it is"
+    NO_TRAFFIC = "no traffic needs a direct path"
+    UNKNOWN_PLACE = "its address is not known"
     NO_ROOT = "no root reachable"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,15 @@ NETWORK = {"id": "b48062de76000001", "nwid": "b48062de76000001", "name": "office
 
 
 @pytest.fixture
-def stock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def stock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The home of a stock controller."""
-    for known in ("given", "home"):  # of the command line before
-        monkeypatch.delitem(vars(Session), known, raising=False)
+    monkeypatch.setattr(Session, "given", None)
+    vars(Session).pop("home", None)  # of the command line before
     networks = tmp_path / "stock" / "controller.d" / "network"
     networks.mkdir(parents=True)
     (networks / "b48062de76000001.json").write_text(json.dumps(NETWORK))
-    return tmp_path / "stock"
+    yield tmp_path / "stock"
+    vars(Session).pop("home", None)
 
 
 def import_from(folder: Path, *more: str) -> tuple[int, str]:

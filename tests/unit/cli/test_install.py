@@ -196,7 +196,7 @@ def test_removing_names_the_home_of_the_unit(machine, capsys):
     system.install()
     machine.session.given = Path("/somewhere/else")
     system.remove()
-    assert capsys.readouterr().out.splitlines()[-1].endswith(f"{machine.home} is as it was")
+    assert capsys.readouterr().out.splitlines()[-1].endswith(f"{machine.home} is unchanged")
     assert not where.UNIT_FILE.exists()
     assert machine.changes[-2:] == ["disable --now earthline.service", "daemon-reload"]
 
@@ -259,5 +259,5 @@ def test_line_says_where_to_install(program, tmp_path):
     (line,) = install_checks.obstacles(
         tmp_path / "home", program, beside, stop_running=False, replace_zerotier=False
     )
-    assert f"user {accounts.USER}, which cannot reach {tmp_path / 'venv'}" in line
+    assert f"user {accounts.USER}, which cannot read {tmp_path / 'venv'}" in line
     assert "/opt/earthline" in line

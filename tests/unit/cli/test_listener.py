@@ -55,7 +55,7 @@ def listening(family: socket.AddressFamily, host: str) -> Iterator[int]:
 @needs_root
 def test_token_is_not_told_to_whoever_holds_the_port_of_a_service_that_is_down(tmp_path) -> None:
     with stranger() as (port, child):
-        with pytest.raises(NotTheService, match=f"user {NOBODY} listens at port {port}"):
+        with pytest.raises(NotTheService, match=f"user {NOBODY} listens on port {port}"):
             Client(port, "the-token", home=tmp_path).request("GET", "/status")
         assert child.stdout.readline().strip() == ""
 
@@ -137,7 +137,7 @@ def test_kernel_that_tells_nothing_gets_no_token_sent(monkeypatch, tmp_path) -> 
     monkeypatch.setattr(tcp_table, "TABLES", tmp_path)
     with (
         listening(socket.AF_INET, "127.0.0.1") as port,
-        pytest.raises(NotTheService, match="cannot tell who listens"),
+        pytest.raises(NotTheService, match="cannot find out who listens"),
     ):
         Client(port, "the-token", home=tmp_path).request("GET", "/status")
 

@@ -194,7 +194,7 @@ def test_what_is_in_a_tag_is_refused_by_the_rules_about_it(check):
         (["--frame", "udp 10.1.1.1:5 > 10.1.1.2:6 speed 10"], "options are code"),
         (["--frame", "udp 10.1.1.1:5 > 10.1.1.2:99999"], "from 0 to 65535"),
         (["--frame", UDP, "--tag", "colour=1"], "the script has no tag 'colour'"),
-        (["--frame", UDP, "--tag", "role=king"], "known are client, printer, colour, numbers"),
+        (["--frame", UDP, "--tag", "role=king"], "it has client, printer, colour, numbers"),
         (["--frame", UDP, "--capability", "root"], "the script has admin, guest"),
         (["--frame", UDP, "--owns", "here"], "neither an IP nor a MAC"),
         (["--frame", UDP, "--to", "bob"], "10 hexadecimal digits"),

@@ -63,7 +63,7 @@ def test_default_is_meant_where_it_runs_among_others(monkeypatch):
 
 def test_of_several_others_none_is_guessed(monkeypatch):
     run(monkeypatch, "/a", "/b")
-    with pytest.raises(Undecided, match=r"one on /a \(pid 100\), one on /b \(pid 101\)"):
+    with pytest.raises(Undecided, match=r"/a \(pid 100\), /b \(pid 101\)"):
         find_home()
 
 

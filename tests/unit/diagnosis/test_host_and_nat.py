@@ -67,7 +67,7 @@ def test_sizes_that_were_found_are_listed_and_narrow_ways_have_a_word():
     pppoe = PathSight("b000000003", "87.0.0.1/9993", 1_464)
     finding = found(seen(paths=(jumbo, ethernet, pppoe)), "path_mtu_found")
     assert finding.severity is Severity.OK
-    assert "8972 to b000000001 by 10.0.0.2/9993" in finding.seen
+    assert "8972 to b000000001 at 10.0.0.2/9993" in finding.seen
     assert finding.subjects == ("b000000001", "b000000002")
     narrow = found(seen(paths=(jumbo, ethernet, pppoe)), "path_narrow")
     assert narrow.severity is Severity.NOTE
@@ -121,8 +121,8 @@ def test_each_kind_of_nat_has_its_finding(known, expected, severity):
 
 def test_filtering_and_hairpin_are_said_where_known():
     known = nat(filtering=Filtering.RESTRICTED, hairpin=False)
-    assert "only who was called" in found(seen(nat=known), "nat_filtering").seen
-    assert found(seen(nat=known), "hairpin").seen.startswith("Hosts behind the same NAT")
+    assert "only packets from addresses and ports" in found(seen(nat=known), "nat_filtering").seen
+    assert found(seen(nat=known), "hairpin").seen.startswith("The NAT does not support hairpinning")
     assert not {"nat_filtering", "hairpin"} & {f["id"] for f in report(HEALTHY)["findings"]}
 
 
@@ -139,6 +139,8 @@ def test_missing_port_mapping_says_what_was_tried():
     assert found(seen(port_mapping=PortMapping(False)), "port_mapping_off")
     open_node = seen(nat=nat(Mapping.NONE), port_mapping=mapping)
     assert "port_mapping_unavailable" not in {f["id"] for f in report(open_node)["findings"]}
+    own_root = seen(port_mapping=mapping, is_root=True)
+    assert "port_mapping_unavailable" not in {f["id"] for f in report(own_root)["findings"]}
 
 
 def test_tunnel_that_fails_is_a_warning():
@@ -205,7 +207,7 @@ def test_peers_are_grouped_by_reason_and_bounded():
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_has_words(reason):
     explanation, _ = words(State.RELAYED, reason)
-    assert explanation.startswith("It is reached by way of a root")
+    assert explanation.startswith("Relayed through a root")
     assert explanation.endswith(".")
 
 

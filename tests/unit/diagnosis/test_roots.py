@@ -50,7 +50,7 @@ def test_what_a_root_sends_unasked_hides_no_firewall_on_the_way_out(out):
 
 def test_rejecting_firewall_is_named():
     snapshot = all_roots(udp=Udp.REJECTED, tcp=Tcp.OPEN, rejected_by="10.0.0.1")
-    assert "10.0.0.1 on the way rejects" in found(snapshot, "udp_blocked").seen
+    assert "10.0.0.1 on the path rejects" in found(snapshot, "udp_blocked").seen
 
 
 def test_one_refusal_shows_that_udp_passes():
@@ -102,7 +102,7 @@ def test_mute_gateway_is_no_firewall_although_nothing_leaves():
 
 def test_router_that_cannot_reach_the_roots_is_named():
     lost = all_roots(udp=Udp.UNREACHABLE, tcp=Tcp.SILENT, rejected_by="80.9.0.1")
-    assert "80.9.0.1 on the way says" in found(lost, "roots_unreachable").seen
+    assert "80.9.0.1 on the path reports" in found(lost, "roots_unreachable").seen
 
 
 @pytest.mark.parametrize(
@@ -194,5 +194,5 @@ def test_deleted_home_of_a_running_service_is_no_stopped_one():
 def test_port_of_somebody_else_is_named():
     snapshot = outside(Udp.UNASKED, port_taken=(9993, "zerotier-one (pid 812, UDP)"))
     assert bad(snapshot) == ["service_not_running", "port_taken"]
-    assert "9993 is taken by zerotier-one (pid 812, UDP)" in found(snapshot, "port_taken").seen
+    assert "9993 is in use by zerotier-one (pid 812, UDP)" in found(snapshot, "port_taken").seen
     assert "--port 9994" in found(snapshot, "port_taken").do

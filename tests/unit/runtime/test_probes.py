@@ -142,7 +142,7 @@ def test_interfaces_are_shown_with_why_they_are_not_used():
     ]
     tun, nowhere = sight_of(interfaces, Settings(), ())
     assert "virtual" in tun.why_not
-    assert nowhere.why_not == "it has no carrier: no cable, no wireless network"
+    assert nowhere.why_not == "it has no carrier: no cable, or no wireless network"
     assert nowhere.unused == ("169.254.1.1 (link-local: it reaches nobody beyond the wire)",)
 
 
@@ -152,9 +152,9 @@ def test_bind_list_decides_alone_which_interfaces_count():
     one = Interface(2, "tun0", True, addresses)
     other = Interface(3, "eth9", True, (at("10.2.0.5/24"),))
     tun, eth = sight_of([one, other], settings, ())
-    assert tun.unused == ("10.1.0.6 (`bind` in local.conf does not name it)",)
-    assert tun.why_not == "it has no carrier: no cable, no wireless network"
-    assert eth.why_not == "`bind` in local.conf names none of its addresses"
+    assert tun.unused == ("10.1.0.6 (`bind` in local.conf does not list it)",)
+    assert tun.why_not == "it has no carrier: no cable, or no wireless network"
+    assert eth.why_not == "`bind` in local.conf lists none of its addresses"
 
 
 async def test_error_is_seen_after_datagrams_went_both_ways():

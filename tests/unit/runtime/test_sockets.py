@@ -80,10 +80,10 @@ def test_allow_list_leaves_everything_else_out():
     found = [why_not_bound(interface(n, "10.0.0.5/24"), parsed, {"ethlan"}) for n in names]
     assert found == [
         None,
-        "interfacePrefixBlacklist names it",
-        "interfacePrefixAllowlist does not name it",
+        "excluded by interfacePrefixBlacklist",
+        "not in interfacePrefixAllowlist",
         None,
-        "it is a virtual network's",
+        "it belongs to a virtual network",
     ]
 
 

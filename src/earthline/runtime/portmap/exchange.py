@@ -42,7 +42,9 @@ class _Listener(asyncio.DatagramProtocol, Generic[T]):
     def error_received(self, error: Exception) -> None:
         """The gateway's kernel says that nobody listens there."""
         if not self.answer.done():
-            self.answer.set_exception(NotMapped(f"the gateway refuses it: {error}"))
+            self.answer.set_exception(
+                NotMapped(f"the gateway refuses it: {getattr(error, 'strerror', None) or error}")
+            )
 
 
 async def ask(site: Site, question: bytes, parse: Callable[[bytes], T]) -> T:
@@ -57,7 +59,7 @@ async def ask(site: Site, question: bytes, parse: Callable[[bytes], T]) -> T:
             remote_addr=(site.gateway, GATEWAY_PORT),
         )
     except OSError as error:
-        raise NotMapped(f"no way to the gateway: {error.strerror or error}") from None
+        raise NotMapped(f"no route to the gateway: {error.strerror or error}") from None
     try:
         return await _repeat(transport, question, listener.answer)
     finally:

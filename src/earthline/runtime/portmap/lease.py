@@ -80,7 +80,7 @@ def reachable(site: Site, ip: bytes, port: int) -> InetAddress:
     """
     external = InetAddress(ip, port)
     if port == 0 or external.scope not in _OUTSIDE or _is_inside(site, ip):
-        raise NotMapped(f"the gateway names {external} as our outside address")
+        raise NotMapped(f"the gateway names {external} as its outside address")
     return external
 
 

@@ -107,7 +107,7 @@ class Upnp:
             raise
         except Exception as error:  # noqa: BLE001 - a library's, over what the gateway made up
             self._service = None
-            raise NotMapped(f"the gateway is not understood: {_one_line(error)}") from None
+            raise NotMapped(f"the gateway's answer is not understood: {_one_line(error)}") from None
         self._service, self._external_port = service, lease.external.port
         return lease
 
@@ -119,7 +119,7 @@ class Upnp:
             if entry is not None and self._is_ours(entry):
                 await _call(self._service, "DeletePortMapping", self._external_port)
         except Exception as error:  # noqa: BLE001
-            raise NotMapped(f"the mapping stays: {_one_line(error)}") from None
+            raise NotMapped(f"the mapping could not be removed: {_one_line(error)}") from None
 
     async def _discover(self) -> UpnpService:
         """The service of the first connection that has an outside address."""
@@ -144,7 +144,7 @@ class Upnp:
             if lease_s is not None:
                 return Lease(external, lease_s)
             await asyncio.sleep(PAUSE_S)
-        raise NotMapped("all ports near ours are other hosts'")
+        raise NotMapped("all ports near this node's are mapped to other hosts")
 
     def _is_ours(self, entry: Entry) -> bool:
         """Made by this node, now or in an earlier run, perhaps at another address of the LAN."""
@@ -162,7 +162,7 @@ class Upnp:
         except UpnpActionError as refusal:
             if refusal.error_code in CONFLICT:
                 return None
-            raise NotMapped(f"the gateway says no: {_one_line(refusal)}") from None
+            raise NotMapped(f"the gateway refuses it: {_one_line(refusal)}") from None
 
     async def _add(self, service: UpnpService, port: int) -> int:
         for lease_s in (LEASE_S, FOR_EVER):

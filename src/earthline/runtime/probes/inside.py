@@ -42,7 +42,7 @@ SMALLER = 1_232
 MAX_CLOCKS = 16
 BLIND = (
     "The packets on the interfaces could not be watched (CAP_NET_RAW is missing), so a firewall of "
-    "this host cannot be told from one on the way: run the service as root to know."
+    "this host cannot be distinguished from one on the path: run the service as root to find out."
 )
 
 

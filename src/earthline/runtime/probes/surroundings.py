@@ -39,9 +39,11 @@ def _sight(interface: Interface, settings: Settings, own: Collection[str]) -> In
     used = tuple(address.ip_text for address, why in verdicts if not why)
     unused = tuple(f"{address.ip_text} ({why})" for address, why in verdicts if why)
     if why_not is None and not has_carrier(interface.name):
-        why_not = "it has no carrier: no cable, no wireless network"
+        why_not = "it has no carrier: no cable, or no wireless network"
     if why_not is None and not used:
-        why_not = f"none of its addresses will do: {', '.join(unused)}" if unused else "no address"
+        why_not = (
+            f"none of its addresses is usable: {', '.join(unused)}" if unused else "no address"
+        )
     if why_not is not None:
         return InterfaceSight(interface.name, (), unused, why_not)
     return InterfaceSight(interface.name, used, unused)
@@ -53,7 +55,7 @@ def _why_not(interface: Interface, settings: Settings, own: Collection[str]) -> 
         return why_not_bound(interface, settings, own)
     if any(_listed(address, settings) for address in interface.addresses):
         return None
-    return "`bind` in local.conf names none of its addresses"
+    return "`bind` in local.conf lists none of its addresses"
 
 
 def _listed(address: InetAddress, settings: Settings) -> bool:
@@ -63,7 +65,7 @@ def _listed(address: InetAddress, settings: Settings) -> bool:
 
 def _why_not_address(address: InetAddress, settings: Settings) -> str:
     if settings.settings.bind:
-        return "" if _listed(address, settings) else "`bind` in local.conf does not name it"
+        return "" if _listed(address, settings) else "`bind` in local.conf does not list it"
     if address.scope not in BINDABLE:
         return _UNBINDABLE.get(address.scope, "it reaches nobody")
     return "blacklisted under `physical` in local.conf" if settings.blacklisted(address.ip) else ""

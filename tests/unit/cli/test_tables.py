@@ -1,0 +1,263 @@
+"""Every table with the longest that can be in it: whole IDs and addresses, no line too long."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import http.server
+import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from earthline.cli.table import Column, cells, fold, lay_out
+from earthline.lab.service import script
+
+WIDTH = 80
+NAME = "The seventh floor's printers and 打印机 of the house by the river that nobody may turn off"
+LONG_NAME = "x" * 127
+NETWORKS = [f"112233445500000{digit}" for digit in range(3)]
+CIDRS = [f"fd00:1234:5678:9abc:def0:1234:5678:{end:04x}/128" for end in range(0x1111, 0x1115)]
+IPS = [cidr.partition("/")[0] for cidr in CIDRS]
+ENDPOINT = "2001:db8:1234:5678:9abc:def0:1234:5678/65535"
+PEERS = ["0a1b2c3d4e", "9f8e7d6c5b"]
+
+
+def joined(network: str, name: str, status: str) -> dict[str, object]:
+    return {
+        "id": network,
+        "name": name,
+        "status": status,
+        "type": "PRIVATE",
+        "portDeviceName": "zt0123456789abc",
+        "portError": 0,
+        "assignedAddresses": CIDRS,
+        "earthline": {"notes": [f"{cidr} is on eth0 of this host already" for cidr in CIDRS[:2]]},
+    }
+
+
+def peer(address: str, reason: str | None) -> dict[str, object]:
+    path = {"address": ENDPOINT, "preferred": True, "age": 123_456, "mtu": 65_535}
+    explanation = (
+        "It is reached through a root: " + "this side and that side, " * 6 + "are both so."
+    )
+    return {
+        "address": address,
+        "role": "PLANET",
+        "version": "11.14.111",
+        "versionMajor": 11,
+        "latency": 12_345,
+        "earthline": {
+            "state": "unreachable",
+            "reason": reason,
+            "explanation": explanation,
+            "nextStep": "Allow UDP port 9993 in the firewalls of both sides. " * 3,
+            "paths": [path],
+        },
+    }
+
+
+def controlled(network: str, name: str) -> dict[str, object]:
+    routes = [{"target": cidr, "via": "fd00:1234:5678:9abc:def0:1234:5678:ffff"} for cidr in CIDRS]
+    return {
+        "id": network,
+        "name": name,
+        "private": True,
+        "revision": 1_234_567,
+        "mtu": 2_800,
+        "routes": routes,
+        "ipAssignmentPools": [{"ipRangeStart": IPS[0], "ipRangeEnd": IPS[1]}],
+    }
+
+
+MEMBERS = [
+    {
+        "address": address,
+        "name": name,
+        "authorized": True,
+        "ipAssignments": IPS,
+        "revision": 12_345_678,
+    }
+    for address, name in zip(PEERS, (NAME, LONG_NAME), strict=True)
+]
+BRIDGE = {
+    "network": NETWORKS[0],
+    "device": "zt0123456789abc",
+    "bridge": "br-enp0s31f6.99",
+    "interface": "enp0s31f6.99999",
+    "addresses": CIDRS,
+    "activeBridge": False,
+    "rollbackAt": None,
+}
+MOON = {
+    "id": "0000001122334455",
+    "timestamp": 1_795_916_189_736,
+    "roots": [{"identity": f"{one}:0:", "stableEndpoints": [ENDPOINT] * 2} for one in PEERS],
+}
+STATUS = {
+    "address": "1122334455",
+    "online": True,
+    "planetWorldId": 0x1122334455000001,
+    "earthline": {"version": "0.1.0", "earth": NETWORKS[2], "root": True},
+    "config": {
+        "settings": {
+            "homeDir": "/srv/" + "a-folder/" * 5 + "earthline",
+            "listeningOn": [ENDPOINT] * 3,
+            "surfaceAddresses": [ENDPOINT] * 3,
+        }
+    },
+}
+ANSWERS = {
+    "/health": {},
+    "/status": STATUS,
+    "/peer": [peer(PEERS[0], "udp_blocked"), peer(PEERS[1], None)],
+    "/network": [
+        joined(NETWORKS[0], NAME, "OK"),
+        joined(NETWORKS[1], LONG_NAME, "ACCESS_DENIED"),
+        joined(NETWORKS[2], "", "REQUESTING_CONFIGURATION"),
+    ],
+    "/moon": [MOON],
+    "/controller/network": NETWORKS[:2],
+    f"/controller/network/{NETWORKS[0]}": controlled(NETWORKS[0], NAME),
+    f"/controller/network/{NETWORKS[1]}": controlled(NETWORKS[1], LONG_NAME),
+    f"/unstable/controller/network/{NETWORKS[0]}/member": {"data": MEMBERS},
+    "/earthline/bridge": [BRIDGE],
+}
+SCREENS = {
+    "status": [ENDPOINT, f"{0x1122334455000001:016x}", "role  "],
+    "peers": [*PEERS, ENDPOINT],
+    "networks": [*NETWORKS, *CIDRS, "member authorize"],
+    "moon list": [MOON["id"], *PEERS, ENDPOINT],
+    "network list": NETWORKS[:2],
+    f"network show {NETWORKS[0]}": [NETWORKS[0], *CIDRS, *IPS],
+    f"network show {NETWORKS[1]}": [NETWORKS[1], *CIDRS, *IPS],
+    f"member list {NETWORKS[0]}": [*PEERS, *IPS],
+    "bridge status": [NETWORKS[0], *CIDRS],
+}
+"""What has to be on each, in one piece."""
+RULES = f"""
+cap a_capability_with_a_long_name
+  id 1
+  accept ipdest {CIDRS[0]};
+;
+drop not ethertype ipv4 and not ethertype arp and not ethertype ipv6;
+accept ipprotocol tcp and dport 1-65535 and ipdest {CIDRS[1]};
+break;
+"""
+
+
+class Service(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        known = ANSWERS.get(self.path)
+        body = b"" if known is None else json.dumps(known).encode()
+        self.send_response(404 if known is None else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+        (tmp_path / "zerotier-one.port").write_text(str(server.server_address[1]))
+        (tmp_path / "authtoken.secret").write_text("0123456789abcdefghijklmn")
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        yield tmp_path
+        server.shutdown()
+        serving.join()
+
+
+def environment() -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if key not in {"COLUMNS", "LINES"}}
+    return kept | {"TERM": "xterm", "PYTHONWARNINGS": "ignore"}
+
+
+def in_a_pipe(argv: list[str]) -> str:
+    done = subprocess.run(argv, capture_output=True, text=True, env=environment(), check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def on_a_terminal(argv: list[str]) -> str:
+    """What a terminal of 80 columns is sent, without its styles."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, WIDTH, 0, 0))
+    process = subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=2, env=environment())
+    os.close(theirs)
+    sent = b""
+    with contextlib.suppress(OSError):  # the last one to hold the other end has gone
+        while read := os.read(ours, 65_536):
+            sent += read
+    os.close(ours)
+    assert process.wait() == 0, sent
+    return re.sub(r"\x1b\[[0-9;]*m", "", sent.decode()).replace("\r\n", "\n")
+
+
+def words(home: Path, screen: str) -> list[str]:
+    return [script("earthline"), "--home", str(home), *screen.split()]
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_terminal_shows_whole_ids_in_lines_that_fit(home, screen):
+    shown = on_a_terminal(words(home, screen))
+    too_long = [line for line in shown.splitlines() if cells(line) > WIDTH]
+    assert too_long == []
+    for text in SCREENS[screen]:
+        assert text in shown
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_pipe_gets_every_column_and_whole_lines(home, screen):
+    lines = in_a_pipe(words(home, screen)).splitlines()
+    for text in SCREENS[screen]:
+        assert any(text in line for line in lines)
+    if screen == "peers":
+        assert lines[0].split() == (
+            ["address", "role", "version", "latency", "state", "path", "mtu", "heard"]
+        )
+        assert [line.split()[0] for line in lines if re.match("[09]", line)] == PEERS
+    if screen == "networks":
+        assert lines[0].split() == ["network", "name", "status", "type", "device", "addresses"]
+
+
+def test_rules_that_are_checked_fit_a_terminal(home, tmp_path):
+    file = tmp_path / "some.rules"
+    file.write_text(RULES)
+    frame = f"tcp [{IPS[2]}]:5000 > [{IPS[1]}]:443"
+    argv = [*words(home, f"rules check {file} --as {PEERS[0]} --frame"), frame]
+    shown = on_a_terminal(argv)
+    table = [line for line in shown.splitlines() if re.match(r"line  |\d+  ", line)]
+    assert len(table) > 4
+    assert max(map(cells, table)) <= WIDTH
+    assert CIDRS[1] in shown
+
+
+def test_columns_that_can_be_spared_go_in_their_order():
+    columns = (Column("id"), Column("least", spare=1), Column("less", spare=2), Column("most"))
+    row = [("0a1b2c3d4e",), ("0123456789",), ("0123456789",), ("0123456789",)]
+    headers = [lay_out(columns, [row], width)[0].split() for width in (46, 45, 30, 10)]
+    assert headers == [
+        ["id", "least", "less", "most"],
+        ["id", "less", "most"],
+        ["id", "most"],
+        ["id", "most"],
+    ]
+
+
+def test_word_is_broken_only_if_it_is_no_address():
+    assert fold("a" * 30, 10) == ["a" * 30]  # hexadecimal
+    assert fold("x" * 25, 10) == ["x" * 10, "x" * 10, "x" * 5]
+    assert fold("at /a/long/path/name of it", 10) == ["at", "/a/long/path/name", "of it"]
+    assert fold("  打印机 打印机", 9) == ["  打印机", "  打印机"]
