@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from earthline.sim.host import SimHost
+from earthline.vl1.push import MAX_PER_SCOPE
 from earthline.wire.credentials.capability import MAX_CUSTODY_CHAIN, MAX_RULES, Capability
 from earthline.wire.credentials.ownership import MAX_THINGS, CertificateOfOwnership, Thing
 from earthline.wire.credentials.revocation import FLAG_FAST_PROPAGATE, Revocation
@@ -23,7 +24,13 @@ from earthline.wire.messages.frame import FLAG_ACKNOWLEDGE, ExtFrame, Frame, Mul
 from earthline.wire.messages.hello import Hello
 from earthline.wire.messages.multicast import MulticastGather, MulticastLike
 from earthline.wire.messages.ok import Gathered, Ok, OkHello, OkMulticastFrame, OkWhois
-from earthline.wire.messages.paths import PushDirectPaths, PushedPath, SprayKind, SprayRecord
+from earthline.wire.messages.paths import (
+    MAX_RECORDS,
+    PushDirectPaths,
+    PushedPath,
+    SprayKind,
+    SprayRecord,
+)
 from earthline.wire.messages.rendezvous import Rendezvous
 from earthline.wire.messages.whois import Whois
 from earthline.wire.multicast import BROADCAST_GROUP, MulticastGroup
@@ -263,6 +270,16 @@ def _paths6(call: Call) -> bytes:
     return PushDirectPaths(_some(LONGEST // 24 - 1, one)).emit()
 
 
+def _every_scope(call: Call) -> bytes:
+    """What takes longest to find of no use, and as many as are tried of each scope and family."""
+    heads = (b"\x0b", b"\x0a", b"\x4d", b"\xfd" + bytes(12), b"\x2a\x01" + bytes(11))
+    tried = [head + call.entropy.randbytes(3) for head in heads for _ in range(MAX_PER_SCOPE)]
+    virtual = [bytes((10, 1, 0, number)) for number in range(MAX_RECORDS - len(tried))]
+    return PushDirectPaths(
+        tuple(PushedPath(InetAddress(ip, 1_024)) for ip in (*virtual, *tried))
+    ).emit()
+
+
 def _error(code: ErrorCode, body: Callable[[Call], bytes]) -> Say:
     return lambda call: Error(Verb.HELLO, call.asked(Verb.HELLO), code, body(call)).emit()
 
@@ -413,6 +430,7 @@ DEAREST: dict[Verb, dict[str, Say]] = {
         "redirect": lambda call: _paths(call, 800, 2),
         "forget": lambda call: _paths(call, 800, 1),
         "IPv6": _paths6,
+        "of every scope": _every_scope,
         "offer": lambda call: _spray(call, SprayKind.OFFER),
         "acceptance": lambda call: _spray(call, SprayKind.ACCEPTANCE),
         "unknown records": lambda call: (0xFFFF).to_bytes(2, "big") + bytes(LONGEST - 2),

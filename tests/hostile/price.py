@@ -1,8 +1,8 @@
 """What a packet costs whom it is sent to: CPU time of the loop, bytes sent on, lines of the log.
 
 The loop is that of `earthline.runtime.core`: from what the switch hands up to the last command that
-follows. What the host does on other threads (agreements, the slow hash) and the switch's own work
-is not in it; the controller, which runs on the loop, is.
+follows. What is done on other threads (agreements, the slow hash, what a controller decides) and the
+switch's own work is not in it.
 """
 
 from __future__ import annotations
@@ -107,22 +107,29 @@ class Till:
                         self._note(more)
                         events += adapter.events(more.punts)
                 elif isinstance(command, effects.RequestConfig):
-                    self._ask(command, now)
+                    spent += time.thread_time_ns() - started
+                    spent += self._ask(command, now)
+                    started = time.thread_time_ns()
                 else:
                     spent += time.thread_time_ns() - started
                     events += self._elsewhere(command)
                     started = time.thread_time_ns()
         return spent + time.thread_time_ns() - started
 
-    def _ask(self, command: effects.RequestConfig, now: int) -> None:
-        if self.host.authority is not None:
-            for answer in self.host.authority.handle_request(command, now):
-                self.host.node.send(answer, now)
-                for follows in self.host.node.poll():
-                    if self.host.adapter.handles(follows):
-                        self.host.adapter.apply(follows, now)
-                    else:
-                        self._elsewhere(follows)
+    def _ask(self, command: effects.RequestConfig, now: int) -> int:
+        """Have our controller decide; the CPU time of what the loop does with its answers."""
+        if self.host.authority is None:
+            return 0
+        answers = self.host.authority.handle_request(command, now)
+        started = time.thread_time_ns()
+        for answer in answers:
+            self.host.node.send(answer, now)
+            for follows in self.host.node.poll():
+                if self.host.adapter.handles(follows):
+                    self.host.adapter.apply(follows, now)
+                else:
+                    self._elsewhere(follows)
+        return time.thread_time_ns() - started
 
     def _elsewhere(self, command: Any) -> list[Any]:
         """What other threads do, the kernel, or the disk."""

@@ -153,13 +153,15 @@ class EthernetEngine:
         """When to be woken."""
         due = [self._tick_at, self._housekeeping_at]
         due += [self._requests.due_at(network) for network in self._networks()]
-        due += [at for at in (self._gate.next_timeout(), self._waiting.next_timeout()) if at]
+        parts = (self._gate, self._waiting, self._distribution)
+        due += [at for part in parts if (at := part.next_timeout())]
         return min(due)
 
     def handle_timeout(self, now: int) -> None:
         """Do what is due."""
         self._gate.handle_timeout(now)
         self._waiting.handle_timeout(now)
+        self._distribution.include_late(now)
         for network in self._networks():
             if now >= self._requests.due_at(network):
                 self._requests.ask(network, now)
