@@ -200,6 +200,43 @@ def _revocations(call: Call, *, forged: bool) -> bytes:
     return NetworkCredentials(revocations=(one,) * _filled(one.emit())).emit()
 
 
+def _fresh_tags(call: Call) -> bytes:
+    """All of them hold and are new: what a controller alone can give to a member."""
+    signer = call.stage.controller.identity
+
+    def one(number: int) -> Tag:
+        return Tag(call.stage.private, call.now, number, 1, call.speaker.address).sign(signer)
+
+    return NetworkCredentials(tags=tuple(map(one, range(_filled(one(0).emit()))))).emit()
+
+
+def _fresh_capabilities(call: Call) -> bytes:
+    """Each has as many links of custody as can be."""
+
+    def one(number: int) -> Capability:
+        made = Capability(call.stage.private, call.now, number, (), MAX_CUSTODY_CHAIN)
+        for _ in range(MAX_CUSTODY_CHAIN - 1):
+            made = made.sign(call.stage.controller.identity, call.stage.controller.address)
+        return made.sign(call.stage.controller.identity, call.speaker.address)
+
+    made = map(one, range(_filled(one(0).emit())))
+    return NetworkCredentials(capabilities=tuple(made)).emit()
+
+
+def _fresh_revocations(call: Call) -> bytes:
+    """Of as many tags of a member, to be passed on to everybody."""
+    signer, owner = call.stage.controller.identity, call.speaker.address
+
+    def one(number: int) -> Revocation:
+        new = Revocation(
+            call.stage.private, number, number, call.now, owner, 3, flags=FLAG_FAST_PROPAGATE
+        )
+        return new.sign(signer)
+
+    made = map(one, range(_filled(one(0).emit())))
+    return NetworkCredentials(revocations=tuple(made)).emit()
+
+
 def _unknown_signers(call: Call) -> bytes:
     """Of networks that nobody here has joined."""
 
@@ -397,6 +434,9 @@ DEAREST: dict[Verb, dict[str, Say]] = {
         "ownerships": _ownerships,
         "revocations": lambda call: _revocations(call, forged=False),
         "forged revocations": lambda call: _revocations(call, forged=True),
+        "fresh tags": _fresh_tags,
+        "fresh capabilities": _fresh_capabilities,
+        "fresh revocations": _fresh_revocations,
         "of other networks": _unknown_signers,
         "zeros": lambda call: b"\0" * 9,
     },

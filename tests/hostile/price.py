@@ -1,8 +1,8 @@
 """What a packet costs whom it is sent to: CPU time of the loop, bytes sent on, lines of the log.
 
 The loop is that of `earthline.runtime.core`: from what the switch hands up to the last command that
-follows. What is done on other threads (agreements, the slow hash, what a controller decides) and the
-switch's own work is not in it.
+follows. What is done on other threads (agreements, the slow hash, what a controller decides) is not
+in it, nor is the switch's own work.
 """
 
 from __future__ import annotations

@@ -136,7 +136,6 @@ class SwitchCalls:
         )
 
     def _take(self, data: bytes, *, quiet: bool = False) -> None:
-        """``quiet``: it may be a heartbeat, of which no more is seen than that it came."""
         ip, port = self.scene.place()
         output = self.switch.ingest_datagrams(
             [(self.entropy.randrange(3), ip, port, data)], self.now
@@ -145,7 +144,7 @@ class SwitchCalls:
         pieces = len(data) > _PIECE and (
             data[_PIECE] == 0xFF or (len(data) > 18 and data[18] & _FRAGMENTED)
         )
-        self._account(output, after, "packets_rx", "a datagram", whole=not (pieces or quiet))
+        self._account(output, after, "packets_rx", "a datagram", whole=not pieces, quiet=quiet)
 
     def tap(self) -> None:
         """A frame of the host."""
@@ -188,7 +187,8 @@ class SwitchCalls:
         # To a group that nobody listens to it goes to nobody; what rules refuse is counted once.
         alone = punt.kind == "frame" and is_multicast(int.from_bytes(punt.data[:6], "big"))
         whole = not alone and punt.kind not in ("rules", "gate", "packet")
-        self._account(output, self.switch.counters(), None, punt.kind, whole=whole)
+        quiet = punt.kind == "unknown_source"
+        self._account(output, self.switch.counters(), None, punt.kind, whole=whole, quiet=quiet)
 
     # Tables
 
@@ -310,9 +310,19 @@ class SwitchCalls:
     # What must hold
 
     def _account(
-        self, output: Output, after: dict[str, int], came: str | None, what: str, *, whole: bool
+        self,
+        output: Output,
+        after: dict[str, int],
+        came: str | None,
+        what: str,
+        *,
+        whole: bool,
+        quiet: bool = False,
     ) -> None:
-        """Everything is somewhere, and of a sane size."""
+        """Everything is somewhere, and of a sane size.
+
+        ``quiet``: it may be a heartbeat, a frame packet without a frame, which is only counted.
+        """
         moved = {
             name: n - self.counted[name] for name, n in after.items() if n != self.counted[name]
         }
@@ -322,6 +332,8 @@ class SwitchCalls:
             bound(moved.pop(came, 0) == 1, f"{what} was not counted")
         dropped = sum(n for name, n in moved.items() if name.startswith("drop_"))
         came_out = len(output.punts) + len(output.frames) + len(output.datagrams)
+        if quiet:
+            came_out += sum(n for name, n in moved.items() if name.startswith("rx_"))
         bound(dropped + came_out > 0 or not whole, f"{what} vanished: {moved}")
         bound(len(output.punts) == moved.get("punts", 0), f"punts of {what} counted wrong")
         # One that our host sends to itself comes back uncounted.

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from earthline.bounded import FairQueue, FairTable
+from earthline.bounded import FairTable
 from earthline.effects import (
     IngestFrame,
     InstallMulticast,
@@ -24,6 +24,7 @@ from earthline.effects import (
     RemoveMulticast,
 )
 from earthline.vl2.groups import GroupKey, GroupTable, group_of
+from earthline.vl2.parts import Parts
 from earthline.vl2.recipients import Recipients
 from earthline.vl2.roster import NEVER
 from earthline.vl2.sending import QUEUE_LIMIT, Incoming, Queued, Sending, Shipment, entry_of
@@ -56,8 +57,9 @@ RESHUFFLE_MS = 1_000
 """How long the same recipients are used where not all members of a group get a frame."""
 
 LATE_LIMIT = 8_192
+"""New members of groups that wait for their turn."""
 LATE_AT_ONCE = 16
-"""New members of groups that wait for their turn, and those that have it."""
+"""So many have theirs together."""
 
 STATE_LIMIT = 16_384
 """Groups we send to, over all networks."""
@@ -86,9 +88,8 @@ class Distribution:
         """Groups with unreached recipients."""
         self._keys: dict[bytes, GroupKey] = {}
         """The same groups, as announcements have them."""
-        self._late: FairQueue[int, tuple[GroupKey, int]] = FairQueue(LATE_LIMIT)
+        self._late: Parts[int, tuple[GroupKey, int]] = Parts(LATE_LIMIT)
         """New members of groups that are still to be told to the switch."""
-        self._late_at = 0
         announcer.on_learned.append(self.on_learned)
 
     def on_frame(self, network: Network, frame: bytes, now: int, *, origin: int = 0) -> None:
@@ -122,17 +123,16 @@ class Distribution:
         for key in ours[:LATE_AT_ONCE]:
             self._include(key, member, now)
         for key in ours[LATE_AT_ONCE:]:
-            self._late.append(member, (key, member))
-            self._late_at = now
+            self._late.put_off(member, (key, member), now)
 
     def include_late(self, now: int) -> None:
-        """Go on with the new members that were noted."""
-        for key, member in self._late.take_first(LATE_AT_ONCE):
+        """Go on with the new members that were noted, if it is time."""
+        for key, member in self._late.take(LATE_AT_ONCE, now):
             self._include(key, member, now)
 
     def next_timeout(self) -> int | None:
         """When to be woken for them, if there are any."""
-        return self._late_at if len(self._late) else None
+        return self._late.next_timeout()
 
     def _include(self, key: GroupKey, member: int, now: int) -> None:
         """A member gets what is queued for a group, and what is settled includes it."""

@@ -153,7 +153,7 @@ class EthernetEngine:
         """When to be woken."""
         due = [self._tick_at, self._housekeeping_at]
         due += [self._requests.due_at(network) for network in self._networks()]
-        parts = (self._gate, self._waiting, self._distribution)
+        parts = (self._gate, self._waiting, self._distribution, self._credentials)
         due += [at for part in parts if (at := part.next_timeout())]
         return min(due)
 
@@ -162,6 +162,7 @@ class EthernetEngine:
         self._gate.handle_timeout(now)
         self._waiting.handle_timeout(now)
         self._distribution.include_late(now)
+        self._credentials.handle_timeout(now)
         for network in self._networks():
             if now >= self._requests.due_at(network):
                 self._requests.ask(network, now)

@@ -149,9 +149,9 @@ class Subnets:
         self._of_mask: dict[tuple[int, int], set[int]] = {}
         """By length of the IP and mask: the networks' first addresses."""
         for network in networks:
-            mask = network._mask()
+            mask = int.from_bytes(network.netmask.ip, "big")
             same = self._of_mask.setdefault((len(network.ip), mask), set())
-            same.add(network._number & mask)
+            same.add(int.from_bytes(network.network.ip, "big"))
 
     def __contains__(self, address: InetAddress) -> bool:
         number, length = int.from_bytes(address.ip, "big"), len(address.ip)

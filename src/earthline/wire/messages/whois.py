@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from earthline.wire.address import ADDRESS_LENGTH, address_bytes
 from earthline.wire.reader import Reader
 
-
 MAX_ADDRESSES = 16
 """Of one packet that are read: each that is not known has us ask for it in turn."""
 
