@@ -11,7 +11,7 @@ from earthline.vl2.parts import Parts
 from earthline.vl2.roster import PUSH_PERIOD_MS
 from earthline.vl2.spreading import Spreading
 from earthline.wire.address import is_reserved
-from earthline.wire.credentials.capability import Capability
+from earthline.wire.credentials.capability import MAX_CUSTODY_CHAIN, Capability
 from earthline.wire.credentials.com import CertificateOfMembership
 from earthline.wire.credentials.ownership import CertificateOfOwnership
 from earthline.wire.credentials.revocation import Revocation
@@ -38,10 +38,12 @@ _ACCEPTED = (Acceptance.ACCEPTED_NEW, Acceptance.ACCEPTED_REDUNDANT)
 _REFUSED = (Acceptance.REJECTED, Acceptance.FORGED)
 
 SIGNATURES_AT_ONCE = 9
-"""Of one packet that are verified before others have their turn. Each takes some 60 µs; and one
-capability has up to seven."""
-_READ_PER_SIGNATURE = 12
-"""Credentials that take as long to read as one signature takes to verify."""
+"""Of one packet that are verified before others have their turn. Each takes some 60 µs."""
+SIGNATURES_LATER = MAX_CUSTODY_CHAIN
+"""The same when it is gone on with: as many as one capability has. By then the member holds much,
+and the switch is told of all of it each time."""
+_READ_PER_SIGNATURE = 10
+"""Signatures that take as long to read, with what they sign, as one takes to verify."""
 ARRIVALS_LIMIT = 64
 """Packets that are filed a part at a time; of more, the oldest goes of whoever has most."""
 
@@ -157,13 +159,13 @@ class CredentialExchange:
         The limit of one packet a second and peer is applied below, once (02, 4.10).
         """
         credentials = deque(_all_of(NetworkCredentials.parse(packet.payload)))
-        read = len(credentials) // _READ_PER_SIGNATURE
-        self._go_on(_Arrival(packet, credentials), SIGNATURES_AT_ONCE - read, now)
+        read = sum(map(_signatures_of, credentials)) // _READ_PER_SIGNATURE
+        self._file_some(_Arrival(packet, credentials), SIGNATURES_AT_ONCE - read, now)
 
-    def handle_timeout(self, now: int) -> None:
-        """Go on with what takes long, if it is time."""
+    def go_on(self, now: int) -> None:
+        """Do another part of what takes long, if it is time."""
         for arrival in self._arrivals.take(1, now):
-            self._go_on(arrival, SIGNATURES_AT_ONCE, now)
+            self._file_some(arrival, SIGNATURES_LATER, now)
         self._spreading.go_on(now)
 
     def next_timeout(self) -> int | None:
@@ -171,7 +173,7 @@ class CredentialExchange:
         due = (self._arrivals.next_timeout(), self._spreading.next_timeout())
         return min((at for at in due if at is not None), default=None)
 
-    def _go_on(self, arrival: _Arrival, signatures: int, now: int) -> None:
+    def _file_some(self, arrival: _Arrival, signatures: int, now: int) -> None:
         """File what there is time for: until so many new signatures were verified.
 
         What follows on a forged item is not looked at: nobody honest has one, and each costs a

@@ -125,8 +125,8 @@ class Distribution:
         for key in ours[LATE_AT_ONCE:]:
             self._late.put_off(member, (key, member), now)
 
-    def include_late(self, now: int) -> None:
-        """Go on with the new members that were noted, if it is time."""
+    def go_on(self, now: int) -> None:
+        """Include some more of the new members that were noted, if it is time."""
         for key, member in self._late.take(LATE_AT_ONCE, now):
             self._include(key, member, now)
 

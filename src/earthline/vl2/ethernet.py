@@ -161,8 +161,7 @@ class EthernetEngine:
         """Do what is due."""
         self._gate.handle_timeout(now)
         self._waiting.handle_timeout(now)
-        self._distribution.include_late(now)
-        self._credentials.handle_timeout(now)
+        self.go_on(now)
         for network in self._networks():
             if now >= self._requests.due_at(network):
                 self._requests.ask(network, now)
@@ -174,6 +173,11 @@ class EthernetEngine:
         if now >= self._housekeeping_at:
             self._housekeeping_at = now + HOUSEKEEPING_MS
             self._housekeep(now)
+
+    def go_on(self, now: int) -> None:
+        """Do another part of what takes longer than one packet may take, if it is time."""
+        self._distribution.go_on(now)
+        self._credentials.go_on(now)
 
     # What others ask
 

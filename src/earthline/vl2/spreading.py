@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from earthline.wire.credentials.revocation import Revocation
 
 TOLD_AT_ONCE = 16
-"""Members."""
+BYTES_AT_ONCE = 8_192
+"""Members that are told together, and what they are told, but for the first."""
 WAITING_LIMIT = 64
 """Packets that not all were told yet; of more, the oldest goes of the network that has most."""
 
@@ -59,7 +60,8 @@ class Spreading:
         return self._waiting.next_timeout()
 
     def _tell(self, news: _News, now: int) -> None:
-        for _ in range(min(TOLD_AT_ONCE, len(news.recipients))):
+        count = max(1, min(TOLD_AT_ONCE, BYTES_AT_ONCE // len(news.payload)))
+        for _ in range(min(count, len(news.recipients))):
             address = news.recipients.pop()
             self._station.underlay.send(address, Verb.NETWORK_CREDENTIALS, news.payload, now)
         if not news.recipients:
