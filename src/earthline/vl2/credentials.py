@@ -67,6 +67,7 @@ class _Arrival:
     """Those that are still to be looked at."""
     acceptances: set[Acceptance] = field(default_factory=set)
     news: list[Revocation] = field(default_factory=list)
+    was_put_off: bool = False
 
 
 _UNSURE = -1
@@ -160,7 +161,9 @@ class CredentialExchange:
         """
         credentials = deque(_all_of(NetworkCredentials.parse(packet.payload)))
         read = sum(map(_signatures_of, credentials)) // _READ_PER_SIGNATURE
-        self._file_some(_Arrival(packet, credentials), SIGNATURES_AT_ONCE - read, now)
+        # Where nobody knows the signer, all of it is gone through now.
+        signatures = max(1, SIGNATURES_AT_ONCE - read)
+        self._file_some(_Arrival(packet, credentials), signatures, now)
 
     def go_on(self, now: int) -> None:
         """Do another part of what takes long, if it is time."""
@@ -196,16 +199,25 @@ class CredentialExchange:
         arrival.news += changed.news
         for network in vouched:
             self._trust(network, packet, now)
-        if waiting:
-            if self._arrivals.put_off(packet.source, arrival, now) is not None:
-                self._station.underlay.count("credentials_overflow")
-        else:
+        if not waiting:
             self._finish(arrival, now)
+            return
+        arrival.was_put_off = True
+        gone = self._arrivals.put_off(packet.source, arrival, now)
+        if gone is not None:
+            self._station.underlay.count("credentials_overflow")
+            self._finish(gone, now)
 
     def _finish(self, arrival: _Arrival, now: int) -> None:
         self._pass_on(arrival.news, arrival.packet.source, now)
         acceptances = arrival.acceptances
-        if Acceptance.DEFERRED in acceptances and Acceptance.FORGED not in acceptances:
+        if Acceptance.DEFERRED not in acceptances or Acceptance.FORGED in acceptances:
+            return
+        # A packet that is deferred once more is so for as long as when it came first, which is not
+        # known any more of what was put off: it would be tried for ever.
+        if arrival.was_put_off:
+            self._station.underlay.count("credentials_of_unknown_signer")
+        else:
             self._station.underlay.defer(arrival.packet, now)
 
     def take_own(self, payload: bytes, now: int) -> None:
