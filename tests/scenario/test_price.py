@@ -18,7 +18,7 @@ from hostile.limits import AMPLIFICATION
 from hostile.price import CPU_NS, LOG_BYTES, REFERENCE_NS, Price, Till, of_tries, reference
 from hostile.stage import PORT, Stage
 
-ROUNDS = 3
+ROUNDS = 6
 """Tries; the round before them warms up."""
 
 pytestmark = pytest.mark.timeout(600)
