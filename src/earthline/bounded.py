@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from itertools import islice
 from typing import Generic, NamedTuple, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -226,6 +227,13 @@ class FairQueue(Generic[H, V]):
         """What waits of one holder."""
         waiting = (self._waiting.get(key) for key in self._waiting.held_by(holder))
         return [value for value in waiting if value is not None]
+
+    def take_first(self, count: int) -> list[V]:
+        """Take out so many of those that have waited longest."""
+        found = [(key, value) for key, value in islice(self._waiting.items(), count)]
+        for key, _ in found:
+            self._waiting.pop(key)
+        return [value for _, value in found]
 
     def take(self, wanted: Callable[[V], bool]) -> list[V]:
         """Take out whatever is wanted."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from earthline.sim.host import SimHost
+from earthline.vl1.push import MAX_PER_SCOPE
 from earthline.wire.credentials.capability import MAX_CUSTODY_CHAIN, MAX_RULES, Capability
 from earthline.wire.credentials.ownership import MAX_THINGS, CertificateOfOwnership, Thing
 from earthline.wire.credentials.revocation import FLAG_FAST_PROPAGATE, Revocation
@@ -23,7 +24,13 @@ from earthline.wire.messages.frame import FLAG_ACKNOWLEDGE, ExtFrame, Frame, Mul
 from earthline.wire.messages.hello import Hello
 from earthline.wire.messages.multicast import MulticastGather, MulticastLike
 from earthline.wire.messages.ok import Gathered, Ok, OkHello, OkMulticastFrame, OkWhois
-from earthline.wire.messages.paths import PushDirectPaths, PushedPath, SprayKind, SprayRecord
+from earthline.wire.messages.paths import (
+    MAX_RECORDS,
+    PushDirectPaths,
+    PushedPath,
+    SprayKind,
+    SprayRecord,
+)
 from earthline.wire.messages.rendezvous import Rendezvous
 from earthline.wire.messages.whois import Whois
 from earthline.wire.multicast import BROADCAST_GROUP, MulticastGroup
@@ -193,6 +200,43 @@ def _revocations(call: Call, *, forged: bool) -> bytes:
     return NetworkCredentials(revocations=(one,) * _filled(one.emit())).emit()
 
 
+def _fresh_tags(call: Call) -> bytes:
+    """All of them hold and are new: what a controller alone can give to a member."""
+    signer = call.stage.controller.identity
+
+    def one(number: int) -> Tag:
+        return Tag(call.stage.private, call.now, number, 1, call.speaker.address).sign(signer)
+
+    return NetworkCredentials(tags=tuple(map(one, range(_filled(one(0).emit()))))).emit()
+
+
+def _fresh_capabilities(call: Call) -> bytes:
+    """Each has as many links of custody as can be."""
+
+    def one(number: int) -> Capability:
+        made = Capability(call.stage.private, call.now, number, (), MAX_CUSTODY_CHAIN)
+        for _ in range(MAX_CUSTODY_CHAIN - 1):
+            made = made.sign(call.stage.controller.identity, call.stage.controller.address)
+        return made.sign(call.stage.controller.identity, call.speaker.address)
+
+    made = map(one, range(_filled(one(0).emit())))
+    return NetworkCredentials(capabilities=tuple(made)).emit()
+
+
+def _fresh_revocations(call: Call) -> bytes:
+    """Of as many tags of a member, to be passed on to everybody."""
+    signer, owner = call.stage.controller.identity, call.speaker.address
+
+    def one(number: int) -> Revocation:
+        new = Revocation(
+            call.stage.private, number, number, call.now, owner, 3, flags=FLAG_FAST_PROPAGATE
+        )
+        return new.sign(signer)
+
+    made = map(one, range(_filled(one(0).emit())))
+    return NetworkCredentials(revocations=tuple(made)).emit()
+
+
 def _unknown_signers(call: Call) -> bytes:
     """Of networks that nobody here has joined."""
 
@@ -261,6 +305,16 @@ def _paths6(call: Call) -> bytes:
         return PushedPath(InetAddress(b"\x2a\x01" + call.entropy.randbytes(14), 1_024))
 
     return PushDirectPaths(_some(LONGEST // 24 - 1, one)).emit()
+
+
+def _every_scope(call: Call) -> bytes:
+    """What takes longest to find of no use, and as many as are tried of each scope and family."""
+    heads = (b"\x0b", b"\x0a", b"\x4d", b"\xfd" + bytes(12), b"\x2a\x01" + bytes(11))
+    tried = [head + call.entropy.randbytes(3) for head in heads for _ in range(MAX_PER_SCOPE)]
+    virtual = [bytes((10, 1, 0, number)) for number in range(MAX_RECORDS - len(tried))]
+    return PushDirectPaths(
+        tuple(PushedPath(InetAddress(ip, 1_024)) for ip in (*virtual, *tried))
+    ).emit()
 
 
 def _error(code: ErrorCode, body: Callable[[Call], bytes]) -> Say:
@@ -380,6 +434,9 @@ DEAREST: dict[Verb, dict[str, Say]] = {
         "ownerships": _ownerships,
         "revocations": lambda call: _revocations(call, forged=False),
         "forged revocations": lambda call: _revocations(call, forged=True),
+        "fresh tags": _fresh_tags,
+        "fresh capabilities": _fresh_capabilities,
+        "fresh revocations": _fresh_revocations,
         "of other networks": _unknown_signers,
         "zeros": lambda call: b"\0" * 9,
     },
@@ -413,6 +470,7 @@ DEAREST: dict[Verb, dict[str, Say]] = {
         "redirect": lambda call: _paths(call, 800, 2),
         "forget": lambda call: _paths(call, 800, 1),
         "IPv6": _paths6,
+        "of every scope": _every_scope,
         "offer": lambda call: _spray(call, SprayKind.OFFER),
         "acceptance": lambda call: _spray(call, SprayKind.ACCEPTANCE),
         "unknown records": lambda call: (0xFFFF).to_bytes(2, "big") + bytes(LONGEST - 2),

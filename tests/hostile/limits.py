@@ -2,6 +2,5 @@
 
 from __future__ import annotations
 
-AMPLIFICATION: int | None = None
-"""So many times what came by an unproved path may leave by it. None: not promised yet, and so not
-looked at, neither for what a packet costs nor in conversations."""
+AMPLIFICATION = 3
+"""So many times what came by an unproved path may leave by it, in all kinds of packets together."""

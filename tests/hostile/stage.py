@@ -28,7 +28,7 @@ from hostile.wire import Speaker, Wire
 
 POOL = ("10.1.0.1", "10.1.3.254")
 PORT = 7_777
-SPEAKERS = 80
+SPEAKERS = 96
 """Of each kind: no two rows of one round are spoken by the same."""
 
 

@@ -127,7 +127,7 @@ class Traffic:
         flow.proved = answered in flow.asked
 
     def _left(self, flight: Flight) -> None:
-        flow = self._flow(flight.sender, flight.destination, flight.at)
+        flow = self._flow(flight.sender, flight.written_to, flight.at)
         flow.left += len(flight.datagram)
         if len(flight.datagram) >= HEADER_LENGTH:
             flow.asked.append(int.from_bytes(flight.datagram[:8], "big"))
@@ -136,7 +136,7 @@ class Traffic:
         if plain is not None:
             self._look_for_secrets(plain)
             self._note_question(plain)
-        if AMPLIFICATION is not None and not flow.proved:
+        if not flow.proved:
             most = AMPLIFICATION * flow.came + PROBES * PROBE_BYTES
             says = f"{flight.sender} sent {flow.left} B to a place that sent {flow.came} B"
             bound(flow.left <= most, says)

@@ -20,7 +20,7 @@ from earthline.wire.messages.error import Error
 from earthline.wire.messages.frame import FLAG_ACKNOWLEDGE, ExtFrame, MulticastFrame
 from earthline.wire.messages.multicast import MulticastGather
 from earthline.wire.messages.paths import FLAG_CLUSTER_REDIRECT, PushDirectPaths, PushedPath
-from earthline.wire.messages.whois import Whois
+from earthline.wire.messages.whois import MAX_ADDRESSES, Whois
 from earthline.wire.metadata import RequestMetadata
 from earthline.wire.multicast import MulticastGroup
 from earthline.wire.packet import ErrorCode, Verb
@@ -237,7 +237,7 @@ def test_question_whose_answer_is_long_is_answered_after_a_round_trip(simulate):
     sim, root, leaf = world.sim, world.root, world.leaf
     before = root.node.counters["held_for_proof"]
     questions = (
-        (Verb.WHOIS, Whois(tuple(world.known))),
+        (Verb.WHOIS, Whois(tuple(world.known[:MAX_ADDRESSES]))),
         (Verb.MULTICAST_GATHER, MulticastGather(world.network, GROUP, MEMBERS)),
         (Verb.ECHO, Whois((1,) * 1_000)),
     )

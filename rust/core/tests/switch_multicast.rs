@@ -3,7 +3,7 @@
 mod switchboard;
 
 use earthline_core::ethernet::{BROADCAST, Header, mac_of};
-use earthline_core::switch::{FrameReason, PuntKind};
+use earthline_core::switch::{FrameReason, Opened, PuntKind};
 use switchboard::{ALICE, BOB, CAROL, Lan, NETWORK, NOW, Station, frame, path_to};
 
 const MDNS: u64 = 0x3333_0000_00fb;
@@ -194,4 +194,27 @@ fn only_solicitations_for_addresses_that_embed_another_node_may_be_answered_here
     for target in [ours, other_network, link_local] {
         assert_eq!(reason(target), FrameReason::Multicast);
     }
+}
+
+#[test]
+fn data_that_no_multicast_frame_may_carry_is_dropped_and_counted() {
+    let mut lan = Lan::new(3);
+    let head =
+        [&NETWORK.to_be_bytes()[..], &[0], &MDNS.to_be_bytes()[2..], &[0; 4], &[8, 0]].concat();
+    let mut deliver = |length| {
+        let payload = [&head[..], &vec![0; length]].concat();
+        let packet = Opened {
+            path: path_to(ALICE),
+            source: ALICE,
+            packet_id: 1,
+            hops: 0,
+            suite: 3,
+            verb: 0x0e,
+            size: 0,
+            payload: &payload,
+        };
+        lan.bob.run(|switch, out| switch.deliver(&packet, false, NOW, out));
+        lan.bob.counters()["drop_mtu"]
+    };
+    assert_eq!([0, 100, 10_000, 10_001].map(&mut deliver), [0, 0, 0, 1]);
 }

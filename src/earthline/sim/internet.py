@@ -58,6 +58,8 @@ class Flight:
     source: Endpoint
     destination: Endpoint
     datagram: bytes
+    written_to: Endpoint
+    """The destination as its sender has it: on the other side of a NAT it may be another."""
     dont_fragment: bool = False
 
 
@@ -121,7 +123,7 @@ class Internet:
         now = self.clock.now
         if isinstance(route, str):
             self.lost[route] += 1
-            flight = Flight(now, sender.name, route, source, destination, datagram)
+            flight = Flight(now, sender.name, route, source, destination, datagram, destination)
             self._show(flight, Verdict.UNDELIVERABLE)
             return
         receiver, seen_source, seen_destination = route
@@ -132,6 +134,7 @@ class Internet:
             seen_source,
             seen_destination,
             datagram,
+            destination,
             dont_fragment=dont_fragment,
         )
         fits = receiver.link.carries(datagram) or not dont_fragment

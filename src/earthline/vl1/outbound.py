@@ -25,6 +25,7 @@ MAX_PIECES = 7
 
 _FLAGS_OFFSET = 18
 _UNANSWERED = frozenset((Verb.OK, Verb.ERROR))
+_COUNTED_AS = {verb.value: f"tx_{verb.name.lower()}" for verb in Verb}
 
 
 class Outbound:
@@ -102,7 +103,7 @@ class Outbound:
     def transmit(self, sealed: bytes, path: Path, verb: int, destination: int, now: int) -> int:
         """Cut an armoured packet and send it; register it for a reply; returns its wire ID."""
         packet_id = int.from_bytes(sealed[:8], "big")
-        self._local.count(f"tx_{Verb(verb).name.lower()}")
+        self._local.count(_COUNTED_AS[verb])
         if verb not in _UNANSWERED:
             self._replies.expect(packet_id, verb, destination, path)
         for datagram in _native.fragment(sealed, self._mtu(path)):

@@ -52,4 +52,7 @@ class PhysicalNetworks:
         return 0 if entry is None else entry.trusted_path_id
 
     def _find(self, endpoint: InetAddress) -> PhysicalNetwork | None:
-        return next((e for e in self._networks if e.network.contains(endpoint)), None)
+        for entry in self._networks:
+            if entry.network.contains(endpoint):
+                return entry
+        return None

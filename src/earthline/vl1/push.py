@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import islice, zip_longest
 
 from earthline.effects import PacketReceived, Path
 from earthline.vl1.answers import Answers
@@ -35,6 +35,9 @@ MAX_PAYLOAD = 1_100
 """Keeps a whole packet below 1200 bytes (7.2)."""
 MAX_PER_SCOPE = 8
 """Addresses tried per packet, scope and family (7.3)."""
+MAX_TRIED = 16
+"""The same of all together: so many places of a peer are remembered. Who has more gets some of each
+kind tried."""
 
 GATE_WINDOW_MS = 30_000
 GATE_COUNT = 8
@@ -120,6 +123,7 @@ class PushReception:
 
     def __init__(
         self,
+        local: Local,
         topology: Topology,
         contact: Contact,
         *,
@@ -128,6 +132,7 @@ class PushReception:
         sprayed: Callable[[Peer, SprayRecord, int], None],
         assured: Callable[[PacketReceived, int], bool],
     ) -> None:
+        self._local = local
         self._sender = sender
         self._nat = nat
         self._sprayed = sprayed
@@ -147,20 +152,29 @@ class PushReception:
             self._sprayed(peer, push.spray, now)
         if not push.paths or not self._gate(peer, now):
             return
+        if push.unread:
+            self._local.count("push_too_long")
         peer.hard_nat = _names_more_than_sockets(push.paths)
-        tried: Counter[tuple[Scope, bool]] = Counter()
-        for record in dict.fromkeys(push.paths):
-            endpoint = record.endpoint
-            kind = (endpoint.scope, endpoint.is_ipv4)
-            if record.flags & FLAG_FORGET or not self._topology.usable(peer.address, endpoint):
-                continue
-            # FLAG_CLUSTER_REDIRECT is no more than a hint: a path is used once it has answered.
-            if not _live_slot(peer, endpoint, now) and tried[kind] < MAX_PER_SCOPE:
-                tried[kind] += 1
-                peer.remember_place(endpoint)
-                self._contact.look_at(peer, endpoint, now)
+        for endpoint in self._worth_a_try(peer, push.paths, now):
+            peer.remember_place(endpoint)
+            self._contact.look_at(peer, endpoint, now)
         if peer.hard_nat and self._nat.counts and now - peer.push_sent_at >= ANSWER_INTERVAL_MS:
             self._sender.at_once(peer, packet.path, now, direct=packet.hops == 0)
+
+    def _worth_a_try(
+        self, peer: Peer, paths: tuple[PushedPath, ...], now: int
+    ) -> list[InetAddress]:
+        """A few of each kind, in the order in which they were named."""
+        live = {slot.path.address for slot in peer.slots if not slot.expired(now)}
+        kinds = {place: (place.scope, place.is_ipv4) for place in _named(paths)}
+        found: dict[tuple[Scope, bool], list[InetAddress]] = {kind: [] for kind in kinds.values()}
+        few = (place for place, kind in kinds.items() if len(found[kind]) < MAX_PER_SCOPE)
+        for place in self._topology.usable_of(peer.address, few):
+            if place not in live:
+                found[kinds[place]].append(place)
+        by_turns = (place for places in zip_longest(*found.values()) for place in places if place)
+        chosen = frozenset(islice(by_turns, MAX_TRIED))
+        return [place for place in kinds if place in chosen]
 
     def _gate(self, peer: Peer, now: int) -> bool:
         """Ignore a peer from its ninth push on until it pauses (4.10)."""
@@ -168,6 +182,14 @@ class PushReception:
         peer.push_count = peer.push_count + 1 if recent else 0
         peer.push_received_at = now
         return peer.push_count < GATE_COUNT
+
+
+def _named(paths: tuple[PushedPath, ...]) -> dict[InetAddress, None]:
+    """Where to look for a peer, each place once.
+
+    FLAG_CLUSTER_REDIRECT is no more than a hint: a path is used once it has answered.
+    """
+    return dict.fromkeys(path.endpoint for path in paths if not path.flags & FLAG_FORGET)
 
 
 def _names_more_than_sockets(paths: tuple[PushedPath, ...]) -> bool:
@@ -187,7 +209,3 @@ def _names_more_than_sockets(paths: tuple[PushedPath, ...]) -> bool:
     sockets = max(len(named) for named in ports.values())
     # With several ports one may be mapped by the router, to another one outside.
     return seen > sockets + (sockets > 1)
-
-
-def _live_slot(peer: Peer, endpoint: InetAddress, now: int) -> bool:
-    return any(s.path.address == endpoint and not s.expired(now) for s in peer.slots)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from earthline.bounded import FairTable
@@ -12,7 +12,7 @@ from earthline.vl1.peer import Peer
 from earthline.vl1.worlds import Worlds
 from earthline.wire.address import is_reserved
 from earthline.wire.identity import Identity
-from earthline.wire.inet import InetAddress, Scope
+from earthline.wire.inet import InetAddress, Scope, Subnets
 
 PEER_LIFETIME_MS = 500_000
 """A peer silent for this long is forgotten; an upstream silent for so long is the last choice."""
@@ -215,18 +215,23 @@ class Topology:
 
     # Addresses
 
-    def _is_virtual(self, endpoint: InetAddress) -> bool:
-        """Whether it lies in a subnet of our own; one of all there is would leave no way."""
-        subnets = (net for net in self._local.assigned_networks() if net.port)
-        return any(net.network.contains(endpoint) for net in subnets)
-
     def usable(self, address: int, endpoint: InetAddress) -> bool:
         """Whether a physical address may become a path to the node (6.2)."""
-        return (
-            endpoint.scope in _PATH_SCOPES
-            and endpoint.port != 0
-            and not _TUNNEL_BROKER.contains(endpoint)
-            and self.worlds.pinned(address, endpoint.ip)
-            and not self._is_virtual(endpoint)
-            and self._local.path_allowed(address, endpoint)
-        )
+        return any(self.usable_of(address, (endpoint,)))
+
+    def usable_of(self, address: int, endpoints: Iterable[InetAddress]) -> Iterator[InetAddress]:
+        """Those of physical addresses that may become paths to the node, as they are asked for.
+
+        They never lie in a subnet of our own; one of all there is would leave no way.
+        """
+        virtual = Subnets(net for net in self._local.assigned_networks() if net.port)
+        for endpoint in endpoints:
+            if (
+                endpoint.scope in _PATH_SCOPES
+                and endpoint.port != 0
+                and not _TUNNEL_BROKER.contains(endpoint)
+                and self.worlds.pinned(address, endpoint.ip)
+                and endpoint not in virtual
+                and self._local.path_allowed(address, endpoint)
+            ):
+                yield endpoint

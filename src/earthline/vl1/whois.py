@@ -50,9 +50,6 @@ BURST = MAX_FOREIGN
 PACE_MS = 4
 """Questions for foreign targets: so many at once after a rest, then one per this time."""
 
-MAX_ANSWERED = 128
-"""Addresses looked at per request: their identities fit one packet (01, 4.2)."""
-
 _LONGEST_PAUSE_MS = 2_000
 """Of the growing ones between questions for a foreign target."""
 _FORGET_MS = 5_000
@@ -303,7 +300,10 @@ class Whois:
     def receive(self, peer: Peer, packet: PacketReceived, now: int) -> None:
         """Answer with the identities known; look the others up for a later repeat (3.5)."""
         # Each once: an address said over and over packs small, and its identities do not.
-        wanted = tuple(dict.fromkeys(Question.parse(packet.payload).addresses))[:MAX_ANSWERED]
+        question = Question.parse(packet.payload)
+        if question.unread:
+            self._local.count("whois_too_long")
+        wanted = tuple(dict.fromkeys(question.addresses))
         known = [self._topology.identity_of(address) for address in wanted]
         found = tuple(identity for identity in known if identity is not None)
         if found:

@@ -244,6 +244,7 @@ class Wiring:
         """Verb → handler, who may send it, its rate gate (4.9, 4.10)."""
         echo = EchoReplies(self.paths, self._answers)
         push = PushReception(
+            self.local,
             self.topology,
             self._contact,
             sender=self._push,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from earthline.vl2.groups import GroupKey, GroupTable
 from earthline.wire.address import is_reserved
-from earthline.wire.messages.multicast import MulticastLike
+from earthline.wire.messages.multicast import MulticastLike, split_likes
 from earthline.wire.packet import Verb
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ ANNOUNCE_PERIOD_MS = 60_000
 
 REPEAT_MS = 5_000
 """A first announcement is unacknowledged and may be lost, so it is repeated after this once."""
+
+MAX_NETWORKS = 32
+"""Of one packet whose groups are recorded: stock nodes and ours name one."""
+
+_ID_LENGTH = 8
 
 _GROUPS_PER_PACKET = 540
 """18 bytes each, below the packet limit with room for the header."""
@@ -43,8 +49,8 @@ class Announcer:
         self._roster = roster
         self._table = table
         self._configured = configured
-        self.on_learned: list[Callable[[GroupKey, int, int], None]] = []
-        """Called with each group, new member and time."""
+        self.on_learned: list[Callable[[list[bytes], int, int], None]] = []
+        """Called with groups of a joined network (`GroupKey.emit`), their new member and time."""
         station.underlay.register(Verb.MULTICAST_LIKE, self.on_like)
         roster.on_admitted.append(self._on_admitted)
 
@@ -130,19 +136,22 @@ class Announcer:
 
     def on_like(self, packet: PacketReceived, now: int) -> None:
         """Record the sender under each group it may announce to us."""
-        permitted: dict[int, bool] = {}
-        proved: dict[int, bool] = {}
-        member = packet.source
-        for network_id, group in MulticastLike.parse(packet.payload).groups:
-            if network_id not in permitted:
-                permitted[network_id] = self.may_speak(network_id, member, now)
-                proved[network_id] = self._proved(network_id, member)
-            if not permitted[network_id]:
-                self._station.underlay.count("multicast_like_not_permitted")
-                continue
-            key = GroupKey(network_id, group)
-            if self._table.record(key, member, now, proved=proved[network_id]):
-                self._learned(key, member, now)
+        by_network: dict[bytes, list[bytes]] = {}
+        for code in split_likes(packet.payload):
+            by_network.setdefault(code[:_ID_LENGTH], []).append(code)
+        if len(by_network) > MAX_NETWORKS:
+            self._station.underlay.count("multicast_like_too_long")
+        for network, codes in islice(by_network.items(), MAX_NETWORKS):
+            self._record(int.from_bytes(network, "big"), codes, packet.source, now)
+
+    def _record(self, network_id: int, codes: list[bytes], member: int, now: int) -> None:
+        if not self.may_speak(network_id, member, now):
+            self._station.underlay.count("multicast_like_not_permitted")
+            return
+        proved = self._proved(network_id, member)
+        new = self._table.record_all(network_id, codes, member, now, proved=proved)
+        if new and network_id in self._station.networks:
+            self._learned(new, member, now)
 
     def may_speak(self, network_id: int, address: int, now: int) -> bool:
         """Whether a node may announce or gather here: member, or we are its root or controller."""
@@ -166,13 +175,13 @@ class Announcer:
         if member == self._station.address or is_reserved(member):
             return
         if self._table.hear(key, member, teller, now):
-            self._learned(key, member, now)
+            self._learned([key.emit()], member, now)
 
     def _proved(self, network_id: int, address: int) -> bool:
         """Whether a node showed a certificate that agrees with ours."""
         network = self._station.networks.get(network_id)
         return network is not None and self._roster.agrees(network, address)
 
-    def _learned(self, key: GroupKey, member: int, now: int) -> None:
+    def _learned(self, codes: list[bytes], member: int, now: int) -> None:
         for learned in self.on_learned:
-            learned(key, member, now)
+            learned(codes, member, now)

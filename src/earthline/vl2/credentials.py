@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from earthline.vl2.membership import Acceptance, Membership
+from earthline.vl2.parts import Parts
 from earthline.vl2.roster import PUSH_PERIOD_MS
+from earthline.vl2.spreading import Spreading
 from earthline.wire.address import is_reserved
-from earthline.wire.credentials.capability import Capability
+from earthline.wire.credentials.capability import MAX_CUSTODY_CHAIN, Capability
 from earthline.wire.credentials.com import CertificateOfMembership
 from earthline.wire.credentials.ownership import CertificateOfOwnership
 from earthline.wire.credentials.revocation import Revocation
@@ -33,8 +37,38 @@ ASKED_PERIOD_MS = 1_000
 _ACCEPTED = (Acceptance.ACCEPTED_NEW, Acceptance.ACCEPTED_REDUNDANT)
 _REFUSED = (Acceptance.REJECTED, Acceptance.FORGED)
 
-_Changed: TypeAlias = "dict[tuple[int, int], tuple[Network, Membership]]"
-"""By network and member."""
+SIGNATURES_AT_ONCE = 9
+"""Of one packet that are verified before others have their turn. Each takes some 60 µs."""
+SIGNATURES_LATER = MAX_CUSTODY_CHAIN
+"""The same when it is gone on with: as many as one capability has. By then the member holds much,
+and the switch is told of all of it each time."""
+_READ_PER_SIGNATURE = 10
+"""Signatures that take as long to read, with what they sign, as one takes to verify."""
+ARRIVALS_LIMIT = 64
+"""Packets that are filed a part at a time; of more, the oldest goes of whoever has most."""
+
+
+@dataclass(slots=True)
+class _Changed:
+    """What is new."""
+
+    records: dict[tuple[int, int], tuple[Network, Membership]] = field(default_factory=dict)
+    """By network and member."""
+    news: list[Revocation] = field(default_factory=list)
+    """To be passed on."""
+
+
+@dataclass(slots=True)
+class _Arrival:
+    """A packet that is being filed."""
+
+    packet: PacketReceived
+    credentials: deque[Credential]
+    """Those that are still to be looked at."""
+    acceptances: set[Acceptance] = field(default_factory=set)
+    news: list[Revocation] = field(default_factory=list)
+    was_put_off: bool = False
+
 
 _UNSURE = -1
 """In place of the revision of a push that came too soon after another."""
@@ -46,6 +80,8 @@ class CredentialExchange:
     def __init__(self, station: Station, roster: Roster) -> None:
         self._station = station
         self._roster = roster
+        self._spreading = Spreading(station)
+        self._arrivals: Parts[int, _Arrival] = Parts(ARRIVALS_LIMIT)
         self._pushes: dict[int, tuple[int, list[bytes]]] = {}
         station.underlay.register(Verb.NETWORK_CREDENTIALS, self.on_packet)
         station.underlay.register_error(
@@ -121,37 +157,83 @@ class CredentialExchange:
     def on_packet(self, packet: PacketReceived, now: int) -> None:
         """NETWORK_CREDENTIALS: file each item under the node it was issued to.
 
-        The limit of one packet a second and peer is applied below, once (02, 4.10). What follows
-        on a forged item is not looked at: nobody honest has one, and each costs a signature.
+        The limit of one packet a second and peer is applied below, once (02, 4.10).
         """
-        acceptances: set[Acceptance] = set()
-        changed: _Changed = {}
+        credentials = deque(_all_of(NetworkCredentials.parse(packet.payload)))
+        read = sum(map(_signatures_of, credentials)) // _READ_PER_SIGNATURE
+        # Where nobody knows the signer, all of it is gone through now.
+        signatures = max(1, SIGNATURES_AT_ONCE - read)
+        self._file_some(_Arrival(packet, credentials), signatures, now)
+
+    def go_on(self, now: int) -> None:
+        """Do another part of what takes long, if it is time."""
+        for arrival in self._arrivals.take(1, now):
+            self._file_some(arrival, SIGNATURES_LATER, now)
+        self._spreading.go_on(now)
+
+    def next_timeout(self) -> int | None:
+        """When to be woken for that, if there is any."""
+        due = (self._arrivals.next_timeout(), self._spreading.next_timeout())
+        return min((at for at in due if at is not None), default=None)
+
+    def _file_some(self, arrival: _Arrival, signatures: int, now: int) -> None:
+        """File what there is time for: until so many new signatures were verified.
+
+        What follows on a forged item is not looked at: nobody honest has one, and each costs a
+        signature.
+        """
+        packet, changed = arrival.packet, _Changed()
         vouched: set[int] = set()
-        for credential in _all_of(NetworkCredentials.parse(packet.payload)):
+        waiting = arrival.credentials
+        while waiting and _signatures_of(waiting[0]) <= signatures:
+            credential = waiting.popleft()
             acceptance = self._file(credential, packet, changed, now)
-            acceptances.add(acceptance)
+            if acceptance is Acceptance.ACCEPTED_NEW:
+                signatures -= _signatures_of(credential)
             if acceptance is Acceptance.FORGED:
-                break
+                waiting.clear()
+            arrival.acceptances.add(acceptance)
             if _vouches(credential, acceptance, packet.source):
                 vouched.add(credential.network)
         self._install(changed, now)
+        arrival.news += changed.news
         for network in vouched:
             self._trust(network, packet, now)
-        if Acceptance.DEFERRED in acceptances and Acceptance.FORGED not in acceptances:
-            self._station.underlay.defer(packet, now)
+        if not waiting:
+            self._finish(arrival, now)
+            return
+        arrival.was_put_off = True
+        gone = self._arrivals.put_off(packet.source, arrival, now)
+        if gone is not None:
+            self._station.underlay.count("credentials_overflow")
+            self._finish(gone, now)
+
+    def _finish(self, arrival: _Arrival, now: int) -> None:
+        self._pass_on(arrival.news, arrival.packet.source, now)
+        acceptances = arrival.acceptances
+        if Acceptance.DEFERRED not in acceptances or Acceptance.FORGED in acceptances:
+            return
+        # A packet that is deferred once more is so for as long as when it came first, which is not
+        # known any more of what was put off: it would be tried for ever.
+        if arrival.was_put_off:
+            self._station.underlay.count("credentials_of_unknown_signer")
+        else:
+            self._station.underlay.defer(arrival.packet, now)
 
     def take_own(self, payload: bytes, now: int) -> None:
         """NETWORK_CREDENTIALS that our own controller has for ourselves."""
-        changed: _Changed = {}
+        changed = _Changed()
         for credential in _all_of(NetworkCredentials.parse(payload)):
             self._file(credential, None, changed, now)
         self._install(changed, now)
+        self._pass_on(changed.news, self._station.address, now)
 
     def file(self, credential: Credential, packet: PacketReceived, now: int) -> Acceptance:
         """File one credential that came in a packet with something else."""
-        changed: _Changed = {}
+        changed = _Changed()
         acceptance = self._file(credential, packet, changed, now)
         self._install(changed, now)
+        self._pass_on(changed.news, packet.source, now)
         if _vouches(credential, acceptance, packet.source):
             self._trust(credential.network, packet, now)
         return acceptance
@@ -185,10 +267,9 @@ class CredentialExchange:
             underlay.count(f"credential_{acceptance.value}")
         if acceptance is Acceptance.ACCEPTED_NEW:
             self._roster.keep(network, record)
-            changed[network.id, record.address] = (network, record)
+            changed.records[network.id, record.address] = (network, record)
             if isinstance(credential, Revocation) and credential.fast_propagate:
-                sender = self._station.address if packet is None else packet.source
-                self._pass_on(network, credential, sender, now)
+                changed.news.append(credential)
         return acceptance
 
     def _install(self, changed: _Changed, now: int) -> None:
@@ -197,7 +278,7 @@ class CredentialExchange:
         Frames that were held for the want of it then find all of it; and it is much to put
         together.
         """
-        for network, record in changed.values():
+        for network, record in changed.records.values():
             self._roster.install(network, record, now)
 
     def _trust(self, network_id: int, packet: PacketReceived, now: int) -> None:
@@ -206,12 +287,18 @@ class CredentialExchange:
         if network is not None and self._roster.admits(network, packet.source):
             self._station.underlay.trusted(packet.source, packet.path, now)
 
-    def _pass_on(self, network: Network, revocation: Revocation, sender: int, now: int) -> None:
-        """Forward a new revocation to every member we know (03, 4.11)."""
-        payload = NetworkCredentials(revocations=(revocation,)).emit()
-        for address in list(network.members):
-            if address not in (sender, revocation.signed_by, self._station.address):
-                self._station.underlay.send(address, Verb.NETWORK_CREDENTIALS, payload, now)
+    def _pass_on(self, news: list[Revocation], sender: int, now: int) -> None:
+        by_network: dict[int, list[Revocation]] = {}
+        for revocation in news:
+            by_network.setdefault(revocation.network, []).append(revocation)
+        for network_id, revocations in by_network.items():
+            network = self._station.networks.get(network_id)
+            if network is not None:
+                self._spreading.pass_on(network, revocations, sender, now)
+
+
+def _signatures_of(credential: Credential) -> int:
+    return len(credential.custody) if isinstance(credential, Capability) else 1
 
 
 def _vouches(credential: Credential, acceptance: Acceptance, sender: int) -> bool:

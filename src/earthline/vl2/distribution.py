@@ -24,12 +24,15 @@ from earthline.effects import (
     RemoveMulticast,
 )
 from earthline.vl2.groups import GroupKey, GroupTable, group_of
+from earthline.vl2.parts import Parts
 from earthline.vl2.recipients import Recipients
 from earthline.vl2.roster import NEVER
 from earthline.vl2.sending import QUEUE_LIMIT, Incoming, Queued, Sending, Shipment, entry_of
 from earthline.vl2.underlay import HOLD_MS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from earthline.vl2.announce import Announcer
     from earthline.vl2.credentials import CredentialExchange
     from earthline.vl2.gather import Gathering
@@ -52,6 +55,11 @@ REPLICATOR_MS = 5_000
 
 RESHUFFLE_MS = 1_000
 """How long the same recipients are used where not all members of a group get a frame."""
+
+LATE_LIMIT = 8_192
+"""New members of groups that wait for their turn."""
+LATE_AT_ONCE = 16
+"""So many have theirs together."""
 
 STATE_LIMIT = 16_384
 """Groups we send to, over all networks."""
@@ -78,6 +86,10 @@ class Distribution:
         """By whose frames it is for: our own (0), or a member's that we replicate for."""
         self._awaiting: set[GroupKey] = set()
         """Groups with unreached recipients."""
+        self._keys: dict[bytes, GroupKey] = {}
+        """The same groups, as announcements have them."""
+        self._late: Parts[int, tuple[GroupKey, int]] = Parts(LATE_LIMIT)
+        """New members of groups that are still to be told to the switch."""
         announcer.on_learned.append(self.on_learned)
 
     def on_frame(self, network: Network, frame: bytes, now: int, *, origin: int = 0) -> None:
@@ -101,8 +113,29 @@ class Distribution:
         else:
             self._send_to_all(network, config, key, Incoming(frame, origin), now)
 
-    def on_learned(self, key: GroupKey, member: int, now: int) -> None:
-        """A group has a new member: it gets what is queued, and what is settled includes it."""
+    def on_learned(self, codes: Iterable[bytes], member: int, now: int) -> None:
+        """Groups have a new member.
+
+        Who joins may announce hundreds of groups that we send to: what follows from that takes
+        longer than to note it, and is done a part at a time.
+        """
+        ours = [self._keys[code] for code in codes if code in self._keys]
+        for key in ours[:LATE_AT_ONCE]:
+            self._include(key, member, now)
+        for key in ours[LATE_AT_ONCE:]:
+            self._late.put_off(member, (key, member), now)
+
+    def go_on(self, now: int) -> None:
+        """Include some more of the new members that were noted, if it is time."""
+        for key, member in self._late.take(LATE_AT_ONCE, now):
+            self._include(key, member, now)
+
+    def next_timeout(self) -> int | None:
+        """When to be woken for them, if there are any."""
+        return self._late.next_timeout()
+
+    def _include(self, key: GroupKey, member: int, now: int) -> None:
+        """A member gets what is queued for a group, and what is settled includes it."""
         network, sending = self._station.networks.get(key.network), self._sending.get(key)
         if network is None or network.config is None or sending is None:
             return
@@ -295,6 +328,7 @@ class Distribution:
         sending = self._sending.get(key)
         ours = origin == 0 or self._sending.holder_of(key) == 0
         evicted = self._sending.put(key, 0 if ours else origin, sending or Sending())
+        self._keys[key.emit()] = key
         if evicted is not None:
             self._uninstall(*evicted)
         return self._sending[key]
@@ -305,5 +339,6 @@ class Distribution:
             self._uninstall(key, sending)
 
     def _uninstall(self, key: GroupKey, sending: Sending) -> None:
+        del self._keys[key.emit()]
         if sending.settled is not None:
             self._station.emit(RemoveMulticast(key.network, *key.group))

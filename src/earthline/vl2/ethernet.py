@@ -153,13 +153,15 @@ class EthernetEngine:
         """When to be woken."""
         due = [self._tick_at, self._housekeeping_at]
         due += [self._requests.due_at(network) for network in self._networks()]
-        due += [at for at in (self._gate.next_timeout(), self._waiting.next_timeout()) if at]
+        parts = (self._gate, self._waiting, self._distribution, self._credentials)
+        due += [at for part in parts if (at := part.next_timeout())]
         return min(due)
 
     def handle_timeout(self, now: int) -> None:
         """Do what is due."""
         self._gate.handle_timeout(now)
         self._waiting.handle_timeout(now)
+        self.go_on(now)
         for network in self._networks():
             if now >= self._requests.due_at(network):
                 self._requests.ask(network, now)
@@ -171,6 +173,11 @@ class EthernetEngine:
         if now >= self._housekeeping_at:
             self._housekeeping_at = now + HOUSEKEEPING_MS
             self._housekeep(now)
+
+    def go_on(self, now: int) -> None:
+        """Do another part of what takes longer than one packet may take, if it is time."""
+        self._distribution.go_on(now)
+        self._credentials.go_on(now)
 
     # What others ask
 

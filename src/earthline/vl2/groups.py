@@ -13,7 +13,7 @@ When the table is full, the oldest record of who holds most goes.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice, takewhile
 from typing import NamedTuple
 
@@ -120,27 +120,37 @@ class GroupTable:
     # What is learned
 
     def record(self, key: GroupKey, member: int, now: int, *, proved: bool = False) -> bool:
-        """A member announced that it listens; whether it was not known to.
+        """A member announced that it listens; whether it was not known to."""
+        return bool(self.record_all(key.network, [key.emit()], member, now, proved=proved))
 
-        ``proved``: it showed a certificate that agrees with ours on this network.
+    def record_all(
+        self, network: int, codes: Sequence[bytes], member: int, now: int, *, proved: bool = False
+    ) -> list[bytes]:
+        """A member announced that it listens to groups of a network; those it was not known to.
+
+        ``codes``: distinct ones, as `GroupKey.emit` has them. ``proved``: it showed a certificate
+        that agrees with ours there.
         """
-        code = key.emit()
-        is_new = not self._knows(code, member)
-        holder = _holder(key.network, member, proved=proved)
-        self._drop(_holder(key.network, member, proved=not proved), code)
-        held = self._held.get(holder)
-        if held is None:
-            held = self._held[holder] = {}
-        if held.pop(code, None) is None:
-            self._total += 1
-            self._enter(code, member)
-        held[code] = now
+        limit = RECORDS_PROVED if proved else RECORDS_UNPROVED
+        # Whatever comes before so many would be the first to go.
+        codes = codes[-limit:]
+        new = [code for code in codes if not self._knows(code, member)]
+        self._drop_all(_holder(network, member, proved=not proved), codes)
+        holder = _holder(network, member, proved=proved)
+        held = self._held.setdefault(holder, {})
+        for code in codes:
+            if held.pop(code, None) is None:
+                self._total += 1
+                self._enter(code, member)
+            held[code] = now
+        for code in list(islice(held, max(0, len(held) - limit))):
+            del held[code]
+            self._total -= 1
+            self._leave(code, member)
         self._weigh(holder, held)
-        if len(held) > (RECORDS_PROVED if proved else RECORDS_UNPROVED):
-            self._drop_oldest(holder)
-        elif self._total > RECORD_LIMIT:
+        while self._total > RECORD_LIMIT:
             self._drop_oldest(self._weights.heaviest())
-        return is_new
+        return new
 
     def hear(self, key: GroupKey, member: int, teller: int, now: int) -> bool:
         """Somebody says that a member listens; whether it was not known to."""
@@ -245,6 +255,10 @@ class GroupTable:
 
     def _drop_oldest(self, holder: int) -> None:
         self._drop(holder, next(iter(self._held[holder])))
+
+    def _drop_all(self, holder: int, codes: Iterable[bytes]) -> None:
+        for code in codes if holder in self._held else ():
+            self._drop(holder, code)
 
     def _drop(self, holder: int, code: bytes) -> bool:
         held = self._held.get(holder)

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -141,6 +142,25 @@ class InetAddress(NamedTuple):
         return InetAddress(number.to_bytes(len(self.ip), "big"), self.port)
 
 
+class Subnets:
+    """Networks of which one may hold an address: a look for each prefix length there is."""
+
+    def __init__(self, networks: Iterable[InetAddress]) -> None:
+        self._of_mask: dict[tuple[int, int], set[int]] = {}
+        """By length of the IP and mask: the networks' first addresses."""
+        for network in networks:
+            mask = int.from_bytes(network.netmask.ip, "big")
+            same = self._of_mask.setdefault((len(network.ip), mask), set())
+            same.add(int.from_bytes(network.network.ip, "big"))
+
+    def __contains__(self, address: InetAddress) -> bool:
+        number, length = int.from_bytes(address.ip, "big"), len(address.ip)
+        for (of_length, mask), firsts in self._of_mask.items():
+            if of_length == length and number & mask in firsts:
+                return True
+        return False
+
+
 def read_inet(reader: Reader) -> InetAddress | None:
     """Read one record; reserved types read as None. Raises `Malformed` for unknown types."""
     kind = reader.u8()
@@ -183,11 +203,20 @@ _IPV4_SCOPES: tuple[tuple[int, int, Scope], ...] = (
 """(base, prefix length, scope), first match wins."""
 
 
+def _rows_for(first: int) -> tuple[tuple[int, int, Scope], ...]:
+    """Those that an address with this first byte can match."""
+    if first in _PSEUDO_PRIVATE_BLOCKS:
+        return ((first << 24, 8, Scope.PSEUDO_PRIVATE),)
+    return tuple(row for row in _IPV4_SCOPES if (first ^ row[0] >> 24) >> max(8 - row[1], 0) == 0)
+
+
+_IPV4_ROWS = tuple(_rows_for(first) for first in range(0x100))
+"""Of most first bytes there are none, and scopes are asked for with every packet."""
+
+
 def _scope_of_ipv4(ip: bytes) -> Scope:
-    if ip[0] in _PSEUDO_PRIVATE_BLOCKS:
-        return Scope.PSEUDO_PRIVATE
     number = int.from_bytes(ip, "big")
-    for base, bits, scope in _IPV4_SCOPES:
+    for base, bits, scope in _IPV4_ROWS[ip[0]]:
         if (number ^ base) >> (32 - bits) == 0:
             return scope
     return Scope.GLOBAL

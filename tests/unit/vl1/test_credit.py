@@ -12,7 +12,7 @@ from earthline.vl1.peer import Peer
 from earthline.wire.inet import InetAddress
 from earthline.wire.messages.ok import Ok
 from earthline.wire.messages.paths import PushDirectPaths, PushedPath
-from earthline.wire.messages.whois import Whois
+from earthline.wire.messages.whois import MAX_ADDRESSES, Whois
 from earthline.wire.packet import Verb
 
 HERE = (0, bytes([192, 168, 77, 7]), 555)
@@ -175,3 +175,13 @@ def test_strangers_questions_are_passed_on_within_their_credit(known):
     unknown = tuple(0x40_0000_0000 + number for number in range(128))
     ask(known, HERE, 165, Verb.WHOIS, Whois(unknown).emit())
     assert 0 < ann.engine.counters["tx_whois"] - before <= 3 * 165 // 33
+
+
+def test_rest_of_a_question_for_more_than_anybody_honest_asks_is_counted_and_not_read(known):
+    ann = known.ann
+    unknown = [0x40_0000_0000 + number for number in range(MAX_ADDRESSES + 1)]
+    ann.engine.peer(known.bob.address).proved[HERE] = known.net.now
+    before = ann.engine.counters["tx_whois"]
+    ask(known, HERE, 600, Verb.WHOIS, Whois(tuple(unknown)).emit())
+    assert ann.engine.counters["tx_whois"] - before == MAX_ADDRESSES
+    assert ann.engine.counters["whois_too_long"] == 1

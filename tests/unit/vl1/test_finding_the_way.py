@@ -7,11 +7,13 @@ from vl1_internet import START
 
 from earthline.effects import Activity, PacketReceived, SessionActivity
 from earthline.vl1.path import PathState
+from earthline.vl1.push import MAX_TRIED
 from earthline.vl1.surface import LIFETIME_MS, MAX_OF_STRANGERS, Surface
 from earthline.wire.inet import InetAddress
 from earthline.wire.messages.paths import (
     FLAG_CLUSTER_REDIRECT,
     FLAG_FORGET,
+    MAX_RECORDS,
     PushDirectPaths,
     PushedPath,
 )
@@ -227,3 +229,23 @@ def test_paths_are_tried_anew_when_the_root_sees_us_elsewhere(trio):
     assert ann.direct_to(trio.root)
     net.run(6_000)
     assert ann.relayed_to(trio.bob)
+
+
+def test_who_names_more_places_than_are_tried_has_some_of_each_kind_tried(known):
+    kinds = ("11.9.9.{}/7", "10.9.9.{}/7", "9.8.7.{}/7", "fd00::{}/7", "2a01::{}/7")
+    named = [PushedPath(inet(kind.format(number))) for kind in kinds for number in range(1, 9)]
+    tried = receive_push(known, *named)
+    assert len(tried) == MAX_TRIED
+    order = [(path.endpoint.ip, path.endpoint.port) for path in named]
+    assert [path[1:] for path in tried] == [place for place in order if (-1, *place) in tried]
+    first = {(-1, *inet(kind.format(number))) for kind in kinds for number in (1, 2, 3)}
+    assert first < set(tried)
+
+
+def test_rest_of_a_push_that_is_longer_than_any_honest_one_is_counted_and_not_read(known):
+    forget = [PushedPath(inet(f"9.8.7.{n}/7"), FLAG_FORGET) for n in range(MAX_RECORDS)]
+    place = PushedPath(inet("192.168.9.9/7"))
+    assert len(receive_push(known, *forget[1:], place)) == 1
+    assert known.ann.engine.counters["push_too_long"] == 0
+    assert receive_push(known, *forget, PushedPath(inet("192.168.9.8/7"))) == []
+    assert known.ann.engine.counters["push_too_long"] == 1

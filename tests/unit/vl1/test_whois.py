@@ -8,6 +8,7 @@ from vl1_internet import START
 from earthline.effects import PacketReceived, UnknownSource
 from earthline.vl1.gates import prefix_key
 from earthline.vl1.whois import BURST, MAX_FOREIGN, MAX_TARGETS, MAX_WAITING, PACE_MS, Whois
+from earthline.wire.messages.whois import MAX_ADDRESSES
 from earthline.wire.messages.whois import Whois as Question
 from earthline.wire.packet import Verb
 
@@ -153,9 +154,11 @@ def test_root_whose_introductions_fill_the_room_for_what_we_need_makes_room(trio
 
 
 def test_what_a_peer_asks_for_is_charged_to_where_it_comes_from(trio, ann):
-    question = Question(tuple(range(FIRST, FIRST + 100))).emit()
+    question = Question(tuple(range(FIRST, FIRST + MAX_ADDRESSES))).emit()
     path = (0, *trio.bob.addresses[0])
     bob = ann.engine.topology.add(trio.bob.identity.public, trio.net.now)
     bob.proved[path] = trio.net.now
     ann.give(PacketReceived(path, trio.bob.address, 1, 0, 1, Verb.WHOIS, question))
-    assert ann.engine._whois._foreign.held_by(prefix_key(path[1])) == [*range(FIRST, FIRST + 100)]
+    assert ann.engine._whois._foreign.held_by(prefix_key(path[1])) == [
+        *range(FIRST, FIRST + MAX_ADDRESSES)
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -475,3 +477,46 @@ def test_switch_is_told_of_a_member_once_for_all_that_it_hands_over(bench):
     show(bench, com(bench.now), tags=tags)
     installed = bench.of(effects.InstallMemberCredentials)
     assert [len(command.tags) for command in installed] == [8]
+
+
+def test_all_of_many_new_credentials_count_in_the_end(bench):
+    """They take longer to verify than one packet may take."""
+    tags = tuple(Tag(NETWORK, bench.now, n, n, PEER.address).sign(CONTROLLER) for n in range(70))
+    show(bench, com(bench.now), tags=tags)
+    held = bench.engine._station.networks[NETWORK].members[PEER.address].tags
+    assert 0 < len(held) < 10
+    bench.advance(500)
+    assert len(held) == 70
+    assert bench.of(effects.InstallMember)[-1].admitted
+    assert len(bench.of(effects.InstallMemberCredentials)[-1].tags) == 70
+
+
+def test_what_follows_on_a_forged_credential_is_not_looked_at_later_either(bench):
+    made = [Tag(NETWORK, bench.now, n, n, PEER.address) for n in range(30)]
+    signed = [tag.sign(CONTROLLER) for tag in made]
+    signed[15] = replace(signed[14], tag_id=15)
+    show(bench, com(bench.now), tags=tuple(signed))
+    bench.advance(500)
+    assert len(bench.engine._station.networks[NETWORK].members[PEER.address].tags) == 15
+
+
+def test_revocations_of_one_packet_go_on_in_one_to_a_few_members_at_a_time(bench):
+    """A receiver takes one packet of credentials a second."""
+    others = [0x2000000000 + number for number in range(40)]
+    network = bench.engine._station.networks[NETWORK]
+    for address in others:
+        network.members.put(address, address, Membership(address))
+    kind = CredentialType.TAG
+    revocations = tuple(
+        Revocation(NETWORK, n, n, bench.now, PEER.address, kind, FLAG_FAST_PROPAGATE).sign(
+            CONTROLLER
+        )
+        for n in range(9)
+    )
+    show(bench, source=PEER.address, revocations=revocations)
+    told = bench.sent(Verb.NETWORK_CREDENTIALS)
+    assert 0 < len(told) < len(others)
+    bench.advance(1_000)
+    told = bench.sent(Verb.NETWORK_CREDENTIALS)
+    assert sorted(sent.to for sent in told) == others
+    assert {NetworkCredentials.parse(sent.payload).revocations for sent in told} == {revocations}

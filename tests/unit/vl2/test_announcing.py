@@ -6,6 +6,7 @@ from group_bench import CONTROLLER, MDNS, NETWORK, OWN, PEERS, ROOT, addresses, 
 from vl2_bench import Bench
 
 from earthline import effects
+from earthline.vl2.announce import MAX_NETWORKS
 from earthline.vl2.groups import RECORDS_UNPROVED, GroupKey
 from earthline.wire.credentials.com import CertificateOfMembership
 from earthline.wire.messages.multicast import MulticastLike
@@ -109,3 +110,22 @@ def test_member_of_a_private_network_may_announce_what_is_behind_a_large_bridge(
 
 def test_everybody_passes_on_a_public_network_which_proves_nothing(bench):
     assert announced(bench, PEERS[0], 500) == RECORDS_UNPROVED
+
+
+def test_groups_of_many_networks_in_one_packet_are_recorded_as_far_as_anybody_honest_names(bench):
+    bench.underlay.acting_as_upstream = True
+    likes = tuple((network, MulticastGroup(1, 0)) for network in range(MAX_NETWORKS + 5))
+    bench.give(PEERS[0].address, Verb.MULTICAST_LIKE, MulticastLike(likes).emit())
+    assert len(bench.engine._groups) == MAX_NETWORKS
+    assert "multicast_like_too_long" in bench.underlay.counted
+
+
+def test_one_packet_holds_as_many_groups_as_a_bridge_sends(bench):
+    configured(bench)
+    certificate = CertificateOfMembership.build(
+        NETWORK, bench.now, 1_800_000, PEERS[0].public
+    ).sign(CONTROLLER)
+    bench.give(PEERS[0].address, Verb.NETWORK_CREDENTIALS, certificate.emit() + b"\x00")
+    assert announced(bench, PEERS[0], 540) == 540
+    assert announced(bench, PEERS[0], 540) == 540
+    assert len(bench.engine._groups) == 540

@@ -23,7 +23,7 @@ from group_bench import (
 from vl2_bench import identity
 
 from earthline import effects
-from earthline.vl2.distribution import STATE_LIMIT
+from earthline.vl2.distribution import LATE_AT_ONCE, STATE_LIMIT
 from earthline.vl2.groups import GroupKey
 from earthline.vl2.sending import QUEUE_LIMIT
 from earthline.wire.inet import InetAddress
@@ -211,3 +211,17 @@ def test_solicitation_for_a_computed_address_is_answered_on_the_spot(bench):
     assert network == NETWORK
     assert frame[6:12] == mac_bytes(mac_of(PEERS[0].address, NETWORK))
     assert bench.sent() == []
+
+
+def test_who_joins_hundreds_of_groups_gets_their_frames_a_few_groups_at_a_time(bench):
+    """What the switch is told for each takes longer than one packet may take."""
+    ips = [bytes((10, 0, 1, number)) for number in range(100)]
+    groups = [MulticastGroup(BROADCAST, int.from_bytes(ip, "big")) for ip in ips]
+    for ip in ips:
+        multicast(bench, BROADCAST, ARP[:-4] + ip)
+    bench.forget()
+    like(bench, PEERS[0], *groups)
+    assert len(receivers(bench)) == LATE_AT_ONCE
+    bench.advance(1_000)
+    assert receivers(bench) == [PEERS[0].address] * 100
+    assert bench.engine._distribution.next_timeout() is None

@@ -249,7 +249,9 @@ impl Delivery<'_> {
             return Err(Counter::DropMulticast);
         }
         self.spend((frame.mac, frame.adi))?;
-        if (1..=MAX_MULTICAST).contains(&frame.data.len()) {
+        if frame.data.len() > MAX_MULTICAST {
+            self.vl1.counters.add(Counter::DropMtu);
+        } else if !frame.data.is_empty() {
             self.multicast_data(&frame)?;
         }
         let gathers = frame.gather_limit > 0 && !self.judged;

@@ -9,7 +9,7 @@ from earthline.wire.messages.frame import FLAG_CERTIFICATE
 from earthline.wire.multicast import MulticastGroup, read_group
 from earthline.wire.reader import Malformed, Reader
 
-_LIKE_LENGTH = 18
+LIKE_LENGTH = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,7 @@ class MulticastLike:
     @classmethod
     def parse(cls, payload: bytes) -> MulticastLike:
         """Read; what is said twice counts once, and is not looked at again."""
-        if len(payload) % _LIKE_LENGTH:
-            raise Malformed(f"{len(payload)} bytes are no whole number of groups")
-        starts = range(0, len(payload), _LIKE_LENGTH)
-        distinct = dict.fromkeys(payload[at : at + _LIKE_LENGTH] for at in starts)
-        return cls(tuple(_read_like(Reader(like)) for like in distinct))
+        return cls(tuple(_read_like(Reader(like)) for like in split_likes(payload)))
 
     def emit(self) -> bytes:
         return b"".join(network.to_bytes(8, "big") + group.emit() for network, group in self.groups)
@@ -68,6 +64,14 @@ class MulticastGather:
                 certificate,
             )
         )
+
+
+def split_likes(payload: bytes) -> list[bytes]:
+    """The distinct groups of a `MulticastLike`, each as it stands: hundreds come in one packet."""
+    if len(payload) % LIKE_LENGTH:
+        raise Malformed(f"{len(payload)} bytes are no whole number of groups")
+    starts = range(0, len(payload), LIKE_LENGTH)
+    return list(dict.fromkeys(payload[at : at + LIKE_LENGTH] for at in starts))
 
 
 def _read_like(reader: Reader) -> tuple[int, MulticastGroup]:

@@ -15,13 +15,17 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from earthline.wire.inet import InetAddress
-from earthline.wire.reader import Reader
+from earthline.wire.reader import Malformed, Reader
 
 FLAG_FORGET = 0x01
 FLAG_CLUSTER_REDIRECT = 0x02
 
 _IP_LENGTHS = {4: 4, 6: 16}
 """Bytes of IP by address type."""
+
+MAX_RECORDS = 106
+"""Of one packet that are read: an honest one is shorter than 1,200 bytes (02, 7.2), and the
+shortest record of use, an IPv4 address, takes 11."""
 
 _SPRAY = 0xE1
 _SPRAY_LENGTH = 7
@@ -65,19 +69,24 @@ class PushDirectPaths:
 
     paths: tuple[PushedPath, ...]
     spray: SprayRecord | None = None
+    unread: int = 0
+    """How many more there are said to be than are read."""
 
     @classmethod
     def parse(cls, payload: bytes) -> PushDirectPaths:
         reader = Reader(payload)
         paths: list[PushedPath] = []
         spray: SprayRecord | None = None
-        for _ in range(reader.u16()):
-            match _read_record(reader):
-                case PushedPath() as path:
-                    paths.append(path)
-                case SprayRecord() as record:
-                    spray = record
-        return cls(tuple(paths), spray)
+        count = reader.u16()
+        for _ in range(min(count, MAX_RECORDS)):
+            flags, kind, record = _read_record(reader)
+            ip_length = _IP_LENGTHS.get(kind)
+            if ip_length is not None and len(record) >= ip_length + 2:
+                port = int.from_bytes(record[ip_length : ip_length + 2], "big")
+                paths.append(PushedPath(InetAddress(record[:ip_length], port), flags))
+            elif kind == _SPRAY:
+                spray = _read_spray(record) or spray
+        return cls(tuple(paths), spray, max(0, count - MAX_RECORDS))
 
     def emit(self) -> bytes:
         records = [path.emit() for path in self.paths]
@@ -86,18 +95,14 @@ class PushDirectPaths:
         return len(records).to_bytes(2, "big") + b"".join(records)
 
 
-def _read_record(reader: Reader) -> PushedPath | SprayRecord | None:
-    flags = reader.u8()
-    reader.sized()
-    kind, length = reader.u8(), reader.u8()
-    record = reader.take(length)
-    if kind == _SPRAY:
-        return _read_spray(record)
-    ip_length = _IP_LENGTHS.get(kind)
-    if ip_length is None or length < ip_length + 2:
-        return None
-    port = int.from_bytes(record[ip_length : ip_length + 2], "big")
-    return PushedPath(InetAddress(record[:ip_length], port), flags)
+def _read_record(reader: Reader) -> tuple[int, int, bytes]:
+    """Flags, type and value; up to `MAX_RECORDS` come in one packet, so in few steps."""
+    data, at = reader.data, reader.offset
+    kind_at = at + 3 + int.from_bytes(data[at + 1 : at + 3], "big")
+    if kind_at + 2 > len(data):
+        raise Malformed(f"a record at {at} that is cut off")
+    reader.offset = kind_at + 2
+    return data[at], data[kind_at], reader.take(data[kind_at + 1])
 
 
 def _read_spray(record: bytes) -> SprayRecord | None:
