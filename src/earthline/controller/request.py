@@ -29,6 +29,7 @@ from earthline.controller.expiry import ExpiryList
 from earthline.controller.issue_clock import IssueClock
 from earthline.controller.newcomers import Newcomers, source_prefix
 from earthline.controller.records import Records
+from earthline.controller.revocation import REPEAT_MS, Revocations
 from earthline.controller.store import AddressTaken, Arrival, Filed, Store
 from earthline.controller.strangers import FORGET_MS, Strangers, came_by_itself
 from earthline.controller.terms import NetworkTerms, read_terms
@@ -85,6 +86,7 @@ class Requests:
         records: Records,
         clock: IssueClock,
         activity: Activity,
+        revocations: Revocations,
         *,
         entropy: Callable[[int], bytes],
         forget_ms: int = FORGET_MS,
@@ -95,6 +97,7 @@ class Requests:
         self._records = records
         self._clock = clock
         self._activity = activity
+        self._revocations = revocations
         self._unknown = Activity(_MAX_UNKNOWN)
         self._entropy = entropy
         self.expiry = ExpiryList()
@@ -224,7 +227,18 @@ class Requests:
             except AddressTaken:
                 continue
             self.counters["granted"] += 1
-            return [SendConfig(case.network, case.address, config.emit(), case.in_re)]
+            command = SendConfig(case.network, case.address, config.emit(), case.in_re)
+            return [command, *self._hand_out_revocations(case)]
+
+    def _hand_out_revocations(self, case: _Case) -> list[Command]:
+        """What a member that asks may not have heard: it was away, or a packet was lost."""
+        if case.in_re == PUSH:
+            return []
+        newcomer = self._activity.came_within(case.network, case.address, REPEAT_MS, case.now)
+        payload = self._revocations.to_hand_out(
+            case.network, case.terms.window_ms, case.now, newcomer=newcomer
+        )
+        return [] if payload is None else [SendCredentials(case.address, payload)]
 
     def _reclaim(self, case: _Case, ips: Sequence[bytes]) -> bytes | None:
         return self._strangers.reclaim(case.network, ips, case.now)

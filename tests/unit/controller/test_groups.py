@@ -138,9 +138,9 @@ def test_revocation_that_was_undone_is_not_remembered(store: Store) -> None:
     with pytest.raises(ZeroDivisionError):
         in_a_group_that_fails(lab.authority, lambda: lab.post_member(1, authorized=False))
     assert lab.member(1)["authorized"] is True
-    assert store.issued_at(LAB) == 0
+    assert store.issue_mark(LAB).at == 0
     lab.post_member(1, authorized=False)
-    threshold = store.issued_at(LAB)
+    threshold = store.issue_mark(LAB).at
     assert threshold > 0
     restarted = Lab(store)
     restarted.now = lab.now - 3_600_000
