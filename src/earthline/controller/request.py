@@ -32,7 +32,7 @@ from earthline.controller.records import Records
 from earthline.controller.revocation import REPEAT_MS, Revocations
 from earthline.controller.store import AddressTaken, Arrival, Filed, Store
 from earthline.controller.strangers import FORGET_MS, Strangers, came_by_itself
-from earthline.controller.terms import NetworkTerms, read_terms
+from earthline.controller.terms import MAX_WINDOW_MS, NetworkTerms, read_terms
 from earthline.effects import RequestConfig, SendConfig, SendConfigError, SendCredentials
 from earthline.wire.address import controller_of
 from earthline.wire.dictionary import Dictionary
@@ -266,6 +266,7 @@ class Requests:
         refusals = self._refuse(case.network, case.address, case.in_re, code)
         if not refusals:
             return []
+        self._note_missed_expiry(case)
         data = Dictionary()
         data.set_int("aV", 0)
         data.set_text("aU", "")
@@ -274,6 +275,15 @@ class Requests:
     def _note_expiry(self, case: _Case) -> None:
         expires_at = as_int(case.member.get("authenticationExpiryTime"), 0)
         if case.terms.sso and expires_at > 0:
+            self.expiry.note(case.network, case.address, expires_at)
+
+    def _note_missed_expiry(self, case: _Case) -> None:
+        """Have a sign-on revoked that expired while we were away, or whose revocation failed."""
+        expires_at = as_int(case.member.get("authenticationExpiryTime"), 0)
+        ago_ms = case.now - expires_at
+        if expires_at <= 0 or ago_ms > MAX_WINDOW_MS:
+            return
+        if not self._revocations.made_within(case.network, case.address, ago_ms, case.now):
             self.expiry.note(case.network, case.address, expires_at)
 
     def _dropped(self, reason: str) -> list[Command]:

@@ -90,6 +90,11 @@ class Revocations:
         matters = [revocation for revocation in held.values() if revocation.threshold > after]
         return _payload(matters) if matters else None
 
+    def made_within(self, network: int, target: int, ms: int, now: int) -> bool:
+        """Whether a member was revoked since then."""
+        held = self._of(network).get(target)
+        return held is not None and held.threshold >= self._clock.stamp(network, now) - ms
+
     def forget(self) -> None:
         """What was noted lately was undone: read what the store says again."""
         self._kept.clear()
