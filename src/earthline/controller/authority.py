@@ -20,7 +20,7 @@ from earthline.controller.request import Command, Requests
 from earthline.controller.revocation import MAX_KEPT, Revocations
 from earthline.controller.store import Store, StoreFault
 from earthline.controller.strangers import FORGET_MS
-from earthline.effects import RequestConfig, SendConfigError, SendCredentials
+from earthline.effects import RequestConfig, SendConfigError
 from earthline.wire.address import controller_of
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.packet import ErrorCode
@@ -128,6 +128,7 @@ class Authority:
             self._due_at if self._due else None,
             self._requests.next_newcomer(),
             self._requests.expiry.next_check(),
+            self._revocations.next_again(),
         )
         return min((time for time in times if time is not None), default=None)
 
@@ -135,6 +136,7 @@ class Authority:
         """Go on with pushes and newcomers that are due; revoke whose sign-on has expired."""
         try:
             commands = self._push_some(now) + self._revoke_expired(now)
+            commands += self._revocations.send_again(now)
             return commands + self._requests.admit_newcomers(now)
         except (StoreFault, ValueError):
             self._requests.counters["store_faults"] += 1
@@ -280,10 +282,10 @@ class Authority:
         if not targets or controller_of(network) != self._identity.address:
             return []
         audience = self._audience(network, targets, now)
-        payload, all_anew = self._revocations.revoke(network, targets, now)
+        commands, all_anew = self._revocations.revoke(network, targets, audience, now)
         if all_anew:
             self._due.update(dict.fromkeys((network, member) for member in audience))
-        return [SendCredentials(member, payload) for member in audience]
+        return [*commands]
 
     def _audience(self, network: int, targets: list[int], now: int) -> list[int]:
         """Who is online; as long as that is not known, whoever may be."""

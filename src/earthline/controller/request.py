@@ -230,15 +230,15 @@ class Requests:
             command = SendConfig(case.network, case.address, config.emit(), case.in_re)
             return [command, *self._hand_out_revocations(case)]
 
-    def _hand_out_revocations(self, case: _Case) -> list[Command]:
+    def _hand_out_revocations(self, case: _Case) -> list[SendCredentials]:
         """What a member that asks may not have heard: it was away, or a packet was lost."""
         if case.in_re == PUSH:
             return []
-        newcomer = self._activity.came_within(case.network, case.address, REPEAT_MS, case.now)
-        payload = self._revocations.to_hand_out(
-            case.network, case.terms.window_ms, case.now, newcomer=newcomer
+        network, address, now = case.network, case.address, case.now
+        newcomer = self._activity.came_within(network, address, REPEAT_MS, now)
+        return self._revocations.hand_out(
+            network, address, case.terms.window_ms, now, newcomer=newcomer
         )
-        return [] if payload is None else [SendCredentials(case.address, payload)]
 
     def _reclaim(self, case: _Case, ips: Sequence[bytes]) -> bytes | None:
         return self._strangers.reclaim(case.network, ips, case.now)

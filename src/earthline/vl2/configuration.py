@@ -101,12 +101,20 @@ class Configuration:
         self,
         network: Network,
         status: NetworkStatus,
+        now: int,
         authentication: Authentication | None = None,
     ) -> None:
-        """The controller answered with an error. The configuration held stays (03, 2.5)."""
+        """The controller answered with an error. The configuration held stays (03, 2.5).
+
+        But the host is not to send its traffic into a network that we are not in any more.
+        """
         before = network.status
+        if network.refusal is not status:
+            network.refused_at = now
         network.refusal = status
         network.authentication = authentication
+        if network.is_out(now):
+            self._configure_tap(network, is_out=True)
         self._report(network, before)
 
     def port_failed(self, network: Network, error: str) -> None:
@@ -143,9 +151,9 @@ class Configuration:
             applied(network, previous, now)
         self._report(network, before)
 
-    def _configure_tap(self, network: Network) -> None:
+    def _configure_tap(self, network: Network, *, is_out: bool = False) -> None:
         """Tell the host, unless the TAP is as it should be already."""
-        tap = _tap(network, network.config)
+        tap = _tap(network, network.config, is_out=is_out)
         if tap != network.tap or network.port_error:
             network.tap = tap
             self._station.emit(tap)
@@ -162,9 +170,10 @@ class Configuration:
             self._station.emit(Report("network_status", fields))
 
 
-def _tap(network: Network, config: NetworkConfig | None) -> ConfigureTap:
-    if config is None:
-        return ConfigureTap(network.id, network.mac, DEFAULT_MTU)
+def _tap(network: Network, config: NetworkConfig | None, *, is_out: bool) -> ConfigureTap:
+    if config is None or is_out:
+        mtu = DEFAULT_MTU if config is None else config.mtu
+        return ConfigureTap(network.id, network.mac, mtu)
     return ConfigureTap(
         network=network.id,
         mac=network.mac,

@@ -70,6 +70,10 @@ class Network:
     config: NetworkConfig | None = None
     refusal: NetworkStatus | None = None
     """The controller's last word, if that was an error; a configuration clears it."""
+    refused_at: int = 0
+    """When the first of its errors in a row came."""
+    revoked_up_to: int = 0
+    """Our own certificates issued up to this are revoked."""
     authentication: Authentication | None = None
     port_error: str = ""
     requested_at: int = 0
@@ -113,6 +117,23 @@ class Network:
         if self.config is None:
             return NetworkStatus.REQUESTING_CONFIGURATION
         return NetworkStatus.OK
+
+    @property
+    def is_revoked(self) -> bool:
+        """Whether our own certificate is: the others refuse what we send."""
+        return self.com is not None and self.com.timestamp <= self.revoked_up_to
+
+    def is_out(self, now: int) -> bool:
+        """Whether the network has nothing for us any more: no address, and no way to anywhere.
+
+        A controller that does not find the network may have lost its database for a moment. It is
+        believed if it revoked us, too, or says so until our certificate agrees with no other.
+        """
+        if self.refusal is NetworkStatus.ACCESS_DENIED:
+            return True
+        if self.refusal is not NetworkStatus.NOT_FOUND or self.config is None:
+            return False
+        return self.is_revoked or now - self.refused_at > self.config.credential_max_delta
 
     @property
     def com(self) -> CertificateOfMembership | None:

@@ -53,11 +53,15 @@ class Requests:
         )
 
     def due_at(self, network: Network) -> int:
-        """When the next request is due: every 5 s until there is an answer, then after 60 s."""
+        """When the next request is due: every 5 s until there is an answer, then after 60 s.
+
+        A configuration whose certificate was revoked is no answer any more.
+        """
         if network.requested_at == 0:
             return 0
         lifetime = FRUGAL_REFRESH_MS if self._station.low_bandwidth else REFRESH_MS
-        fresh_until = network.updated_at + lifetime if network.config is not None else 0
+        fresh = network.config is not None and not network.is_revoked
+        fresh_until = network.updated_at + lifetime if fresh else 0
         return max(network.requested_at + TICK_MS, fresh_until)
 
     def ask(self, network: Network, now: int) -> None:
@@ -87,7 +91,7 @@ class Requests:
     def _synthesise(self, network: Network, now: int) -> None:
         config = synthesise(network.id, self._station.address, now)
         if config is NoConfig.BAD_RANGE:
-            self._configuration.refuse(network, NetworkStatus.NOT_FOUND)
+            self._configuration.refuse(network, NetworkStatus.NOT_FOUND, now)
         elif not isinstance(config, NoConfig):
             self._configuration.apply(network, config, now)
 
@@ -142,30 +146,31 @@ class Requests:
         """There is no such network, or no controller at all."""
         network = self._from_controller(packet, error, now)
         if network is not None and error.in_re_verb == Verb.NETWORK_CONFIG_REQUEST:
-            self._configuration.refuse(network, NetworkStatus.NOT_FOUND)
+            self._configuration.refuse(network, NetworkStatus.NOT_FOUND, now)
 
     def on_denied(self, packet: PacketReceived, error: Error, now: int) -> None:
         """We are not authorised, or not yet."""
         network = self._from_controller(packet, error, now)
         if network is not None:
-            self._configuration.refuse(network, NetworkStatus.ACCESS_DENIED)
+            self._configuration.refuse(network, NetworkStatus.ACCESS_DENIED, now)
 
     def on_authentication_required(self, packet: PacketReceived, error: Error, now: int) -> None:
         """The user has to log in first."""
         network = self._from_controller(packet, error, now)
         if network is not None:
             self.require_authentication(
-                network, AuthenticationRequired.parse(error.payload).dictionary
+                network, AuthenticationRequired.parse(error.payload).dictionary, now
             )
 
-    def require_authentication(self, network: Network, dictionary: bytes) -> None:
+    def require_authentication(self, network: Network, dictionary: bytes, now: int) -> None:
         """Take over how to log in (03, 2.6); what does not say so is ignored."""
         try:
             authentication = _authentication(dictionary)
         except Malformed:
             self._station.underlay.count("authentication_malformed")
             return
-        self._configuration.refuse(network, NetworkStatus.AUTHENTICATION_REQUIRED, authentication)
+        required = NetworkStatus.AUTHENTICATION_REQUIRED
+        self._configuration.refuse(network, required, now, authentication)
 
     def _from_controller(self, packet: PacketReceived, error: Error, now: int) -> Network | None:
         network = self._station.networks.get(error.network())

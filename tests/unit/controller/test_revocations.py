@@ -9,7 +9,7 @@ from earthline.controller import authority, revocation
 from earthline.controller.activity import ONLINE_MS
 from earthline.controller.coercion import render
 from earthline.controller.request import Command
-from earthline.controller.revocation import MAX_KEPT, REPEAT_MS
+from earthline.controller.revocation import AGAIN_MS, MAX_KEPT, REPEAT_MS
 from earthline.controller.store import Store
 from earthline.controller.terms import DEFAULT_WINDOW_MS, MAX_WINDOW_MS
 from earthline.effects import SendCredentials
@@ -33,6 +33,15 @@ def told(commands: list[Command]) -> dict[int, set[int]]:
 
 def carried(command: SendCredentials) -> tuple[Revocation, ...]:
     return NetworkCredentials.parse(command.payload).revocations
+
+
+def revocation_ids(commands: list[Command]) -> set[int]:
+    return {
+        each.revocation_id
+        for command in commands
+        if isinstance(command, SendCredentials)
+        for each in carried(command)
+    }
 
 
 def network_of(lab: Lab, *members: int) -> None:
@@ -119,6 +128,29 @@ def test_member_that_hears_of_it_is_told_again_for_a_while(lab: Lab) -> None:
     assert REPEAT_MS // MINUTE == 3
 
 
+def test_whatever_is_told_is_told_once_more_after_a_second(lab: Lab) -> None:
+    """A member takes one packet of credentials a second from each peer."""
+    network_of(lab, ALICE, BOB, CAROL)
+    live_on(lab, AWAY_MS, ALICE, BOB)
+    first = told(lab.post_member(BOB, authorized=False))
+    lab.now += 100
+    newcomer = told(lab.ask(CAROL))
+    assert lab.authority.handle_timeout(lab.now) == []
+    assert lab.authority.next_timeout() == lab.now - 100 + AGAIN_MS
+    lab.now += AGAIN_MS - 100
+    assert told(lab.authority.handle_timeout(lab.now)) == first == {ALICE: {BOB}, BOB: {BOB}}
+    lab.now += 100
+    assert told(lab.authority.handle_timeout(lab.now)) == newcomer == {CAROL: {BOB}}
+    assert lab.authority.next_timeout() is None
+
+
+def test_clock_set_back_leaves_none_of_that_waiting(lab: Lab) -> None:
+    network_of(lab, ALICE, BOB)
+    lab.post_member(BOB, authorized=False)
+    lab.now -= 10 * AWAY_MS
+    assert told(lab.authority.handle_timeout(lab.now)) == {ALICE: {BOB}, BOB: {BOB}}
+
+
 def test_it_is_told_no_longer_than_certificates_agree(lab: Lab) -> None:
     network_of(lab, ALICE, BOB)
     lab.post_member(BOB, authorized=False)
@@ -202,6 +234,7 @@ def test_revocation_that_was_undone_is_told_to_nobody(lab: Lab) -> None:
         raise ZeroDivisionError
     lab.now += MINUTE
     assert told(lab.ask(ALICE)) == {}
+    assert lab.authority.handle_timeout(lab.now) == []
     assert lab.store.revoked(LAB) == {}
 
 
@@ -217,7 +250,13 @@ def test_sign_on_that_expired_while_the_controller_was_away_is_revoked(store: St
     again = restarted(lab)
     again.now += 2 * MINUTE
     again.ask(BOB)
-    assert told(again.authority.handle_timeout(again.now)) == {ALICE: {BOB}, BOB: {BOB}}
+    commands = again.authority.handle_timeout(again.now)
+    assert told(commands) == {ALICE: {BOB}, BOB: {BOB}}
+    (revoked_once,) = revocation_ids(commands)
+    again.now += 5_000
+    again.ask(BOB)
+    told_again = again.authority.handle_timeout(again.now)
+    assert revocation_ids(told_again) == {revoked_once}
     again.now += 5_000
     again.ask(BOB)
     assert again.authority.handle_timeout(again.now) == []
