@@ -94,4 +94,3 @@ def test_member_that_was_away_refuses_who_was_put_out_meanwhile(
     wait_until("it is cut", lambda: ping.silent(8), timeout_s=40)
     demand_ping(other.host, bystander)
     ping.stop()
-    assert len(ping.replies) < 30
