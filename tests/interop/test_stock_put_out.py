@@ -65,9 +65,7 @@ def test_member_is_out_at_once_after_a_restart_of_our_controller(
     office: Office, leaver: str, net: str
 ) -> None:
     network = office.join(net)
-    out, other = (
-        (office.ours, office.theirs) if leaver == "ours" else (office.theirs, office.ours)
-    )
+    out, other = (office.ours, office.theirs) if leaver == "ours" else (office.theirs, office.ours)
     office.controller.stop()
     office.controller.start()
     office.controller.wait_online()
@@ -79,9 +77,7 @@ def test_member_that_was_away_refuses_who_was_put_out_meanwhile(
     office: Office, leaver: str, net: str
 ) -> None:
     network = office.join(net)
-    out, other = (
-        (office.ours, office.theirs) if leaver == "ours" else (office.theirs, office.ours)
-    )
+    out, other = (office.ours, office.theirs) if leaver == "ours" else (office.theirs, office.ours)
     target, bystander = out.wait_ip(network), office.controller.wait_ip(network)
     other.stop()
     path = f"/controller/network/{network}/member/{out.address}"

@@ -126,9 +126,7 @@ class Revocations:
         """What was noted lately was undone: read what the store says again."""
         self._kept.clear()
 
-    def _send(
-        self, network: int, member: int, age_ms: int, now: int
-    ) -> list[SendCredentials]:
+    def _send(self, network: int, member: int, age_ms: int, now: int) -> list[SendCredentials]:
         """All of a network that are not older, in one packet."""
         held = self._of(network)
         if not held:

@@ -46,9 +46,7 @@ def note_revoked(
     connection.execute(
         insert(REVOCATION)
         .values(row)
-        .on_conflict_do_update(
-            index_elements=["network", "target"], set_={"threshold": threshold}
-        )
+        .on_conflict_do_update(index_elements=["network", "target"], set_={"threshold": threshold})
     )
 
 
