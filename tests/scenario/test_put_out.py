@@ -1,4 +1,4 @@
-"""Whoever was put out is out, whatever became of the controller and its clock meanwhile (04, 10.3)."""
+"""Whoever was put out is out, whatever became of the controller and its clock (04, 10.3)."""
 
 from __future__ import annotations
 

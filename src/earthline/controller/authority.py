@@ -76,7 +76,7 @@ class Authority:
             self._records,
             self._clock,
             self._activity,
-            self._revocations,
+            revocations=self._revocations,
             entropy=entropy,
             forget_ms=forget_ms,
         )

@@ -86,8 +86,8 @@ class Requests:
         records: Records,
         clock: IssueClock,
         activity: Activity,
-        revocations: Revocations,
         *,
+        revocations: Revocations,
         entropy: Callable[[int], bytes],
         forget_ms: int = FORGET_MS,
     ) -> None:

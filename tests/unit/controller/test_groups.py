@@ -6,11 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from controller_lab import LAB, Lab
+from controller_lab import LAB, Lab, in_a_group_that_fails
 from database_server import DatabaseServer
 from sqlalchemy import text
 
-from earthline.controller.authority import Authority
 from earthline.controller.store import AddressTaken, MemberRecord, Store, StoreFault
 from earthline.controller.store.postgresql import PostgresqlStore
 from earthline.controller.store.sql import SqlStore
@@ -109,12 +108,6 @@ def test_fault_inside_a_group_is_never_taken_for_success(store: SqlStore) -> Non
     with pytest.raises(StoreFault):
         between_two_requests(lab, lambda: break_a_query(store))
     assert list(lab.authority.members(LAB) or ()) == []
-
-
-def in_a_group_that_fails(grouped: Store | Authority, change: Callable[[], object]) -> None:
-    with grouped.group():
-        change()
-        raise ZeroDivisionError
 
 
 def between_two_requests(lab: Lab, happens: Callable[[], object]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from controller_lab import LAB, NOW, Lab
+from controller_lab import LAB, NOW, Lab, in_a_group_that_fails
 
 from earthline.controller.issue_clock import IssueClock
 from earthline.controller.store import IssueMark, Store
@@ -94,10 +94,10 @@ def test_what_was_undone_is_made_again(store: Store) -> None:
     lab.create(private=False)
     lab.config(1)
     lab.now -= FIVE_YEARS
-    with pytest.raises(ZeroDivisionError), lab.authority.group():
-        issued = lab.config(1).timestamp
-        raise ZeroDivisionError
+    issued = []
+    with pytest.raises(ZeroDivisionError):
+        in_a_group_that_fails(lab.authority, lambda: issued.append(lab.config(1).timestamp))
     assert store.issue_mark(_ALL).ahead == 0
     lab.now += 5_000
-    assert lab.config(1).timestamp >= issued
+    assert lab.config(1).timestamp >= issued[0]
     assert store.issue_mark(_ALL).ahead > FIVE_YEARS

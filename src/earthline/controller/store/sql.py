@@ -275,8 +275,7 @@ class SqlStore:
             issue.note_mark(connection, self._insert, network, mark.at, mark.ahead)
 
     def revoked(self, network: int) -> dict[int, int]:
-        rows = self._transactions.rows(issue.REVOKED, {"network": format_network(network)})
-        return {target: threshold for target, threshold in rows}
+        return dict(self._transactions.rows(issue.REVOKED, {"network": format_network(network)}))
 
     def note_revoked(self, network: int, target: int, threshold: int) -> None:
         with self._write() as connection:
