@@ -101,7 +101,6 @@ class Configuration:
         self,
         network: Network,
         status: NetworkStatus,
-        now: int,
         authentication: Authentication | None = None,
     ) -> None:
         """The controller answered with an error. The configuration held stays (03, 2.5).
@@ -109,12 +108,10 @@ class Configuration:
         But the host is not to send its traffic into a network that we are not in any more.
         """
         before = network.status
-        if network.refusal is not status:
-            network.refused_at = now
         network.refusal = status
         network.authentication = authentication
-        if network.is_out(now):
-            self._configure_tap(network, is_out=True)
+        if network.is_out:
+            self._configure_tap(network)
         self._report(network, before)
 
     def port_failed(self, network: Network, error: str) -> None:
@@ -151,9 +148,9 @@ class Configuration:
             applied(network, previous, now)
         self._report(network, before)
 
-    def _configure_tap(self, network: Network, *, is_out: bool = False) -> None:
+    def _configure_tap(self, network: Network) -> None:
         """Tell the host, unless the TAP is as it should be already."""
-        tap = _tap(network, network.config, is_out=is_out)
+        tap = _tap(network, network.config)
         if tap != network.tap or network.port_error:
             network.tap = tap
             self._station.emit(tap)
@@ -170,8 +167,8 @@ class Configuration:
             self._station.emit(Report("network_status", fields))
 
 
-def _tap(network: Network, config: NetworkConfig | None, *, is_out: bool) -> ConfigureTap:
-    if config is None or is_out:
+def _tap(network: Network, config: NetworkConfig | None) -> ConfigureTap:
+    if config is None or network.is_out:
         mtu = DEFAULT_MTU if config is None else config.mtu
         return ConfigureTap(network.id, network.mac, mtu)
     return ConfigureTap(

@@ -103,7 +103,7 @@ class ControllerDelegate:
     def send_error(self, command: SendConfigError, now: int) -> None:
         """Refuse a request."""
         if command.member == self._station.address:
-            self._refuse_ourselves(command, now)
+            self._refuse_ourselves(command)
             return
         payload = AuthenticationRequired(command.network, command.data).emit()
         error = Error(Verb.NETWORK_CONFIG_REQUEST, command.in_re, command.code, payload)
@@ -129,15 +129,15 @@ class ControllerDelegate:
     def _permit(self, network: int, member: int, now: int) -> None:
         self._configured_at.put((network, member), member, now)
 
-    def _refuse_ourselves(self, command: SendConfigError, now: int) -> None:
+    def _refuse_ourselves(self, command: SendConfigError) -> None:
         network = self._station.networks.get(command.network)
         if network is None:
             return
         if command.code == ErrorCode.NETWORK_AUTHENTICATION_REQUIRED:
-            self._requests.require_authentication(network, command.data, now)
+            self._requests.require_authentication(network, command.data)
         elif command.code in _STATUS_OF_ERROR:
             status = _STATUS_OF_ERROR[ErrorCode(command.code)]
-            self._configuration.refuse(network, status, now)
+            self._configuration.refuse(network, status)
 
     def _update_id(self) -> int:
         """Random, and not 0."""

@@ -70,8 +70,6 @@ class Network:
     config: NetworkConfig | None = None
     refusal: NetworkStatus | None = None
     """The controller's last word, if that was an error; a configuration clears it."""
-    refused_at: int = 0
-    """When the first of its errors in a row came."""
     revoked_up_to: int = 0
     """Our own certificates issued up to this are revoked."""
     authentication: Authentication | None = None
@@ -123,17 +121,16 @@ class Network:
         """Whether our own certificate is: the others refuse what we send."""
         return self.com is not None and self.com.timestamp <= self.revoked_up_to
 
-    def is_out(self, now: int) -> bool:
+    @property
+    def is_out(self) -> bool:
         """Whether the network has nothing for us any more: no address, and no way to anywhere.
 
         A controller that does not find the network may have lost its database for a moment. It is
-        believed if it revoked us, too, or says so until our certificate agrees with no other.
+        believed if it revoked us, too, as it does when it deletes a network.
         """
-        if self.refusal is NetworkStatus.ACCESS_DENIED:
-            return True
-        if self.refusal is not NetworkStatus.NOT_FOUND or self.config is None:
-            return False
-        return self.is_revoked or now - self.refused_at > self.config.credential_max_delta
+        if self.refusal is NetworkStatus.NOT_FOUND:
+            return self.is_revoked
+        return self.refusal is NetworkStatus.ACCESS_DENIED
 
     @property
     def com(self) -> CertificateOfMembership | None:

@@ -91,7 +91,7 @@ class Requests:
     def _synthesise(self, network: Network, now: int) -> None:
         config = synthesise(network.id, self._station.address, now)
         if config is NoConfig.BAD_RANGE:
-            self._configuration.refuse(network, NetworkStatus.NOT_FOUND, now)
+            self._configuration.refuse(network, NetworkStatus.NOT_FOUND)
         elif not isinstance(config, NoConfig):
             self._configuration.apply(network, config, now)
 
@@ -146,31 +146,30 @@ class Requests:
         """There is no such network, or no controller at all."""
         network = self._from_controller(packet, error, now)
         if network is not None and error.in_re_verb == Verb.NETWORK_CONFIG_REQUEST:
-            self._configuration.refuse(network, NetworkStatus.NOT_FOUND, now)
+            self._configuration.refuse(network, NetworkStatus.NOT_FOUND)
 
     def on_denied(self, packet: PacketReceived, error: Error, now: int) -> None:
         """We are not authorised, or not yet."""
         network = self._from_controller(packet, error, now)
         if network is not None:
-            self._configuration.refuse(network, NetworkStatus.ACCESS_DENIED, now)
+            self._configuration.refuse(network, NetworkStatus.ACCESS_DENIED)
 
     def on_authentication_required(self, packet: PacketReceived, error: Error, now: int) -> None:
         """The user has to log in first."""
         network = self._from_controller(packet, error, now)
         if network is not None:
             self.require_authentication(
-                network, AuthenticationRequired.parse(error.payload).dictionary, now
+                network, AuthenticationRequired.parse(error.payload).dictionary
             )
 
-    def require_authentication(self, network: Network, dictionary: bytes, now: int) -> None:
+    def require_authentication(self, network: Network, dictionary: bytes) -> None:
         """Take over how to log in (03, 2.6); what does not say so is ignored."""
         try:
             authentication = _authentication(dictionary)
         except Malformed:
             self._station.underlay.count("authentication_malformed")
             return
-        required = NetworkStatus.AUTHENTICATION_REQUIRED
-        self._configuration.refuse(network, required, now, authentication)
+        self._configuration.refuse(network, NetworkStatus.AUTHENTICATION_REQUIRED, authentication)
 
     def _from_controller(self, packet: PacketReceived, error: Error, now: int) -> Network | None:
         network = self._station.networks.get(error.network())
