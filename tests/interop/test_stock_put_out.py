@@ -23,17 +23,20 @@ pytestmark = [
 
 @dataclass(frozen=True)
 class Office:
-    """Our controller beside our root; it is a member, too, that nobody puts out."""
+    """Our controller beside our root, our member, and theirs."""
 
     controller: Service
     ours: Service
     theirs: StockService
 
-    def join(self, net: str) -> str:
-        """A private network that all are on, and on which all have talked to one another."""
+    def join(self, net: str, *bystanders: Service) -> str:
+        """A private network that both members are on, and on which all have talked to each other.
+
+        A controller that is a member itself would hear of what it says, and pass it on.
+        """
         body = pool(f"{net}.0/24", f"{net}.10", f"{net}.99", private=True)
         network = make_network(self.controller, body)
-        members = (self.controller, self.ours, self.theirs)
+        members = (*bystanders, self.ours, self.theirs)
         for member in members:
             member.join(network)
             self.controller.authorize(network, member.address)
@@ -76,7 +79,7 @@ def test_member_is_out_at_once_after_a_restart_of_our_controller(
 def test_member_that_was_away_refuses_who_was_put_out_meanwhile(
     office: Office, leaver: str, net: str
 ) -> None:
-    network = office.join(net)
+    network = office.join(net, office.controller)
     out, other = (office.ours, office.theirs) if leaver == "ours" else (office.theirs, office.ours)
     target, bystander = out.wait_ip(network), office.controller.wait_ip(network)
     other.stop()
