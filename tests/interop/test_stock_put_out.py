@@ -40,6 +40,8 @@ class Office:
         for member in members:
             member.join(network)
             self.controller.authorize(network, member.address)
+        # A stock node is slow to ask a controller that was restarted.
+        self.theirs.wait_ip(network, timeout_s=90)
         for source in members:
             for target in members:
                 if source is not target:
