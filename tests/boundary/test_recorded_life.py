@@ -161,8 +161,10 @@ def private(life: Life) -> list[str]:
     life.await_client("no addresses", assignedAddresses=[])
     found += life.all(member, "325") + life.all(root, "326")
     wait_until("addresses again", lambda: life.member.service.ip(life.network))
-    found += life.all(member, "327") + life.all(root, "328", "329")
-    found += life.all(member, "330", "331")
+    found += life.all(member, "327") + life.all(root, "328")
+    member.service.host.unplug()  # ours would hear of it, and ask, at once
+    found += life.all(root, "329") + life.all(member, "330", "331")
+    member.service.host.plug()
     life.ask_again()
     life.await_client("denied", status="ACCESS_DENIED")
     return found + life.all(member, "332") + life.all(root, "333")
@@ -246,8 +248,11 @@ def sso(life: Life) -> list[str]:
     life.ask_again()
     life.await_client("authorised", status="OK", name="sso")
     found += life.all(member, "374")
+    member.service.host.unplug()
     wait_until("login ran out", lambda: now_ms() > ends_ms)
-    return found + life.all(member, "375") + life.all(root, "376")
+    found += life.all(member, "375")
+    member.service.host.plug()
+    return found + life.all(root, "376")
 
 
 def public(life: Life) -> list[str]:

@@ -106,11 +106,17 @@ def test_deauthorised_member_is_cut_off_from_the_others(simulate):
         sim.authorize(root, lan, member)
     assert sim.run_until(lambda: sim.joined(lan, alice, bob), within_ms=30_000)
     assert sim.ping(alice, bob, lan)
+    frame = EthernetFrame(alice.nic(lan).mac, bob.nic(lan).mac, 0x88B5, b"do you hear me?")
+    bob.nic(lan).send(frame)
+    assert sim.run_until(lambda: frame in alice.nic(lan).frames, within_ms=5_000)
 
     sim.authorize(root, lan, bob, yes=False)
     sim.run_for(2_000)
 
-    assert not sim.ping(alice, bob, lan, within_ms=5_000)
+    # Not by a ping: it has no address any more, whether it is refused or not.
+    alice.nic(lan).frames.clear()
+    bob.nic(lan).send(frame)
+    assert not sim.run_until(lambda: frame in alice.nic(lan).frames, within_ms=5_000)
 
 
 def test_members_get_a_changed_configuration_at_once(simulate):

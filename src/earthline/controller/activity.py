@@ -40,6 +40,8 @@ class _Entry:
     requester: Requester
     full_at: int
     """When it may ask `BURST` times at once again."""
+    came_at: int
+    """When it asked first, without having been away since."""
 
     def is_online(self, now: int) -> bool:
         # Symmetric, so that a clock set back a little forgets nobody and far back does not lock in.
@@ -53,6 +55,9 @@ class Activity:
         self._entries: FairTable[tuple[int, int], int, _Entry] = FairTable(max_entries)
         """By source prefix; who asked last comes last."""
         self._members: dict[int, dict[int, None]] = {}
+        self._began_at: int | None = None
+        """Who has not asked since is not known of."""
+        self._looked_at = 0
 
     def too_soon(self, network: int, member: int, now: int) -> bool:
         """Whether the member asked at most 1000 ms ago (section 8 item 2), or all too often."""
@@ -65,11 +70,13 @@ class Activity:
 
     def note(self, network: int, member: int, requester: Requester, now: int, prefix: int) -> None:
         """Remember a request; forget what is no longer online. ``prefix``: where it came from."""
+        self._look(now)
         self._expire(now)
         key = (network, member)
         entry = self._entries.get(key)
         full_at = drawn(now if entry is None else entry.full_at, BURST, EVERY_MS, now)
-        noted = _Entry(now, requester, now if full_at is None else full_at)
+        came_at = entry.came_at if entry is not None and entry.is_online(now) else now
+        noted = _Entry(now, requester, now if full_at is None else full_at, came_at)
         self._members.setdefault(network, {})[member] = None
         evicted = self._entries.put(key, prefix, noted)
         if evicted is not None:
@@ -80,13 +87,32 @@ class Activity:
         entry = self._entries.get((network, member))
         return entry.requester if entry is not None and entry.is_online(now) else None
 
+    def came_within(self, network: int, member: int, ms: int, now: int) -> bool:
+        """Whether a member was not there before that, as far as is known."""
+        entry = self._entries.get((network, member))
+        return entry is None or abs(now - entry.came_at) <= ms
+
     def online(self, network: int, now: int) -> list[int]:
         """The members of a network that are online, in the order they first asked."""
         self._expire(now)
         return list(self._members.get(network, ()))
 
+    def knows_all(self, now: int) -> bool:
+        """Whether who is online must have asked by now.
+
+        Not after a restart, nor after a step of the clock. Nobody asking for long looks like one,
+        and does as little harm.
+        """
+        self._look(now)
+        return self._began_at is not None and abs(now - self._began_at) >= ONLINE_MS
+
     def __len__(self) -> int:
         return len(self._entries)
+
+    def _look(self, now: int) -> None:
+        if self._began_at is None or abs(now - self._looked_at) >= ONLINE_MS:
+            self._began_at = now
+        self._looked_at = now
 
     def _expire(self, now: int) -> None:
         while (key := next(iter(self._entries), None)) is not None:

@@ -17,16 +17,19 @@ from earthline.controller.coercion import JsonObject, as_int
 from earthline.controller.issue_clock import IssueClock
 from earthline.controller.records import Records
 from earthline.controller.request import Command, Requests
-from earthline.controller.revocation import MAX_REVOKED_AT_ONCE, revocation_payload
+from earthline.controller.revocation import MAX_KEPT, Revocations
 from earthline.controller.store import Store, StoreFault
 from earthline.controller.strangers import FORGET_MS
-from earthline.effects import RequestConfig, SendConfigError, SendCredentials
+from earthline.effects import RequestConfig, SendConfigError
 from earthline.wire.address import controller_of
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.packet import ErrorCode
 
 PUSHES_AT_ONCE = 32
 """Configurations built in one go; the rest follow by `Authority.handle_timeout`, at once again."""
+
+MAX_TOLD_UNSEEN = 512
+"""Members that are told of a revocation though nobody knows whether they are there."""
 
 _NUMBER_MASK = 0xFFFFFF
 _MAX_DRAWS = 100_000
@@ -65,6 +68,7 @@ class Authority:
         self._entropy = entropy
         self._records = Records(store)
         self._clock = IssueClock(store)
+        self._revocations = Revocations(identity, store, self._clock, entropy)
         self._activity = Activity()
         self._requests = Requests(
             identity,
@@ -72,6 +76,7 @@ class Authority:
             self._records,
             self._clock,
             self._activity,
+            revocations=self._revocations,
             entropy=entropy,
             forget_ms=forget_ms,
         )
@@ -99,6 +104,7 @@ class Authority:
                 yield
         except BaseException:
             self._clock.forget()
+            self._revocations.forget()
             raise
 
     # --- what the node asks -----------------------------------------------------------------------
@@ -122,6 +128,7 @@ class Authority:
             self._due_at if self._due else None,
             self._requests.next_newcomer(),
             self._requests.expiry.next_check(),
+            self._revocations.next_again(),
         )
         return min((time for time in times if time is not None), default=None)
 
@@ -129,6 +136,7 @@ class Authority:
         """Go on with pushes and newcomers that are due; revoke whose sign-on has expired."""
         try:
             commands = self._push_some(now) + self._revoke_expired(now)
+            commands += self._revocations.send_again(now)
             return commands + self._requests.admit_newcomers(now)
         except (StoreFault, ValueError):
             self._requests.counters["store_faults"] += 1
@@ -181,14 +189,17 @@ class Authority:
     def delete_network(self, network: int, now: int) -> tuple[JsonObject | None, list[Command]]:
         """Delete a network with its members, and revoke those that are online (7.5).
 
-        The certificates of the others run out of agreement by themselves.
+        The certificates of the others run out of agreement by themselves. Of a network that is
+        made again under its ID they are out of agreement from the start.
         """
         found = self._records.network(network)
         if found is None:
             return None, []
         targets = self._online_members(network, now)
+        commands = self._revoke(network, targets, now)
         self._store.delete_network(network)
-        return found, self._revoke(network, targets, now)
+        self._revocations.leave_behind(network, now)
+        return found, commands
 
     # --- members ----------------------------------------------------------------------------------
 
@@ -259,20 +270,30 @@ class Authority:
             member = self._records.member(network, address)
             if member is not None and member_object.is_authorised(member):
                 found.append(address)
-            if len(found) == MAX_REVOKED_AT_ONCE:
+            if len(found) == MAX_KEPT:
                 break
         return found
 
     def _revoke(self, network: int, targets: list[int], now: int) -> list[Command]:
-        """Tell every online member, the targets included (10.3)."""
-        online = self._activity.online(network, now)
+        """Tell every member that may be there, the targets included (10.3).
+
+        Who is not, or does not hear it, gets it with its next configuration.
+        """
         if not targets or controller_of(network) != self._identity.address:
             return []
-        threshold = self._clock.revoke(network, now)
-        if not online:
-            return []
-        payload = revocation_payload(self._identity, network, targets, threshold, self._entropy)
-        return [SendCredentials(member, payload) for member in online]
+        audience = self._audience(network, targets, now)
+        commands, all_anew = self._revocations.revoke(network, targets, audience, now)
+        if all_anew:
+            self._due.update(dict.fromkeys((network, member) for member in audience))
+        return [*commands]
+
+    def _audience(self, network: int, targets: list[int], now: int) -> list[int]:
+        """Who is online; as long as that is not known, whoever may be."""
+        online = self._activity.online(network, now)
+        if self._activity.knows_all(now):
+            return online
+        members = self._store.authorised(network, MAX_TOLD_UNSEEN)
+        return list(dict.fromkeys((*online, *targets, *members)))
 
     def _revoke_expired(self, now: int) -> list[Command]:
         commands: list[Command] = []

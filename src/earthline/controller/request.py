@@ -29,9 +29,10 @@ from earthline.controller.expiry import ExpiryList
 from earthline.controller.issue_clock import IssueClock
 from earthline.controller.newcomers import Newcomers, source_prefix
 from earthline.controller.records import Records
+from earthline.controller.revocation import REPEAT_MS, Revocations
 from earthline.controller.store import AddressTaken, Arrival, Filed, Store
 from earthline.controller.strangers import FORGET_MS, Strangers, came_by_itself
-from earthline.controller.terms import NetworkTerms, read_terms
+from earthline.controller.terms import MAX_WINDOW_MS, NetworkTerms, read_terms
 from earthline.effects import RequestConfig, SendConfig, SendConfigError, SendCredentials
 from earthline.wire.address import controller_of
 from earthline.wire.dictionary import Dictionary
@@ -86,6 +87,7 @@ class Requests:
         clock: IssueClock,
         activity: Activity,
         *,
+        revocations: Revocations,
         entropy: Callable[[int], bytes],
         forget_ms: int = FORGET_MS,
     ) -> None:
@@ -95,6 +97,7 @@ class Requests:
         self._records = records
         self._clock = clock
         self._activity = activity
+        self._revocations = revocations
         self._unknown = Activity(MAX_UNKNOWN)
         self._entropy = entropy
         self.expiry = ExpiryList()
@@ -224,7 +227,18 @@ class Requests:
             except AddressTaken:
                 continue
             self.counters["granted"] += 1
-            return [SendConfig(case.network, case.address, config.emit(), case.in_re)]
+            command = SendConfig(case.network, case.address, config.emit(), case.in_re)
+            return [command, *self._hand_out_revocations(case)]
+
+    def _hand_out_revocations(self, case: _Case) -> list[SendCredentials]:
+        """What a member that asks may not have heard: it was away, or a packet was lost."""
+        if case.in_re == PUSH:
+            return []
+        network, address, now = case.network, case.address, case.now
+        newcomer = self._activity.came_within(network, address, REPEAT_MS, now)
+        return self._revocations.hand_out(
+            network, address, case.terms.window_ms, now, newcomer=newcomer
+        )
 
     def _reclaim(self, case: _Case, ips: Sequence[bytes]) -> bytes | None:
         return self._strangers.reclaim(case.network, ips, case.now)
@@ -252,6 +266,7 @@ class Requests:
         refusals = self._refuse(case.network, case.address, case.in_re, code)
         if not refusals:
             return []
+        self._note_missed_expiry(case)
         data = Dictionary()
         data.set_int("aV", 0)
         data.set_text("aU", "")
@@ -260,6 +275,15 @@ class Requests:
     def _note_expiry(self, case: _Case) -> None:
         expires_at = as_int(case.member.get("authenticationExpiryTime"), 0)
         if case.terms.sso and expires_at > 0:
+            self.expiry.note(case.network, case.address, expires_at)
+
+    def _note_missed_expiry(self, case: _Case) -> None:
+        """Have a sign-on revoked that expired while we were away, or whose revocation failed."""
+        expires_at = as_int(case.member.get("authenticationExpiryTime"), 0)
+        ago_ms = case.now - expires_at
+        if expires_at <= 0 or ago_ms > MAX_WINDOW_MS:
+            return
+        if not self._revocations.made_within(case.network, case.address, ago_ms, case.now):
             self.expiry.note(case.network, case.address, expires_at)
 
     def _dropped(self, reason: str) -> list[Command]:

@@ -222,6 +222,7 @@ class Taps:
     async def _apply(self, tap: Tap) -> None:
         await self._apply_link(tap)
         if tap.index:
+            await self._remove_routes(tap)
             await self._apply_addresses(tap)
             await self._apply_routes(tap)
             await self._apply_names(tap)
@@ -269,13 +270,19 @@ class Taps:
             await self._netlink.add_address(tap.station, address)
             tap.addresses.add(address)
 
-    async def _apply_routes(self, tap: Tap) -> None:
-        """Remove what is no longer wanted; offer all that is, which is harmless where it stands."""
-        wanted = kernel_routes(tap.wanted, tap.permissions, online=self._online)
-        for route in tap.routes.difference(wanted):
+    async def _remove_routes(self, tap: Tap) -> None:
+        """Those no longer wanted, the widest first: it is the one whose traffic is missed most."""
+        gone = tap.routes.difference(self._wanted_routes(tap))
+        for route in sorted(gone, key=lambda route: (route.target.port, route.target)):
             await self._netlink.remove_route(tap.station, route)
             tap.routes.discard(route)
-        for route in wanted:
+
+    def _wanted_routes(self, tap: Tap) -> list[KernelRoute]:
+        return kernel_routes(tap.wanted, tap.permissions, online=self._online)
+
+    async def _apply_routes(self, tap: Tap) -> None:
+        """Offer all that are wanted, which is harmless where one stands."""
+        for route in self._wanted_routes(tap):
             try:
                 await self._netlink.add_route(tap.station, route)
             except OSError as error:

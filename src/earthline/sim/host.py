@@ -67,6 +67,9 @@ class SimHost:
         self.reports: list[effects.Report] = []
         self.disk: dict[tuple[str, int], bytes] = {}
         self.authority: Authority | None = None
+        self.clock_error_ms = 0
+        """By how much the clock is ahead that its controller goes by."""
+        self._controller_store: SqliteStore | None = None
         self._internet = internet
         self._clock: Clock = internet.clock
         self._entropy = random.Random(f"{seed}/{name}")
@@ -112,6 +115,8 @@ class SimHost:
         for (kind, key), data in stored:
             self.tell(effects.StateLoaded(kind, key, data))
         self._announce_sockets()
+        if self._controller_store is not None:
+            self._open_controller(self._controller_store)
 
     def crash(self) -> None:
         """Vanish without a word."""
@@ -123,9 +128,18 @@ class SimHost:
             self._wake.cancel()
 
     def become_controller(self) -> Authority:
-        """Serve networks from this node, out of a store in memory."""
-        self.authority = Authority(self.identity, SqliteStore(":memory:"), self._entropy.randbytes)
+        """Serve networks from this node, out of a store in memory, which outlives crashes."""
+        self._controller_store = SqliteStore(":memory:")
+        return self._open_controller(self._controller_store)
+
+    def _open_controller(self, store: SqliteStore) -> Authority:
+        self.authority = Authority(self.identity, store, self._entropy.randbytes)
         return self.authority
+
+    @property
+    def controller_now(self) -> int:
+        """The time by the clock of its controller, ms."""
+        return self._clock.now + self.clock_error_ms
 
     def move(self, ip: bytes, segment: Segment) -> None:
         """Take the host to another network, as a laptop is taken home."""
@@ -263,7 +277,9 @@ class SimHost:
         if self.authority is not None and (when := self.authority.next_timeout()) is not None:
             if self._authority_wake is not None:
                 self._authority_wake.cancel()
-            self._authority_wake = self._clock.at(when, self._on_authority_wake)
+            self._authority_wake = self._clock.at(
+                when - self.clock_error_ms, self._on_authority_wake
+            )
 
     def _on_wake(self) -> None:
         self._activity_at = self._clock.now + ACTIVITY_MS
@@ -272,7 +288,7 @@ class SimHost:
 
     def _on_authority_wake(self) -> None:
         if self.running and self.authority is not None:
-            self.obey(self.authority.handle_timeout(self._clock.now))
+            self.obey(self.authority.handle_timeout(self.controller_now))
 
     # Carrying out commands
 
@@ -385,7 +401,7 @@ class SimHost:
 
     def _answer_request(self, command: effects.RequestConfig) -> None:
         if self.authority is not None:
-            self.obey(self.authority.handle_request(command, self._clock.now))
+            self.obey(self.authority.handle_request(command, self.controller_now))
 
     def _store(self, command: effects.Store) -> None:
         if command.data is None:

@@ -103,10 +103,15 @@ class Configuration:
         status: NetworkStatus,
         authentication: Authentication | None = None,
     ) -> None:
-        """The controller answered with an error. The configuration held stays (03, 2.5)."""
+        """The controller answered with an error. The configuration held stays (03, 2.5).
+
+        But the host is not to send its traffic into a network that we are not in any more.
+        """
         before = network.status
         network.refusal = status
         network.authentication = authentication
+        if network.is_out:
+            self._configure_tap(network)
         self._report(network, before)
 
     def port_failed(self, network: Network, error: str) -> None:
@@ -163,8 +168,9 @@ class Configuration:
 
 
 def _tap(network: Network, config: NetworkConfig | None) -> ConfigureTap:
-    if config is None:
-        return ConfigureTap(network.id, network.mac, DEFAULT_MTU)
+    if config is None or network.is_out:
+        mtu = DEFAULT_MTU if config is None else config.mtu
+        return ConfigureTap(network.id, network.mac, mtu)
     return ConfigureTap(
         network=network.id,
         mac=network.mac,

@@ -268,6 +268,10 @@ class CredentialExchange:
         if acceptance is Acceptance.ACCEPTED_NEW:
             self._roster.keep(network, record)
             changed.records[network.id, record.address] = (network, record)
+            if isinstance(credential, Revocation) and record.address == self._station.address:
+                network.revoked_up_to = record.com_threshold
+                if network.is_revoked:
+                    network.requested_at = 0  # the controller says what became of us, at once
             if isinstance(credential, Revocation) and credential.fast_propagate:
                 changed.news.append(credential)
         return acceptance

@@ -70,6 +70,8 @@ class Network:
     config: NetworkConfig | None = None
     refusal: NetworkStatus | None = None
     """The controller's last word, if that was an error; a configuration clears it."""
+    revoked_up_to: int = 0
+    """Our own certificates issued up to this are revoked."""
     authentication: Authentication | None = None
     port_error: str = ""
     requested_at: int = 0
@@ -113,6 +115,22 @@ class Network:
         if self.config is None:
             return NetworkStatus.REQUESTING_CONFIGURATION
         return NetworkStatus.OK
+
+    @property
+    def is_revoked(self) -> bool:
+        """Whether our own certificate is: the others refuse what we send."""
+        return self.com is not None and self.com.timestamp <= self.revoked_up_to
+
+    @property
+    def is_out(self) -> bool:
+        """Whether the network has nothing for us any more: no address, and no way to anywhere.
+
+        A controller that does not find the network may have lost its database for a moment. It is
+        believed if it revoked us, too, as it does when it deletes a network.
+        """
+        if self.refusal is NetworkStatus.NOT_FOUND:
+            return self.is_revoked
+        return self.refusal is NetworkStatus.ACCESS_DENIED
 
     @property
     def com(self) -> CertificateOfMembership | None:

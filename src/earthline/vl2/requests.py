@@ -53,11 +53,15 @@ class Requests:
         )
 
     def due_at(self, network: Network) -> int:
-        """When the next request is due: every 5 s until there is an answer, then after 60 s."""
+        """When the next request is due: every 5 s until there is an answer, then after 60 s.
+
+        A configuration whose certificate was revoked is no answer any more.
+        """
         if network.requested_at == 0:
             return 0
         lifetime = FRUGAL_REFRESH_MS if self._station.low_bandwidth else REFRESH_MS
-        fresh_until = network.updated_at + lifetime if network.config is not None else 0
+        fresh = network.config is not None and not network.is_revoked
+        fresh_until = network.updated_at + lifetime if fresh else 0
         return max(network.requested_at + TICK_MS, fresh_until)
 
     def ask(self, network: Network, now: int) -> None:

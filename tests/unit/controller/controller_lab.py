@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Callable
 
 from earthline import _native
 from earthline.controller.authority import Authority
@@ -84,3 +85,10 @@ def only_config(commands: list[Command]) -> NetworkConfig:
     configs = [command for command in commands if isinstance(command, SendConfig)]
     assert len(configs) == 1, commands
     return NetworkConfig.parse(configs[0].dictionary)
+
+
+def in_a_group_that_fails(grouped: Store | Authority, change: Callable[[], object]) -> None:
+    """Raises `ZeroDivisionError`."""
+    with grouped.group():
+        change()
+        raise ZeroDivisionError

@@ -43,7 +43,7 @@ class DatabaseServer:
     def empty(self) -> str:
         """Forget whatever was stored; the URL."""
         with contextlib.suppress(psycopg.errors.UndefinedTable):
-            self.execute("TRUNCATE network, member, assignment, issue_clock")
+            self.execute("TRUNCATE network, member, assignment, issue_clock, revocation")
         return self.url
 
     def kill(self) -> None:

@@ -305,13 +305,6 @@ def test_deleted_network_revokes_its_online_members_in_one_packet_each(lab: Lab)
     assert lab.authority.get_member(LAB, 1) is None
 
 
-def test_timestamps_do_not_run_backwards_with_the_clock(lab: Lab) -> None:
-    lab.create(private=False)
-    first = lab.config().timestamp
-    lab.now -= 3_600_000
-    assert lab.config().timestamp == first
-
-
 def test_timestamps_after_a_restart_stay_above_the_last_revocation(lab: Lab) -> None:
     lab.create(private=False)
     lab.ask()

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from controller_lab import LAB, Lab
+from controller_lab import LAB, Lab, in_a_group_that_fails
 from database_server import DatabaseServer
 from sqlalchemy import text
 
-from earthline.controller.authority import Authority
 from earthline.controller.store import AddressTaken, MemberRecord, Store, StoreFault
 from earthline.controller.store.postgresql import PostgresqlStore
 from earthline.controller.store.sql import SqlStore
@@ -111,12 +110,6 @@ def test_fault_inside_a_group_is_never_taken_for_success(store: SqlStore) -> Non
     assert list(lab.authority.members(LAB) or ()) == []
 
 
-def in_a_group_that_fails(grouped: Store | Authority, change: Callable[[], object]) -> None:
-    with grouped.group():
-        change()
-        raise ZeroDivisionError
-
-
 def between_two_requests(lab: Lab, happens: Callable[[], object]) -> None:
     """In one group. The second is answered with an error, and hides nothing."""
     with lab.authority.group():
@@ -138,9 +131,9 @@ def test_revocation_that_was_undone_is_not_remembered(store: Store) -> None:
     with pytest.raises(ZeroDivisionError):
         in_a_group_that_fails(lab.authority, lambda: lab.post_member(1, authorized=False))
     assert lab.member(1)["authorized"] is True
-    assert store.issued_at(LAB) == 0
+    assert store.issue_mark(LAB).at == 0
     lab.post_member(1, authorized=False)
-    threshold = store.issued_at(LAB)
+    threshold = store.issue_mark(LAB).at
     assert threshold > 0
     restarted = Lab(store)
     restarted.now = lab.now - 3_600_000

@@ -136,7 +136,9 @@ class Written:
         "touch_member",
         "note_seen",
         "evict_waiting",
-        "note_issued",
+        "note_issue",
+        "note_revoked",
+        "forget_revoked",
     )
 
     def __init__(self, store: Store) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from controller_lab import LAB
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
-from earthline.controller.store import AddressTaken, MemberRecord, Store
-from earthline.controller.store.schema import METADATA, REVISION, upgrade
+from earthline.controller.store import AddressTaken, IssueMark, MemberRecord, Store
+from earthline.controller.store.schema import METADATA, REVISION, migrate, upgrade
 from earthline.controller.store.sql import SqlStore
 
 IP = bytes((10, 7, 0, 15))
@@ -61,3 +63,42 @@ def test_migrations_lead_to_the_tables_that_are_used(store: SqlStore) -> None:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
         found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
         assert found == REVISION
+
+
+def migrations(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", "earthline:controller/store/migrations")
+    config.attributes["connection"] = connection
+    return config
+
+
+def test_upgraded_store_knows_how_far_the_clock_of_issue_was(store: SqlStore) -> None:
+    with store._engine.begin() as connection:
+        METADATA.drop_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
+        command.upgrade(migrations(connection), "0002")
+        insert = text("INSERT INTO issue_clock VALUES (:network, :at)")
+        connection.execute(insert, {"network": f"{LAB:016x}", "at": 7_000})
+        migrate(connection, "store")
+    assert store.issue_mark(LAB) == IssueMark(at=7_000)
+    assert store.revoked(LAB) == {}
+    store.note_revoked(LAB, 1, 6_999)
+    store.note_issue(LAB, IssueMark(8_000, ahead=500))
+    assert store.issue_mark(LAB) == IssueMark(8_000, ahead=500)
+
+
+def test_revocations_are_kept_by_network_and_member_until_they_are_forgotten(store: Store) -> None:
+    for target, threshold in ((3, 10), (1, 20), (2, 5), (3, 30)):
+        store.note_revoked(LAB, target, threshold)
+    store.note_revoked(LAB + 1, 1, 1)
+    assert list(store.revoked(LAB).items()) == [(2, 5), (1, 20), (3, 30)]
+    store.forget_revoked(LAB, 20)
+    assert store.revoked(LAB) == {3: 30}
+    assert store.revoked(LAB + 1) == {1: 1}
+
+
+def test_members_that_are_in_are_listed_in_order_up_to_a_limit(store: Store) -> None:
+    for address, authorised in ((9, True), (3, True), (7, False), (1, True)):
+        store.write_member(LAB, MemberRecord(address, "{}", 1, authorised, False, ()))
+    assert store.authorised(LAB, 2) == [1, 3]
+    assert store.authorised(LAB, 5) == [1, 3, 9]

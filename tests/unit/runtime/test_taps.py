@@ -68,6 +68,7 @@ class Kernel:
         self.routes.add(route)
 
     async def remove_route(self, index, route):
+        self.removed.append(route.target)
         self.routes.discard(route)
 
 
@@ -210,6 +211,19 @@ async def test_route_goes_when_it_is_no_longer_wanted(kernel, tmp_path):
         taps.configure(command("10.7.0.59/16"))
         await settled()
         assert kernel.routes == set()
+
+
+async def test_default_routes_go_first_and_addresses_last(kernel, tmp_path):
+    async with running(kernel, tmp_path) as (taps, _):
+        taps.permit(NETWORK, Permissions(default=True))
+        taps.set_online(True)
+        routes = [Route(at("10.8.0.0/16")), Route(at("0.0.0.0/0"), at("10.7.0.1/0"))]
+        taps.configure(command("10.7.0.59/16", routes=routes))
+        await settled()
+        taps.configure(command())
+        await settled()
+        halves = [at("0.0.0.0/1"), at("128.0.0.0/1")]
+        assert kernel.removed == [*halves, at("10.8.0.0/16"), at("10.7.0.59/16")]
 
 
 async def test_default_route_comes_and_goes_with_being_online(kernel, tmp_path):

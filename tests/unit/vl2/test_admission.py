@@ -155,6 +155,32 @@ def test_revoked_member_is_put_out_and_the_others_are_told(bench):
     assert told == {(PEER.address, expected), (FAR.address, expected)}
 
 
+def test_member_that_is_revoked_itself_asks_what_became_of_it_at_once(bench):
+    configure(bench)
+    bench.advance(10_000)
+    bench.forget()
+    for _ in range(3):
+        revoke(bench, FAR.address, bench.now, target=OWN.address)
+        bench.advance(0)
+    assert len(bench.sent(Verb.NETWORK_CONFIG_REQUEST)) == 1
+    bench.advance(20_000)
+    assert len(bench.sent(Verb.NETWORK_CONFIG_REQUEST)) == 5
+
+    configure(bench, timestamp=bench.now + 1)
+    bench.forget()
+    bench.advance(59_000)
+    assert bench.sent(Verb.NETWORK_CONFIG_REQUEST) == []
+
+
+def test_revocation_of_an_earlier_certificate_of_ours_is_no_reason_to_ask(bench):
+    configure(bench)
+    bench.advance(10_000)
+    bench.forget()
+    revoke(bench, FAR.address, bench.now - 20_000, target=OWN.address)
+    bench.advance(0)
+    assert bench.sent(Verb.NETWORK_CONFIG_REQUEST) == []
+
+
 def test_revocation_is_passed_on_once_and_not_to_its_sender(bench):
     show(bench, com(bench.now, FAR), source=FAR.address)
     bench.forget()

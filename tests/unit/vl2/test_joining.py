@@ -113,6 +113,32 @@ def test_refusal_changes_the_status_but_not_the_configuration(bench):
     assert status(bench) is NetworkStatus.OK
 
 
+def test_member_that_is_denied_has_no_address_and_no_route_until_it_is_let_in(bench):
+    given = {"static_ips": (InetAddress.parse("10.7.0.5/24"),), "mtu": 1400}
+    bench.command(effects.Join(NETWORK))
+    answer(bench, **given)
+    full = bench.of(effects.ConfigureTap)[-1]
+    assert full.addresses
+    bench.forget()
+    for _ in range(3):
+        refuse(bench, ErrorCode.NETWORK_ACCESS_DENIED)
+    assert bench.of(effects.ConfigureTap) == [effects.ConfigureTap(NETWORK, full.mac, 1400)]
+    bench.forget()
+    bench.now += 5_000
+    answer(bench, **given)
+    assert bench.of(effects.ConfigureTap) == [full]
+
+
+def test_network_that_is_not_found_keeps_its_addresses(bench):
+    """Its controller may have lost its database for a moment."""
+    bench.command(effects.Join(NETWORK))
+    answer(bench, static_ips=(InetAddress.parse("10.7.0.5/24"),))
+    bench.forget()
+    refuse(bench, ErrorCode.OBJECT_NOT_FOUND)
+    assert status(bench) is NetworkStatus.NOT_FOUND
+    assert bench.of(effects.ConfigureTap) == []
+
+
 @pytest.mark.parametrize(
     ("code", "expected"),
     [

@@ -65,6 +65,16 @@ class Filed:
     """When a stranger was last noted as seen, ms; None for any other member."""
 
 
+@dataclass(frozen=True, slots=True)
+class IssueMark:
+    """How far a clock of issue is, in ms."""
+
+    at: int = 0
+    """It had come so far when this was written, at least."""
+    ahead: int = 0
+    """Of the clock that drives it."""
+
+
 class AddressTaken(Exception):
     """A picked address was given to another member in the meantime; nothing was written."""
 
@@ -119,6 +129,9 @@ class Store(Protocol):
     def active_bridges(self, network: int, limit: int) -> list[int]:
         """Ascending."""
 
+    def authorised(self, network: int, limit: int) -> list[int]:
+        """Members that are in; ascending."""
+
     def taken(self, network: int, ips: Sequence[bytes], other_than: int) -> set[bytes]:
         """Which of these IPs are assigned to members other than this one."""
 
@@ -147,12 +160,19 @@ class Store(Protocol):
     def unseen_strangers(self, before: int, limit: int) -> list[tuple[int, int]]:
         """(network, address) of those not seen since, longest ago first."""
 
-    # The clock of issue.
+    # What was issued, and what was revoked: both outlive the network's deletion.
 
-    def issued_at(self, network: int) -> int:
-        """The latest time noted by `note_issued`, or 0. It outlives the network's deletion."""
+    def issue_mark(self, network: int) -> IssueMark:
+        """What `note_issue` noted last, or zeros."""
 
-    def note_issued(self, network: int, at: int) -> None: ...
+    def note_issue(self, network: int, mark: IssueMark) -> None: ...
+    def revoked(self, network: int) -> dict[int, int]:
+        """By member that was put out: the threshold of its last revocation. In order of those."""
+
+    def note_revoked(self, network: int, target: int, threshold: int) -> None: ...
+    def forget_revoked(self, network: int, up_to: int) -> None:
+        """Those with a threshold up to this."""
+
     def close(self) -> None: ...
 
 
@@ -160,6 +180,7 @@ __all__ = [
     "AddressTaken",
     "Arrival",
     "Filed",
+    "IssueMark",
     "MemberRecord",
     "NetworkSummary",
     "Store",

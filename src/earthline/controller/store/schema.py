@@ -5,13 +5,17 @@
     network     id, object                                   one JSON object each
     member      network, address, object + searched columns  one JSON object each
     assignment  network, ip, address, picked                 who has which address
-    issue_clock network, at                                  certificates never go back in time
+    issue_clock network, at, ahead                           certificates never go back in time
+    revocation  network, target, threshold                   who was put out lately
 
 Network IDs are 16 hex digits, so that they sort as numbers and read as people write them.
 
 A member that came by itself, and in which no person has had a hand, is a stranger: it has the
 source prefix it came from in ``came_from``, which is NULL for all others. ``seen_at`` of a stranger
 is when it last asked, in ms, some hours behind.
+
+``at`` and ``threshold`` are times of issue (`controller.issue_clock`), not of the host. The row of
+network 0 in ``issue_clock`` is that of all networks together.
 """
 
 from __future__ import annotations
@@ -98,9 +102,18 @@ ISSUE_CLOCK = Table(
     METADATA,
     Column("network", String(16), primary_key=True),
     Column("at", BigInteger, nullable=False),
+    Column("ahead", BigInteger, nullable=False, server_default="0"),
 )
 
-REVISION = "0002"
+REVOCATION = Table(
+    "revocation",
+    METADATA,
+    Column("network", String(16), primary_key=True),
+    Column("target", BigInteger, primary_key=True, autoincrement=False),
+    Column("threshold", BigInteger, nullable=False),
+)
+
+REVISION = "0003"
 """Of the newest migration: it leads to the tables above."""
 
 _REVISIONS = Table(

@@ -12,12 +12,14 @@ from sqlalchemy.exc import IntegrityError
 from earthline.controller.store import (
     AddressTaken,
     Filed,
+    IssueMark,
     MemberRecord,
     NetworkSummary,
     StoreFault,
+    issue,
     strangers,
 )
-from earthline.controller.store.schema import ASSIGNMENT, ISSUE_CLOCK, MEMBER, NETWORK, migrate
+from earthline.controller.store.schema import ASSIGNMENT, MEMBER, NETWORK, migrate
 from earthline.controller.store.transactions import Transactions
 from earthline.wire.address import format_network
 
@@ -56,7 +58,6 @@ _TAKEN = select(ASSIGNMENT.c.ip).where(
     ASSIGNMENT.c.ip.in_(bindparam("ips", expanding=True)),
     ASSIGNMENT.c.address != bindparam("address"),
 )
-_ISSUED_AT = select(ISSUE_CLOCK.c.at).where(ISSUE_CLOCK.c.network == bindparam("network"))
 
 
 class SqlStore:
@@ -225,6 +226,10 @@ class SqlStore:
         key = {"network": format_network(network), "limit": limit}
         return [address for (address,) in self._transactions.rows(_ACTIVE_BRIDGES, key)]
 
+    def authorised(self, network: int, limit: int) -> list[int]:
+        key = {"network": format_network(network), "limit": limit}
+        return [address for (address,) in self._transactions.rows(issue.AUTHORISED, key)]
+
     def taken(self, network: int, ips: Sequence[bytes], other_than: int) -> set[bytes]:
         with self._read() as connection:
             return _taken(connection, network, ips, other_than)
@@ -259,19 +264,26 @@ class SqlStore:
         with self._read() as connection:
             return strangers.unseen(connection, before, limit)
 
-    # --- the clock of issue -----------------------------------------------------------------------
+    # --- what was issued, and revoked -------------------------------------------------------------
 
-    def issued_at(self, network: int) -> int:
-        return self._one(_ISSUED_AT, {"network": format_network(network)}) or 0
+    def issue_mark(self, network: int) -> IssueMark:
+        rows = self._transactions.rows(issue.MARK, {"network": format_network(network)})
+        return IssueMark(*rows[0]) if rows else IssueMark()
 
-    def note_issued(self, network: int, at: int) -> None:
-        row = {"network": format_network(network), "at": at}
+    def note_issue(self, network: int, mark: IssueMark) -> None:
         with self._write() as connection:
-            connection.execute(
-                self._insert(ISSUE_CLOCK)
-                .values(row)
-                .on_conflict_do_update(index_elements=["network"], set_={"at": at})
-            )
+            issue.note_mark(connection, self._insert, network, mark.at, mark.ahead)
+
+    def revoked(self, network: int) -> dict[int, int]:
+        return dict(self._transactions.rows(issue.REVOKED, {"network": format_network(network)}))
+
+    def note_revoked(self, network: int, target: int, threshold: int) -> None:
+        with self._write() as connection:
+            issue.note_revoked(connection, self._insert, network, target, threshold)
+
+    def forget_revoked(self, network: int, up_to: int) -> None:
+        with self._write() as connection:
+            issue.forget_revoked(connection, network, up_to)
 
     def _one(self, query: Select[Any], values: dict[str, Any]) -> Any:
         return next((value for (value,) in self._transactions.rows(query, values)), None)
