@@ -14,7 +14,7 @@ from earthline.vl1.peer import Peer
 from earthline.wire.identity import Identity
 from earthline.wire.messages.error import Error
 from earthline.wire.messages.ok import Ok
-from earthline.wire.packet import ErrorCode, Suite, Verb, build
+from earthline.wire.packet import HEADER_LENGTH, ErrorCode, Suite, Verb, build
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,9 @@ class Answers:
         self._challenges.hold(peer, path, later, now, direct=direct)
 
     def _send(self, peer: Peer, path: Path, verb: Verb, packet: bytes, now: int) -> bool:
-        paid = credit.pays(peer, path, self._outbound.size_on_wire(packet, path), now)
+        size = self._outbound.size_on_wire(packet, path)
+        # Of the last credit the peer can still be asked for proof.
+        paid = credit.pays(peer, path, size, now, leave=HEADER_LENGTH)
         if paid:
             self._outbound.send(peer, path, verb, packet, now)
         return paid

@@ -82,7 +82,7 @@ class Challenges:
 
     def answered(self, peer: Peer, path: Path, now: int) -> None:
         """The peer is proven there: do what waited for it."""
-        peer.credit.pop(path, None)
+        peer.credit.pop(path[1:], None)
         if not len(self._held):
             return
         for held in self._held.take(lambda held: _of(held, peer, path)):
@@ -97,4 +97,5 @@ class Challenges:
 
 
 def _of(held: Held, peer: Peer, path: Path) -> bool:
-    return held.peer is peer and held.path == path
+    """By whichever of our sockets."""
+    return held.peer is peer and held.path[1:] == path[1:]

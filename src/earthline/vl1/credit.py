@@ -3,11 +3,12 @@
 An authentic packet proves whose it is, not where from: its sender may have written any source on
 it, and what we answer goes there. So by a path that a peer has not answered us by, no more is sent
 than three times what came of it by that path, as QUIC does (RFC 9000, 8.1). Proof is an OK to a
-packet of ours, by the very path that this was sent by: who was there alone can know its ID. It is
-one peer's proof. A path is shared by all who are reached by a relay, and anybody may write the
-address of another peer, or of a root, on what it sends.
+packet of ours, from the very place that this was sent to: who was there alone can know its ID. By
+which of our sockets is all the same, and a relay uses now this one, now that. It is one peer's
+proof. A place is shared by all who are reached by a relay, and anybody may write the address of
+another peer, or of a root, on what it sends.
 
-    came in ──▶ +3 bytes each ──▶ [credit of (peer, path)] ──▶ -1 byte each ──▶ answers
+    came in ──▶ +3 bytes each ──▶ [credit of (peer, place)] ──▶ -1 byte each ──▶ answers
                                             │ empty
                                             ▼
                              `Challenges`: kept until the peer answers a few bytes
@@ -25,7 +26,7 @@ PROVEN_MS = EXPIRY_MS
 MAX_CREDIT = 32_768
 """Bytes. Three times the largest packet, with all its pieces."""
 MAX_ACCOUNTS = 16
-"""Unproven paths per peer with credit. A forgotten one has none."""
+"""Unproven places per peer with credit. A forgotten one has none."""
 
 PLACES_BURST = 16_384
 PLACES_RATE = 512
@@ -33,9 +34,12 @@ PLACES_RATE = 512
 
 
 def proven(peer: Peer, path: Path, now: int) -> bool:
-    """Whether the peer has answered us by the path, not too long ago."""
+    """Whether the peer has answered us from where the path leads, not too long ago."""
     at = peer.proved.get(path)
-    return at is not None and now - at < PROVEN_MS
+    if at is not None and now - at < PROVEN_MS:
+        return True
+    place = path[1:]
+    return any(way[1:] == place and now - at < PROVEN_MS for way, at in peer.proved.items())
 
 
 def came_in(peer: Peer, path: Path, size: int, now: int) -> None:
@@ -43,20 +47,24 @@ def came_in(peer: Peer, path: Path, size: int, now: int) -> None:
     if proven(peer, path, now):
         return
     # The account used last comes last.
-    credit = peer.credit.pop(path, 0) + FACTOR * size
+    place = path[1:]
+    credit = peer.credit.pop(place, 0) + FACTOR * size
     if len(peer.credit) >= MAX_ACCOUNTS:
         del peer.credit[next(iter(peer.credit))]
-    peer.credit[path] = min(credit, MAX_CREDIT)
+    peer.credit[place] = min(credit, MAX_CREDIT)
 
 
-def pays(peer: Peer, path: Path, size: int, now: int) -> bool:
-    """Whether so many bytes may go to the peer by the path; if so they are paid for."""
+def pays(peer: Peer, path: Path, size: int, now: int, *, leave: int = 0) -> bool:
+    """Whether so many bytes may go to the peer by the path; if so they are paid for.
+
+    ``leave``: bytes of credit that are not for this.
+    """
     if proven(peer, path, now):
         return True
-    left = peer.credit.get(path, 0) - size
-    if left < 0:
+    left = peer.credit.get(path[1:], 0) - size
+    if left < leave:
         return False
-    peer.credit[path] = left
+    peer.credit[path[1:]] = left
     return True
 
 

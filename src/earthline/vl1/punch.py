@@ -106,4 +106,4 @@ class Punch:
             return
         route = self._routes.of(peer, now)
         if route is not None:
-            self._push.at_once(peer, route.path.key, now, direct=route.direct)
+            self._push.at_once(peer, route.path.key, now)

@@ -65,12 +65,19 @@ class PushSender:
         by_itself = FRUGAL_INTERVAL_MS if self._local.low_bandwidth else DIRECT_INTERVAL_MS
         interval = by_itself if direct else RELAYED_INTERVAL_MS
         if peer.trusted(now) and now - peer.push_sent_at >= interval:
-            self._push(peer, path, now, direct=direct)
+            for payload in self._payloads(peer, now):
+                verb = Verb.PUSH_DIRECT_PATHS
+                self._answers.tell(peer, path, verb, payload, now, compress=True, direct=direct)
 
-    def at_once(self, peer: Peer, path: Path, now: int, *, direct: bool) -> None:
-        """Push because our addresses have changed: without waiting, but not more than that."""
+    def at_once(self, peer: Peer, path: Path, now: int) -> None:
+        """Push because our addresses have changed: without waiting, but not more than that.
+
+        By a way that we chose, and for a reason of our own: this needs no credit of the peer.
+        """
         if peer.trusted(now) and now - peer.push_sent_at >= URGENT_INTERVAL_MS:
-            self._push(peer, path, now, direct=direct)
+            for payload in self._payloads(peer, now):
+                verb = Verb.PUSH_DIRECT_PATHS
+                self._outbound.write(peer, path, verb, payload, now, compress=True)
 
     def say(self, peer: Peer, path: Path, record: SprayRecord, now: int) -> None:
         """Push no address, but something about spraying."""
@@ -82,15 +89,11 @@ class PushSender:
         payload = PushDirectPaths((PushedPath(place),)).emit()
         self._outbound.write(peer, path, Verb.PUSH_DIRECT_PATHS, payload, now)
 
-    def _push(self, peer: Peer, path: Path, now: int, *, direct: bool) -> None:
+    def _payloads(self, peer: Peer, now: int) -> list[bytes]:
         records = [PushedPath(endpoint) for endpoint in self._endpoints(peer)]
-        if not records:
-            return
-        peer.push_sent_at = now
-        for chunk in _chunks(records):
-            payload = PushDirectPaths(chunk).emit()
-            verb = Verb.PUSH_DIRECT_PATHS
-            self._answers.tell(peer, path, verb, payload, now, compress=True, direct=direct)
+        if records:
+            peer.push_sent_at = now
+        return [PushDirectPaths(chunk).emit() for chunk in _chunks(records) if chunk]
 
     def _endpoints(self, peer: Peer) -> tuple[InetAddress, ...]:
         """Predicted, mapped, bound and reported addresses, each once, the likeliest first."""
@@ -159,7 +162,7 @@ class PushReception:
             peer.remember_place(endpoint)
             self._contact.look_at(peer, endpoint, now)
         if peer.hard_nat and self._nat.counts and now - peer.push_sent_at >= ANSWER_INTERVAL_MS:
-            self._sender.at_once(peer, packet.path, now, direct=packet.hops == 0)
+            self._sender.at_once(peer, packet.path, now)
 
     def _worth_a_try(
         self, peer: Peer, paths: tuple[PushedPath, ...], now: int

@@ -177,7 +177,7 @@ class Roaming:
                 del lost[address]
             if peer is not None and not self._found(peer, now):
                 self._contact.hello(peer, relay.key, now, relayed=True)
-                self._push.at_once(peer, relay.key, now, direct=False)
+                self._push.at_once(peer, relay.key, now)
 
     def _found(self, peer: Peer, now: int) -> bool:
         best = peer.best(now)
