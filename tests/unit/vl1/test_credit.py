@@ -33,6 +33,15 @@ def test_three_bytes_for_each_that_came_by_the_same_path(peer):
     assert not credit.pays(peer, HERE, 1, START)
 
 
+def test_account_and_proof_are_of_the_place_by_whichever_of_our_sockets(peer):
+    """A relay uses now this one of our sockets, now that."""
+    credit.came_in(peer, HERE, 100, START)
+    assert credit.pays(peer, (5, *HERE[1:]), 300, START)
+    peer.proved[HERE] = START
+    assert credit.proven(peer, (5, *HERE[1:]), START)
+    assert not credit.proven(peer, THERE, START)
+
+
 def test_who_answered_has_no_account_until_that_is_long_ago(peer):
     peer.proved[HERE] = START
     credit.came_in(peer, HERE, 100, START)
@@ -167,6 +176,15 @@ def test_pushed_places_are_looked_at_once_the_peer_has_answered(known):
     assert looked_at() == []
     known.net.run(1_100)
     assert len(looked_at()) == 1
+
+
+def test_peer_is_told_our_new_addresses_though_it_has_no_credit(known):
+    """By a relay of our choice, for a reason of our own: it may have nothing to send us."""
+    ann, now = known.ann, known.net.now
+    peer = ann.engine.peer(known.bob.address)
+    peer.trusted_at = now
+    ann.engine._push.at_once(peer, HERE, now)
+    assert [sent.path for sent in ann.sent if sent.path == HERE] == [HERE]
 
 
 def test_strangers_questions_are_passed_on_within_their_credit(known):
