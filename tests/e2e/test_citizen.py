@@ -42,7 +42,7 @@ def with_a_system_user(folder: Path) -> list[str]:
     """
     accounts = folder / "passwd"
     entry = f"zerotier-one:x:{UID}:{UID}::/nonexistent:/bin/false\n"
-    accounts.write_text(Path("/etc/passwd").read_text() + entry)
+    accounts.write_text(entry + Path("/etc/passwd").read_text())  # the first of a name counts
     accounts.chmod(0o644)
     mounts = [
         f"mount --bind {accounts} /etc/passwd",
