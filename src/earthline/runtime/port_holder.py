@@ -15,8 +15,9 @@ from earthline.runtime.tcp_table import LISTENS, at_port
 
 log = structlog.get_logger()
 
-LINGERS_S = 60
-"""Linux keeps what is left of a closed TCP connection for so long (TIME_WAIT)."""
+LINGERS_S = 75
+"""Linux keeps what is left of a closed TCP connection for a minute (TIME_WAIT), and some seconds
+more: its timers are the coarser the longer they run."""
 _PAUSE_S = 0.5
 
 
