@@ -106,7 +106,7 @@ class Contact:
             ways = [path] if alone else [everywhere, path]
         else:
             ways = [] if peer.understands_echo else [path]
-        hello = self._sealed_hello(peer, path, now)
+        hello = self._sealed_hello(peer, path, now) if ways else b""
         for way in ways:
             if credit.pays(peer, path, self._outbound.size_on_wire(hello, way), now):
                 if direct:

@@ -164,7 +164,7 @@ class Peer:
     proved: dict[Path, int] = field(default_factory=dict)
     """When each way to it, relays included, last brought an answer."""
     credit: dict[tuple[bytes, int], int] = field(default_factory=dict)
-    """Bytes that it may have us send by each way that brought none; the last used comes last."""
+    """Bytes that it may have us send to each place that it never answered from, by IP and port."""
     places_full_at: int = 0
     """When it may again have us send as much as ever to where it says that it is."""
     clock_offset: int | None = None
