@@ -148,6 +148,22 @@ def stranger_punts() -> None:
     _strangers_wait(Plane.unknown)
 
 
+@fills("Strangers let in lately", rust("core/src/punts/tries.rs", "LET_IN_CELLS"))
+def let_in() -> None:
+    """Fixed memory: who was let in pays more, among any number of others, who do not."""
+    strangers = Strangers(Plane.hello)
+    strangers.come(STRANGER, place(STRANGER))
+    assert [punt.source for punt in strangers.plane.waiting()] == [STRANGER]
+    for number in range(20_000):
+        path = (1, bytes([91]) + number.to_bytes(2, "big") + b"\1", 9993)
+        strangers.come(0x60_0000_0000 + number, path)
+    strangers.plane.waiting()
+    for _ in range(4):
+        strangers.come(STRANGER, place(STRANGER))
+        strangers.come(HONEST, place(HONEST))
+    assert {punt.source for punt in strangers.plane.waiting()} == {HONEST}
+
+
 @fills("Tries of strangers", rust("core/src/punts/tries.rs", "CELLS"))
 def tries() -> None:
     """Fixed memory: who tries again is known among any number of others."""

@@ -297,8 +297,11 @@ class PuntQueue:
     def __new__(cls, switch: Switch) -> PuntQueue: ...
     def push(self, output: Output, now: int) -> None:
         """Have the output's punts wait. Where there is no room, something of who has most waiting is dropped."""
-    def take(self, limit: int) -> list[Punt]:
-        """A round of what waits, no more than ``limit``: of each class its share, of each sender in turn."""
+    def take(self, limit: int, newcomers: int = ...) -> list[Punt]:
+        """A round of what waits, no more than ``limit``: of each class its share, of each sender in turn.
+
+        No more than ``newcomers`` of them, if that is given, are HELLOs that no known key fits.
+        """
     def counters(self) -> dict[str, int]:
         """What was dropped, by name, and ``punts_waiting``."""
     def __len__(self) -> int: ...
@@ -354,8 +357,8 @@ class Driver:
         """Send the datagrams and frames of an `Output` that Python obtained by itself."""
     def punt_fd(self) -> int:
         """An eventfd that is readable while punts wait."""
-    def take_punts(self, limit: int) -> list[Punt]:
-        """A round of what waits, as `PuntQueue.take`; empty only if nothing does."""
+    def take_punts(self, limit: int, newcomers: int = ...) -> list[Punt]:
+        """A round of what waits, as `PuntQueue.take`; empty only if nothing else does."""
     def counters(self) -> dict[str, int]: ...
     def close(self) -> None:
         """Stop the threads, close sockets and TAP devices. Idempotent."""

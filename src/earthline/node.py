@@ -111,6 +111,11 @@ class Node:
         self.peers.set_low_bandwidth(enabled, now)
         self.ethernet.set_low_bandwidth(enabled, now)
 
+    @property
+    def newcomers_room(self) -> int:
+        """How many HELLOs that no known key fits may come now: others had better wait below."""
+        return self.peers.newcomers_room
+
     # What the host shows
 
     @property

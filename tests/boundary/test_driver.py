@@ -216,6 +216,24 @@ def test_punts_wait_behind_a_readable_descriptor(namespace: Namespace) -> None:
     namespace.run(punted)
 
 
+def test_newcomers_for_whom_there_is_no_room_leave_the_descriptor_silent(
+    namespace: Namespace,
+) -> None:
+    def punted() -> None:
+        driver = namespace.driver(Switch(ALICE, bytes(32)))
+        port = driver.add_udp(7, LOOPBACK, 0, None)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.sendto(hello_of(BOB), ("127.0.0.1", port))
+            assert select.select([driver.punt_fd()], [], [], WAIT_S)[0]
+            assert driver.take_punts(9, newcomers=0) == []
+            assert select.select([driver.punt_fd()], [], [], 0)[0] == []
+            assert [punt.kind for punt in driver.take_punts(9)] == ["hello"]
+            peer.sendto(hello_of(BOB), ("127.0.0.1", port))
+            assert select.select([driver.punt_fd()], [], [], WAIT_S)[0], "it tells of the next"
+
+    namespace.run(punted)
+
+
 def test_punts_nobody_takes_are_dropped_and_counted(namespace: Namespace) -> None:
     def flooded() -> None:
         switch = Switch(ALICE, bytes(32))

@@ -289,9 +289,10 @@ impl Driver {
         self.shared.punts.ready().as_raw_fd()
     }
 
-    /// A round of what waits, no more than `limit`: see [`earthline_core::punts`]. Empty only if nothing waits.
-    pub fn take_punts(&self, limit: usize) -> Vec<Punt> {
-        self.shared.punts.take(limit)
+    /// A round of what waits, no more than `limit`, and no more than so many newcomers: see
+    /// [`earthline_core::punts`]. Empty only if nothing else waits.
+    pub fn take_punts(&self, limit: usize, newcomers: usize) -> Vec<Punt> {
+        self.shared.punts.take(limit, newcomers)
     }
 
     /// Every counter by name.

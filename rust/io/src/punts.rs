@@ -8,35 +8,44 @@ use earthline_core::punts::PuntQueue;
 use earthline_core::switch::Punt;
 use rustix::event::{EventfdFlags, eventfd};
 
-/// The queue, and an eventfd that is readable while anything waits in it.
+/// The queue, and an eventfd that is readable while something waits in it that may be taken.
 pub(crate) struct Waiting {
-    queue: Mutex<PuntQueue>,
+    inner: Mutex<Inner>,
     ready: OwnedFd,
+}
+
+struct Inner {
+    queue: PuntQueue,
+    /// Whether the eventfd is readable.
+    is_ready: bool,
 }
 
 impl Waiting {
     pub(crate) fn new(queue: PuntQueue) -> io::Result<Self> {
         let ready = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
-        Ok(Self { queue: Mutex::new(queue), ready })
+        Ok(Self { inner: Mutex::new(Inner { queue, is_ready: false }), ready })
     }
 
     pub(crate) fn push(&self, punts: Vec<Punt>, now: u64) {
-        let mut queue = self.lock();
-        let was_empty = queue.is_empty();
+        let mut inner = self.lock();
+        let before = inner.queue.len();
         for punt in punts {
-            queue.push(punt, now);
+            inner.queue.push(punt, now);
         }
-        if was_empty && !queue.is_empty() {
+        if inner.queue.len() > before && !inner.is_ready {
+            inner.is_ready = true;
             signal(self.ready.as_fd());
         }
     }
 
-    /// Take one round, no more than `limit`.
-    pub(crate) fn take(&self, limit: usize) -> Vec<Punt> {
-        let mut queue = self.lock();
-        let taken = queue.take(limit);
-        if queue.is_empty() {
-            // Empty already: nothing to clear.
+    /// Take one round, no more than `limit`, and no more than so many newcomers. If that is nothing, whoever takes
+    /// is called again when something else comes, and has to come by itself when it has room for newcomers.
+    pub(crate) fn take(&self, limit: usize, newcomers: usize) -> Vec<Punt> {
+        let mut inner = self.lock();
+        let taken = inner.queue.take(limit, newcomers);
+        if taken.is_empty() || inner.queue.is_empty() {
+            inner.is_ready = false;
+            // Clear already: nothing to do.
             let _ = rustix::io::read(&self.ready, &mut [0; 8]);
         }
         taken
@@ -44,15 +53,15 @@ impl Waiting {
 
     /// What was dropped, by name, and how many wait.
     pub(crate) fn counters(&self) -> Vec<(&'static str, u64)> {
-        self.lock().counters().collect()
+        self.lock().queue.counters().collect()
     }
 
     pub(crate) fn ready(&self) -> BorrowedFd<'_> {
         self.ready.as_fd()
     }
 
-    fn lock(&self) -> MutexGuard<'_, PuntQueue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

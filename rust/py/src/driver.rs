@@ -152,8 +152,14 @@ impl Driver {
         self.0.punt_fd()
     }
 
-    fn take_punts(&self, py: Python<'_>, limit: usize) -> PyResult<Vec<Py<Punt>>> {
-        let punts = py.detach(|| self.0.take_punts(limit));
+    #[pyo3(signature = (limit, newcomers = usize::MAX))]
+    fn take_punts(
+        &self,
+        py: Python<'_>,
+        limit: usize,
+        newcomers: usize,
+    ) -> PyResult<Vec<Py<Punt>>> {
+        let punts = py.detach(|| self.0.take_punts(limit, newcomers));
         punts.into_iter().map(|punt| Py::new(py, Punt(punt))).collect()
     }
 

@@ -33,8 +33,9 @@ impl PuntQueue {
         });
     }
 
-    fn take(&self, py: Python<'_>, limit: usize) -> PyResult<Vec<Py<Punt>>> {
-        let taken = self.with(|queue| queue.take(limit));
+    #[pyo3(signature = (limit, newcomers = usize::MAX))]
+    fn take(&self, py: Python<'_>, limit: usize, newcomers: usize) -> PyResult<Vec<Py<Punt>>> {
+        let taken = self.with(|queue| queue.take(limit, newcomers));
         taken.into_iter().map(|punt| Py::new(py, Punt(punt))).collect()
     }
 

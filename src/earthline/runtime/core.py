@@ -62,6 +62,8 @@ class Core:
         self._again: asyncio.Handle | None = None
         self._settling = False
         self._punts_wait = False
+        self._newcomers_wait = False
+        """Whether the last round left those where they were, if there were any."""
         self._round_taken = False
         """Whether this turn had its round of punts."""
         self._active_at = 0
@@ -75,7 +77,7 @@ class Core:
     def stop(self) -> None:
         """Listen to nothing any more; what the node still has to say is carried out."""
         self._loop.remove_reader(self.driver.punt_fd())
-        self._punts_wait = False
+        self._punts_wait = self._newcomers_wait = False
         for _ in range(LAST_STEPS):
             if not self._step():
                 break
@@ -170,18 +172,24 @@ class Core:
         if self._commands:
             self._guarded(self._perform, self._commands.popleft())
             return True
-        if not self._events and self._punts_wait and not self._round_taken:
+        if not self._events and not self._round_taken and self._may_take():
             self._take_punts()
         if self._events:
             self._guarded(self.node.receive, self._events.popleft(), now_ms())
             return True
         return False
 
+    def _may_take(self) -> bool:
+        """Whether punts wait; those of newcomers only once there is room for them."""
+        return self._punts_wait or (self._newcomers_wait and self.node.newcomers_room > 0)
+
     def _take_punts(self) -> None:
         """A round of what waits: a few of each kind, so that what comes next waits for no more."""
-        punts = self.driver.take_punts(PUNTS_AT_ONCE)
+        room = self.node.newcomers_room
+        punts = self.driver.take_punts(PUNTS_AT_ONCE, room)
         self._round_taken = True
         self._punts_wait = bool(punts)
+        self._newcomers_wait = room == 0
         self.counters["punts_taken"] += len(punts)
         self._events.extend(self._host.events(punts))
 

@@ -254,7 +254,7 @@ class SimHost:
 
     def _take_round(self) -> None:
         if self.running and self.punts is not None:
-            for event in self.adapter.events(self.punts.take(ROUND)):
+            for event in self.adapter.events(self.punts.take(ROUND, self.node.newcomers_room)):
                 self.tell(event)
         self._plan_round()
 

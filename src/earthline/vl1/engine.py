@@ -73,6 +73,7 @@ class PeerEngine(Wiring):
             Timer.HOUSEKEEPING: self._housekeeping,
             Timer.WATCH: self._watch,
             Timer.QUEUE: self._repeat,
+            Timer.CONTACT: self._contact_upstreams,
             Timer.PROOF: self._prove,
         }
         self._receivers: dict[type, Callable[[Any, int], None]] = {
@@ -212,7 +213,6 @@ class PeerEngine(Wiring):
         )
 
     def _repeat(self, now: int) -> None:
-        self._keepalive.try_unreached(now)
         self._queue.retry(now)
         self._deferred.retry(now)
         self._challenges.retry(now)
@@ -221,6 +221,10 @@ class PeerEngine(Wiring):
             self._whois.ask_foreign(source, now, prefix_key(ip))
         if not self._waiting():
             self.timers.stop(Timer.QUEUE)
+
+    def _contact_upstreams(self, now: int) -> None:
+        self._keepalive.try_unreached(now)
+        self.timers.stop(Timer.CONTACT)
 
     def _prove(self, now: int) -> None:
         self._hello.greetings.work(now)
@@ -232,7 +236,6 @@ class PeerEngine(Wiring):
             len(self._queue) > 0
             or len(self._deferred) > 0
             or len(self._challenges) > 0
-            or self._keepalive.eager()
             or not self._whois.idle()
         )
 
@@ -241,6 +244,9 @@ class PeerEngine(Wiring):
             self.timers.hasten(Timer.QUEUE, now + PERIOD_MS[Timer.QUEUE])
         if self._watching():
             self.timers.hasten(Timer.WATCH, now + PERIOD_MS[Timer.WATCH])
+        eager_at = self._keepalive.eager_at(now)
+        if eager_at is not None:
+            self.timers.hasten(Timer.CONTACT, eager_at)
         for due_at in (self._hello.greetings.due_at(now), self._proofs.due_at(now)):
             if due_at is not None:
                 self.timers.hasten(Timer.PROOF, due_at)
@@ -400,6 +406,11 @@ class PeerEngine(Wiring):
     @property
     def online(self) -> bool:
         return self._online.online
+
+    @property
+    def newcomers_room(self) -> int:
+        """How many HELLOs of newcomers should come now; more of them would wait here."""
+        return self._hello.greetings.room
 
     def take_world(self, world: World, now: int) -> bool:
         """Take a planet or moon of the user, if the rules allow (2.3)."""

@@ -22,6 +22,8 @@ from earthline.wire.identity import Identity
 
 MAX_WAITING = 256
 """A few hand-overs: whoever is here has paid for it by many tries, and should not have to go."""
+WELCOME = 128
+"""While fewer wait, more may come: a hand-over that is ready, and one that gets ready meanwhile."""
 AT_ONCE = 64
 """HELLOs handed to the host together: 4 ms of work, and after that its thread has to wait for ours
 before it can hand over what it found, up to 5 ms if we are busy."""
@@ -78,6 +80,11 @@ class Greetings:
                 self._keys.remove(gone.key)
                 self._local.count("hello_evicted")
             self.work(now)
+
+    @property
+    def room(self) -> int:
+        """How many more should come now."""
+        return max(0, WELCOME - len(self._waiting))
 
     def opened(self, event: HellosOpened, now: int) -> None:
         """The host's answer."""

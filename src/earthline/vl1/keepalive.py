@@ -20,9 +20,13 @@ UNPROVED_MS = 2 * HEARTBEAT_MS
 LEAF_HELLO_MS = 28_000
 """A contact that is no root and has no path gets a relayed HELLO this often (2.9)."""
 EAGER_TRIES = 20
-"""An upstream not reached since a start, or new sockets: tried so often at 500 ms, then at 5 s.
+"""So often an upstream is tried after a start, or with new sockets, before checks are enough.
 
 One that is flooded lets in line who has tried some 20 times, by whichever sockets."""
+EAGER_STEP_MS = 100
+"""After its n-th try it is tried again in n times this."""
+EAGER_MS = 500
+"""But no later than in this."""
 MAX_GREETED = 256
 """Clients of an earlier run that a root greets per check."""
 
@@ -54,6 +58,8 @@ class KeepAlive:
         self._changed = changed
         self._tries: dict[int, int] = {}
         """HELLOs to each unreached upstream since the last start."""
+        self._again_at: dict[int, int] = {}
+        """When each of these is to be tried again, if it is tried eagerly."""
         self.extra_contacts: Callable[[], Iterable[int]] = _none
 
     def check(self, now: int) -> None:
@@ -100,6 +106,7 @@ class KeepAlive:
         if peer.slots and not full:
             return
         tries = self._tries[peer.address] = self._tries.get(peer.address, 0) + 1
+        self._again_at[peer.address] = now + min(tries * EAGER_STEP_MS, EAGER_MS)
         reached = {slot.path.address.is_ipv4 for slot in peer.slots}
         for is_ipv4 in self._local.families - reached:
             endpoints = self._endpoints(peer, is_ipv4=is_ipv4)
@@ -170,15 +177,20 @@ class KeepAlive:
     def start_over(self) -> None:
         """Sockets or worlds are new: be eager again."""
         self._tries.clear()
+        self._again_at.clear()
 
-    def eager(self) -> bool:
-        """Whether an upstream waits to be tried before the next check."""
-        return bool(self._local.families) and any(self._unreached())
+    def eager_at(self, now: int) -> int | None:
+        """When an upstream is to be tried that cannot wait for the next check; None if none is."""
+        if not self._local.families:
+            return None
+        times = (self._again_at.get(peer.address, now + EAGER_MS) for peer in self._unreached())
+        return min(times, default=None)
 
     def try_unreached(self, now: int) -> None:
-        """Try them."""
+        """Try those whose time has come."""
         for peer in list(self._unreached()):
-            self._try_endpoints(peer, now, full=False)
+            if self._again_at.get(peer.address, now) <= now:
+                self._try_endpoints(peer, now, full=False)
 
     def _unreached(self) -> Iterable[Peer]:
         for address in self._topology.upstreams:

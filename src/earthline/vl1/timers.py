@@ -16,7 +16,9 @@ class Timer(Enum):
     WATCH = "watch"
     """While traffic flows or peers are to be found again: proof of ways, punching."""
     QUEUE = "queue"
-    """While packets wait or an upstream was never reached: repeats of WHOIS and HELLO (1.4)."""
+    """While packets wait: repeats of WHOIS (1.4)."""
+    CONTACT = "contact"
+    """While an upstream was not reached yet: HELLO."""
     PROOF = "proof"
     """While identities of strangers wait until work for them may be done again."""
 
@@ -26,6 +28,7 @@ PERIOD_MS = {
     Timer.HOUSEKEEPING: 30_000,
     Timer.WATCH: 100,
     Timer.QUEUE: 500,
+    Timer.CONTACT: 500,
     Timer.PROOF: 1_000,
 }
 FRUGAL_CHECK_MS = 25_000

@@ -18,6 +18,8 @@ HOUR_MS = 3_600_000
 class QuietNode:
     """A node that wants to be woken in an hour, and notes what it is told."""
 
+    newcomers_room = 128
+
     def __init__(self):
         self.heard = []
 
@@ -70,7 +72,7 @@ class Driver:
     def punt_fd(self):
         return self._pipe
 
-    def take_punts(self, _count):
+    def take_punts(self, _count, _newcomers):
         return ()
 
 
@@ -153,7 +155,7 @@ class EndlessDriver(Driver):
         super().__init__(pipe)
         self.rounds = 0
 
-    def take_punts(self, _count):
+    def take_punts(self, _count, _newcomers):
         self.rounds += 1
         return [f"punt of round {self.rounds}"] * 36
 
@@ -220,4 +222,33 @@ async def test_command_of_the_host_is_carried_out_at_once_in_a_flood(clock, endl
     await turns(10)
     core.send("join")
     assert done == ["join"]
+    core.stop()
+
+
+class CrowdedDriver(Driver):
+    """A driver in which nothing but newcomers waits."""
+
+    def __init__(self, pipe):
+        super().__init__(pipe)
+        self.rounds = []
+
+    def take_punts(self, _count, newcomers):
+        self.rounds.append(newcomers)
+        return ["hello"] * min(newcomers, 4)
+
+
+async def test_newcomers_wait_below_until_the_node_has_room_for_them(clock, driver):
+    crowded = CrowdedDriver(driver.punt_fd())
+    node = BusyNode(due=NOW + HOUR_MS)
+    node.newcomers_room = 0
+    core = Core(node, Echo(), crowded, {})
+    core.start()
+    core._punted()
+    await turns(100)
+    assert crowded.rounds == [0], "nothing is taken, nor asked for again and again"
+    node.newcomers_room = 2
+    core.receive("the threads have done some")
+    await turns(1)
+    assert crowded.rounds[1] == 2
+    assert [kind for kind, _ in node.heard].count(str) >= 3
     core.stop()

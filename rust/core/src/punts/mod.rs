@@ -118,12 +118,18 @@ impl PuntQueue {
         }
     }
 
-    /// Take one round: of each class no more than its share, no more than `limit` altogether. The next round
-    /// goes on where a limit ended this one.
-    pub fn take(&mut self, limit: usize) -> Vec<Punt> {
+    /// Take one round: of each class no more than its share, no more than `limit` altogether, and no more than
+    /// `newcomers` HELLOs that no known key fits. The next round goes on where a limit ended this one.
+    pub fn take(&mut self, limit: usize, newcomers: usize) -> Vec<Punt> {
         let mut taken = Vec::new();
+        let newcomers_stay =
+            self.classes[Class::Newcomers as usize].len().saturating_sub(newcomers);
         for _ in 0..CLASSES {
             while self.turn.1 > 0 && taken.len() < limit {
+                let left = self.classes[self.turn.0].len();
+                if self.turn.0 == Class::Newcomers as usize && left <= newcomers_stay {
+                    break;
+                }
                 let Some(punt) = self.pop(self.turn.0) else { break };
                 taken.push(punt);
                 self.turn.1 -= 1;
@@ -178,10 +184,10 @@ impl PuntQueue {
         let pressure =
             if class == Class::Newcomers { &mut self.newcomers } else { &mut self.others };
         let who = (class as usize, class_of(punt).1, punt.source);
-        let tries = self.tries.note(who, now);
-        let has_paid = pressure.lets_in(tries, self.classes[class as usize].len(), now);
+        let worth = self.tries.note(who, now);
+        let has_paid = pressure.lets_in(worth, self.classes[class as usize].len(), now);
         if has_paid {
-            self.tries.spend(who);
+            self.tries.spend(who, now);
         } else {
             self.unrepeated += 1;
         }

@@ -1,80 +1,133 @@
-//! How often each stranger has tried lately: fixed memory, whatever strangers send.
+//! How often each stranger has tried lately, and in vain: fixed memory, whatever strangers send.
 //!
 //! An honest node that is not answered tries again. Who forges a new sender for each packet has one try of each;
-//! who repeats a list of forged ones has as many as the list was sent, no more.
+//! who repeats a list of forged ones has as many as the list was sent, no more. And an honest node that was let in
+//! is known soon after, while a forged sender comes back as unknown as before: its tries are worth less each time.
 
 use std::hash::Hash;
 
 use crate::switch::tables::Keyed;
 
-/// Cells that count, a byte each: 16 MiB, of which only the pages count that a flood has touched.
+/// Cells that count tries, a byte each: 16 MiB, of which only the pages count that a flood has touched.
 const CELLS: usize = 1 << 24;
+/// Cells that count who was let in: at most 3,000 a second are.
+const LET_IN_CELLS: usize = 1 << 22;
 /// Cells of each stranger. The least of them tells how often it tried, or more.
 const CELLS_EACH: u32 = 6;
-/// After so many new ones all counts are halved, which a flood of 50,000 a second brings about each 20 s. Just
-/// before that one in 1,000 new ones shares all its cells with others, and seems to have tried before.
-const MAX_NEW: usize = 1 << 20;
+/// With fewer cells than this for each new one all counts are halved, which a flood of 50,000 a second brings about
+/// each 20 s. Just before that one in 1,000 new ones shares all its cells with others, and seems to have tried before.
+const CELLS_FOR_EACH: usize = 16;
 /// After this, in ms, they are halved in any case.
 const HALF_LIFE_MS: u64 = 60_000;
 
-/// Keyed counts that fade.
+/// What a try is worth, by how often its sender was let in already: one in so many counts, as a power of two.
+///
+/// The first step is large: a list that is sent again and again must soon be worth less than its senders cost.
+const DISCOUNTS: [u32; 3] = [0, 4, 5];
+
+/// What strangers did of late.
 pub(super) struct Tries {
     keyed: Keyed,
-    cells: Box<[u8]>,
-    /// Whether any cell may count something.
-    counts: bool,
-    new: usize,
-    since: u64,
+    tried: Counts,
+    let_in: Counts,
+}
+
+/// What the tries of a stranger are worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Worth {
+    /// Tries that count.
+    pub(super) tries: u8,
+    /// Whether it is this try that made them so many.
+    pub(super) rose: bool,
 }
 
 impl Tries {
     pub(super) fn new(keyed: &Keyed) -> Self {
-        // From an allocator that has it from the kernel: nothing is touched that nobody uses.
-        let cells = vec![0; CELLS].into_boxed_slice();
-        Self { keyed: keyed.clone(), cells, counts: false, new: 0, since: 0 }
+        Self { keyed: keyed.clone(), tried: Counts::new(CELLS), let_in: Counts::new(LET_IN_CELLS) }
     }
 
-    /// One more try of a stranger; how many that makes.
-    pub(super) fn note(&mut self, who: impl Hash, now: u64) -> u8 {
-        self.age(now);
+    /// One more try of a stranger; what all of them are worth.
+    pub(super) fn note(&mut self, who: impl Hash, now: u64) -> Worth {
         let hash = self.keyed.hash(who);
-        let before = cells(hash).map(|cell| self.cells[cell]).min().unwrap_or_default();
-        let tries = before.saturating_add(1);
-        for cell in cells(hash) {
-            self.cells[cell] = self.cells[cell].max(tries);
-        }
-        self.counts = true;
-        self.new += usize::from(before == 0);
-        tries
+        let tries = self.tried.add(hash, now);
+        let let_in = usize::from(self.let_in.of(hash, now));
+        let discount = DISCOUNTS[let_in.min(DISCOUNTS.len() - 1)];
+        let rose = tries != u8::MAX && tries.trailing_zeros() >= discount;
+        // Counting ends at some time, waiting must too.
+        let tries = if tries == u8::MAX { tries } else { (tries >> discount).max(1) };
+        Worth { tries, rose }
     }
 
-    /// Its tries were worth something, and count no more.
-    pub(super) fn spend(&mut self, who: impl Hash) {
-        for cell in cells(self.keyed.hash(who)) {
-            self.cells[cell] = 0;
+    /// It was let in: its tries were worth that, and count no more.
+    pub(super) fn spend(&mut self, who: impl Hash, now: u64) {
+        let hash = self.keyed.hash(who);
+        self.tried.clear(hash);
+        self.let_in.add(hash, now);
+    }
+}
+
+/// Counts by hashes, which fade.
+struct Counts {
+    cells: Box<[u8]>,
+    /// Whether any cell may count something.
+    any: bool,
+    new: usize,
+    since: u64,
+}
+
+impl Counts {
+    fn new(cells: usize) -> Self {
+        // From an allocator that has it from the kernel: nothing is touched that nobody uses.
+        Self { cells: vec![0; cells].into_boxed_slice(), any: false, new: 0, since: 0 }
+    }
+
+    fn of(&mut self, hash: u64, now: u64) -> u8 {
+        self.age(now);
+        self.least(hash)
+    }
+
+    fn add(&mut self, hash: u64, now: u64) -> u8 {
+        self.age(now);
+        let before = self.least(hash);
+        let count = before.saturating_add(1);
+        for place in self.places(hash) {
+            self.cells[place] = self.cells[place].max(count);
         }
+        self.any = true;
+        self.new += usize::from(before == 0);
+        count
+    }
+
+    fn clear(&mut self, hash: u64) {
+        for place in self.places(hash) {
+            self.cells[place] = 0;
+        }
+    }
+
+    fn least(&self, hash: u64) -> u8 {
+        self.places(hash).map(|place| self.cells[place]).min().unwrap_or_default()
+    }
+
+    fn places(&self, hash: u64) -> impl Iterator<Item = usize> + use<> {
+        let (first, step, cells) = (hash as u32, (hash >> 32) as u32 | 1, self.cells.len());
+        (0..CELLS_EACH).map(move |n| first.wrapping_add(n.wrapping_mul(step)) as usize % cells)
     }
 
     fn age(&mut self, now: u64) {
         // After the clock was set back the age is unknown, and taken for one half-life.
         let age = now.checked_sub(self.since).unwrap_or(HALF_LIFE_MS);
-        if age < HALF_LIFE_MS && self.new < MAX_NEW {
+        if age < HALF_LIFE_MS && self.new < self.cells.len() / CELLS_FOR_EACH {
             return;
         }
-        if std::mem::take(&mut self.counts) {
+        if std::mem::take(&mut self.any) {
             // What is zero is not written, so that pages nobody used stay untouched.
             for count in self.cells.iter_mut().filter(|count| **count != 0) {
                 *count /= 2;
-                self.counts |= *count != 0;
+                self.any |= *count != 0;
             }
         }
         (self.since, self.new) = (now, 0);
     }
-}
-
-fn cells(hash: u64) -> impl Iterator<Item = usize> {
-    let (first, step) = (hash as u32, (hash >> 32) as u32 | 1);
-    (0..CELLS_EACH).map(move |n| first.wrapping_add(n.wrapping_mul(step)) as usize % CELLS)
 }
 
 #[cfg(test)]
@@ -85,22 +138,52 @@ mod tests {
         Tries::new(&Keyed::new(&[7; 32]))
     }
 
+    fn tried(tries: &mut Tries, who: u64, now: u64) -> u8 {
+        tries.note(who, now).tries
+    }
+
     #[test]
     fn tries_add_up_until_they_are_spent() {
         let mut tries = tries();
-        let counts: Vec<_> = (0..3).map(|_| tries.note(1, 50_000)).collect();
-        assert_eq!((counts, tries.note(2, 50_000)), (vec![1, 2, 3], 1));
-        tries.spend(1);
-        assert_eq!((tries.note(1, 50_000), tries.note(2, 50_000)), (1, 2));
+        let counts: Vec<_> = (0..3).map(|_| tried(&mut tries, 1, 50_000)).collect();
+        assert_eq!((counts, tried(&mut tries, 2, 50_000)), (vec![1, 2, 3], 1));
+        tries.spend(1_u64, 50_000);
+        assert_eq!((tried(&mut tries, 1, 50_000), tried(&mut tries, 2, 50_000)), (1, 2));
+    }
+
+    #[test]
+    fn tries_of_who_was_let_in_and_is_still_unknown_are_worth_less_and_less() {
+        let mut tries = tries();
+        for each in [1, 16, 32, 32] {
+            let worth = (0..each * 3).map(|_| tries.note(1_u64, 50_000)).filter(|worth| worth.rose);
+            assert_eq!(worth.map(|worth| worth.tries).collect::<Vec<_>>(), [1, 2, 3]);
+            tries.spend(1_u64, 50_000);
+        }
+        assert!(tries.note(2_u64, 50_000).rose, "of others they are worth as much as ever");
+    }
+
+    #[test]
+    fn who_was_let_in_long_ago_is_as_good_as_new() {
+        let mut tries = tries();
+        (0..2).for_each(|_| tries.spend(1_u64, 70_000));
+        assert!(!tries.note(1_u64, 131_000).rose);
+        assert!(tries.note(1_u64, 251_000).rose);
+    }
+
+    #[test]
+    fn nobody_tries_for_ever() {
+        let mut tries = tries();
+        (0..2).for_each(|_| tries.spend(1_u64, 70_000));
+        assert_eq!((0..255).map(|_| tried(&mut tries, 1, 70_000)).last(), Some(u8::MAX));
     }
 
     #[test]
     fn tries_fade_and_stop_counting_at_a_bound() {
         let mut tries = tries();
-        assert_eq!((0..300).map(|_| tries.note(1, 70_000)).last(), Some(u8::MAX));
-        assert_eq!(tries.note(1, 130_000), 128);
-        assert_eq!(tries.note(1, 190_000), 65);
-        assert_eq!(tries.note(2, 190_000), 1);
+        assert_eq!((0..300).map(|_| tried(&mut tries, 1, 70_000)).last(), Some(u8::MAX));
+        assert_eq!(tried(&mut tries, 1, 130_000), 128);
+        assert_eq!(tried(&mut tries, 1, 190_000), 65);
+        assert_eq!(tried(&mut tries, 2, 190_000), 1);
     }
 
     #[test]
@@ -110,9 +193,10 @@ mod tests {
         for second in 0..5_u64 {
             for number in 0..100_000_u64 {
                 let stranger = 1 + second * 100_000 + number;
-                mistaken += usize::from(tries.note(stranger, second * 1000 + number / 100) > 1);
+                mistaken +=
+                    usize::from(tried(&mut tries, stranger, second * 1000 + number / 100) > 1);
             }
-            assert_eq!(u64::from(tries.note(0, second * 1000 + 999)), second + 1);
+            assert_eq!(u64::from(tried(&mut tries, 0, second * 1000 + 999)), second + 1);
         }
         assert!(mistaken < 25, "{mistaken} of 500,000");
     }
@@ -120,7 +204,7 @@ mod tests {
     #[test]
     fn clock_that_was_set_back_halves_once() {
         let mut tries = tries();
-        (0..8).for_each(|_| _ = tries.note(1, 9_000_000));
-        assert_eq!((tries.note(1, 5000), tries.note(1, 5001)), (5, 6));
+        (0..8).for_each(|_| _ = tries.note(1_u64, 9_000_000));
+        assert_eq!((tried(&mut tries, 1, 5000), tried(&mut tries, 1, 5001)), (5, 6));
     }
 }
