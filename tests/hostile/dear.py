@@ -23,7 +23,14 @@ from earthline.wire.messages.error import AuthenticationRequired, Error, Unwante
 from earthline.wire.messages.frame import FLAG_ACKNOWLEDGE, ExtFrame, Frame, MulticastFrame
 from earthline.wire.messages.hello import Hello
 from earthline.wire.messages.multicast import MulticastGather, MulticastLike
-from earthline.wire.messages.ok import Gathered, Ok, OkHello, OkMulticastFrame, OkWhois
+from earthline.wire.messages.ok import (
+    Gathered,
+    Ok,
+    OkHello,
+    OkMulticastFrame,
+    OkMulticastGather,
+    OkWhois,
+)
 from earthline.wire.messages.paths import (
     MAX_RECORDS,
     PushDirectPaths,
@@ -36,7 +43,7 @@ from earthline.wire.messages.whois import Whois
 from earthline.wire.multicast import BROADCAST_GROUP, MulticastGroup
 from earthline.wire.packet import ErrorCode, Suite, Verb
 from earthline.wire.rules import parse_rules
-from hostile.stage import Speaking, Stage
+from hostile.stage import CROWDED, Speaking, Stage
 from hostile.wire import Speaker, made_up
 
 LONGEST = 9_880
@@ -349,6 +356,15 @@ def _gathered(call: Call) -> bytes:
     return answer.emit()
 
 
+def _asked_for(call: Call) -> bytes:
+    """As many members of a group as can be named, while a frame to it waits for some."""
+    call.stage.ask_for_members(call.host, call.wire)
+    members = _some((LONGEST - 33) // 5, call.address)
+    gathered = Gathered(len(members), members)
+    answer = OkMulticastGather(call.stage.private, BROADCAST_GROUP, gathered)
+    return Ok(Verb.MULTICAST_GATHER, call.asked(Verb.MULTICAST_GATHER), answer.emit()).emit()
+
+
 def _moons(call: Call) -> bytes:
     """A HELLO inside a sealed packet: with all the moons there is room for."""
     stale = (call.stage.sim.planet.world_id, 0)
@@ -396,6 +412,7 @@ DEAREST: dict[Verb, dict[str, Say]] = {
         "worlds": _answer(Verb.HELLO, _ok_hello),
         "identities": _answer(Verb.WHOIS, _identities),
         "members": _answer(Verb.MULTICAST_FRAME, _gathered),
+        "members that were asked for": _asked_for,
         "echo": _answer(Verb.ECHO, lambda call: bytes(LONGEST - 9)),
         "chunk": _answer(Verb.NETWORK_CONFIG_REQUEST, lambda call: _chunk(call, 9_700)),
     },
@@ -450,6 +467,7 @@ DEAREST: dict[Verb, dict[str, Say]] = {
     Verb.NETWORK_CONFIG: {"chunk": lambda call: _chunk(call, 9_700)},
     Verb.MULTICAST_GATHER: {
         "all": lambda call: MulticastGather(call.stage.private, BROADCAST_GROUP, 0xFFFFFFFF).emit(),
+        "crowd": lambda call: MulticastGather(call.stage.private, CROWDED, 0xFFFFFFFF).emit(),
         "certificate": lambda call: MulticastGather(
             call.stage.private,
             BROADCAST_GROUP,

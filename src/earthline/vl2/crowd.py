@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Iterator
 
 
@@ -35,16 +36,19 @@ class Crowd:
             self._order[place] = last
             self._places[last] = place
 
-    def sample(self, count: int, below: Callable[[int], int]) -> list[int]:
-        """Up to ``count`` in random order; ``below(n)`` gives a random number smaller than n.
+    def sample(self, count: int, entropy: Callable[[int], bytes]) -> list[int]:
+        """Up to ``count`` in random order; ``entropy(n)`` gives n random bytes.
 
         It shuffles the beginning of the list, but keeps beside it what would have moved.
         """
+        order, left = self._order, len(self._order)
+        count = min(count, left)
         moved: dict[int, int] = {}
-        order = self._order
         drawn = []
-        for at in range(min(count, len(order))):
-            place = at + below(len(order) - at)
-            drawn.append(moved.get(place, order[place]))
-            moved[place] = moved.get(at, order[at])
+        # All at once: thousands of calls for some bytes each would take most of the time.
+        for at, number in enumerate(struct.unpack(f">{count}Q", entropy(8 * count))):
+            place = at + number % left
+            left -= 1
+            drawn.append(moved[place] if place in moved else order[place])
+            moved[place] = moved[at] if at in moved else order[at]
         return drawn

@@ -41,8 +41,7 @@ class Hearsay:
     def record(self, code: bytes, member: int, teller: int, now: int) -> None:
         """Note what somebody says."""
         heard = Heard(code, member, teller)
-        if heard not in self._heard:
-            self._tellers.setdefault(code, {}).setdefault(member, set()).add(teller)
+        self._tellers.setdefault(code, {}).setdefault(member, set()).add(teller)
         evicted = self._heard.put(heard, teller, now)
         if evicted is not None:
             self._forget(evicted.key)
