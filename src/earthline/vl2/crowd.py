@@ -37,18 +37,31 @@ class Crowd:
             self._places[last] = place
 
     def sample(self, count: int, entropy: Callable[[int], bytes]) -> list[int]:
-        """Up to ``count`` in random order; ``entropy(n)`` gives n random bytes.
+        """Up to ``count`` in random order; ``entropy(n)`` gives n random bytes."""
+        order = self._order
+        return [order[place] for place in _drawn(len(order), count, entropy)]
 
-        It shuffles the beginning of the list, but keeps beside it what would have moved.
-        """
-        order, left = self._order, len(self._order)
-        count = min(count, left)
-        moved: dict[int, int] = {}
-        drawn = []
-        # All at once: thousands of calls for some bytes each would take most of the time.
-        for at, number in enumerate(struct.unpack(f">{count}Q", entropy(8 * count))):
-            place = at + number % left
-            left -= 1
-            drawn.append(moved[place] if place in moved else order[place])
-            moved[place] = moved[at] if at in moved else order[at]
-        return drawn
+    def sample_with(self, other: Crowd, count: int, entropy: Callable[[int], bytes]) -> list[int]:
+        """The same of both together; who is in both is likelier to be among them."""
+        order, more, first = self._order, other._order, len(self._order)
+        # Those may be drawn twice.
+        twice = min(first, len(more), count)
+        places = _drawn(first + len(more), count + twice, entropy)
+        drawn = [order[place] if place < first else more[place - first] for place in places]
+        return list(dict.fromkeys(drawn))[:count]
+
+
+def _drawn(size: int, count: int, entropy: Callable[[int], bytes]) -> list[int]:
+    """Up to ``count`` different numbers smaller than ``size``, in random order.
+
+    It shuffles the beginning of the list of all, but keeps no more of it than what has moved.
+    """
+    count = min(count, size)
+    moved: dict[int, int] = {}
+    drawn = []
+    # All at once: thousands of calls for some bytes each would take most of the time.
+    for at, number in enumerate(struct.unpack(f">{count}Q", entropy(8 * count))):
+        place = at + number % (size - at)
+        drawn.append(moved.get(place, place))
+        moved[place] = moved.get(at, at)
+    return drawn

@@ -58,7 +58,7 @@ RESHUFFLE_MS = 1_000
 
 LATE_LIMIT = 8_192
 """New members of groups that wait for their turn."""
-LATE_AT_ONCE = 16
+LATE_AT_ONCE = 8
 """So many have theirs together."""
 
 STATE_LIMIT = 16_384

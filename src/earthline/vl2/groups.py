@@ -187,26 +187,20 @@ class GroupTable:
     def count(self, key: GroupKey) -> int:
         """How many members a group has, as far as is known."""
         code = key.emit()
-        if self._hearsay.members(code):
-            return len(self.members(key))
-        members = self._groups.get(code, ())
-        return 1 if isinstance(members, int) else len(members)
+        announced, heard = self._crowd(code), self._hearsay.members(code)
+        few, many = sorted((announced, heard), key=len)
+        return len(announced) + len(heard) - sum(member in many for member in few)
 
     def suffices(self, key: GroupKey, count: int) -> bool:
         """Whether at least so many members are known, without looking at more."""
         code = key.emit()
-        members = self._groups.get(code, ())
-        announced = 1 if isinstance(members, int) else len(members)
-        most = max(announced, len(self._hearsay.members(code)))
+        most = max(len(self._crowd(code)), len(self._hearsay.members(code)))
         return most >= count or self.count(key) >= count
 
     def sample(self, key: GroupKey, count: int, entropy: Callable[[int], bytes]) -> list[int]:
         """So many members at random, without looking at all; ``entropy(n)``: n random bytes."""
         code = key.emit()
-        members = self._groups.get(code)
-        if isinstance(members, Crowd) and not self._hearsay.members(code):
-            return members.sample(count, entropy)
-        return Crowd(self.members(key)).sample(count, entropy)
+        return self._crowd(code).sample_with(self._hearsay.members(code), count, entropy)
 
     # Time
 
@@ -241,6 +235,11 @@ class GroupTable:
         members = self._groups.get(code, 0)
         announced = members == member if isinstance(members, int) else member in members
         return announced or member in self._hearsay.members(code)
+
+    def _crowd(self, code: bytes) -> Crowd:
+        """Who announced a group."""
+        members = self._groups.get(code, ())
+        return members if isinstance(members, Crowd) else Crowd(self._announced(code))
 
     def _announced(self, code: bytes) -> list[int]:
         members = self._groups.get(code, ())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from group_bench import ARP, ARP_GROUP, MDNS, NETWORK, OWN_MAC
 
@@ -137,6 +139,21 @@ def test_members_are_drawn_without_repeats():
     assert set(drawn) <= set(table.members(key))
     assert 50 not in drawn
     assert sorted(table.sample(key, 1_000, bytes)) == sorted(table.members(key))
+
+
+def test_members_that_announced_themselves_and_those_named_are_drawn_from_together():
+    table, key, entropy = GroupTable(), GroupKey(NETWORK, MDNS), random.Random(7).randbytes
+    for member in range(1, 11):
+        table.record(key, member, 0)
+    table.hear(key, range(5, 21), 99, 0)
+    assert table.count(key) == 20
+    assert sorted(table.sample(key, 1_000, entropy)) == [*range(1, 21)]
+    drawn = [table.sample(key, 12, entropy) for _ in range(50)]
+    assert all(len(set(members)) == 12 for members in drawn)
+    assert {member for members in drawn for member in members} == {*range(1, 21)}
+    table.hear(key, [30], 98, 0)
+    assert table.forget(key, 30)
+    assert sorted(table.sample(key, 1_000, entropy)) == [*range(1, 21)]
 
 
 @pytest.mark.parametrize("each", [1, 200], ids=["many holders", "large holders"])
