@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from controller_lab import CONTROLLER, LAB, Lab, secret_identity
 
-from earthline.controller import expiry, strangers
+from earthline.controller import expiry, revocation, strangers
 from earthline.controller.activity import MAX_ENTRIES, Activity
 from earthline.controller.authority import Authority
 from earthline.controller.coercion import render
@@ -125,6 +125,28 @@ def sign_ons() -> None:
             lambda n: signs_on(OTHER, STRANGERS + n),
             lambda key: key in found,
             lambda: len(found),
+            FEW,
+        )
+
+
+@fills("Revocations that our controller will send once more", revocation.MAX_AGAIN)
+def revocations() -> None:
+    """To members who ask for their configuration again and again."""
+    with patch.object(revocation, "MAX_AGAIN", FEW), controller() as lab:
+        lab.create()
+        made = lab.authority._revocations
+        made.revoke(LAB, [99], [], lab.now)
+
+        def enter(member: int, number: int) -> tuple[int, int]:
+            age_ms = 1_000_000 + number
+            assert made.hand_out(LAB, member, age_ms, lab.now, newcomer=True)
+            return member, age_ms
+
+        overfill(
+            lambda n: enter(1, n),
+            lambda n: enter(2, n),
+            lambda key: any((again.member, again.age_ms) == key for again in made._again),
+            lambda: len(made._again),
             FEW,
         )
 

@@ -9,13 +9,13 @@ from earthline.effects import (
     Store,
     UnknownSource,
 )
+from earthline.vl1.asked import MAX_ASKED, MAX_CLAIMS
 from earthline.vl1.cache import MAX_RECORDS, record_of
 from earthline.vl1.deferred import MAX_OPENED, MAX_SEALED
 from earthline.vl1.engine import PeerEngine
 from earthline.vl1.gates import prefix_key
 from earthline.vl1.greetings import MAX_WAITING, Greeting
-from earthline.vl1.newcomers import MAX_ASKED as NEWCOMERS_ASKED
-from earthline.vl1.newcomers import MAX_ASKED_OF_ADDRESS, Newcomers
+from earthline.vl1.newcomers import Newcomers
 from earthline.vl1.proofs import CROWD, MAX_STRANGERS
 from earthline.vl1.sendqueue import MAX_QUEUED
 from earthline.vl1.topology import PEER_LIMIT
@@ -227,21 +227,39 @@ def _asks(line: Newcomers, identity: Identity, endpoint: InetAddress) -> Identit
     return identity
 
 
-@fills("Newcomers that are asked to answer", NEWCOMERS_ASKED)
+@fills("Newcomers that are asked to answer", MAX_ASKED)
 def asked_newcomers() -> None:
-    """Each under an address of its own; of one address there are four, whoever claims it."""
+    """They claim one address, from one prefix."""
     line = _crowd(engine())
-    fill_alone(
-        lambda n: _asks(line, strange(n), place(STRANGE_NET, n)),
+    overfill(
+        lambda n: _asks(line, who(n), place(HONEST_NET, n)),
+        lambda n: _asks(line, _claim(n), place(STRANGE_NET, n % 256)),
         line.holds,
         lambda: len(line._asked),
-        NEWCOMERS_ASKED,
+        MAX_ASKED,
     )
+
+
+@fills("Newcomers that claim one address at one IP", MAX_CLAIMS)
+def claimants() -> None:
+    """The oldest is to be asked again; the same address at another IP is another matter."""
     line = _crowd(engine())
-    claims = [Identity(who(1).address, n.to_bytes(64, "big")) for n in range(MORE)]
-    for claim in claims:
-        _asks(line, claim, place(STRANGE_NET, 0))
-    assert line._asked.held_by(who(1).address) == claims[-MAX_ASKED_OF_ADDRESS:]
+    _asks(line, who(1), place(HONEST_NET, 0))
+
+    def claiming(endpoint: InetAddress) -> list[Identity]:
+        return [one.identity for one in line._asked.claimants(who(1).address, path(endpoint))]
+
+    fill_alone(
+        lambda n: _asks(line, _claim(n), place(STRANGE_NET, 0)),
+        lambda claim: claim in claiming(place(STRANGE_NET, 0)),
+        lambda: len(claiming(place(STRANGE_NET, 0))),
+        MAX_CLAIMS,
+    )
+    assert claiming(place(HONEST_NET, 0)) == [who(1)]
+
+
+def _claim(number: int) -> Identity:
+    return Identity(who(1).address, number.to_bytes(64, "big"))
 
 
 @fills("Newcomers that wait for the proof of their address", MAX_STRANGERS)

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
-import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
 
-from earthline.sim.host import SimHost
 from earthline.vl1.push import MAX_PER_SCOPE
-from earthline.wire.credentials.capability import MAX_CUSTODY_CHAIN, MAX_RULES, Capability
-from earthline.wire.credentials.ownership import MAX_THINGS, CertificateOfOwnership, Thing
-from earthline.wire.credentials.revocation import FLAG_FAST_PROPAGATE, Revocation
-from earthline.wire.credentials.tag import Tag
 from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.inet import InetAddress
 from earthline.wire.mac import BROADCAST, mac_of
 from earthline.wire.messages.config import ConfigChunk, NetworkConfigRequest
-from earthline.wire.messages.credentials import NetworkCredentials
 from earthline.wire.messages.error import AuthenticationRequired, Error, UnwantedMulticast
 from earthline.wire.messages.frame import FLAG_ACKNOWLEDGE, ExtFrame, Frame, MulticastFrame
 from earthline.wire.messages.hello import Hello
 from earthline.wire.messages.multicast import MulticastGather, MulticastLike
-from earthline.wire.messages.ok import Gathered, Ok, OkHello, OkMulticastFrame, OkWhois
+from earthline.wire.messages.ok import (
+    Gathered,
+    Ok,
+    OkHello,
+    OkMulticastFrame,
+    OkMulticastGather,
+    OkWhois,
+)
 from earthline.wire.messages.paths import (
     MAX_RECORDS,
     PushDirectPaths,
@@ -35,50 +33,10 @@ from earthline.wire.messages.rendezvous import Rendezvous
 from earthline.wire.messages.whois import Whois
 from earthline.wire.multicast import BROADCAST_GROUP, MulticastGroup
 from earthline.wire.packet import ErrorCode, Suite, Verb
-from earthline.wire.rules import parse_rules
-from hostile.stage import Speaking, Stage
+from hostile.call import LONGEST, Call, Say, some
+from hostile.dear_credentials import CREDENTIALS
+from hostile.stage import CROWDED
 from hostile.wire import Speaker, made_up
-
-LONGEST = 9_880
-"""Payload bytes of the longest packet that is delivered in seven pieces."""
-
-
-@dataclass
-class Call:
-    """One try: who says it, to whom, and everything else there is."""
-
-    stage: Stage
-    wire: Speaking
-    host: SimHost
-
-    @property
-    def entropy(self) -> random.Random:
-        return self.stage.entropy
-
-    @property
-    def speaker(self) -> Speaker:
-        return self.wire.speaker
-
-    @property
-    def now(self) -> int:
-        return self.stage.sim.clock.now
-
-    def address(self) -> int:
-        return self.entropy.randrange(1 << 36, 0xFE << 32)
-
-    def place(self) -> InetAddress:
-        return InetAddress(bytes((77, *self.entropy.randbytes(3))), 1_024)
-
-    def asked(self, verb: Verb) -> int:
-        """The ID of a question that the target asked the speaker."""
-        return self.wire.asked.get((self.host.address, verb), 1)
-
-
-Say = Callable[[Call], bytes]
-
-
-def _some(count: int, make: Callable[[], object]) -> tuple:
-    return tuple(make() for _ in range(count))
 
 
 def _bomb(_: Call) -> bytes:
@@ -87,164 +45,6 @@ def _bomb(_: Call) -> bytes:
 
 def _noise(call: Call) -> bytes:
     return call.entropy.randbytes(1_200)
-
-
-# Credentials
-
-
-def _whole(*parts: tuple[bytes, ...]) -> bytes:
-    """As NETWORK_CREDENTIALS has them: certificates, a zero, then each kind with its count."""
-    certificates, *others = parts
-    counted = (len(items).to_bytes(2, "big") + b"".join(items) for items in others)
-    return b"".join(certificates) + b"\0" + b"".join(counted)
-
-
-def _filled(one: bytes) -> int:
-    return (LONGEST - 9) // len(one)
-
-
-def _certificates(call: Call, *, same: bool) -> bytes:
-    """As many as fit; each is to be verified, and none holds."""
-    owner, stage = call.speaker, call.stage
-    one = stage.certificate(owner)
-    bad = one.sign(owner.identity)
-    bad = type(one)(one.qualifiers, stage.controller.address, bad.signature)
-    if same:
-        return NetworkCredentials((bad,) * _filled(bad.emit())).emit()
-    made = [
-        type(bad)(bad.qualifiers, bad.signed_by, call.entropy.randbytes(96))
-        for _ in range(_filled(bad.emit()))
-    ]
-    return NetworkCredentials(tuple(made)).emit()
-
-
-def _tag(call: Call, number: int, signer: SecretIdentity) -> Tag:
-    made = Tag(call.stage.private, call.now, number, 1, call.speaker.address).sign(signer)
-    return Tag(
-        made.network,
-        made.timestamp,
-        made.tag_id,
-        made.value,
-        made.issued_to,
-        signed_by=call.stage.controller.address,
-        signature=made.signature,
-    )
-
-
-def _tags(call: Call, *, same: bool) -> bytes:
-    forger = call.speaker.identity
-    one = _tag(call, 0, forger)
-    count = _filled(one.emit())
-    if same:
-        return NetworkCredentials(tags=(one,) * count).emit()
-    return NetworkCredentials(tags=tuple(_tag(call, n, forger) for n in range(count))).emit()
-
-
-@cache
-def _good_tags(speaker: Speaker, stage: Stage) -> bytes:
-    """All of them hold: of a member to whom the controller gave as many, which says so again."""
-    controller = stage.controller.identity
-    made = [
-        Tag(stage.private, stage.sim.clock.now, number, 1, speaker.address).sign(controller)
-        for number in range(LONGEST // 135)
-    ]
-    return NetworkCredentials(tags=tuple(made)).emit()
-
-
-@cache
-def _capabilities(speaker: Speaker, stage: Stage) -> bytes:
-    """One with the most rules, that its holder hands on to itself: by turns as often as can be."""
-    rules = parse_rules(b"\x01\x00") * MAX_RULES
-    made = Capability(stage.private, stage.sim.clock.now, 1, rules, MAX_CUSTODY_CHAIN)
-    made = made.sign(stage.controller.identity, speaker.address)
-    chains = [made]
-    while len(made.custody) < MAX_CUSTODY_CHAIN:
-        made = made.sign(speaker.identity, speaker.address)
-        chains.append(made)
-    by_turns = itertools.islice(itertools.cycle(reversed(chains)), _filled(made.emit()))
-    return NetworkCredentials(capabilities=tuple(by_turns)).emit()
-
-
-def _short_capabilities(call: Call) -> bytes:
-    """Most links of custody per byte: no rules, and the last link is broken."""
-    made = Capability(call.stage.private, call.now, call.entropy.getrandbits(32), (), 7)
-    holder = call.stage.controller.identity
-    for _ in range(MAX_CUSTODY_CHAIN - 1):
-        made = made.sign(holder, holder.address)
-    made = made.sign(call.speaker.identity, call.speaker.address)
-    return NetworkCredentials(capabilities=(made,) * _filled(made.emit())).emit()
-
-
-def _ownerships(call: Call) -> bytes:
-    things = _some(MAX_THINGS, lambda: Thing.of_ip(call.place().ip))
-    stage = call.stage
-    made = CertificateOfOwnership(stage.private, call.now, 1, things, call.speaker.address)
-    made = made.sign(stage.controller.identity)
-    return NetworkCredentials(ownerships=(made,) * _filled(made.emit())).emit()
-
-
-@cache
-def _revocation(stage: Stage) -> Revocation:
-    """Of a tag of somebody: it holds, and is to be passed on to everybody when it is new."""
-    made = Revocation(
-        stage.private, 1, 1, stage.sim.clock.now, 0x1234567890, 3, flags=FLAG_FAST_PROPAGATE
-    )
-    return made.sign(stage.controller.identity)
-
-
-def _revocations(call: Call, *, forged: bool) -> bytes:
-    """The controller's, again and again; or of its own making, one like the other."""
-    one = _revocation(call.stage)
-    if forged:
-        one = replace(one, threshold=call.now, signature=call.entropy.randbytes(96))
-    return NetworkCredentials(revocations=(one,) * _filled(one.emit())).emit()
-
-
-def _fresh_tags(call: Call) -> bytes:
-    """All of them hold and are new: what a controller alone can give to a member."""
-    signer = call.stage.controller.identity
-
-    def one(number: int) -> Tag:
-        return Tag(call.stage.private, call.now, number, 1, call.speaker.address).sign(signer)
-
-    return NetworkCredentials(tags=tuple(map(one, range(_filled(one(0).emit()))))).emit()
-
-
-def _fresh_capabilities(call: Call) -> bytes:
-    """Each has as many links of custody as can be."""
-
-    def one(number: int) -> Capability:
-        made = Capability(call.stage.private, call.now, number, (), MAX_CUSTODY_CHAIN)
-        for _ in range(MAX_CUSTODY_CHAIN - 1):
-            made = made.sign(call.stage.controller.identity, call.stage.controller.address)
-        return made.sign(call.stage.controller.identity, call.speaker.address)
-
-    made = map(one, range(_filled(one(0).emit())))
-    return NetworkCredentials(capabilities=tuple(made)).emit()
-
-
-def _fresh_revocations(call: Call) -> bytes:
-    """Of as many tags of a member, to be passed on to everybody."""
-    signer, owner = call.stage.controller.identity, call.speaker.address
-
-    def one(number: int) -> Revocation:
-        new = Revocation(
-            call.stage.private, number, number, call.now, owner, 3, flags=FLAG_FAST_PROPAGATE
-        )
-        return new.sign(signer)
-
-    made = map(one, range(_filled(one(0).emit())))
-    return NetworkCredentials(revocations=tuple(made)).emit()
-
-
-def _unknown_signers(call: Call) -> bytes:
-    """Of networks that nobody here has joined."""
-
-    def one() -> Tag:
-        network = call.address() << 24
-        return Tag(network, call.now, 1, 1, call.speaker.address).sign(call.speaker.identity)
-
-    return NetworkCredentials(tags=_some(_filled(one().emit()), one)).emit()
 
 
 # Networks
@@ -285,7 +85,7 @@ def _likes(call: Call, *, networks: bool = False) -> bytes:
         network = call.address() << 24 if networks else call.stage.private
         return network, _group(call)
 
-    return MulticastLike(_some(LONGEST // 18, one)).emit()
+    return MulticastLike(some(LONGEST // 18, one)).emit()
 
 
 def _same_like(call: Call) -> bytes:
@@ -297,14 +97,14 @@ def _spray(call: Call, kind: SprayKind) -> bytes:
 
 
 def _paths(call: Call, count: int, flags: int = 0) -> bytes:
-    return PushDirectPaths(_some(count, lambda: PushedPath(call.place(), flags))).emit()
+    return PushDirectPaths(some(count, lambda: PushedPath(call.place(), flags))).emit()
 
 
 def _paths6(call: Call) -> bytes:
     def one() -> PushedPath:
         return PushedPath(InetAddress(b"\x2a\x01" + call.entropy.randbytes(14), 1_024))
 
-    return PushDirectPaths(_some(LONGEST // 24 - 1, one)).emit()
+    return PushDirectPaths(some(LONGEST // 24 - 1, one)).emit()
 
 
 def _every_scope(call: Call) -> bytes:
@@ -340,13 +140,22 @@ def _identities(call: Call) -> bytes:
     def one() -> Identity:
         return Identity(call.address(), call.entropy.randbytes(64))
 
-    return OkWhois(_some((LONGEST - 9) // 71, one)).emit()
+    return OkWhois(some((LONGEST - 9) // 71, one)).emit()
 
 
 def _gathered(call: Call) -> bytes:
-    members = _some(1_900, call.address)
+    members = some(1_900, call.address)
     answer = OkMulticastFrame(call.stage.private, BROADCAST_GROUP, None, Gathered(1_900, members))
     return answer.emit()
+
+
+def _asked_for(call: Call) -> bytes:
+    """As many members of a group as can be named, while a frame to it waits for some."""
+    call.stage.ask_for_members(call.host, call.wire)
+    members = some((LONGEST - 33) // 5, call.address)
+    gathered = Gathered(len(members), members)
+    answer = OkMulticastGather(call.stage.private, BROADCAST_GROUP, gathered)
+    return Ok(Verb.MULTICAST_GATHER, call.asked(Verb.MULTICAST_GATHER), answer.emit()).emit()
 
 
 def _moons(call: Call) -> bytes:
@@ -361,7 +170,7 @@ def _moons(call: Call) -> bytes:
         call.speaker.identity.public,
         call.place(),
         *stale,
-        _some(540, _moon(call)),
+        some(540, _moon(call)),
     )
     return hello.emit(lambda tail: tail)
 
@@ -396,6 +205,7 @@ DEAREST: dict[Verb, dict[str, Say]] = {
         "worlds": _answer(Verb.HELLO, _ok_hello),
         "identities": _answer(Verb.WHOIS, _identities),
         "members": _answer(Verb.MULTICAST_FRAME, _gathered),
+        "members that were asked for": _asked_for,
         "echo": _answer(Verb.ECHO, lambda call: bytes(LONGEST - 9)),
         "chunk": _answer(Verb.NETWORK_CONFIG_REQUEST, lambda call: _chunk(call, 9_700)),
     },
@@ -404,7 +214,7 @@ DEAREST: dict[Verb, dict[str, Say]] = {
         "different": lambda call: Whois(
             tuple(w.speaker.address for w in call.stage.strangers)
         ).emit(),
-        "unknown": lambda call: Whois(_some(LONGEST // 5, call.address)).emit(),
+        "unknown": lambda call: Whois(some(LONGEST // 5, call.address)).emit(),
     },
     Verb.RENDEZVOUS: {
         "known": lambda call: Rendezvous(call.stage.bob.address, call.place()).emit()
@@ -423,23 +233,7 @@ DEAREST: dict[Verb, dict[str, Say]] = {
         "networks": lambda call: _likes(call, networks=True),
         "same": _same_like,
     },
-    Verb.NETWORK_CREDENTIALS: {
-        "same certificate": lambda call: _certificates(call, same=True),
-        "certificates": lambda call: _certificates(call, same=False),
-        "same tag": lambda call: _tags(call, same=True),
-        "tags": lambda call: _tags(call, same=False),
-        "good tags": lambda call: _good_tags(call.speaker, call.stage),
-        "capabilities": lambda call: _capabilities(call.speaker, call.stage),
-        "short capabilities": _short_capabilities,
-        "ownerships": _ownerships,
-        "revocations": lambda call: _revocations(call, forged=False),
-        "forged revocations": lambda call: _revocations(call, forged=True),
-        "fresh tags": _fresh_tags,
-        "fresh capabilities": _fresh_capabilities,
-        "fresh revocations": _fresh_revocations,
-        "of other networks": _unknown_signers,
-        "zeros": lambda call: b"\0" * 9,
-    },
+    Verb.NETWORK_CREDENTIALS: CREDENTIALS,
     Verb.NETWORK_CONFIG_REQUEST: {
         "private": lambda call: _request(call, call.stage.private, _ASK),
         "public": lambda call: _request(call, call.stage.public, _ASK),
@@ -450,6 +244,7 @@ DEAREST: dict[Verb, dict[str, Say]] = {
     Verb.NETWORK_CONFIG: {"chunk": lambda call: _chunk(call, 9_700)},
     Verb.MULTICAST_GATHER: {
         "all": lambda call: MulticastGather(call.stage.private, BROADCAST_GROUP, 0xFFFFFFFF).emit(),
+        "crowd": lambda call: MulticastGather(call.stage.private, CROWDED, 0xFFFFFFFF).emit(),
         "certificate": lambda call: MulticastGather(
             call.stage.private,
             BROADCAST_GROUP,
@@ -495,7 +290,7 @@ def _hello(call: Call, speaker: Speaker, **fields: object) -> list[bytes]:
 
 
 def _known_hello(call: Call) -> list[bytes]:
-    return _hello(call, call.speaker, moons=_some(60, _moon(call)))
+    return _hello(call, call.speaker, moons=some(60, _moon(call)))
 
 
 def _false_address(call: Call) -> list[bytes]:

@@ -18,16 +18,22 @@ from earthline.sim.host import SimHost
 from earthline.sim.internet import Internet
 from earthline.sim.nat import Endpoint
 from earthline.sim.simulation import Simulation
+from earthline.vl2.groups import GroupKey
 from earthline.wire.credentials.com import CertificateOfMembership
 from earthline.wire.inet import InetAddress
 from earthline.wire.messages.credentials import NetworkCredentials
 from earthline.wire.messages.hello import Hello
+from earthline.wire.messages.multicast import MulticastGather
 from earthline.wire.messages.ok import Ok, OkHello
+from earthline.wire.multicast import BROADCAST_GROUP, MulticastGroup
 from earthline.wire.packet import HEADER_LENGTH, Verb
 from hostile.wire import Speaker, Wire
 
 POOL = ("10.1.0.1", "10.1.3.254")
 PORT = 7_777
+CROWD = 2_000
+CROWDED = MulticastGroup(0x01005E00002A, 0)
+"""A group of the private network: the root and the node know so many members of it."""
 SPEAKERS = 96
 """Of each kind: no two rows of one round are spoken by the same."""
 
@@ -96,6 +102,7 @@ class Stage:
         self.members = self._speakers(SPEAKERS)
         for wire in self.members:
             self._enrol(wire)
+        self._gather_a_crowd()
         sim.internet.watchers.clear()
         self.settle()
 
@@ -135,6 +142,22 @@ class Stage:
         now = self.sim.clock.now
         made = CertificateOfMembership.build(self.private, now, 3_600_000, speaker.identity.public)
         return made.sign(self.controller.identity)
+
+    def _gather_a_crowd(self) -> None:
+        """As if so many had announced themselves: that lasts for 10 minutes."""
+        key, first = GroupKey(self.private, CROWDED), 0x20_0000_0000
+        for host in (self.root, self.node):
+            for member in range(first, first + CROWD):
+                host.node.ethernet._groups.record(key, member, self.sim.clock.now)
+
+    def ask_for_members(self, host: SimHost, wire: Speaking) -> None:
+        """Have a host ask a speaker who gets broadcasts; the node has sent one just before."""
+        if host is self.node:
+            host.nic(self.private).broadcast(0x88B5, bytes(46))
+        question = MulticastGather(self.private, BROADCAST_GROUP, 0xFFFFFFFF).emit()
+        address, now = wire.speaker.address, self.sim.clock.now
+        host._do(lambda: host.node.peers.send(address, Verb.MULTICAST_GATHER, question, now))
+        self.sim.run_for(50)
 
     def settle(self) -> None:
         """Until gates are open again, and everybody has answered."""

@@ -14,9 +14,11 @@ clock step over the window: everybody is issued anew, out of agreement with all 
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
+from earthline.bounded import FairQueue
 from earthline.controller.issue_clock import IssueClock
 from earthline.controller.store import Store
 from earthline.controller.terms import MAX_WINDOW_MS
@@ -38,10 +40,20 @@ since a revocation was made, and since the member came.
 AGAIN_MS = 1_100
 """After which it is sent once more."""
 
-_MAX_AGAIN = 8_192
+MAX_AGAIN = 8_192
+"""Of such packets that wait for that."""
 
 _MAX_NETWORKS = 1_024
 """Whose revocations are held in memory, signed."""
+
+
+class _Again(NamedTuple):
+    """What is to be sent once more: when, and as `Revocations._send` has it."""
+
+    at: int
+    network: int
+    member: int
+    age_ms: int
 
 
 class Revocations:
@@ -60,8 +72,8 @@ class Revocations:
         self._entropy = entropy
         self._kept: OrderedDict[int, dict[int, Revocation]] = OrderedDict()
         """By network and member put out, in order of threshold."""
-        self._again: deque[tuple[int, int, int, int]] = deque(maxlen=_MAX_AGAIN)
-        """When, of which network, to whom, and how old: as `_send` has it."""
+        self._again: FairQueue[int, _Again] = FairQueue(MAX_AGAIN)
+        """By member: who asks again and again crowds out nobody else."""
 
     def revoke(
         self, network: int, targets: Iterable[int], audience: Iterable[int], now: int
@@ -82,7 +94,7 @@ class Revocations:
                 held[revocation.target] = revocation
         payload = _payload(made)
         for member in audience:
-            self._again.append((now + AGAIN_MS, network, member, REPEAT_MS))
+            self._again.append(member, _Again(now + AGAIN_MS, network, member, REPEAT_MS))
         return [SendCredentials(member, payload) for member in audience], overflows
 
     def leave_behind(self, network: int, now: int) -> None:
@@ -101,20 +113,21 @@ class Revocations:
         age_ms = window_ms if newcomer else min(window_ms, REPEAT_MS)
         commands = self._send(network, member, age_ms, now)
         if commands:
-            self._again.append((now + AGAIN_MS, network, member, age_ms))
+            self._again.append(member, _Again(now + AGAIN_MS, network, member, age_ms))
         return commands
 
     def next_again(self) -> int | None:
         """When `send_again` has something to do."""
-        return self._again[0][0] if self._again else None
+        first = next(iter(self._again), None)
+        return None if first is None else first.at
 
     def send_again(self, now: int) -> list[SendCredentials]:
         """What is due to be sent once more."""
         commands: list[SendCredentials] = []
         # Of a clock that was set back, what is due in long is due.
-        while self._again and not 0 < self._again[0][0] - now <= AGAIN_MS:
-            _, network, member, age_ms = self._again.popleft()
-            commands += self._send(network, member, age_ms, now)
+        while (at := self.next_again()) is not None and not 0 < at - now <= AGAIN_MS:
+            for again in self._again.take_first(1):
+                commands += self._send(again.network, again.member, again.age_ms, now)
         return commands
 
     def made_within(self, network: int, target: int, ms: int, now: int) -> bool:

@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from earthline._native import SessionKey
-from earthline.bounded import FairTable
 from earthline.effects import HelloReceived, Path, Transmit, UnknownSource
+from earthline.vl1.asked import MAX_PATHS, Asked
 from earthline.vl1.greetings import Greeting
 from earthline.vl1.local import Local
 from earthline.vl1.peer import Peer
@@ -34,15 +34,9 @@ from earthline.wire.messages.ok import Ok
 from earthline.wire.packet import HEADER_LENGTH, Header, Suite, Verb, build
 from earthline.wire.reader import Malformed
 
-MAX_PATHS = 4
-"""HELLOs of a newcomer kept to be answered."""
 ASK_MS = 10_000
 """So long all newcomers are asked after there was a crowd: else a few forged ones would come in
 line for each that was proved."""
-MAX_ASKED = 2_048
-"""Newcomers of whom an answer is awaited: a second of the most that come."""
-MAX_ASKED_OF_ADDRESS = 4
-"""Keys that claim one address."""
 
 Admitted: TypeAlias = Callable[[Peer, HelloReceived, int], None]
 Greet: TypeAlias = Callable[[Path, int], bytes]
@@ -94,8 +88,8 @@ class Newcomers:
         self._ask_until = 0
         self._waiting: dict[Identity, Newcomer] = {}
         """In line."""
-        self._asked: FairTable[Identity, int, Newcomer] = FairTable(MAX_ASKED, MAX_ASKED_OF_ADDRESS)
-        """Each held by its address, which is what a packet that may be the answer tells."""
+        self._asked = Asked()
+        """Not in line before they answer."""
 
     def holds(self, identity: Identity) -> bool:
         """Whether this very identity waits: an address alone may be anybody's."""
@@ -108,7 +102,7 @@ class Newcomers:
         if self._proofs.crowded:
             self._ask_until = now + ASK_MS
         if now < self._ask_until <= now + ASK_MS:
-            self._asked.put(identity, identity.address, newcomer)
+            self._asked.put(newcomer)
             self._ask(newcomer, event.path, now)
         else:
             self._line_up(newcomer, now)
@@ -122,20 +116,19 @@ class Newcomers:
         self._local.count("hello_repeated")
         if event.path in newcomer.hellos or len(newcomer.hellos) < MAX_PATHS:
             newcomer.hellos[event.path] = event
-        if identity in self._asked:
+        if identity in self._asked and event.path in newcomer.hellos:
             self._ask(newcomer, event.path, now)
 
     def answered(self, event: UnknownSource, now: int) -> bool:
         """Whether a stranger's packet shows that one of whom we asked it is where it seems."""
-        for identity in self._asked.held_by(event.source):
-            newcomer = self._asked[identity]
+        for newcomer in self._asked.claimants(event.source, event.path):
             try:
                 answers = newcomer.answers(event.packet)
             except Malformed:
                 answers = False
             if answers:
                 self._local.count("newcomer_answered")
-                self._asked.pop(identity)
+                self._asked.pop(newcomer.identity)
                 self._line_up(newcomer, now)
                 return True
         return False
@@ -147,6 +140,7 @@ class Newcomers:
         payload = self._greet(path, now)
         packet = build(packet_id, newcomer.identity.address, ours, Verb.HELLO, payload)
         newcomer.asked.append(packet_id)
+        self._asked.note(newcomer, path)
         self._local.emit(Transmit(path, newcomer.session.seal(packet, Suite.POLY1305)))
 
     def _line_up(self, newcomer: Newcomer, now: int) -> None:

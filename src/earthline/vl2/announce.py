@@ -49,8 +49,9 @@ class Announcer:
         self._roster = roster
         self._table = table
         self._configured = configured
-        self.on_learned: list[Callable[[list[bytes], int, int], None]] = []
-        """Called with groups of a joined network (`GroupKey.emit`), their new member and time."""
+        self.on_learned: list[Callable[[list[tuple[bytes, int]], int, int], None]] = []
+        """Called with pairs of a group of a joined network (`GroupKey.emit`) and a new member of
+        it, with who said so, and the time."""
         station.underlay.register(Verb.MULTICAST_LIKE, self.on_like)
         roster.on_admitted.append(self._on_admitted)
 
@@ -151,7 +152,7 @@ class Announcer:
         proved = self._proved(network_id, member)
         new = self._table.record_all(network_id, codes, member, now, proved=proved)
         if new and network_id in self._station.networks:
-            self._learned(new, member, now)
+            self._learned([(code, member) for code in new], member, now)
 
     def may_speak(self, network_id: int, address: int, now: int) -> bool:
         """Whether a node may announce or gather here: member, or we are its root or controller."""
@@ -170,18 +171,18 @@ class Announcer:
             or self._configured(network_id, address, now)
         )
 
-    def hear(self, key: GroupKey, member: int, teller: int, now: int) -> None:
-        """Somebody that we asked names a member of a group: tell those who wait for one."""
-        if member == self._station.address or is_reserved(member):
-            return
-        if self._table.hear(key, member, teller, now):
-            self._learned([key.emit()], member, now)
+    def hear(self, key: GroupKey, members: Iterable[int], teller: int, now: int) -> None:
+        """Somebody that we asked names members of a group: tell those who wait for some."""
+        own = self._station.address
+        others = [one for one in members if one != own and not is_reserved(one)]
+        new, code = self._table.hear(key, others, teller, now), key.emit()
+        self._learned([(code, member) for member in new], teller, now)
 
     def _proved(self, network_id: int, address: int) -> bool:
         """Whether a node showed a certificate that agrees with ours."""
         network = self._station.networks.get(network_id)
         return network is not None and self._roster.agrees(network, address)
 
-    def _learned(self, codes: list[bytes], member: int, now: int) -> None:
+    def _learned(self, pairs: list[tuple[bytes, int]], teller: int, now: int) -> None:
         for learned in self.on_learned:
-            learned(codes, member, now)
+            learned(pairs, teller, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Iterator
 
 
@@ -35,16 +36,32 @@ class Crowd:
             self._order[place] = last
             self._places[last] = place
 
-    def sample(self, count: int, below: Callable[[int], int]) -> list[int]:
-        """Up to ``count`` in random order; ``below(n)`` gives a random number smaller than n.
-
-        It shuffles the beginning of the list, but keeps beside it what would have moved.
-        """
-        moved: dict[int, int] = {}
+    def sample(self, count: int, entropy: Callable[[int], bytes]) -> list[int]:
+        """Up to ``count`` in random order; ``entropy(n)`` gives n random bytes."""
         order = self._order
-        drawn = []
-        for at in range(min(count, len(order))):
-            place = at + below(len(order) - at)
-            drawn.append(moved.get(place, order[place]))
-            moved[place] = moved.get(at, order[at])
-        return drawn
+        return [order[place] for place in _drawn(len(order), count, entropy)]
+
+    def sample_with(self, other: Crowd, count: int, entropy: Callable[[int], bytes]) -> list[int]:
+        """The same of both together; who is in both is likelier to be among them."""
+        order, more, first = self._order, other._order, len(self._order)
+        # Those may be drawn twice.
+        twice = min(first, len(more), count)
+        places = _drawn(first + len(more), count + twice, entropy)
+        drawn = [order[place] if place < first else more[place - first] for place in places]
+        return list(dict.fromkeys(drawn))[:count]
+
+
+def _drawn(size: int, count: int, entropy: Callable[[int], bytes]) -> list[int]:
+    """Up to ``count`` different numbers smaller than ``size``, in random order.
+
+    It shuffles the beginning of the list of all, but keeps no more of it than what has moved.
+    """
+    count = min(count, size)
+    moved: dict[int, int] = {}
+    drawn = []
+    # All at once: thousands of calls for some bytes each would take most of the time.
+    for at, number in enumerate(struct.unpack(f">{count}Q", entropy(8 * count))):
+        place = at + number % (size - at)
+        drawn.append(moved.get(place, place))
+        moved[place] = moved.get(at, at)
+    return drawn

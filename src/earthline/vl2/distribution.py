@@ -58,7 +58,7 @@ RESHUFFLE_MS = 1_000
 
 LATE_LIMIT = 8_192
 """New members of groups that wait for their turn."""
-LATE_AT_ONCE = 16
+LATE_AT_ONCE = 8
 """So many have theirs together."""
 
 STATE_LIMIT = 16_384
@@ -89,7 +89,7 @@ class Distribution:
         self._keys: dict[bytes, GroupKey] = {}
         """The same groups, as announcements have them."""
         self._late: Parts[int, tuple[GroupKey, int]] = Parts(LATE_LIMIT)
-        """New members of groups that are still to be told to the switch."""
+        """New members of groups that are still to be told to the switch, by who told us."""
         announcer.on_learned.append(self.on_learned)
 
     def on_frame(self, network: Network, frame: bytes, now: int, *, origin: int = 0) -> None:
@@ -113,17 +113,20 @@ class Distribution:
         else:
             self._send_to_all(network, config, key, Incoming(frame, origin), now)
 
-    def on_learned(self, codes: Iterable[bytes], member: int, now: int) -> None:
-        """Groups have a new member.
+    def on_learned(self, pairs: Iterable[tuple[bytes, int]], teller: int, now: int) -> None:
+        """Groups have new members, as somebody says: they themselves, or who was asked.
 
-        Who joins may announce hundreds of groups that we send to: what follows from that takes
-        longer than to note it, and is done a part at a time.
+        Who joins may announce hundreds of groups that we send to, and who is asked may name
+        thousands of members: what follows from that takes longer than to note it, and is done a
+        part at a time.
         """
-        ours = [self._keys[code] for code in codes if code in self._keys]
-        for key in ours[:LATE_AT_ONCE]:
+        ours = [(self._keys[code], member) for code, member in pairs if code in self._keys]
+        # Whoever waits comes first.
+        at_once = 0 if len(self._late) else LATE_AT_ONCE
+        for key, member in ours[:at_once]:
             self._include(key, member, now)
-        for key in ours[LATE_AT_ONCE:]:
-            self._late.put_off(member, (key, member), now)
+        for late in ours[at_once:]:
+            self._late.put_off(teller, late, now)
 
     def go_on(self, now: int) -> None:
         """Include some more of the new members that were noted, if it is time."""
@@ -139,8 +142,10 @@ class Distribution:
         network, sending = self._station.networks.get(key.network), self._sending.get(key)
         if network is None or network.config is None or sending is None:
             return
-        self._resettle(network.config, key, sending)
-        if sending.expire(now):
+        limit = network.config.multicast_limit
+        if not sending.is_settled_for(limit):
+            self._resettle(network.config, key, sending)
+        if sending.expire(now) and sending.waits_for_members(limit):
             self._credentials.make_ready(network, member, now)
             self._catch_up(network, network.config, key, member, now)
 

@@ -153,7 +153,13 @@ class EthernetEngine:
         """When to be woken."""
         due = [self._tick_at, self._housekeeping_at]
         due += [self._requests.due_at(network) for network in self._networks()]
-        parts = (self._gate, self._waiting, self._distribution, self._credentials)
+        parts = (
+            self._gate,
+            self._waiting,
+            self._gathering,
+            self._distribution,
+            self._credentials,
+        )
         due += [at for part in parts if (at := part.next_timeout())]
         return min(due)
 
@@ -176,6 +182,7 @@ class EthernetEngine:
 
     def go_on(self, now: int) -> None:
         """Do another part of what takes longer than one packet may take, if it is time."""
+        self._gathering.go_on(now)
         self._distribution.go_on(now)
         self._credentials.go_on(now)
 

@@ -9,6 +9,7 @@ from earthline.bounded import FairTable
 from earthline.effects import PacketReceived
 from earthline.vl1.gates import Buckets
 from earthline.vl2.groups import GroupKey
+from earthline.vl2.parts import Parts
 from earthline.wire.messages.multicast import MulticastGather
 from earthline.wire.messages.ok import Gathered, Ok, OkMulticastFrame, OkMulticastGather
 from earthline.wire.multicast import MulticastGroup
@@ -31,14 +32,23 @@ ANSWER_MS = 5_000
 EXPECTED_LIMIT = 8_192
 """Such questions that are remembered, over all groups."""
 
-_RESULT_LIMIT = 1_960
-"""Addresses in one answer: what a packet of 7 pieces holds."""
+NAMED_AT_ONCE = 32
+"""Of the members that an answer names so many are noted at once, which takes up to half a
+millisecond. The others follow, as many at a time."""
+NAMED_LIMIT = 64
+"""Answers of which some are still to be noted: as many as come of our own questions for the groups
+that a host sends to when it starts."""
+
+_RESULT_LIMIT = 500
+"""Addresses in one answer: a quarter of a packet, since they are drawn while others wait. Who
+may send to more than that asks again after a minute, and gets others."""
 
 _NAMED_PER_TOKEN = 27
 """Members that take as long to name as a packet by itself: 50 µs."""
 
 UNKNOWN_BURST = 64
 UNKNOWN_REFILL_MS = 1_000
+UNKNOWN_LIMIT = 4_096
 """Gathers of a node that did not announce itself: one for each of some ten groups on each network,
 at the start, before they are repeated."""
 
@@ -51,6 +61,14 @@ class _Question(NamedTuple):
     limit: int
     until: int
     """How long its answers are taken, ms."""
+
+
+class _Named(NamedTuple):
+    """Members that an answer names, which are still to be noted."""
+
+    key: GroupKey
+    members: tuple[int, ...]
+    teller: int
 
 
 class Gathering:
@@ -71,8 +89,10 @@ class Gathering:
             EXPECTED_LIMIT
         )
         """The gathers that rode on frames, by group and node asked."""
-        self._unknown: Buckets[int] = Buckets(UNKNOWN_BURST, UNKNOWN_REFILL_MS)
+        self._unknown: Buckets[int] = Buckets(UNKNOWN_BURST, UNKNOWN_REFILL_MS, UNKNOWN_LIMIT)
         """Of nodes that did not announce themselves."""
+        self._named: Parts[int, _Named] = Parts(NAMED_LIMIT)
+        """By who names them."""
         underlay = station.underlay
         underlay.register(Verb.MULTICAST_GATHER, self.on_gather)
         underlay.register_ok(Verb.MULTICAST_GATHER, self.on_gathered)
@@ -155,9 +175,26 @@ class Gathering:
         return question is not None and now < question.until
 
     def _learn(self, key: GroupKey, members: Iterable[int], teller: int, now: int) -> None:
-        if key.network in self._station.networks:
-            for member in dict.fromkeys(members):
-                self._announcer.hear(key, member, teller, now)
+        self._note(_Named(key, tuple(dict.fromkeys(members)), teller), now)
+
+    def _note(self, named: _Named, now: int) -> None:
+        """Note as many as there is time for, and put off the others."""
+        key, members, teller = named
+        if key.network not in self._station.networks:
+            return
+        self._announcer.hear(key, members[:NAMED_AT_ONCE], teller, now)
+        left = members[NAMED_AT_ONCE:]
+        if left and self._named.put_off(teller, _Named(key, left, teller), now) is not None:
+            self._station.underlay.count("gathered_members_overflow")
+
+    def go_on(self, now: int) -> None:
+        """Note some more of the members that were named, if it is time."""
+        for named in self._named.take(1, now):
+            self._note(named, now)
+
+    def next_timeout(self) -> int | None:
+        """When to be woken for them, if there are any."""
+        return self._named.next_timeout()
 
     def _gathered(self, key: GroupKey, asker: int, limit: int, now: int) -> Gathered:
         """Ourselves first if we listen, then others at random, never the asker.
@@ -180,7 +217,7 @@ class Gathering:
         own = [self._station.address] if listening else []
         wanted = min(limit, _RESULT_LIMIT) - len(own)
         # One more than wanted, since the asker may be among them.
-        drawn = self._table.sample(key, wanted + 1, self._station.below)
+        drawn = self._table.sample(key, wanted + 1, self._station.entropy)
         members = own + [member for member in drawn if member != asker][:wanted]
         return Gathered(self._table.count(key) + len(own), tuple(members))
 

@@ -152,12 +152,13 @@ class GroupTable:
             self._drop_oldest(self._weights.heaviest())
         return new
 
-    def hear(self, key: GroupKey, member: int, teller: int, now: int) -> bool:
-        """Somebody says that a member listens; whether it was not known to."""
+    def hear(self, key: GroupKey, members: Iterable[int], teller: int, now: int) -> list[int]:
+        """Somebody says that members listen; those who were not known to."""
         code = key.emit()
-        is_new = not self._knows(code, member)
-        self._hearsay.record(code, member, teller, now)
-        return is_new
+        new = [member for member in members if not self._knows(code, member)]
+        for member in members:
+            self._hearsay.record(code, member, teller, now)
+        return new
 
     def forget(self, key: GroupKey, member: int) -> bool:
         """Drop what is known of a member of a group; whether there was anything."""
@@ -186,18 +187,20 @@ class GroupTable:
     def count(self, key: GroupKey) -> int:
         """How many members a group has, as far as is known."""
         code = key.emit()
-        if self._hearsay.members(code):
-            return len(self.members(key))
-        members = self._groups.get(code, ())
-        return 1 if isinstance(members, int) else len(members)
+        announced, heard = self._crowd(code), self._hearsay.members(code)
+        few, many = sorted((announced, heard), key=len)
+        return len(announced) + len(heard) - sum(member in many for member in few)
 
-    def sample(self, key: GroupKey, count: int, below: Callable[[int], int]) -> list[int]:
-        """So many members at random, without looking at all; ``below(n)`` gives a number."""
+    def suffices(self, key: GroupKey, count: int) -> bool:
+        """Whether at least so many members are known, without looking at more."""
         code = key.emit()
-        members = self._groups.get(code)
-        if isinstance(members, Crowd) and not self._hearsay.members(code):
-            return members.sample(count, below)
-        return Crowd(self.members(key)).sample(count, below)
+        most = max(len(self._crowd(code)), len(self._hearsay.members(code)))
+        return most >= count or self.count(key) >= count
+
+    def sample(self, key: GroupKey, count: int, entropy: Callable[[int], bytes]) -> list[int]:
+        """So many members at random, without looking at all; ``entropy(n)``: n random bytes."""
+        code = key.emit()
+        return self._crowd(code).sample_with(self._hearsay.members(code), count, entropy)
 
     # Time
 
@@ -232,6 +235,11 @@ class GroupTable:
         members = self._groups.get(code, 0)
         announced = members == member if isinstance(members, int) else member in members
         return announced or member in self._hearsay.members(code)
+
+    def _crowd(self, code: bytes) -> Crowd:
+        """Who announced a group."""
+        members = self._groups.get(code, ())
+        return members if isinstance(members, Crowd) else Crowd(self._announced(code))
 
     def _announced(self, code: bytes) -> list[int]:
         members = self._groups.get(code, ())

@@ -6,16 +6,18 @@ holds a record of its own for every member it names, and pushes out no more than
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import NamedTuple
 
 from earthline.bounded import FairTable
+from earthline.vl2.crowd import Crowd
 
 HEARD_LIMIT = 65_536
 """Records in all, over the networks that we have joined."""
 
 HEARD_PER_TELLER = 32_768
 """Records of one that tells: half of all, since there may be one root that tells everything."""
+
+_NOBODY = Crowd()
 
 
 class Heard(NamedTuple):
@@ -34,6 +36,8 @@ class Hearsay:
         self._heard: FairTable[Heard, int, int] = FairTable(HEARD_LIMIT, HEARD_PER_TELLER)
         self._tellers: dict[bytes, dict[int, set[int]]] = {}
         """Who names each member of each group."""
+        self._members: dict[bytes, Crowd] = {}
+        """The same members, to be drawn from."""
 
     def __len__(self) -> int:
         return len(self._heard)
@@ -41,15 +45,21 @@ class Hearsay:
     def record(self, code: bytes, member: int, teller: int, now: int) -> None:
         """Note what somebody says."""
         heard = Heard(code, member, teller)
-        if heard not in self._heard:
-            self._tellers.setdefault(code, {}).setdefault(member, set()).add(teller)
+        members = self._tellers.get(code)
+        if members is None:
+            members = self._tellers[code] = {}
+            self._members[code] = Crowd()
+        if member not in members:
+            members[member] = set()
+            self._members[code].add(member)
+        members[member].add(teller)
         evicted = self._heard.put(heard, teller, now)
         if evicted is not None:
             self._forget(evicted.key)
 
-    def members(self, code: bytes) -> Collection[int]:
-        """Whom anybody named."""
-        return self._tellers.get(code, {}).keys()
+    def members(self, code: bytes) -> Crowd:
+        """Whom anybody named; not to be changed."""
+        return self._members.get(code, _NOBODY)
 
     def forget(self, code: bytes, member: int) -> bool:
         """Drop whatever was said of a member; whether that was anything."""
@@ -73,5 +83,6 @@ class Hearsay:
         tellers.discard(heard.teller)
         if not tellers:
             del members[heard.member]
+            self._members[heard.code].remove(heard.member)
         if not members:
-            del self._tellers[heard.code]
+            del self._tellers[heard.code], self._members[heard.code]

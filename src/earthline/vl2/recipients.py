@@ -20,7 +20,7 @@ class Recipients:
 
     def suffice(self, config: NetworkConfig, key: GroupKey) -> bool:
         """Whether as many members are known as may get a frame."""
-        return self._table.count(key) >= config.multicast_limit
+        return self._table.suffices(key, config.multicast_limit)
 
     def missing(self, config: NetworkConfig, key: GroupKey) -> int:
         """How many members to gather where they do not suffice."""

@@ -69,6 +69,15 @@ class Sending:
     unreached: set[int] = field(default_factory=set)
     """Recipients without a route, whom queued frames still await."""
 
+    def is_settled_for(self, limit: int) -> bool:
+        """Whether the switch has as many recipients as a frame may have."""
+        settled = self.settled
+        return isinstance(settled, InstallMulticast) and len(settled.recipients) >= limit
+
+    def waits_for_members(self, limit: int) -> bool:
+        """Whether a queued frame may go to one more than have it, or wait for a route already."""
+        return any(len(queued.sent) + len(self.unreached) < limit for queued in self.queue)
+
     def expire(self, now: int) -> bool:
         """Forget old frames; whether any is left in the queue."""
         self.queue.take(lambda queued: queued.until <= now)

@@ -140,4 +140,4 @@ class Station:
 
     def sample(self, addresses: list[int], count: int) -> list[int]:
         """Up to ``count`` of the addresses, in random order."""
-        return Crowd(addresses).sample(count, self.below)
+        return Crowd(addresses).sample(count, self.entropy)

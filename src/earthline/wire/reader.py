@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import struct
+
+_ADDRESS = struct.Struct(">BI")
+
 
 class Malformed(ValueError):
     """What a peer sent does not parse (01, 1.6): the whole packet is dropped and counted."""
@@ -69,6 +73,11 @@ class Reader:
     def address(self) -> int:
         """A node address, 5 bytes (01, 1.3)."""
         return int.from_bytes(self.take(5), "big")
+
+    def addresses(self, count: int) -> tuple[int, ...]:
+        """So many node addresses."""
+        parts = _ADDRESS.iter_unpack(self.take(count * _ADDRESS.size))
+        return tuple([high << 32 | low for high, low in parts])
 
     def mac(self) -> int:
         """A MAC address, 6 bytes."""

@@ -7,7 +7,8 @@ from vl1_internet import Host, identity
 
 from earthline._native import SessionKey
 from earthline.effects import HelloReceived, IdentityProved, ProveIdentity, UnknownSource
-from earthline.vl1.newcomers import ASK_MS, MAX_ASKED, MAX_ASKED_OF_ADDRESS
+from earthline.vl1.asked import MAX_CLAIMS, MAX_PATHS
+from earthline.vl1.newcomers import ASK_MS
 from earthline.vl1.proofs import CROWD
 from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.messages.hello import Hello
@@ -149,15 +150,56 @@ def test_newcomer_whose_answer_was_lost_is_asked_again(root):
     assert root.engine.counters["newcomer_answered"] == 1
 
 
-def test_flood_of_newcomers_pushes_out_the_oldest_of_those_asked(root):
+def claim(host, secret, number, path):
+    """Somebody else with a key of its own claims the same address."""
+    other = identity(40 + number)
+    claimed = Identity(secret.address, other.public.public_key)
+    greet(host, SecretIdentity(claimed, other.private_key), path)
+
+
+def test_keys_that_claim_the_address_of_a_newcomer_from_elsewhere_change_nothing_for_it(root):
     crowd(root)
     secret = identity(30)
     greet(root, secret, path_of(999))
-    for number in range(MAX_ASKED_OF_ADDRESS + 1):
-        other = identity(40 + number)
-        claimed = Identity(secret.address, other.public.public_key)
-        greet(root, SecretIdentity(claimed, other.private_key), path_of(1000 + number))
+    for number in range(3 * MAX_CLAIMS):
+        claim(root, secret, number, path_of(1000 + number))
     (packet_id,) = asked(root, secret)
     answer(root, secret, packet_id, path_of(999))
+    assert root.engine.counters["newcomer_answered"] == 1
+
+
+def test_keys_that_claim_it_from_its_very_ip_have_it_asked_again(root):
+    crowd(root)
+    secret = identity(30)
+    greet(root, secret, path_of(999))
+    agreements = root.engine.counters["hello_repeated"]
+    for number in range(MAX_CLAIMS):
+        claim(root, secret, number, path_of(999))
+    answer(root, secret, asked(root, secret)[0], path_of(999))
     assert root.engine.counters["newcomer_answered"] == 0
-    assert len(root.engine._hello.newcomers._asked) <= MAX_ASKED
+    greet(root, secret, path_of(999), 78)
+    assert root.engine.counters["hello_repeated"] == agreements + 1
+    answer(root, secret, asked(root, secret)[-1], path_of(999))
+    assert root.engine.counters["newcomer_answered"] == 1
+
+
+def test_answer_from_where_nobody_was_asked_is_that_of_any_stranger(root):
+    crowd(root)
+    secret = identity(30)
+    greet(root, secret, path_of(999))
+    (packet_id,) = asked(root, secret)
+    answer(root, secret, packet_id, path_of(998))
+    assert root.engine.counters["newcomer_answered"] == 0
+    answer(root, secret, packet_id, (0, path_of(999)[1], 1_024))
+    assert root.engine.counters["newcomer_answered"] == 1
+
+
+def test_newcomer_is_asked_by_each_of_a_few_sockets_and_may_answer_by_any(root):
+    crowd(root)
+    secret = identity(30)
+    for number in range(MAX_PATHS + 2):
+        greet(root, secret, path_of(990 + number), number + 1)
+    assert len(asked(root, secret)) == MAX_PATHS
+    answer(root, secret, asked(root, secret)[-1], path_of(990 + MAX_PATHS - 1))
+    assert root.engine.counters["newcomer_answered"] == 1
+    assert not root.engine._hello.newcomers._asked._questions

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from vl1_internet import START
+from vl1_internet import START, identity
 
 from earthline.effects import PacketReceived, UnknownSource
 from earthline.vl1.gates import prefix_key
 from earthline.vl1.whois import BURST, MAX_FOREIGN, MAX_TARGETS, MAX_WAITING, PACE_MS, Whois
+from earthline.wire.identity import Identity
+from earthline.wire.messages.ok import Ok, OkWhois
 from earthline.wire.messages.whois import MAX_ADDRESSES
 from earthline.wire.messages.whois import Whois as Question
 from earthline.wire.packet import Verb
@@ -162,3 +164,20 @@ def test_what_a_peer_asks_for_is_charged_to_where_it_comes_from(trio, ann):
     assert ann.engine._whois._foreign.held_by(prefix_key(path[1])) == [
         *range(FIRST, FIRST + MAX_ADDRESSES)
     ]
+
+
+@pytest.mark.parametrize("relied_on", [True, False], ids=["controller", "anybody"])
+def test_root_that_names_a_false_identity_is_not_believed(trio, ann, relied_on):
+    """Of a controller not even before it is proved; of others until it was."""
+    ann.engine.relied_on = lambda address: relied_on and address == FIRST
+    ann.engine.whois(FIRST, trio.net.now)
+    trio.net.run(100)
+    (question,) = [p for p in trio.root.got if p.verb == Verb.WHOIS]
+    false = Identity(FIRST, identity(9).public.public_key)
+    said = Ok(Verb.WHOIS, question.packet_id, OkWhois((false,)).emit()).emit()
+    path = ann.engine.peer(trio.root.address).slots[0].path.key
+    ann.give(PacketReceived(path, trio.root.address, 1, 0, 1, Verb.OK, said))
+    assert not relied_on or ann.engine.peer(FIRST) is None
+    trio.net.run(1_000)
+    assert ann.engine.counters["identity_forged"] == 1
+    assert ann.engine.peer(FIRST) is None

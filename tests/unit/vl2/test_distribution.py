@@ -171,7 +171,9 @@ def test_member_out_of_reach_gets_the_frame_once_there_is_a_route(bench):
 
 def test_credentials_go_ahead_of_multicast_frames(bench):
     configured(bench)
-    bench.engine._announcer.hear(GroupKey(NETWORK, MDNS), PEERS[0].address, ROOT.address, bench.now)
+    bench.engine._announcer.hear(
+        GroupKey(NETWORK, MDNS), [PEERS[0].address], ROOT.address, bench.now
+    )
     multicast(bench)
     verbs = [sent.verb for sent in bench.sent() if sent.to == PEERS[0].address]
     assert verbs == [Verb.NETWORK_CREDENTIALS, Verb.MULTICAST_FRAME]

@@ -19,7 +19,7 @@ from group_bench import (
 from vl2_bench import Bench
 
 from earthline import effects
-from earthline.vl2.gather import UNKNOWN_BURST, UNKNOWN_REFILL_MS
+from earthline.vl2.gather import NAMED_AT_ONCE, UNKNOWN_BURST, UNKNOWN_REFILL_MS
 from earthline.vl2.groups import GroupKey
 from earthline.wire.credentials.com import CertificateOfMembership
 from earthline.wire.messages.frame import MulticastFrame
@@ -55,7 +55,9 @@ def test_stranger_neither_announces_nor_gathers_on_a_private_network(bench):
     configured(bench)
     like(bench, PEERS[0], MDNS)
     assert len(bench.engine._groups) == 0
-    bench.engine._announcer.hear(GroupKey(NETWORK, MDNS), PEERS[1].address, ROOT.address, bench.now)
+    bench.engine._announcer.hear(
+        GroupKey(NETWORK, MDNS), [PEERS[1].address], ROOT.address, bench.now
+    )
     assert gather(bench, PEERS[0]) is None
 
 
@@ -166,7 +168,9 @@ def test_member_by_certificate_is_answered_before_it_announces_itself(bench):
         NETWORK, bench.now, 1_800_000, PEERS[0].public
     ).sign(CONTROLLER)
     bench.give(PEERS[0].address, Verb.NETWORK_CREDENTIALS, certificate.emit() + b"\x00")
-    bench.engine._announcer.hear(GroupKey(NETWORK, MDNS), PEERS[1].address, ROOT.address, bench.now)
+    bench.engine._announcer.hear(
+        GroupKey(NETWORK, MDNS), [PEERS[1].address], ROOT.address, bench.now
+    )
     assert answers(bench, PEERS[0], 200) == 200
 
 
@@ -177,7 +181,7 @@ def test_members_named_cost_more_than_a_question(bench):
     assert answers(bench, PEERS[0], 1, network=elsewhere, limit=5) == 1
     assert bench.underlay.tokens_spent == before
     bench.underlay.tokens = before + 300
-    assert answers(bench, PEERS[0], 50, network=elsewhere, limit=0xFFFFFFFF) == 4
+    assert answers(bench, PEERS[0], 50, network=elsewhere, limit=0xFFFFFFFF) == 16
 
 
 def test_gathers_that_ride_on_frames_cost_as_much(bench):
@@ -191,3 +195,29 @@ def test_gathers_that_ride_on_frames_cost_as_much(bench):
     bench.now += 2_000
     bench.wire(PEERS[0].address, Verb.MULTICAST_FRAME, frame)
     assert len(bench.sent(Verb.OK)) == 1
+
+
+def names(bench, count):
+    """A root answers with members that nobody can find."""
+    invented = tuple(range(0x2000000000, 0x2000000000 + count))
+    answer = OkMulticastGather(NETWORK, MDNS, Gathered(count, invented))
+    bench.give_ok(ROOT.address, Verb.MULTICAST_GATHER, answer.emit())
+
+
+def test_answer_that_names_thousands_is_noted_a_part_at_a_time(bench):
+    names(bench, 1_960)
+    assert len(bench.engine._groups) == NAMED_AT_ONCE
+    bench.advance(1_000)
+    assert len(bench.engine._groups) == 1_960
+    assert bench.engine._gathering.next_timeout() is None
+
+
+def test_no_more_members_are_looked_for_than_may_get_a_frame(bench):
+    configured(bench, public=True, com=None, multicast_limit=4)
+    multicast(bench)
+    names(bench, 200)
+    bench.advance(1_000)
+    assert len(bench.engine._groups) == 200
+    assert 0 < len(set(bench.underlay.asked)) <= 4
+    (sending,) = bench.engine._distribution._sending.values()
+    assert 0 < len(sending.unreached) <= 4

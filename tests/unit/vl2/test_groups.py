@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from group_bench import ARP, ARP_GROUP, MDNS, NETWORK, OWN_MAC
 
@@ -104,9 +106,9 @@ def test_invented_members_push_out_what_their_inventor_said_alone(monkeypatch):
     table, key = GroupTable(), GroupKey(NETWORK, MDNS)
     table.record(key, 1, 0)
     for member in range(10, 20):
-        table.hear(key, member, 2, 0)
+        table.hear(key, [member], 2, 0)
     for member in range(100, 1_000):
-        table.hear(key, member, 3, 0)
+        table.hear(key, [member], 3, 0)
     assert set(table.members(key)) >= {1, *range(10, 20)}
     assert table.count(key) == len(table.members(key)) == 51
     assert len(table) == 51
@@ -114,13 +116,13 @@ def test_invented_members_push_out_what_their_inventor_said_alone(monkeypatch):
 
 def test_member_that_several_name_stays_until_none_of_them_does():
     table, key = GroupTable(), GroupKey(NETWORK, MDNS)
-    assert table.hear(key, 1, 8, 0)
-    assert not table.hear(key, 1, 9, 1_000)
+    assert table.hear(key, [1], 8, 0)
+    assert not table.hear(key, [1], 9, 1_000)
     assert table.expire(LIFETIME_MS) == [key]
     assert table.members(key) == [1]
     assert table.expire(LIFETIME_MS + 1_000) == [key]
     assert table.members(key) == []
-    assert table.hear(key, 1, 8, 0)
+    assert table.hear(key, [1], 8, 0)
     assert table.record(key, 2, 0)
     assert table.forget(key, 1)
     assert not table.forget(key, 1)
@@ -132,11 +134,26 @@ def test_members_are_drawn_without_repeats():
     for member in range(1, 101):
         table.record(key, member, 0)
     table.forget(key, 50)
-    drawn = table.sample(key, 98, lambda limit: limit - 1)
+    drawn = table.sample(key, 98, lambda length: b"\xff" * length)
     assert len(set(drawn)) == 98
     assert set(drawn) <= set(table.members(key))
     assert 50 not in drawn
-    assert sorted(table.sample(key, 1_000, lambda limit: 0)) == sorted(table.members(key))
+    assert sorted(table.sample(key, 1_000, bytes)) == sorted(table.members(key))
+
+
+def test_members_that_announced_themselves_and_those_named_are_drawn_from_together():
+    table, key, entropy = GroupTable(), GroupKey(NETWORK, MDNS), random.Random(7).randbytes
+    for member in range(1, 11):
+        table.record(key, member, 0)
+    table.hear(key, range(5, 21), 99, 0)
+    assert table.count(key) == 20
+    assert sorted(table.sample(key, 1_000, entropy)) == [*range(1, 21)]
+    drawn = [table.sample(key, 12, entropy) for _ in range(50)]
+    assert all(len(set(members)) == 12 for members in drawn)
+    assert {member for members in drawn for member in members} == {*range(1, 21)}
+    table.hear(key, [30], 98, 0)
+    assert table.forget(key, 30)
+    assert sorted(table.sample(key, 1_000, entropy)) == [*range(1, 21)]
 
 
 @pytest.mark.parametrize("each", [1, 200], ids=["many holders", "large holders"])

@@ -10,7 +10,6 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from earthline.wire.address import address_bytes
 from earthline.wire.credentials.com import CertificateOfMembership
 from earthline.wire.identity import Identity
 from earthline.wire.inet import InetAddress, emit_inet, read_inet
@@ -134,11 +133,11 @@ class Gathered:
     @classmethod
     def read(cls, reader: Reader) -> Gathered:
         total = reader.u32()
-        return cls(total, tuple(reader.address() for _ in range(reader.u16())))
+        return cls(total, reader.addresses(reader.u16()))
 
     def emit(self) -> bytes:
         head = self.total.to_bytes(4, "big") + len(self.members).to_bytes(2, "big")
-        return head + b"".join(map(address_bytes, self.members))
+        return head + b"".join([member.to_bytes(5, "big") for member in self.members])
 
 
 @dataclass(frozen=True, slots=True)
