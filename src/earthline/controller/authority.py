@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from earthline.controller import member_object, network_object
 from earthline.controller.activity import Activity
+from earthline.controller.addresses import Taken
 from earthline.controller.coercion import JsonObject, as_hex, as_int
 from earthline.controller.default_subnet import default_subnet, subnet_fields
 from earthline.controller.issue_clock import IssueClock
@@ -243,15 +245,21 @@ class Authority:
         found, text = self._records.member(network, address), self._store.read_network(network)
         if found is None or text is None:
             return None
-        return self._described(network, found, read_terms(text), now)
+        others = partial(self._store.taken, network, other_than=address)
+        return self._described(network, found, read_terms(text), others, now)
 
     def describe_members(self, network: int, now: int) -> JsonObject | None:
         """`member_listing`, with what we have to say of each."""
         listing, text = self.member_listing(network), self._store.read_network(network)
         if listing is None or text is None:
             return None
-        terms = read_terms(text)
-        data = [self._described(network, member, terms, now) for member in listing["data"]]
+        terms, members = read_terms(text), listing["data"]
+        holders = Counter(it.ip for member in members for it in assigned_addresses(member))
+
+        def shared(ips: Sequence[bytes]) -> set[bytes]:
+            return {ip for ip in ips if holders[ip] > 1}
+
+        data = [self._described(network, member, terms, shared, now) for member in members]
         return {**listing, "data": data}
 
     def holder_of(self, network: int, ip: bytes, other_than: int) -> int | None:
@@ -265,13 +273,10 @@ class Authority:
         return None
 
     def _described(
-        self, network: int, member: JsonObject, terms: NetworkTerms, now: int
+        self, network: int, member: JsonObject, terms: NetworkTerms, others: Taken, now: int
     ) -> JsonObject:
-        address = as_hex(member.get("id"), 0)
-        notes = address_notes(
-            member, terms.addresses, lambda ips: self._store.taken(network, ips, address)
-        )
-        sighting = self._requests.sightings.last(network, address)
+        notes = address_notes(member, terms.addresses, others)
+        sighting = self._requests.sightings.last(network, as_hex(member.get("id"), 0))
         return {**member, "earthline": extension(member, sighting, notes, now)}
 
     def post_member(
@@ -288,7 +293,7 @@ class Authority:
             return changed, []
         commands = self._revoke_if_put_out(network, address, stored, changed, now)
         commands += self._requests.repeat(network, address, now)
-        return changed, commands + self._tell_of_bridge(network, stored, changed, now)
+        return changed, commands + self._tell_of_bridge(network, address, stored, changed, now)
 
     def delete_member(
         self, network: int, address: int, now: int
@@ -299,23 +304,24 @@ class Authority:
             return None, []
         self._store.delete_member(network, address)
         commands = self._revoke_if_put_out(network, address, found, {}, now)
-        return found, commands + self._tell_of_bridge(network, found, {}, now)
+        return found, commands + self._tell_of_bridge(network, address, found, {}, now)
 
     # --- pushes -----------------------------------------------------------------------------------
 
-    def _push_all(self, network: int, now: int) -> list[Command]:
+    def _push_all(self, network: int, now: int, *, other_than: int | None = None) -> list[Command]:
         """Send everybody who is online the configuration anew (10.1); some now, others later."""
         for member in self._activity.online(network, now):
-            self._due[network, member] = None
+            if member != other_than:
+                self._due[network, member] = None
         return self._push_some(now)
 
     def _tell_of_bridge(
-        self, network: int, before: JsonObject | None, after: JsonObject, now: int
+        self, network: int, address: int, before: JsonObject | None, after: JsonObject, now: int
     ) -> list[Command]:
         """Of all that a member's record says, others are told of one thing: that it is a bridge."""
         if member_object.is_bridge(before or {}) == member_object.is_bridge(after):
             return []
-        return self._push_all(network, now)
+        return self._push_all(network, now, other_than=address)
 
     def _push_some(self, now: int) -> list[Command]:
         commands: list[Command] = []

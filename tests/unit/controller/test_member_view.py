@@ -142,10 +142,21 @@ async def test_members_are_listed_with_what_is_known_of_them(
     assert listed["meta"] == {"authorizedCount": 2, "totalCount": 2}
     assert [member["address"] for member in listed["data"]] == ["0a1b2c3d4e", "e2189d2483"]
     assert listed["data"][0]["earthline"]["version"] == "1.14.1"
+    assert listed["data"][1]["earthline"]["notes"] == []
     one = (await client.get(f"{BASE}/{LAB:016x}/member/{MEMBER:010x}")).json()
     assert one == listed["data"][1]
     assert (await client.get(f"{BASE}/{LAB + 1:016x}/member")).status_code == 404
     assert (await client.get(f"{BASE}/{LAB:016x}/member/{7:010x}")).status_code == 404
+
+
+async def test_list_notes_who_shares_an_address(lab: Lab, client: httpx.AsyncClient) -> None:
+    lab.create(**ROUTED)
+    for member in (OTHER, MEMBER):
+        lab.post_member(member, ipAssignments=["10.7.0.50"])
+    listed = (await client.get(f"{BASE}/{LAB:016x}/member")).json()["data"]
+    assert [member["earthline"]["notes"] for member in listed] == [
+        ["10.7.0.50: another member's too"]
+    ] * 2
 
 
 async def test_address_of_another_member_is_refused_and_nothing_changes(
