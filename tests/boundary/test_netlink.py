@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from earthline.lab import Host, Lab
+from earthline.lab.service import Service
 from earthline.runtime.default_routes import DefaultRoutes
 from earthline.runtime.netlink import Change, Netlink
 
@@ -38,6 +39,33 @@ def test_default_route_is_news_and_other_routes_are_not(lab: Lab) -> None:
     with host.inside():
         changes = asyncio.run(listen())
     assert all(change.interface > 0 for change in changes)
+
+
+def test_routes_of_every_table_are_told_and_the_way_out_is_not(lab: Lab) -> None:
+    host = lab.host("any")
+
+    async def routed() -> set[str]:
+        async with Netlink() as netlink:
+            return {str(target) for target in await netlink.routed()}
+
+    host.run(["ip", "route", "add", "10.77.0.0/16", "dev", "eth0"])
+    host.run(["ip", "route", "add", "10.78.0.0/16", "dev", "eth0", "table", "77"])
+    with host.inside():
+        found = asyncio.run(routed())
+    assert found >= {"10.77.0.0/16", "10.78.0.0/16"}
+    assert not any(target.endswith("/0") for target in found)
+
+
+def test_new_network_keeps_off_the_routes_of_its_controllers_host(lab: Lab) -> None:
+    host = lab.host("any")
+    host.run(["ip", "route", "add", "10.0.0.0/8", "dev", "eth0", "table", "77"])
+    service = Service(host)
+    service.start()
+    made = service.request("POST", "/earthline/controller/network", {"name": "office"})
+    assert made["routes"][0]["target"].startswith("172.")
+    stock = service.request("POST", "/controller/network", {})
+    assert (stock["routes"], stock["ipAssignmentPools"]) == ([], [])
+    service.stop()
 
 
 ADVERTISED = ["default", "via", "fe80::1", "dev", "eth0", "metric", "1024"]

@@ -321,8 +321,13 @@ def ip_is_authentic(frame: Frame) -> bool:
     else:
         return False
     _, ips, _ = sender_credentials(frame)
-    emulated = frame.inbound and len(ip) == 16 and any(map(ip.startswith, frame.emulated))
-    return ip in ips or emulated
+    return ip in ips or (len(ip) == 16 and is_emulated(frame, ip))
+
+
+def is_emulated(frame: Frame, ip: bytes) -> bool:
+    """Inbound, whatever node the address is computed for; outbound, ours: stock knows of none."""
+    node = b"" if frame.inbound else frame.source.to_bytes(5, "big")
+    return any(ip.startswith(prefix + node) for prefix in frame.emulated)
 
 
 # --- tags (6.5) -----------------------------------------------------------------------------------

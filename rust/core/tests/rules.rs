@@ -241,6 +241,29 @@ fn ownership_authenticates_the_sender() {
     }
 }
 
+/// What its containers send is a node's own: all of its /80 is computed from its address.
+#[test]
+fn a_6plane_network_of_our_own_authenticates_what_leaves_it() {
+    let rules = [[41, 8, 0x10, 0, 0, 0, 0, 0, 0, 0].as_slice(), &ACCEPT].concat();
+    let table = RuleTable::parse(&rules).unwrap_or_default();
+    let none = Credentials::default();
+    let emulated = [vec![0xfc, 0x5d, 0x60, 0xca, 0x9b]];
+    let context = Context { own: &none, other: &none, unknown_match: false, emulated: &emulated };
+    for (node, inbound, expected) in [
+        (OWN, false, Verdict::Accept),
+        (PEER, false, Verdict::NoMatch),
+        (PEER, true, Verdict::Accept),
+        (OBSERVER, true, Verdict::Accept),
+    ] {
+        let mut packet = ipv6();
+        packet[8..13].copy_from_slice(&emulated[0]);
+        packet[13..18].copy_from_slice(&node.to_be_bytes()[3..]);
+        packet[23] = 0x17;
+        let frame = frame(inbound, IPV6, &packet);
+        assert_eq!(evaluate(&table, &frame, &context, || 0).verdict, expected, "{node:x}");
+    }
+}
+
 #[test]
 fn a_table_that_ends_inside_an_entry_is_malformed() {
     for table in [[37].as_slice(), &[37, 2, 8], &[1, 0, 37], &[33, 17, 0x20, 1], &[2, 14, 0]] {

@@ -13,6 +13,7 @@ from earthline.api.answers import StockJson, empty, failure
 from earthline.api.bridge import bridge_router
 from earthline.api.config import config_router
 from earthline.api.controller import controller_router
+from earthline.api.controller_members import controller_members_router
 from earthline.api.doctor import doctor_router
 from earthline.api.dress import Dress
 from earthline.api.gate import Gate
@@ -53,6 +54,9 @@ def create_app(service: Service, metrics: Metrics) -> ASGIApp:
         bridge_router(service),
         doctor_router(service),
         controller_router(service.authority, service.controller.run, service.core.send),
+        controller_members_router(
+            service.authority, service.controller.run, service.core.send, service.netlink.routed
+        ),
         rules_router(service.authority, service.controller.run, service.core.send),
     )
     for router in routers:

@@ -48,12 +48,10 @@ def bridge(
     state: Annotated[str, typer.Argument(metavar="on|off")],
     as_json: AsJson = False,
 ) -> None:
-    """Make a member an active bridge, or an ordinary one again.
-
-    A bridge gets no address by itself: it is the LAN behind it that has addresses (03, 7.4).
-    """
+    """Make a member an active bridge, or an ordinary one again. It keeps its addresses."""
     on = _on_or_off(state)
-    body = {"activeBridge": on, "noAutoAssignIps": on}
+    # Earlier releases took a bridge's automatic addresses away: "off" gives them back.
+    body = {"activeBridge": True} if on else {"activeBridge": False, "noAutoAssignIps": False}
     found = call("POST", _member_path(nwid, address), body)
     if as_json:
         show_json(found)

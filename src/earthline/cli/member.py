@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from earthline.cli import credentials
-from earthline.cli.output import call, fail, hexadecimal, say, show_json, show_table
+from earthline.cli.output import call, call_own, fail, hexadecimal, hint, say, show_json, show_table
 from earthline.cli.table import Column
 
 app = typer.Typer(
@@ -116,9 +116,10 @@ def set_addresses(
     if ips and auto:
         fail("pass either addresses or --auto, not both")
     if ips or auto:
-        found = _post(nwid, address, {"ipAssignments": [_ip(text) for text in ips or ()]})
+        body = {"ipAssignments": [_ip(text) for text in ips or ()]}
+        found = call_own("POST", _path(nwid, address), body)
     else:
-        found = call("GET", _path(nwid, address))
+        found = call_own("GET", _path(nwid, address))
     if as_json:
         show_json(found)
     else:
@@ -127,6 +128,7 @@ def set_addresses(
             shown
             or "none yet: the pools assign some when the member next asks for its configuration"
         )
+        hint(*(f"warning: {note}" for note in found.get("earthline", {}).get("notes", ())))
 
 
 def _ip(text: str) -> str:

@@ -11,6 +11,7 @@ import typer
 from earthline.cli.output import (
     ask,
     call,
+    call_own,
     fail,
     hexadecimal,
     hint,
@@ -45,13 +46,18 @@ def create(  # noqa: PLR0917 - options, which typer calls by name
         list[str] | None,
         typer.Option(metavar="CIDR[=GATEWAY]", help="A route for members; repeat."),
     ] = None,
+    no_pool: Annotated[
+        bool, typer.Option("--no-pool", help="Hand out no addresses: members have their own.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Create a network on this node's controller."""
+    """Create a network on this node's controller; by default with a free subnet of its own."""
     if label and name:
         fail(f"two names given, {label!r} and {name!r}: use one")
     pools = [_pool(text) for text in pool or ()]
     routes = [_route(text) for text in route or ()]
+    if pools and no_pool:
+        fail("pass either --pool or --no-pool, not both")
     _demand_covered(pools, routes)
     body = {
         "name": label or name,
@@ -60,7 +66,8 @@ def create(  # noqa: PLR0917 - options, which typer calls by name
         "ipAssignmentPools": pools,
         "routes": routes,
     }
-    found = call("POST", "/controller/network", body)
+    ask_for = call if pools or routes or no_pool else call_own
+    found = ask_for("POST", "/controller/network", body)
     if as_json:
         show_json(found)
     else:

@@ -2,11 +2,14 @@
 
 A pick is derived from the member's address where that is free, and once made it is written into the
 member's ``ipAssignments``, so that the same node has the same address for ever.
+
+An address has the prefix length of its *subnet*: the longest route without a gateway that holds it.
+So it is the same in the first configuration, which picks it, and in all others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -20,7 +23,8 @@ _FIRST_BATCH = 8
 
 _U32 = 0xFFFFFFFF
 _U64 = 0xFFFFFFFFFFFFFFFF
-_LAST_OCTET_NEVER_GIVEN = 255
+_LAST_OCTET_AVOIDED = 255
+"""Stock never gives it: some hosts take it for a broadcast, whatever the prefix."""
 
 Pool = tuple[InetAddress, InetAddress]
 Taken = Callable[[Sequence[bytes]], set[bytes]]
@@ -41,6 +45,31 @@ class AddressPolicy:
     rfc4193: bool = False
     six_plane: bool = False
 
+    def subnet(self, address: InetAddress) -> InetAddress | None:
+        """The smallest route over the address that needs no gateway, host bits cleared, if any."""
+        return _smallest(
+            target for target, via in self.routes if not via and target.contains(address)
+        )
+
+    def routed(self, address: InetAddress) -> InetAddress | None:
+        """The subnet, or else the smallest route over the address by way of a gateway (9.7)."""
+        return self.subnet(address) or _smallest(
+            target for target, _ in self.routes if target.contains(address)
+        )
+
+
+def is_reserved(address: InetAddress, subnet: InetAddress) -> bool:
+    """Whether no host may have the address: it is that of the subnet itself, or its broadcast."""
+    if subnet.port >= subnet.bits - 1:
+        return False  # RFC 3021, RFC 6164: both addresses of such a link are hosts
+    last = subnet.broadcast
+    return address.ip == subnet.ip or (last is not None and address.ip == last.ip)
+
+
+def _smallest(networks: Iterable[InetAddress]) -> InetAddress | None:
+    found = max(networks, key=lambda network: network.port, default=None)
+    return None if found is None else found.network
+
 
 @dataclass(slots=True)
 class Addresses:
@@ -50,6 +79,8 @@ class Addresses:
     """With prefix lengths, as the configuration carries them."""
     picked: list[InetAddress] = field(default_factory=list)
     """Picked from pools just now: to be remembered as the member's."""
+    unrouted: list[InetAddress] = field(default_factory=list)
+    """Assigned, and in no route, though the member has another address of their family."""
     emulate_neighbours: bool = False
 
 
@@ -78,6 +109,12 @@ def give_addresses(
         _give_pick(search.pick_ipv6, given)
     if automatic and policy.pick_ipv4 and 4 not in families:
         _give_pick(search.pick_ipv4, given)
+    families.update(len(pick.ip) for pick in given.picked)
+    given.unrouted = [
+        address
+        for address in assigned
+        if len(address.ip) in families and policy.routed(address) is None
+    ]
     del given.static_ips[MAX_STATIC_IPS:]
     return given
 
@@ -95,11 +132,10 @@ def _give_assigned(
 ) -> set[int]:
     """Give each assigned address that is routed; returns the IP lengths of the families given."""
     families = set()
-    for address in assigned:
-        lengths = [target.port for target, _ in policy.routes if target.contains(address)]
-        if lengths:
-            given.static_ips.append(InetAddress(address.ip, max(lengths)))
-            families.add(len(address.ip))
+    for ip in dict.fromkeys(address.ip for address in assigned):
+        if (network := policy.routed(InetAddress(ip, 0))) is not None:
+            given.static_ips.append(InetAddress(ip, network.port))
+            families.add(len(ip))
     return families
 
 
@@ -134,8 +170,8 @@ class _Search:
         return self._pick(self._ipv4_candidates(*pool) for pool in pools)
 
     def pick_ipv6(self) -> InetAddress | None:
-        if not self._on_link_ipv6():
-            return None
+        if all(via or target.is_ipv4 for target, via in self._policy.routes):
+            return None  # a thousand trials could not help
         pools = (pool for pool in self._policy.pools if not pool[0].is_ipv4)
         return self._pick(self._ipv6_candidates(*pool) for pool in pools)
 
@@ -168,32 +204,36 @@ class _Search:
         return None if ip is None else wanted[ip]
 
     def _ipv4_candidates(self, start: InetAddress, end: InetAddress) -> Iterator[InetAddress]:
-        first, last = _number(start), _number(end)
+        for number in self._ipv4_numbers(_number(start), _number(end)):
+            if candidate := self._in_subnet(InetAddress(number.to_bytes(4, "big"), 0)):
+                yield candidate
+
+    def _ipv4_numbers(self, first: int, last: int) -> Iterator[int]:
+        """In the order of stock (9.9), and then those that it never draws."""
         if last < first or first == 0:
             return
         length = last - first
         offset = self._member & _U32
-        for trial in range(min(length + 1, _MAX_TRIALS)):
-            number = first + ((offset + trial) % length if length else 0)
-            if number & 0xFF != _LAST_OCTET_NEVER_GIVEN and (bits := self._ipv4_bits(number)):
-                yield InetAddress(number.to_bytes(4, "big"), bits)
+        never_drawn = [last]
+        for trial in range(min(length, _MAX_TRIALS)):
+            number = first + (offset + trial) % length
+            if number & 0xFF == _LAST_OCTET_AVOIDED:
+                never_drawn.append(number)
+            else:
+                yield number
+        yield from never_drawn
 
-    def _ipv4_bits(self, number: int) -> int:
-        """Prefix length of the first route that is exactly the network of the address; else 0."""
-        for target, _ in self._policy.routes:
-            if target.is_ipv4 and target.port:
-                mask = _U32 << 32 - target.port & _U32
-                if number & mask == _number(target):
-                    return target.port
-        return 0
+    def _in_subnet(self, address: InetAddress) -> InetAddress | None:
+        """The address with its prefix length, if it is one for a host of some subnet."""
+        subnet = self._policy.subnet(address)
+        if subnet is None or subnet.port == 0 or is_reserved(address, subnet):
+            return None
+        return InetAddress(address.ip, subnet.port)
 
     def _ipv6_candidates(self, start: InetAddress, end: InetAddress) -> Iterator[InetAddress]:
-        routes = self._on_link_ipv6()
         for trial in range(_MAX_TRIALS):
-            candidate = self._ipv6_trial(start, end, trial)
-            lengths = [route.port for route in routes if route.contains(candidate)]
-            if lengths and lengths[-1] > 0:
-                yield InetAddress(candidate.ip, lengths[-1])
+            if candidate := self._in_subnet(self._ipv6_trial(start, end, trial)):
+                yield candidate
 
     def _ipv6_trial(self, start: InetAddress, end: InetAddress, trial: int) -> InetAddress:
         (start_high, start_low), (end_high, end_low) = _halves(start), _halves(end)
@@ -205,13 +245,10 @@ class _Search:
         return InetAddress((high << 64 | low).to_bytes(16, "big"), 0)
 
     def _between(self, low: int, high: int) -> int:
-        """A random number from ``low`` up to but not ``high``; ``low`` where there is none."""
+        """A random number from ``low`` to ``high``; ``low`` where there is none."""
         if high <= low:
             return low
-        return low + int.from_bytes(self._entropy(8), "big") % (high - low)
-
-    def _on_link_ipv6(self) -> list[InetAddress]:
-        return [target for target, via in self._policy.routes if via is None and not target.is_ipv4]
+        return low + int.from_bytes(self._entropy(8), "big") % (high - low + 1)
 
 
 def _number(address: InetAddress) -> int:

@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import json
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from earthline.controller import member_object, network_object
 from earthline.controller.activity import Activity
-from earthline.controller.coercion import JsonObject, as_int
+from earthline.controller.addresses import Taken
+from earthline.controller.coercion import JsonObject, as_hex, as_int
+from earthline.controller.default_subnet import default_subnet, subnet_fields
 from earthline.controller.issue_clock import IssueClock
+from earthline.controller.member_view import address_notes, assigned_addresses, extension
 from earthline.controller.records import Records
 from earthline.controller.request import Command, Requests
 from earthline.controller.revocation import MAX_KEPT, Revocations
 from earthline.controller.store import Store, StoreFault
 from earthline.controller.strangers import FORGET_MS
+from earthline.controller.terms import NetworkTerms, read_terms
 from earthline.effects import RequestConfig, SendConfigError
 from earthline.wire.address import controller_of
 from earthline.wire.identity import SecretIdentity
+from earthline.wire.inet import InetAddress
 from earthline.wire.packet import ErrorCode
 
 PUSHES_AT_ONCE = 32
@@ -182,9 +188,23 @@ class Authority:
             changed["rulesSource"] = source
         if not self._records.save_network(network, changed, stored):
             return changed, []
-        for member in self._activity.online(network, now):
-            self._due[network, member] = None
-        return changed, self._push_some(now)
+        return changed, self._push_all(network, now)
+
+    def create_with_subnet(
+        self, body: JsonObject, occupied: Iterable[InetAddress], now: int
+    ) -> tuple[JsonObject, list[Command]]:
+        """Create a network with a subnet that neither is ``occupied`` nor another network's here.
+
+        Raises `NoFreeNetwork`, `default_subnet.NoFreeSubnet`.
+        """
+        ours = (
+            target
+            for summary in self._store.summaries()
+            for target, _ in read_terms(summary.text).addresses.routes
+        )
+        network = self._draw_network()
+        subnet = default_subnet(network, (*occupied, *ours))
+        return self.post_network(network, body | subnet_fields(subnet), now)
 
     def delete_network(self, network: int, now: int) -> tuple[JsonObject | None, list[Command]]:
         """Delete a network with its members, and revoke those that are online (7.5).
@@ -220,6 +240,45 @@ class Authority:
         authorised = sum(map(member_object.is_authorised, data))
         return {"data": data, "meta": {"authorizedCount": authorised, "totalCount": len(data)}}
 
+    def describe_member(self, network: int, address: int, now: int) -> JsonObject | None:
+        """The stock object, and what we have to say of it under ``earthline`` (`member_view`)."""
+        found, text = self._records.member(network, address), self._store.read_network(network)
+        if found is None or text is None:
+            return None
+        others = partial(self._store.taken, network, other_than=address)
+        return self._described(network, found, read_terms(text), others, now)
+
+    def describe_members(self, network: int, now: int) -> JsonObject | None:
+        """`member_listing`, with what we have to say of each."""
+        listing, text = self.member_listing(network), self._store.read_network(network)
+        if listing is None or text is None:
+            return None
+        terms, members = read_terms(text), listing["data"]
+        holders = Counter(it.ip for member in members for it in assigned_addresses(member))
+
+        def shared(ips: Sequence[bytes]) -> set[bytes]:
+            return {ip for ip in ips if holders[ip] > 1}
+
+        data = [self._described(network, member, terms, shared, now) for member in members]
+        return {**listing, "data": data}
+
+    def holder_of(self, network: int, ip: bytes, other_than: int) -> int | None:
+        """The member, if it is another than this one, that has an address."""
+        if not self._store.taken(network, [ip], other_than):
+            return None
+        for member in self._records.members(network):
+            address = as_hex(member.get("id"), 0)
+            if address != other_than and ip in [it.ip for it in assigned_addresses(member)]:
+                return address
+        return None
+
+    def _described(
+        self, network: int, member: JsonObject, terms: NetworkTerms, others: Taken, now: int
+    ) -> JsonObject:
+        notes = address_notes(member, terms.addresses, others)
+        sighting = self._requests.sightings.last(network, as_hex(member.get("id"), 0))
+        return {**member, "earthline": extension(member, sighting, notes, now)}
+
     def post_member(
         self, network: int, address: int, body: JsonObject, now: int
     ) -> tuple[JsonObject | None, list[Command]]:
@@ -233,7 +292,8 @@ class Authority:
             self._store.touch_member(network, address)  # who looked at it wants to keep it
             return changed, []
         commands = self._revoke_if_put_out(network, address, stored, changed, now)
-        return changed, commands + self._requests.repeat(network, address, now)
+        commands += self._requests.repeat(network, address, now)
+        return changed, commands + self._tell_of_bridge(network, address, stored, changed, now)
 
     def delete_member(
         self, network: int, address: int, now: int
@@ -243,9 +303,25 @@ class Authority:
         if found is None:
             return None, []
         self._store.delete_member(network, address)
-        return found, self._revoke_if_put_out(network, address, found, {}, now)
+        commands = self._revoke_if_put_out(network, address, found, {}, now)
+        return found, commands + self._tell_of_bridge(network, address, found, {}, now)
 
     # --- pushes -----------------------------------------------------------------------------------
+
+    def _push_all(self, network: int, now: int, *, other_than: int | None = None) -> list[Command]:
+        """Send everybody who is online the configuration anew (10.1); some now, others later."""
+        for member in self._activity.online(network, now):
+            if member != other_than:
+                self._due[network, member] = None
+        return self._push_some(now)
+
+    def _tell_of_bridge(
+        self, network: int, address: int, before: JsonObject | None, after: JsonObject, now: int
+    ) -> list[Command]:
+        """Of all that a member's record says, others are told of one thing: that it is a bridge."""
+        if member_object.is_bridge(before or {}) == member_object.is_bridge(after):
+            return []
+        return self._push_all(network, now, other_than=address)
 
     def _push_some(self, now: int) -> list[Command]:
         commands: list[Command] = []

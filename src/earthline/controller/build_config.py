@@ -60,16 +60,18 @@ def build_config(
     bridges: list[int],
     taken: Taken,
     entropy: Callable[[int], bytes],
+    picked_before: Callable[[], set[bytes]],
     reclaim: Reclaim | None = None,
 ) -> tuple[NetworkConfig, list[bytes]]:
     """The configuration, and the IPs that were picked for it.
 
     What the member gets for good (picked addresses, default tags and capabilities) is written into
-    its record.
+    its record. ``picked_before`` tells which of its IPs pools gave it.
     """
     terms = issue.terms
     _add_defaults(issue, member)
     addresses = _give_addresses(issue, member, taken, entropy, reclaim)
+    _note_assigned(member, addresses, picked_before)
     trace = read_trace(member) or terms.trace
     config = NetworkConfig(
         network=issue.network,
@@ -118,9 +120,8 @@ def _give_addresses(
     entropy: Callable[[int], bytes],
     reclaim: Reclaim | None,
 ) -> Addresses:
-    texts = as_array(member.get("ipAssignments")) or []
-    read = (read_address(text) for text in texts)
-    given = give_addresses(
+    read = (read_address(text) for text in as_array(member.get("ipAssignments")) or ())
+    return give_addresses(
         issue.terms.addresses,
         issue.network,
         issue.to.address,
@@ -130,8 +131,22 @@ def _give_addresses(
         entropy=entropy,
         reclaim=reclaim,
     )
+
+
+def _note_assigned(
+    member: JsonObject, given: Addresses, picked_before: Callable[[], set[bytes]]
+) -> None:
+    """Write down what was picked, and strike out what it replaces.
+
+    A pool's address that no route leads to any more would come alive again with a wider route, long
+    after the member has another one. What a person assigned is for persons to take back.
+    """
+    texts = as_array(member.get("ipAssignments")) or []
+    unrouted = {address.ip for address in given.unrouted}
+    if unrouted and (replaced := unrouted & picked_before()):
+        read = ((text, read_address(text)) for text in texts)
+        texts = [text for text, address in read if address is None or address.ip not in replaced]
     member["ipAssignments"] = [*texts, *(address.ip_text for address in given.picked)]
-    return given
 
 
 def _flags(terms: NetworkTerms, addresses: Addresses) -> int:

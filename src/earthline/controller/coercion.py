@@ -106,6 +106,18 @@ def read_address(text: object) -> InetAddress | None:
     return InetAddress(ip, min(int(_leading(_DECIMAL, number) or "0"), 0xFFFF))
 
 
+def read_target(text: object) -> InetAddress | None:
+    """A route's target without host bits, which no router takes; None for what is no network.
+
+    A bare address is read as everything (04, 4.3), and stays as it was written: whoever meant less
+    sees it then.
+    """
+    target = read_address(text)
+    if target is None or not target.netmask_valid:
+        return None
+    return target.network if target.port else target
+
+
 def _leading(pattern: re.Pattern[str], text: str) -> str:
     found = pattern.match(text)
     # Twenty digits hold every 64-bit number; more are cut so that a long text costs nothing.

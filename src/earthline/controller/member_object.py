@@ -70,6 +70,11 @@ def is_authorised(member: JsonObject) -> bool:
     return as_bool(member.get("authorized"), False)
 
 
+def is_bridge(member: JsonObject) -> bool:
+    """Whether all members are told that it is an active bridge, whether it is let in or not."""
+    return as_bool(member.get("activeBridge"), False)
+
+
 def tag_values(member: JsonObject) -> dict[int, int]:
     """The member's own tags, ID to value."""
     pairs = (pair for pair in as_array(member.get("tags")) or () if _is_pair(pair))
@@ -128,7 +133,7 @@ def _plain_addresses(posted: list[object]) -> list[str]:
     if not all(isinstance(text, str) for text in posted):
         raise UnfitObject("every element of ipAssignments must be a string")
     found = (read_address(text) for text in posted)
-    return [address.ip_text for address in found if address is not None]
+    return list(dict.fromkeys(address.ip_text for address in found if address is not None))
 
 
 def _is_pair(value: object) -> bool:

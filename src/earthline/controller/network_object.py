@@ -12,6 +12,7 @@ from earthline.controller.coercion import (
     as_int,
     as_text,
     read_address,
+    read_target,
 )
 from earthline.controller.rules_json import normalise_rules
 from earthline.wire.address import format_network
@@ -104,8 +105,8 @@ def _v6_mode(posted: object) -> JsonObject:
 
 
 def _route(posted: object) -> JsonObject | None:
-    target = read_address(posted.get("target")) if isinstance(posted, dict) else None
-    if not isinstance(posted, dict) or target is None or not target.netmask_valid:
+    target = read_target(posted.get("target")) if isinstance(posted, dict) else None
+    if not isinstance(posted, dict) or target is None:
         return None
     via = read_address(posted.get("via"))
     same_family = via is not None and via.is_ipv4 == target.is_ipv4

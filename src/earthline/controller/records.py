@@ -9,12 +9,11 @@ from collections.abc import Collection
 from earthline.controller.coercion import (
     JsonObject,
     as_array,
-    as_bool,
     as_int,
     read_address,
     render,
 )
-from earthline.controller.member_object import is_authorised
+from earthline.controller.member_object import is_authorised, is_bridge
 from earthline.controller.store import Arrival, MemberRecord, Store
 
 _PAGE = 256
@@ -114,7 +113,7 @@ def _record(address: int, member: JsonObject, arrival: Arrival | None = None) ->
         text=render(member),
         revision=member["revision"],
         authorised=is_authorised(member),
-        active_bridge=as_bool(member.get("activeBridge"), False),
+        active_bridge=is_bridge(member),
         assigned=tuple(ip.ip for ip in read if ip is not None),
         arrival=arrival,
     )

@@ -30,6 +30,7 @@ from earthline.controller.issue_clock import IssueClock
 from earthline.controller.newcomers import Newcomers, source_prefix
 from earthline.controller.records import Records
 from earthline.controller.revocation import REPEAT_MS, Revocations
+from earthline.controller.sightings import Sighting, Sightings
 from earthline.controller.store import AddressTaken, Arrival, Filed, Store
 from earthline.controller.strangers import FORGET_MS, Strangers, came_by_itself
 from earthline.controller.terms import MAX_WINDOW_MS, NetworkTerms, read_terms
@@ -101,6 +102,7 @@ class Requests:
         self._unknown = Activity(MAX_UNKNOWN)
         self._entropy = entropy
         self.expiry = ExpiryList()
+        self.sightings = Sightings()
         self.counters: Counter[str] = Counter()
         self._newcomers = Newcomers(self.counters)
         self._strangers = Strangers(store, self.counters, forget_ms)
@@ -176,6 +178,10 @@ class Requests:
             return self._refuse(network, address, in_re, ErrorCode.NETWORK_ACCESS_DENIED)
         if in_re != PUSH:
             self._strangers.note_seen(network, address, filed.seen_at, now)
+            told = case.metadata
+            version = told.major, told.minor, told.revision
+            sighting = Sighting(now, request.path, version)
+            self.sightings.note(network, address, sighting, case.prefix)
         if stored is None:
             self._activity.note(network, address, requester, now, case.prefix)
             self._strangers.forget_unseen(now)
@@ -191,8 +197,8 @@ class Requests:
             return self._refuse(
                 case.network, case.address, case.in_re, ErrorCode.NETWORK_ACCESS_DENIED
             )
-        if case.in_re != PUSH:  # 10
-            _note_version(case)
+        _note_version(case)  # 10
+        if case.in_re != PUSH:
             self._note_expiry(case)
         return self._grant(case)
 
@@ -220,6 +226,7 @@ class Requests:
                 bridges=bridges,
                 taken=lambda ips: self._store.taken(case.network, ips, case.address),
                 entropy=self._entropy,
+                picked_before=lambda: self._store.picked(case.network, case.address),
                 reclaim=reclaim,
             )
             try:

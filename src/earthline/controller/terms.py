@@ -22,6 +22,7 @@ from earthline.controller.coercion import (
     as_int,
     as_text,
     read_address,
+    read_target,
 )
 from earthline.controller.network_object import (
     DEFAULT_MULTICAST_LIMIT,
@@ -158,8 +159,8 @@ def _read_policy(network: JsonObject) -> AddressPolicy:
 def _read_routes(network: JsonObject) -> list[tuple[InetAddress, InetAddress | None]]:
     routes: list[tuple[InetAddress, InetAddress | None]] = []
     for route in _objects(network, "routes"):
-        target, via = read_address(route.get("target")), read_address(route.get("via"))
-        if target is not None and target.netmask_valid:
+        target, via = read_target(route.get("target")), read_address(route.get("via"))
+        if target is not None:
             same_family = via is not None and via.is_ipv4 == target.is_ipv4
             routes.append((target, InetAddress(via.ip, 0) if via and same_family else None))
     return routes

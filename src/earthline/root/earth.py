@@ -1,7 +1,9 @@
 """A planet's Earth: the open network that every node of the planet may join (06, 6.1 row 8).
 
-A planet names its Earth by its world ID, which is the network's ID: ``<controller>000001``. So the
-node that is to control Earth has to be known when the planet is made.
+A planet names its Earth by its world ID, which is the address of the network's controller, one of
+its roots; the network is its ``<controller>000001``. So the node that is to control Earth has to be
+known when the planet is made. World IDs that are addresses are numbers that every client reads:
+older planets have the whole ID of the network instead, which is beyond what JavaScript can hold.
 """
 
 from __future__ import annotations
@@ -17,14 +19,8 @@ DEFAULT_RANGE = "28.0.0.0/7"
 MULTICAST_LIMIT = 256
 """ARP reaches its target by its own group; this bounds what a plain broadcast costs its sender."""
 
-_EARTH_NUMBER = 0x000001
 _WIDEST = 4
 _NARROWEST = 30
-
-
-def earth_network(controller: int) -> int:
-    """Network ID of the Earth that this node controls; also the planet's world ID."""
-    return controller << 24 | _EARTH_NUMBER
 
 
 def earth_definition(address_range: str = DEFAULT_RANGE) -> dict[str, Any]:

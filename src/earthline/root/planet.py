@@ -5,12 +5,12 @@ key, so it never leaves the machine that issues the world; what is given away is
 
 ::
 
-    {"objtype": "world", "worldType": "planet" or "moon", "id": "<16 hex digits>",
+    {"id": "<10 hex digits, or 16>", "objtype": "world",
+     "roots": [{"identity": "<public identity>", "stableEndpoints": ["<ip>/<port>", ...]}, ...],
      "signingKey": "<128 hex digits>", "signingKey_SECRET": "<128 hex digits>",
-     "updatesMustBeSignedBy": "<128 hex digits>",
-     "roots": [{"identity": "<public identity>", "stableEndpoints": ["<ip>/<port>", ...]}, ...]}
+     "updatesMustBeSignedBy": "<128 hex digits>", "worldType": "planet" or "moon"}
 
-The stock tools for moons read and write the same object.
+The stock tools for moons read and write the same object, in the same order.
 """
 
 from __future__ import annotations
@@ -79,13 +79,14 @@ class WorldDefinition:
             {
                 "objtype": "world",
                 "worldType": kind,
-                "id": f"{self.world_id:016x}",
+                "id": f"{self.world_id:010x}",
                 "signingKey": self.key.public.hex(),
                 "signingKey_SECRET": self.key.secret.hex(),
                 "updatesMustBeSignedBy": self.next_key.hex(),
                 "roots": [_emit_root(root) for root in self.roots],
             },
             indent=1,
+            sort_keys=True,
         )
 
     @classmethod
@@ -101,7 +102,7 @@ class WorldDefinition:
 
 
 def define_planet(roots: Sequence[Root], key: SigningKey, world_id: int) -> WorldDefinition:
-    """A planet. Its world ID names its Earth, where it is to have one (see `earth`)."""
+    """A planet. Its world ID is the root that controls its Earth, if it has one (see `earth`)."""
     definition = WorldDefinition(WorldKind.PLANET, world_id, key, key.public, tuple(roots))
     return _checked(definition, "the planet")
 

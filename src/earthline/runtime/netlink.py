@@ -6,7 +6,8 @@ import asyncio
 import errno
 import ipaddress
 import os
-from collections.abc import AsyncIterator, Coroutine
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -142,15 +143,30 @@ class Netlink:
 
     async def interfaces(self) -> list[Interface]:
         """All interfaces with their addresses, by index. Raises ``OSError``."""
+        return await self._undisturbed(self._dump)
+
+    async def routed(self) -> list[InetAddress]:
+        """The IPv4 networks that any table has a route to. Raises ``OSError``."""
+        return await self._undisturbed(self._dump_routes)
+
+    async def _undisturbed(self, dump: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+        """What is dumped while nothing changes, if that ever is."""
         async with self._one_at_a_time:
             for _ in range(DUMP_TRIALS):
                 try:
-                    return await _os_errors(self._dump())
+                    return await _os_errors(dump())
                 except OSError as error:
                     if error.errno not in DUMP_DISTURBED:
                         raise
                     await asyncio.sleep(DUMP_PAUSE_S)
-            return await _os_errors(self._dump())
+            return await _os_errors(dump())
+
+    async def _dump_routes(self) -> list[InetAddress]:
+        return [
+            InetAddress(socket.inet_aton(target), message["dst_len"])
+            async for message in await self._requests.get_routes(family=socket.AF_INET)
+            if (target := message.get("dst")) is not None
+        ]
 
     async def _dump(self) -> list[Interface]:
         addresses: dict[int, list[InetAddress]] = {}

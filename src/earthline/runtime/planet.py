@@ -12,7 +12,7 @@ from earthline.controller.authority import Authority
 from earthline.controller.coercion import JsonObject
 from earthline.effects import TakeWorld
 from earthline.node import Node
-from earthline.root.earth import earth_definition, earth_network
+from earthline.root.earth import earth_definition
 from earthline.root.planet import (
     DefinitionFault,
     SigningKey,
@@ -68,7 +68,7 @@ def make_planet(
     try:
         if definition is None:
             key = SigningKey.generate(secrets.token_bytes)
-            definition = define_planet([root], key, earth_network(identity.address))
+            definition = define_planet([root], key, identity.address)
         else:
             definition = definition.with_roots([root])
     except DefinitionFault as fault:

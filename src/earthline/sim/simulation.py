@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib import resources
 
 from earthline.controller.authority import Authority
-from earthline.root.earth import earth_network
 from earthline.root.planet import SigningKey, define_planet
 from earthline.sim.capture import Capture
 from earthline.sim.clock import Clock
@@ -142,7 +141,7 @@ class Simulation:
         definition = define_planet(
             [Root(host.identity.public, (InetAddress(host.ip, DEFAULT_PORT),)) for host in roots],
             SigningKey(signer.public.public_key, signer.private_key),
-            earth_network(signer.address),
+            signer.address,
         )
         return definition.issue(self.clock.now)
 

@@ -33,6 +33,11 @@ _EARTH_NUMBER = 0x000001
 _NETWORK_NUMBER_MASK = 0xFFFFFF
 
 
+def earth_network(controller: int) -> int:
+    """ID of the Earth that a node controls: its network number 000001."""
+    return controller << 24 | _EARTH_NUMBER
+
+
 class WorldKind(IntEnum):
     """A node holds one planet and any number of moons."""
 
@@ -120,10 +125,17 @@ class World:
 
     @property
     def earth(self) -> int | None:
-        """The network every node of this planet may join, if the world ID names one."""
-        if self.kind is not WorldKind.PLANET or is_reserved(controller_of(self.world_id)):
+        """The network every node of this planet may join, if the world ID names its controller.
+
+        That is one of the roots, whose address is the ID. Older planets have the network's own ID.
+        """
+        network = self.world_id
+        if any(root.identity.address == network for root in self.roots):
+            network = earth_network(network)
+        is_one = network & _NETWORK_NUMBER_MASK == _EARTH_NUMBER
+        if self.kind is not WorldKind.PLANET or is_reserved(controller_of(network)) or not is_one:
             return None
-        return self.world_id if self.world_id & _NETWORK_NUMBER_MASK == _EARTH_NUMBER else None
+        return network
 
     def _parts(self) -> tuple[bytes, bytes]:
         """What comes before and after the signature."""

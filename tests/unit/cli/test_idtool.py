@@ -75,7 +75,8 @@ def test_signing_needs_the_private_key(identity, tmp_path):
 def test_moon_from_its_template(identity, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     definition = json.loads(run("initmoon", str(identity.public)).out)
-    assert definition["id"].endswith(f"{identity.address:010x}")
+    assert definition["id"] == f"{identity.address:010x}"
+    assert list(definition) == sorted(definition)
     definition["roots"][0]["stableEndpoints"] = ["198.51.100.7/9993"]
     file = tmp_path / "moon.json"
     file.write_text(json.dumps(definition))

@@ -124,6 +124,36 @@ def test_new_network_prints_its_id_alone_and_beside_it_what_to_type(service, cap
         assert words in shown.err
 
 
+def test_new_network_asks_for_a_subnet_unless_told_otherwise(service, capsys):
+    subnet = {"ipAssignmentPools": [{"ipRangeStart": "10.60.3.1", "ipRangeEnd": "10.60.3.254"}]}
+    service["POST", "/controller/network"] = [MADE]
+    service["POST", "/earthline/controller/network"] = [MADE | subnet | {"id": SERVED}]
+    given = "--pool 10.7.0.10-10.7.0.99 --route 10.7.0.0/24"
+    for words, made in (("", SERVED), ("--no-pool", NETWORK), (given, NETWORK)):
+        assert run(f"network create office {words}") == 0
+        shown = capsys.readouterr()
+        assert shown.out == f"{made}\n"
+        assert ("no --pool" in shown.err) is (made == NETWORK)
+    assert run(f"network create office --no-pool {given}") == 1
+
+
+def test_address_that_a_member_does_not_get_is_warned_of(service, capsys):
+    note = "192.168.9.1: in no route of the network, and not given"
+    found = member(asked=True) | {"ipAssignments": ["192.168.9.1"]}
+    path = f"/controller/network/{NETWORK}/member/{OTHER}"
+    service["POST", f"/earthline{path}"] = [found | {"earthline": {"notes": [note]}}]
+    assert run(f"member ip {NETWORK} {OTHER} 192.168.9.1") == 0
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("192.168.9.1\n", f"warning: {note}\n")
+
+
+def test_stock_controller_assigns_without_notes(service, capsys):
+    path = f"/controller/network/{NETWORK}/member/{OTHER}"
+    service["POST", path] = [member(asked=True) | {"ipAssignments": ["10.7.0.5"]}]
+    assert run(f"member ip {NETWORK} {OTHER} 10.7.0.5") == 0
+    assert capsys.readouterr().out == "10.7.0.5\n"
+
+
 @pytest.mark.parametrize("words", ["make --endpoint 192.0.2.1/9993", "show"])
 def test_planet_has_a_date(service, capsys, words):
     service["POST", "/earthline/planet"] = [PLANET]

@@ -220,7 +220,7 @@ def test_nothing_is_pushed_to_a_member_that_left_two_minutes_ago(lab: Lab) -> No
     assert lab.post_member(authorized=True) == []
 
 
-def test_push_does_not_change_the_posted_answer_or_versions(lab: Lab) -> None:
+def test_push_does_not_change_the_posted_answer(lab: Lab) -> None:
     lab.create(**LAB_NET)
     lab.ask()
     lab.now += 5_000

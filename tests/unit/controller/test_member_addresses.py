@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 
@@ -71,13 +72,14 @@ def test_first_pick_follows_from_the_member_address() -> None:
 def test_pick_moves_on_past_taken_addresses_and_wraps() -> None:
     assert texts(give(V4, taken=["10.7.0.59", "10.7.0.60"])) == ["10.7.0.61/16"]
     upper = [f"10.7.0.{last}" for last in range(59, 99)]
-    # The end of a pool is never drawn.
+    # The end of a pool comes last.
     assert texts(give(V4, taken=upper)) == ["10.7.0.10/16"]
 
 
 def test_full_pool_gives_nothing() -> None:
     everything = [f"10.7.0.{last}" for last in range(10, 99)]
-    assert texts(give(V4, taken=everything)) == []
+    assert texts(give(V4, taken=everything)) == ["10.7.0.99/16"]
+    assert texts(give(V4, taken=[*everything, "10.7.0.99"])) == []
 
 
 def test_pool_of_one_address_yields_it() -> None:
@@ -90,18 +92,56 @@ def test_unrouted_pool_is_passed_over_for_the_next() -> None:
     assert texts(give(policy("10.20.0.0/24", pools=pools, pick_ipv4=True))) == ["10.20.0.7/24"]
 
 
-def test_last_octet_255_is_skipped() -> None:
+@pytest.mark.parametrize(
+    ("route", "first", "last"),
+    [
+        ("10.20.0.0/24", "10.20.0.7", "10.20.0.8"),
+        ("10.20.0.0/31", "10.20.0.0", "10.20.0.1"),
+        ("10.20.0.7/32", "10.20.0.7", "10.20.0.7"),
+        ("10.20.0.4/30", "10.20.0.5", "10.20.0.6"),
+        ("10.0.0.0/8", "10.0.0.255", "10.0.1.0"),
+        ("fd12::/64", "fd12::7", "fd12::8"),
+        ("fd12::6/127", "fd12::6", "fd12::7"),
+    ],
+)
+def test_every_address_of_a_small_pool_is_given(route: str, first: str, last: str) -> None:
+    small = policy(route, pools=[(first, last)], pick_ipv4=True, pick_ipv6=True)
+    prefix = route.partition("/")[2]
+    one = texts(give(small))[0]
+    others = texts(give(small, taken=[one.partition("/")[0]]))
+    assert {one, *others} == {f"{first}/{prefix}", f"{last}/{prefix}"}
+    assert texts(give(small, taken=[first, last])) == []
+
+
+@pytest.mark.parametrize(
+    ("routes", "first", "last", "usable"),
+    [
+        (["10.7.0.128/25"], "10.7.0.128", "10.7.0.129", "10.7.0.129/25"),
+        (["10.7.0.128/25"], "10.7.0.254", "10.7.0.255", "10.7.0.254/25"),
+        (["10.7.0.0/16", "10.7.0.128/25"], "10.7.0.128", "10.7.0.129", "10.7.0.129/25"),
+        (["fd12::/64"], "fd12::", "fd12::1", "fd12::1/64"),
+    ],
+)
+def test_address_and_broadcast_of_a_subnet_are_never_given(
+    routes: list[str], first: str, last: str, usable: str
+) -> None:
+    pool = policy(*routes, pools=[(first, last)], pick_ipv4=True, pick_ipv6=True)
+    assert texts(give(pool)) == [usable]
+    assert texts(give(pool, taken=[usable.partition("/")[0]])) == []
+
+
+def test_last_octet_255_comes_last() -> None:
     wide = policy("10.0.0.0/8", pools=[("10.0.0.255", "10.0.1.0")], pick_ipv4=True)
-    assert texts(give(wide)) == []
+    assert texts(give(wide)) == ["10.0.1.0/8"]
 
 
-@pytest.mark.parametrize("route", ["10.7.3.4/16", "0.0.0.0/0", "10.8.0.0/16"])
-def test_route_that_is_not_exactly_the_network_gives_no_pick(route: str) -> None:
+@pytest.mark.parametrize("route", ["0.0.0.0/0", "10.8.0.0/16"])
+def test_route_that_is_not_over_the_pool_gives_no_pick(route: str) -> None:
     pools = [("10.7.0.10", "10.7.0.99")]
     assert texts(give(policy(route, pools=pools, pick_ipv4=True))) == []
 
 
-def test_route_by_way_of_a_gateway_counts_for_ipv4_but_not_for_ipv6() -> None:
+def test_route_by_way_of_a_gateway_gives_no_pick() -> None:
     by_way = policy(
         ("10.7.0.0/16", "10.7.0.1"),
         ("fd12::/64", "fd12::1"),
@@ -109,7 +149,28 @@ def test_route_by_way_of_a_gateway_counts_for_ipv4_but_not_for_ipv6() -> None:
         pick_ipv4=True,
         pick_ipv6=True,
     )
-    assert texts(give(by_way)) == ["10.7.0.59/16"]
+    assert texts(give(by_way)) == []
+    # As stock does: a person may want it.
+    assert texts(give(by_way, assigned=["10.7.0.59"])) == ["10.7.0.59/16"]
+
+
+@pytest.mark.parametrize(
+    ("routes", "pool", "prefix"),
+    [
+        ([("10.0.0.0/8", "10.7.1.1"), "10.7.1.0/24"], ("10.7.1.10", "10.7.1.99"), 24),
+        (["10.0.0.0/8", "10.7.1.0/24"], ("10.7.1.10", "10.7.1.99"), 24),
+        (["10.7.1.0/24", "10.0.0.0/8"], ("10.7.1.10", "10.7.1.99"), 24),
+        ([("10.7.1.0/26", "10.7.1.65"), "10.7.1.0/24"], ("10.7.1.10", "10.7.1.20"), 24),
+        (["fd12::/64", "fd12::/48"], ("fd12::1", "fd12::ffff"), 64),
+    ],
+)
+def test_first_and_later_configurations_have_one_prefix(
+    routes: list[str | tuple[str, str]], pool: tuple[str, str], prefix: int
+) -> None:
+    routed = policy(*routes, pools=[pool], pick_ipv4=True, pick_ipv6=True)
+    (first,) = give(routed).static_ips
+    assert first.port == prefix
+    assert give(routed, assigned=[first.ip_text]).static_ips == [first]
 
 
 def test_backward_pool_is_skipped() -> None:
@@ -150,10 +211,11 @@ def test_large_ipv6_pool_starts_with_the_member_address() -> None:
     assert texts(give(large, taken=["fd12::e2:189d:2483"])) != ["fd12::e2:189d:2483/64"]
 
 
-def test_small_ipv6_pool_is_drawn_from_without_its_end() -> None:
+def test_small_ipv6_pool_is_drawn_from() -> None:
     two = policy("fd12::/64", pools=[("fd12::5", "fd12::7")], pick_ipv6=True)
-    assert texts(give(two, taken=["fd12::5"])) == ["fd12::6/64"]
-    assert texts(give(two, taken=["fd12::5", "fd12::6"])) == []
+    assert texts(give(two, taken=["fd12::5", "fd12::7"])) == ["fd12::6/64"]
+    assert texts(give(two, taken=["fd12::5", "fd12::6"])) == ["fd12::7/64"]
+    assert texts(give(two, taken=["fd12::5", "fd12::6", "fd12::7"])) == []
 
 
 def test_computed_addresses_are_as_recorded() -> None:
@@ -192,3 +254,88 @@ def test_address_that_a_person_assigned_is_never_picked_for_another(lab: Lab) ->
     )
     lab.post_member(1, ipAssignments=["10.7.0.15"], authorized=False)
     assert [str(ip) for ip in lab.config(5).static_ips] == ["10.7.0.16/16"]
+
+
+POOL = [{"ipRangeStart": "10.7.0.10", "ipRangeEnd": "10.7.0.99"}]
+
+
+@pytest.mark.parametrize(
+    ("target", "stored"),
+    [
+        ("10.7.0.5/24", "10.7.0.0/24"),
+        ("10.7.0.0/24", "10.7.0.0/24"),
+        ("fd12::5/64", "fd12::/64"),
+        ("10.7.0.5/32", "10.7.0.5/32"),
+        ("10.9.0.5", "10.9.0.5/0"),
+    ],
+)
+def test_route_is_stored_without_host_bits(lab: Lab, target: str, stored: str) -> None:
+    lab.create(routes=[{"target": target}])
+    assert lab.authority.get_network(LAB)["routes"] == [{"target": stored, "via": None}]  # type: ignore[index]
+
+
+def test_members_of_a_route_with_host_bits_get_addresses(lab: Lab) -> None:
+    lab.create(
+        private=False,
+        v4AssignMode="zt",
+        v6AssignMode="zt",
+        routes=[{"target": "10.7.0.5/24"}, {"target": "fd12::5/64"}],
+        ipAssignmentPools=[*POOL, {"ipRangeStart": "fd12::1", "ipRangeEnd": "fd12::1"}],
+    )
+    config = lab.config(5)
+    assert [str(ip) for ip in config.static_ips] == ["fd12::1/64", "10.7.0.15/24"]
+    assert [str(route.target) for route in config.routes] == ["10.7.0.0/24", "fd12::/64"]
+
+
+def test_stored_route_with_host_bits_is_read_without(lab: Lab) -> None:
+    """As earlier releases and other controllers stored it."""
+    lab.create(private=False, v4AssignMode="zt", ipAssignmentPools=POOL)
+    stored = json.loads(lab.store.read_network(LAB) or "")
+    stored["routes"] = [{"target": "10.7.0.5/24", "via": None}]
+    lab.store.write_network(LAB, json.dumps(stored))
+    assert [str(ip) for ip in lab.config(5).static_ips] == ["10.7.0.15/24"]
+
+
+def test_address_assigned_twice_is_kept_once(lab: Lab) -> None:
+    lab.create(routes=[{"target": "10.7.0.0/24"}])
+    lab.post_member(ipAssignments=["10.7.0.5", "10.7.0.6/24", "10.7.0.5/24"])
+    assert lab.member()["ipAssignments"] == ["10.7.0.5", "10.7.0.6"]
+
+
+def test_address_that_was_stored_twice_is_given_once() -> None:
+    given = give(policy("10.7.0.0/24"), assigned=["10.7.0.5", "10.7.0.5"])
+    assert texts(given) == ["10.7.0.5/24"]
+
+
+def move_to(lab: Lab, target: str, first: str, last: str) -> list[str]:
+    """Another subnet, and what the member gets there."""
+    pools = [{"ipRangeStart": first, "ipRangeEnd": last}]
+    lab.create(routes=[{"target": target}], ipAssignmentPools=pools)
+    return [str(ip) for ip in lab.config().static_ips]
+
+
+def test_picked_address_of_a_former_subnet_stays_dead_when_the_route_becomes_wider(
+    lab: Lab,
+) -> None:
+    lab.create(private=False, v4AssignMode="zt")
+    assert move_to(lab, "192.168.123.0/24", "192.168.123.10", "192.168.123.10") != []
+    assert move_to(lab, "192.168.5.0/24", "192.168.5.20", "192.168.5.20") == ["192.168.5.20/24"]
+    wide = move_to(lab, "192.168.0.0/16", "192.168.5.20", "192.168.5.20")
+    assert wide == ["192.168.5.20/16"]
+    assert lab.member()["ipAssignments"] == ["192.168.5.20"]
+
+
+def test_picked_address_survives_a_route_that_is_gone_for_a_while(lab: Lab) -> None:
+    lab.create(private=False, v4AssignMode="zt")
+    assert move_to(lab, "10.7.0.0/24", "10.7.0.10", "10.7.0.10") == ["10.7.0.10/24"]
+    lab.create(routes=[])
+    assert lab.config().static_ips == ()
+    lab.create(routes=[{"target": "10.7.0.0/24"}])
+    assert [str(ip) for ip in lab.config().static_ips] == ["10.7.0.10/24"]
+
+
+def test_assigned_address_in_no_route_is_left_to_persons(lab: Lab) -> None:
+    lab.create(private=False, v4AssignMode="zt")
+    lab.post_member(ipAssignments=["192.168.9.1"])
+    move_to(lab, "10.7.0.0/24", "10.7.0.10", "10.7.0.10")
+    assert lab.member()["ipAssignments"] == ["192.168.9.1", "10.7.0.10"]

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from earthline.root.earth import earth_definition, earth_network
+from earthline.root.earth import earth_definition
 from earthline.root.planet import (
     DefinitionFault,
     SigningKey,
@@ -38,7 +38,7 @@ def key(seed: int = 1) -> SigningKey:
 
 def planet(*endpoints: str) -> WorldDefinition:
     root = Root(IDENTITY, tuple(map(InetAddress.parse, endpoints or ["192.0.2.1/9993"])))
-    return define_planet([root], key(), earth_network(IDENTITY.address))
+    return define_planet([root], key(), IDENTITY.address)
 
 
 def test_planet_is_signed_by_its_own_key_and_names_its_earth() -> None:
@@ -48,6 +48,29 @@ def test_planet_is_signed_by_its_own_key_and_names_its_earth() -> None:
     assert World.parse(world.emit()) == world
     assert world.earth == 0xB48062DE76000001
     assert world.timestamp == NOW
+
+
+OLD_ID = IDENTITY.address << 24 | 1
+"""World ID of a planet that an earlier release made: that of its Earth."""
+
+
+def test_world_id_is_a_number_that_every_client_reads() -> None:
+    assert planet().issue(NOW).world_id == IDENTITY.address < 1 << 53
+
+
+def test_planet_of_an_earlier_release_keeps_its_id_and_its_earth() -> None:
+    written = replace(planet(), world_id=OLD_ID).emit()
+    definition = WorldDefinition.parse(written, "planet.signing.json")
+    first = definition.issue(NOW)
+    second = definition.issue(NOW, first)
+    assert (first.world_id, first.earth) == (OLD_ID, planet().issue(NOW).earth)
+    assert second.may_replace(first)
+    assert World.parse(second.emit()).earth == first.earth
+
+
+@pytest.mark.parametrize("world_id", [149604618, 227883110, 7, IDENTITY.address + 1, OLD_ID + 1])
+def test_planet_that_does_not_name_a_root_has_no_earth(world_id: int) -> None:
+    assert replace(planet(), world_id=world_id).issue(NOW).earth is None
 
 
 def test_reissued_planet_replaces_the_first_even_under_a_slow_clock() -> None:
@@ -97,7 +120,7 @@ def test_definition_survives_its_file() -> None:
 def test_moon_is_named_after_its_first_root() -> None:
     definition = define_moon(IDENTITY, key())
     written = json.loads(definition.emit())
-    assert (written["worldType"], written["id"]) == ("moon", "000000b48062de76")
+    assert (written["worldType"], written["id"]) == ("moon", f"{IDENTITY.address:010x}")
     assert world_file(definition) == "000000b48062de76.moon"
     world = World.parse(definition.issue(NOW).emit())
     assert world.kind is WorldKind.MOON

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from earthline.runtime.home import Home
@@ -32,11 +34,24 @@ def home(tmp_path):
 
 def test_planet_names_its_earth_and_its_root(home, identity):
     planet = make_planet(home, identity, HERE, None, 1000)
-    assert planet.earth == identity.address << 24 | 1
+    assert (planet.world_id, planet.earth) == (identity.address, identity.address << 24 | 1)
     assert planet.timestamp == 1000
     assert [(root.identity, root.endpoints) for root in planet.roots] == [(identity, HERE)]
     assert planet.verify(planet.update_key)
     assert home.planet_key_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_planet_of_an_earlier_release_is_reissued_under_its_id(home, identity):
+    """Such a planet has the ID of its Earth, of 64 bits."""
+    old_id = identity.address << 24 | 1
+    make_planet(home, identity, HERE, None, 1000)
+    written = json.loads(home.planet_key_file.read_text()) | {"id": f"{old_id:016x}"}
+    home.planet_key_file.write_text(json.dumps(written))
+    planet = make_planet(home, identity, HERE, None, 1000)
+    newer = reissue_planet(home, identity, THERE, planet, 2000)
+    assert newer.may_replace(planet)
+    assert (newer.world_id, newer.earth) == (old_id, old_id)
+    check_installable(newer, planet)
 
 
 def test_second_planet_is_refused(home, identity):

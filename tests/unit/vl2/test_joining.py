@@ -156,6 +156,26 @@ def test_only_the_controller_may_refuse(bench, code, expected):
     assert status(bench) is expected
 
 
+@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize(
+    "code",
+    [ErrorCode.NETWORK_ACCESS_DENIED, ErrorCode.NETWORK_AUTHENTICATION_REQUIRED],
+)
+def test_member_that_is_refused_asks_every_5_s_until_it_is_let_in(bench, code, held):
+    bench.command(effects.Join(NETWORK))
+    bench.advance(0)
+    if held:
+        answer(bench)
+        bench.advance(60_000)
+    for _ in range(30):
+        refuse(bench, code)
+        bench.forget()
+        bench.advance(5_000)
+        assert requests(bench) == 1
+    answer(bench)
+    assert status(bench) is NetworkStatus.OK
+
+
 def test_login_url_reaches_the_host(bench):
     bench.command(effects.Join(NETWORK))
     data = Dictionary([("aV", b"0"), ("aU", b"https://login.example/")]).emit()

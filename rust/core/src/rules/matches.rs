@@ -213,18 +213,15 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Whether the network's formula gives this address; in earnest: to the sender (03, 9.1).
+    /// Whether the network's formula gives this address (03, 9.1): to the sender, where we are that or judge
+    /// in earnest, and else to anybody. Of a 6PLANE network each node has a whole /80, for its containers.
     fn is_emulated(&self, ip: IpAddr) -> bool {
         let IpAddr::V6(ip) = ip else { return false };
         let ip = ip.octets();
         let covers = |prefix: &Vec<u8>| {
             let Some(rest) = ip.strip_prefix(prefix.as_slice()) else { return false };
-            match self.undressed {
-                None => self.frame.inbound,
-                Some(_) => {
-                    rest.first_chunk().map(|it| address_from(*it)) == Some(self.frame.source)
-                }
-            }
+            let believed = self.undressed.is_none() && self.frame.inbound;
+            believed || rest.first_chunk().map(|it| address_from(*it)) == Some(self.frame.source)
         };
         self.context.emulated.iter().any(covers)
     }

@@ -135,6 +135,9 @@ class Store(Protocol):
     def taken(self, network: int, ips: Sequence[bytes], other_than: int) -> set[bytes]:
         """Which of these IPs are assigned to members other than this one."""
 
+    def picked(self, network: int, address: int) -> set[bytes]:
+        """Which of its IPs a member was once given by a pool."""
+
     # Strangers: members that came by themselves, and in which no person has had a hand.
 
     def touch_member(self, network: int, address: int) -> None:

@@ -234,6 +234,11 @@ class SqlStore:
         with self._read() as connection:
             return _taken(connection, network, ips, other_than)
 
+    def picked(self, network: int, address: int) -> set[bytes]:
+        query = select(ASSIGNMENT.c.ip).where(*_is_holder(network, address), ASSIGNMENT.c.picked)
+        with self._read() as connection:
+            return set(connection.execute(query).scalars())
+
     # --- strangers --------------------------------------------------------------------------------
 
     def touch_member(self, network: int, address: int) -> None:
