@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from earthline.cli.commands import Commands
 from earthline.cli.output import Session, fail, say, show_json_text
 
 if TYPE_CHECKING:
     from earthline.controller.archive import Archive
 
-app = typer.Typer(no_args_is_help=True, help="Move a controller's networks in and out.")
+app = Commands(help="Move a controller's networks in and out.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CARRIED_OVER = (

@@ -50,8 +50,9 @@ def bridge(
 ) -> None:
     """Make a member an active bridge, or an ordinary one again.
 
-    A bridge gets no address by itself: it is the LAN behind it that has addresses (03, 7.4).
+    A bridge gets no address by itself: it is the LAN behind it that has addresses.
     """
+    # 03, 7.4
     on = _on_or_off(state)
     body = {"activeBridge": on, "noAutoAssignIps": on}
     found = call("POST", _member_path(nwid, address), body)
