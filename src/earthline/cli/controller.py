@@ -35,7 +35,8 @@ CARRIED_FOR_ALL = ("identity.public", "planet")
 def import_(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A stock home, or controller.d.")],
     names: Annotated[
-        Path | None, typer.Option(help="ztncui's folder of names: .../ztncui/etc/storage.")
+        Path | None,
+        typer.Option(metavar="DIR", help="ztncui's folder of names: .../ztncui/etc/storage."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would be imported.")

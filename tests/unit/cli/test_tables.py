@@ -235,13 +235,14 @@ def test_word_is_broken_only_if_it_is_no_address():
 
 
 def test_styles_change_no_width_and_are_of_the_cell_alone():
-    columns = (Column("id"), Column("state", folds=True, styles={"on or off": "green"}))
-    rows = [[("0a1b2c3d4e",), ("on or off",)], [("1122334455",), ("neither",)]]
-    plain = lay_out(columns, rows, 20)
-    painted = lay_out(columns, rows, 20, lambda text, style: f"<{text}>" if style else text)
+    waiting = "waiting for the controller"
+    columns = (Column("id"), Column("state", folds=True, styles={waiting: "yellow"}))
+    rows = [[("0a1b2c3d4e",), (waiting,)], [("1122334455",), ("neither",)]]
+    plain = lay_out(columns, rows, 26)
+    painted = lay_out(columns, rows, 26, lambda text, style: f"<{text}>" if style else text)
     assert [line.replace("<", "").replace(">", "") for line in painted] == plain
-    assert painted[1].endswith("  <on or>")
-    assert painted[2].endswith("  <off>")
+    assert painted[1].endswith("  <waiting for>")
+    assert painted[2].endswith("  <the controller>")
     assert "<" not in painted[0] + painted[3]
 
 
