@@ -268,13 +268,14 @@ class Switch:
     def take_activity(
         self,
     ) -> tuple[
-        list[tuple[int, int, int, int, int, int]],
+        list[tuple[int, int, int, int, int, int, int, int]],
         list[tuple[int, _Path, int]],
         list[tuple[_Path, int, int]],
     ]:
         """What changed since the last call: sessions as (address, received_at, frame_received_at,
-        relayed_received_at, trusted_at, sent_at), slots as (address, path, direct valid receive at), and
-        paths as (path, in_at, out_at). 0 stands for never."""
+        relayed_received_at, trusted_at, sent_at, received_bytes, sent_bytes), slots as (address,
+        path, direct valid receive at), and paths as (path, in_at, out_at). 0 stands for never; bytes
+        are those of packets with frames since the last call."""
     def counters(self) -> dict[str, int]:
         """Every counter by name: ``packets_rx``, ``frames_tx``, ``punts``, ``drop_<reason>``, ..."""
 

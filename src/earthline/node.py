@@ -87,6 +87,8 @@ class Node:
                 self.peers.take_world(World.parse(command.world), now)
             case effects.AskRoots():
                 self.peers.ask_upstreams(command.size, now)
+            case effects.SendEcho():
+                self.peers.ping(command.address, command.payload, now)
             case _:
                 self.ethernet.send(command, now)
         self.ethernet.settle(now)

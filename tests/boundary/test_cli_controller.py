@@ -144,7 +144,7 @@ def test_moon_is_made_installed_and_orbited(node, tmp_path):
         (["member", "ip"], 2, "see `earthline member ip --help`"),
         (["member", "ip", "1111111111111111", MEMBER, "here"], 1, "write it as 10.7.0.5"),
         (["member", "ip", "1111111111111111", MEMBER, "10.0.0.1", "--auto"], 1, "not both"),
-        (["moon", "make"], 1, "--endpoint 192.0.2.1/9993"),
+        (["moon", "make", "--endpoint", "1.2.3"], 1, "is not an endpoint"),
         (["moon", "make", "--endpoint", "x"], 1, "is not an endpoint"),
         (["moon", "install", "/dev/null"], 1, "is not a moon"),
         (["moon", "orbit", "xyz"], 1, "10 hexadecimal digits"),

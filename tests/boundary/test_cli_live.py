@@ -82,7 +82,8 @@ def test_private_network_waits_for_its_controller(node):
     ("words", "said"),
     [
         (["join", "xyz"], "16 hexadecimal digits"),
-        (["planet", "make"], "--endpoint 192.0.2.1/9993"),
+        (["planet", "make"], "already holds planet"),
+        (["planet", "make", "--endpoint", "1.2.3"], "is not an endpoint"),
         (["planet", "make", "--endpoint", "10.0.0.1/9993"], "already holds planet"),
         (["network", "create", "--pool", "10.1.0.1-10.1.0.9"], "needs a --route"),
         (["network", "create", "--pool", "here"], "write it as"),

@@ -18,7 +18,7 @@ use crate::exactly;
 /// (socket, ip, port) as it goes to Python.
 type PathTuple<'py> = (i32, Bound<'py, PyBytes>, u16);
 /// (address, received, frame received, relayed received, trusted, sent), times in ms.
-type SessionTuple = (u64, u64, u64, u64, u64, u64);
+type SessionTuple = (u64, u64, u64, u64, u64, u64, u64, u64);
 
 /// An IP of 4 or 16 bytes.
 #[derive(Clone, Copy)]
@@ -437,6 +437,8 @@ impl Switch {
                 relayed,
                 peer.trusted_at,
                 peer.sent_at,
+                peer.received_bytes,
+                peer.sent_bytes,
             )
         };
         (

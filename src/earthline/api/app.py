@@ -22,6 +22,7 @@ from earthline.api.metrics import Metrics, metrics_router
 from earthline.api.moon import moon_router
 from earthline.api.network import network_router
 from earthline.api.node import node_router
+from earthline.api.ping import ping_router
 from earthline.api.planet import planet_router
 from earthline.api.rules import rules_router
 from earthline.api.web import web_router
@@ -53,6 +54,7 @@ def create_app(service: Service, metrics: Metrics) -> ASGIApp:
         planet_router(service),
         bridge_router(service),
         doctor_router(service),
+        ping_router(service),
         controller_router(service.authority, service.controller.run, service.core.send),
         controller_members_router(
             service.authority, service.controller.run, service.core.send, service.netlink.routed

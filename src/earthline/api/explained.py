@@ -25,6 +25,8 @@ def peer_explained(peer: PeerState, now: int) -> dict[str, Any]:
             for attempt in peer.attempts
         ],
         "paths": [_path(path, now) for path in peer.paths],
+        "receivedBytes": peer.received_bytes,
+        "sentBytes": peer.sent_bytes,
     }
 
 

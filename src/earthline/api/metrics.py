@@ -62,8 +62,8 @@ ANSWERS = ("granted", "refused_", "dropped_", "identity_mismatch")
 CHANGES = {
     "controller_network_change_count": ("network_changes", "times networks were changed"),
     "controller_member_change_count": ("member_changes", "times members were changed"),
-    "controller_member_auth_count": ("member_auths", "members authorised"),
-    "controller_member_deauth_count": ("member_deauths", "members deauthorised"),
+    "controller_member_auth_count": ("member_auths", "members authorized"),
+    "controller_member_deauth_count": ("member_deauths", "members deauthorized"),
     "controller_db_network_change": ("network_changes", "networks written"),
     "controller_db_member_change": ("member_changes", "members written"),
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import typer.core
 
 from earthline import STOCK_VERSION, __version__
 from earthline.cli import (
@@ -23,11 +25,17 @@ from earthline.cli import (
     system,
     tcp_relay,
 )
+from earthline.cli.commands import Commands, Group
+from earthline.cli.config import config
 from earthline.cli.doctor import doctor
-from earthline.cli.output import Session, call, say, show_facts, show_json
+from earthline.cli.logs import logs
+from earthline.cli.output import Session, say, show_json
 from earthline.cli.peers import peers
 from earthline.cli.permissions import set_permissions
-from earthline.cli.stock_beside import is_ours, product
+from earthline.cli.ping import ping
+from earthline.cli.status import status
+from earthline.cli.top import top
+from earthline.cli.uninstall import uninstall
 from earthline.cli.usage import run
 
 START, PLANET, NETWORKS, SYSTEM, PLAY = (
@@ -39,15 +47,27 @@ START, PLANET, NETWORKS, SYSTEM, PLAY = (
 )
 """The panels of the help, and by use what is in them."""
 ORDER = (
-    *("up", "down", "status", "networks", "join", "leave", "peers", "doctor", "logs"),
+    *(
+        "up",
+        "down",
+        "join",
+        "leave",
+        "status",
+        "networks",
+        "peers",
+        "top",
+        "ping",
+        "doctor",
+        "logs",
+    ),
     *("planet", "moon", "tcp-relay"),
     *("network", "member", "rules"),
-    *("service", "set", "bridge", "controller", "version", "help"),
+    *("service", "uninstall", "config", "set", "bridge", "controller", "version", "help"),
     *("demo", "lab"),
 )
 
 
-class _InOrder(typer.core.TyperGroup):
+class _InOrder(Group):
     """Commands in the order in which they are needed; aliases, which help does not show, last."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -55,15 +75,12 @@ class _InOrder(typer.core.TyperGroup):
         return sorted(names, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
 
 
-app = typer.Typer(
+app = Commands(
     name="earthline",
     cls=_InOrder,
-    context_settings={"help_option_names": ["-h", "--help"]},
     help="Flat virtual Ethernet over any IP network.",
-    epilog="--home may stand before or after any command, and --json with any with a"
-    " result. Examples: earthline up; earthline join 1122334455000001; earthline networks --json.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
+    epilog="--home DIR and --json may stand before or after any command."
+    " Examples: earthline up; earthline join 1122334455000001; earthline networks --json.",
 )
 app.add_typer(planet.app, name="planet", rich_help_panel=PLANET)
 app.add_typer(moon.app, name="moon", rich_help_panel=PLANET)
@@ -84,12 +101,18 @@ app.command(epilog="Example: earthline up --home /srv/node --port 9994", rich_he
 )
 app.command(rich_help_panel=START)(life.down)
 app.command("stop", hidden=True)(life.down)
-app.command(rich_help_panel=START)(life.logs)
+app.command(rich_help_panel=START)(logs)
+app.command(rich_help_panel=START)(status)
+app.command("info", hidden=True)(status)
 app.command(rich_help_panel=START)(joined.networks)
 app.command(epilog="Example: earthline join 1122334455000001", rich_help_panel=START)(joined.join)
 app.command(epilog="Example: earthline leave 1122334455000001", rich_help_panel=START)(joined.leave)
 app.command(rich_help_panel=START)(peers)
+app.command(rich_help_panel=START)(top)
+app.command(epilog="Example: earthline ping 0a1b2c3d4e", rich_help_panel=START)(ping)
 app.command(rich_help_panel=START)(doctor)
+app.command(rich_help_panel=SYSTEM)(config)
+app.command(rich_help_panel=SYSTEM)(uninstall)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 HomeOption = Annotated[
@@ -131,44 +154,14 @@ def show_version(as_json: AsJson = False) -> None:
 @app.command("help", rich_help_panel=SYSTEM)
 def show_help(
     words: Annotated[list[str] | None, typer.Argument(metavar="COMMAND...")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show the help of a command."""
-    app([*(words or ()), "--help"], prog_name="earthline", standalone_mode=False)
-
-
-@app.command("info", hidden=True)
-@app.command(rich_help_panel=START)
-def status(as_json: AsJson = False) -> None:
-    """Show this node's address, state and planet."""
-    found = call("GET", "/status")
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown if as_json else sys.stdout):
+        app([*(words or ()), "--help"], prog_name="earthline", standalone_mode=False)
     if as_json:
-        show_json(found)
-        return
-    settings = found["config"]["settings"]
-    root = is_ours(found) and found["earthline"]["root"]
-    seen_as = settings.get("surfaceAddresses")
-    rows = [
-        ("address", found["address"]),
-        *([("role", "root: other nodes find each other through it")] if root else ()),
-        ("state", "online" if found["online"] else "offline"),
-        ("version", product(found)),
-        ("planet", _planet_text(found)),
-        ("home", settings.get("homeDir", Session.home)),
-        ("listening on", settings.get("listeningOn") or "nothing yet"),
-    ]
-    if seen_as or not root:  # a root alone has nobody who could tell it
-        rows.append(("seen as", seen_as or "not known yet"))
-    show_facts(rows)
-
-
-def _planet_text(found: dict[str, Any]) -> str:
-    own = f"{found['planetWorldId']:016x}"
-    if not is_ours(found):
-        return own
-    if not found["planetWorldId"]:
-        return "none: `earthline planet make`, or `earthline planet install FILE`"
-    earth = found["earthline"]["earth"]
-    return f"{own}, its Earth is network {earth}" if earth else own
+        show_json({"command": ["earthline", *(words or ())], "help": shown.getvalue()})
 
 
 OVER_THE_COMMAND_LINE = {"lab": "earthline.lab.cli", "demo": "earthline.lab.demo"}
@@ -196,4 +189,4 @@ def demo(context: typer.Context) -> None:
 
 def main() -> None:
     """Console script ``earthline``."""
-    run(app, tools=OVER_THE_COMMAND_LINE)
+    run(app)

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from earthline.cli.commands import Commands
 from earthline.cli.output import call, hexadecimal, say, show_json, show_table
 from earthline.cli.table import Column
 
-app = typer.Typer(help="Bridge a network to a physical interface.", no_args_is_help=True)
+app = Commands(help="Bridge a network to a physical interface.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NetworkArgument = Annotated[str, typer.Argument(metavar="NETWORK")]
@@ -29,7 +30,12 @@ def up(  # noqa: PLR0917 - options, which typer calls by name
     ] = None,
     rollback: Annotated[
         float,
-        typer.Option(min=0, max=86400, help="Seconds until undone unless confirmed; 0: never."),
+        typer.Option(
+            min=0,
+            max=86400,
+            metavar="SECONDS",
+            help="Seconds until undone unless confirmed; 0: never.",
+        ),
     ] = 60,
     yes_move_default_route: Annotated[
         bool,

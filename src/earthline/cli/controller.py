@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from earthline.cli.commands import Commands
 from earthline.cli.output import Session, fail, say, show_json_text
 
 if TYPE_CHECKING:
     from earthline.controller.archive import Archive
 
-app = typer.Typer(no_args_is_help=True, help="Move a controller's networks in and out.")
+app = Commands(help="Move a controller's networks in and out.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CARRIED_OVER = (
@@ -34,7 +35,8 @@ CARRIED_FOR_ALL = ("identity.public", "planet")
 def import_(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A stock home, or controller.d.")],
     names: Annotated[
-        Path | None, typer.Option(help="ztncui's folder of names: .../ztncui/etc/storage.")
+        Path | None,
+        typer.Option(metavar="DIR", help="ztncui's folder of names: .../ztncui/etc/storage."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would be imported.")

@@ -49,6 +49,7 @@ def bridge(
     as_json: AsJson = False,
 ) -> None:
     """Make a member an active bridge, or an ordinary one again. It keeps its addresses."""
+    # 03, 7.4
     on = _on_or_off(state)
     # Earlier releases took a bridge's automatic addresses away: "off" gives them back.
     body = {"activeBridge": True} if on else {"activeBridge": False, "noAutoAssignIps": False}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from earthline.cli.colors import NETWORK
 from earthline.cli.output import call, hexadecimal, say, show_json, show_table
 from earthline.cli.peers import reached
 from earthline.cli.stock_beside import OURS
@@ -25,7 +26,7 @@ AD_HOC = "ff"
 COLUMNS = (
     Column("network"),
     Column("name", folds=True),
-    Column("status", folds=True),
+    Column("status", folds=True, styles=NETWORK),
     Column("type", spare=1),
     Column("device", spare=2),
     Column("addresses", sinks=True),

@@ -1,12 +1,10 @@
-"""``earthline up``, ``down`` and ``logs``: begin and end a service, and read what it says."""
+"""``earthline up`` and ``down``: begin a service, and end one."""
 
 from __future__ import annotations
 
 import os
 import select
-import shutil
 import signal
-import sys
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -14,13 +12,15 @@ from typing import Annotated, NoReturn
 import typer
 
 from earthline.cli.client import STOCK_HOME
-from earthline.cli.output import Session, fail, say
+from earthline.cli.output import Session, fail, say, show_json
 from earthline.cli.systemd import systemctl
-from earthline.cli.where import UNIT, stock_pid, unit_home, why_no_answer
-from earthline.runtime.process import PROC
+from earthline.cli.where import stock_pid, why_no_answer
 from earthline.runtime.running import Instance, instance_on
 
 STOP_S = 15
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 class LogForm(Enum):
@@ -32,7 +32,9 @@ class LogForm(Enum):
 
 
 def up(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Primary port; 0: random.")] = 9993,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="Primary port; 0: random.")
+    ] = 9993,
     no_earth: Annotated[bool, typer.Option("--no-earth", help="Never join Earth.")] = False,
     stay_root: Annotated[
         bool,
@@ -42,8 +44,15 @@ def up(
         ),
     ] = False,
     log: Annotated[
-        LogForm, typer.Option(help="Text or JSON; auto: text on a terminal.")
+        LogForm,
+        typer.Option(
+            metavar="auto|text|json",
+            help="How to log; auto: text on a terminal and in the journal.",
+        ),
     ] = LogForm.AUTO,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Log JSON, an object per line; same as --log json.")
+    ] = False,
 ) -> None:
     """Run the service in the foreground. Started as root, it becomes an ordinary user.
 
@@ -52,9 +61,11 @@ def up(
     """
     from earthline.cli.one import end, serve  # noqa: PLC0415 - no part of a short command
     from earthline.runtime.accounts import account_for  # noqa: PLC0415
+    from earthline.runtime.logs import reads_text  # noqa: PLC0415
 
     home = Session.given or Session.find(wait=False)
-    text = log is LogForm.TEXT or (log is LogForm.AUTO and sys.stderr.isatty())
+    wanted = LogForm.JSON if as_json else log
+    text = reads_text() if wanted is LogForm.AUTO else wanted is LogForm.TEXT
     become = None if stay_root else account_for
     if text and _is_new(home) and not _is_new(STOCK_HOME):
         say(f"Creating a new node in {home}. To use that of {STOCK_HOME} instead, pass --home.")
@@ -65,7 +76,7 @@ def _is_new(home: Path) -> bool:
     return not os.path.exists(home / "identity.secret")  # noqa: PTH110 - of hidden ones, too
 
 
-def down() -> None:
+def down(as_json: AsJson = False) -> None:
     """Stop the service, however it was started."""
     found = instance_on(Session.home)
     if found is None:
@@ -76,6 +87,9 @@ def down() -> None:
         systemctl("stop", unit)
     else:
         end_instance(found)
+    if as_json:
+        show_json({"home": str(found.home), "pid": found.pid, "unit": unit})
+        return
     say(f"stopped the service on {found.home} (pid {found.pid})")
     if unit is not None:
         say(f"it starts again at the next boot: `systemctl disable {unit}` prevents that")
@@ -105,39 +119,3 @@ def end_instance(found: Instance) -> None:
         fail(f"the service (pid {found.pid}) belongs to another user: try again as root")
     finally:
         os.close(process)
-
-
-def logs(
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Keep printing new lines.")
-    ] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Number of lines.")] = 100,
-) -> None:
-    """Show the service's log."""
-    found = instance_on(Session.home)
-    unit = UNIT if found is None and unit_home() == Session.home else None
-    if found is not None:
-        unit = found.unit
-    more = ["-f"] if follow else []
-    if unit is not None:
-        _become("journalctl", "--unit", unit, "--output", "cat", "--lines", str(lines), *more)
-    if found is None:
-        fail(why_no_answer(Session.home))
-    _become("tail", "--lines", str(lines), *more, _log_file(found))
-
-
-def _log_file(found: Instance) -> str:
-    """Where a service in the foreground writes to, if that is a file."""
-    try:
-        target = (PROC / str(found.pid) / "fd" / "2").readlink()
-    except OSError:
-        fail(f"the log of pid {found.pid} cannot be read by this user: try again as root")
-    if not target.is_file():
-        fail(f"the service (pid {found.pid}) writes its log to {target}, which is not a file")
-    return str(target)
-
-
-def _become(*words: str) -> NoReturn:
-    if shutil.which(words[0]) is None:
-        fail(f"{words[0]} is not installed")
-    os.execvp(words[0], words)  # noqa: S606 - the words are ours

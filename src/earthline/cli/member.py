@@ -7,13 +7,24 @@ from typing import Annotated, Any
 
 import typer
 
-from earthline.cli import credentials
-from earthline.cli.output import call, call_own, fail, hexadecimal, hint, say, show_json, show_table
+from earthline.cli import colors, credentials
+from earthline.cli.commands import Commands
+from earthline.cli.output import (
+    answer_to,
+    call,
+    call_own,
+    fail,
+    hexadecimal,
+    hint,
+    say,
+    show_json,
+    show_table,
+)
+from earthline.cli.seen import seen
 from earthline.cli.table import Column
 
-app = typer.Typer(
+app = Commands(
     help="Members of the networks that this node controls.",
-    no_args_is_help=True,
     epilog="Example: earthline member authorize 1122334455000001 0a1b2c3d4e",
 )
 
@@ -22,36 +33,52 @@ NetworkArgument = Annotated[str, typer.Argument(metavar="NETWORK")]
 MemberArgument = Annotated[str, typer.Argument(metavar="ADDRESS")]
 
 
+COLUMNS = (
+    Column("address"),
+    Column("name", folds=True),
+    Column("authorized", styles=colors.YES_NO),
+    Column("state", styles=colors.REACHED | colors.ONLINE),
+    Column("last seen", spare=2),
+    Column("version", spare=3),
+    Column("addresses", sinks=True),
+    Column("revision", spare=1),
+)
+
+
 @app.command("list")
 def list_members(nwid: NetworkArgument, as_json: AsJson = False) -> None:
     """List the members of a network."""
     network_id = hexadecimal(nwid, 16, "network ID")
-    found = call("GET", f"/unstable/controller/network/{network_id}/member")["data"]
+    found = _members(network_id)
     if as_json:
         show_json(found)
         return
+    peers = {peer["address"]: peer for peer in call("GET", "/peer")}
+    own = call("GET", "/status")["address"]
     rows = (
         (
             item["address"],
             item.get("name") or "-",
             "yes" if item["authorized"] else "no",
+            *seen(item, peers.get(item["address"]), own),
             item["ipAssignments"],
             item["revision"],
         )
         for item in found
     )
-    columns = (
-        Column("address"),
-        Column("name", folds=True),
-        Column("authorised"),
-        Column("addresses", sinks=True),
-        Column("revision", spare=1),
-    )
-    show_table(columns, rows, "no members yet: no node has asked to join")
+    show_table(COLUMNS, rows, "no members yet: no node has asked to join")
 
 
-def _set_authorised(nwid: str, address: str, *, authorised: bool, as_json: bool) -> None:
-    found = _post(nwid, address, {"authorized": authorised})
+def _members(network_id: str) -> list[dict[str, Any]]:
+    path = f"controller/network/{network_id}/member"
+    answer = answer_to("GET", f"/earthline/{path}")
+    if answer.status != 200:
+        return list(call("GET", f"/unstable/{path}")["data"])
+    return list(answer.json()["data"])
+
+
+def _set_authorized(nwid: str, address: str, *, authorized: bool, as_json: bool) -> None:
+    found = _post(nwid, address, {"authorized": authorized})
     if as_json:
         show_json(found)
     else:
@@ -61,22 +88,22 @@ def _set_authorised(nwid: str, address: str, *, authorised: bool, as_json: bool)
 def _standing(member: dict[str, Any]) -> str:
     """Only a node that asked to join has shown its identity: another may be a mistyped address."""
     if not member["authorized"]:
-        return "no longer authorised"
+        return "no longer authorized"
     if not member.get("identity"):
-        return "authorised in advance (it never asked to join)"
-    return "authorised"
+        return "authorized in advance (it never asked to join)"
+    return "authorized"
 
 
 @app.command()
 def authorize(nwid: NetworkArgument, address: MemberArgument, as_json: AsJson = False) -> None:
     """Allow a node to use a network; also before it asks to join."""
-    _set_authorised(nwid, address, authorised=True, as_json=as_json)
+    _set_authorized(nwid, address, authorized=True, as_json=as_json)
 
 
 @app.command()
 def deauthorize(nwid: NetworkArgument, address: MemberArgument, as_json: AsJson = False) -> None:
     """Revoke a member's access."""
-    _set_authorised(nwid, address, authorised=False, as_json=as_json)
+    _set_authorized(nwid, address, authorized=False, as_json=as_json)
 
 
 @app.command(

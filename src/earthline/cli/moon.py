@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from earthline.cli.commands import Commands
+from earthline.cli.endpoints import Endpoints, Yes, ask_about, tell_after, understand
 from earthline.cli.output import Session, call, fail, hexadecimal, say, show_json, show_table
 from earthline.cli.table import Column
 from earthline.root.planet import (
@@ -20,13 +22,11 @@ from earthline.root.planet import (
     world_file,
 )
 from earthline.wire.identity import Identity
-from earthline.wire.inet import InetAddress
 from earthline.wire.reader import Malformed
 from earthline.wire.world import Root, World, WorldKind
 
-app = typer.Typer(
+app = Commands(
     help="Moons: additional roots of your own, which nodes orbit.",
-    no_args_is_help=True,
     epilog="A moon in three steps: `earthline moon make` on its root, `earthline moon install FILE`"
     " there, and `earthline moon orbit MOON` on every node that should use it.",
 )
@@ -100,19 +100,17 @@ def leave(moon: MoonArgument, as_json: AsJson = False) -> None:
     " <ID>.moon, and <ID>.moon.json with its signing key: keep that file private."
 )
 def make(
-    endpoint: Annotated[
-        list[str] | None,
-        typer.Option(metavar="IP/PORT", help="Where this node can be reached; repeat."),
-    ] = None,
+    endpoint: Endpoints = None,
     out: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Where the files are written.")
     ] = Path(),
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a moon with this node as its root."""
-    if not endpoint:
-        fail("nodes need an address of this root: pass for example --endpoint 192.0.2.1/9993")
-    root = Root(_own_identity(), tuple(_endpoint(text) for text in endpoint))
+    wish = understand(endpoint or ())
+    ask_about(wish, yes=yes)
+    root = Root(_own_identity(), wish.endpoints)
     definition = _with_root(
         define_moon(root.identity, SigningKey.generate(secrets.token_bytes)), root
     )
@@ -121,6 +119,7 @@ def make(
     secret = file.with_suffix(".moon.json")
     _write(secret, definition.emit().encode(), 0o600)
     _write(file, world.emit(), 0o644)
+    tell_after(wish, yes=yes)
     if as_json:
         show_json({"id": f"{world.world_id:016x}", "file": str(file), "definition": str(secret)})
     else:
@@ -158,16 +157,6 @@ def install(
 
 def _own_identity() -> Identity:
     return Identity.parse(call("GET", "/status")["publicIdentity"])
-
-
-def _endpoint(text: str) -> InetAddress:
-    try:
-        found = InetAddress.parse(text)
-    except ValueError:
-        found = None
-    if found is None or not found.port:
-        fail(f"{text!r} is not an endpoint: write it as 192.0.2.1/9993")
-    return found
 
 
 def _with_root(definition: WorldDefinition, root: Root) -> WorldDefinition:

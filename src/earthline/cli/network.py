@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from earthline.cli.commands import Commands
 from earthline.cli.output import (
     ask,
     call,
@@ -23,7 +24,7 @@ from earthline.cli.output import (
 from earthline.cli.rules import network_rules
 from earthline.cli.table import Column
 
-network_app = typer.Typer(help="Networks that this node controls.", no_args_is_help=True)
+network_app = Commands(help="Networks that this node controls.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NetworkArgument = Annotated[str, typer.Argument(metavar="NETWORK")]
@@ -36,7 +37,7 @@ def create(  # noqa: PLR0917 - options, which typer calls by name
     label: Annotated[str, typer.Argument(metavar="NAME", help="Display name.")] = "",
     name: Annotated[str, typer.Option(metavar="NAME", help="Same as the argument.")] = "",
     private: Annotated[
-        bool, typer.Option("--private/--public", help="Whether members must be authorised.")
+        bool, typer.Option("--private/--public", help="Whether members must be authorized.")
     ] = True,
     pool: Annotated[
         list[str] | None,

@@ -11,10 +11,10 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import typer
 
@@ -27,6 +27,7 @@ from earthline.cli.client import (
     NotTheService,
     read_token,
 )
+from earthline.cli.colors import paint
 from earthline.cli.stock_beside import is_ours, refusal
 from earthline.cli.table import Column, fold, lay_out
 from earthline.cli.where import Undecided, find_home, tries, why_no_answer
@@ -64,15 +65,15 @@ def fail(line: str) -> NoReturn:
 
 
 def say(*lines: object) -> None:
-    """Lines for a person, each of them one whatever is in it."""
+    """Lines for a person, each of them one whatever is in it; a terminal's are broken at blanks."""
     for line in lines:
-        print(clean(line))
+        for part in fold(clean(line), width()):
+            print(part)
 
 
-def say_folded(*lines: str) -> None:
-    """Sentences, broken at blanks on a terminal."""
-    for line in lines:
-        say(*fold(clean(line), _width()))
+def say_painted(*parts: str | tuple[str, str]) -> None:
+    """One line, of which parts are in a style: (text, style)."""
+    print("".join(clean(p) if isinstance(p, str) else paint(clean(p[0]), p[1]) for p in parts))
 
 
 def say_text(text: str) -> None:
@@ -81,8 +82,9 @@ def say_text(text: str) -> None:
 
 
 def warn(line: object) -> None:
-    """One line on standard error."""
-    print(clean(line), file=sys.stderr)
+    """One line on standard error; a terminal's is broken at blanks."""
+    for part in fold(clean(line), width(sys.stderr)):
+        print(part, file=sys.stderr)
 
 
 def ask(question: str) -> None:
@@ -213,28 +215,36 @@ def show_json_text(text: str) -> None:
 def show_table(
     columns: Sequence[str | Column], rows: Iterable[Iterable[object]], empty: str
 ) -> None:
-    """A table, or the line ``empty`` in place of one without rows.
+    """Print a table, or the line ``empty`` in place of one without rows."""
+    for line in table_lines(columns, rows, empty):
+        print(line)
+
+
+def table_lines(
+    columns: Sequence[str | Column], rows: Iterable[Iterable[object]], empty: str
+) -> list[str]:
+    """The lines of a table, or ``empty`` in place of one without rows.
 
     A cell that is a list or a tuple has a line for each of its items.
     """
     made = [column if isinstance(column, Column) else Column(column) for column in columns]
     texts = [[_cell(cell) for cell in row] for row in rows]
     if not texts:
-        say(empty)
-        return
-    header, *lines = lay_out(made, texts, _width())
-    if sys.stdout.isatty():
-        _show_styled((header, "bold"))
-    else:
-        print(header)
-    for line in lines:
-        print(line)
+        return [clean(empty)]
+    header, *lines = lay_out(made, texts, width(), paint)
+    return [paint(header, "bold"), *lines]
 
 
-def show_facts(facts: Iterable[tuple[str, object]]) -> None:
-    """What is known of one thing: a name and a value in each line, or several lines of values."""
-    columns = (Column(""), Column("", folds=True))
-    _, *lines = lay_out(columns, [[(name,), _cell(value)] for name, value in facts], _width())
+def show_facts(
+    facts: Iterable[tuple[str, object]], styles: Mapping[str, str] | None = None
+) -> None:
+    """What is known of one thing: a name and a value in each line, or several lines of values.
+
+    ``styles``: by value, how it is shown.
+    """
+    columns = (Column(""), Column("", folds=True, styles=styles or {}))
+    rows = [[(name,), _cell(value)] for name, value in facts]
+    _, *lines = lay_out(columns, rows, width(), paint)
     for line in lines:
         print(line)
 
@@ -245,30 +255,22 @@ def _cell(value: object) -> tuple[str, ...]:
     return (clean(value),)
 
 
-def _width() -> int | None:
-    """Columns of the terminal; None where the output goes elsewhere."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+def width(stream: TextIO | None = None) -> int | None:
+    """Columns of the terminal; None where the output, or a stream, goes elsewhere."""
+    out = sys.stdout if stream is None else stream
+    if not out.isatty():
+        return None
+    return shutil.get_terminal_size((80, 24)).columns
 
 
 def show_marked(mark: str, style: str, text: str) -> None:
     """One mark in a style, then the text, indented and broken at blanks."""
-    width = _width()
-    room = None if width is None else width - len(mark) - 1
+    columns = width()
+    room = None if columns is None else columns - len(mark) - 1
     first, *rest = fold(clean(text), room)
-    if width is None:
-        print(mark, first)
-    else:
-        _show_styled((mark, style), " ", first)
+    print(paint(mark, style), first)
     for line in rest:
         print(" " * len(mark), line)
-
-
-def _show_styled(*parts: str | tuple[str, str]) -> None:
-    """A line for a terminal. Nothing in it is markup."""
-    from rich.console import Console  # noqa: PLC0415 - a third of the start-up time
-    from rich.text import Text  # noqa: PLC0415
-
-    Console(highlight=False).print(Text.assemble(*parts), soft_wrap=True)
 
 
 def hexadecimal(text: str, digits: int, what: str) -> str:

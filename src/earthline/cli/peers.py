@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from typing import Annotated, Any
 
 import typer
 
-from earthline.cli.output import call, say_folded, show_json, show_table
+from earthline.cli.colors import REACHED
+from earthline.cli.output import call, say, show_json, show_table
 from earthline.cli.stock_beside import OURS
 from earthline.cli.table import Column
 
@@ -16,7 +18,7 @@ COLUMNS = (
     Column("role"),
     Column("version", spare=3),
     Column("latency"),
-    Column("state"),
+    Column("state", styles=REACHED),
     Column("path", sinks=True),
     Column("mtu", spare=1),
     Column("heard", spare=2),
@@ -24,30 +26,51 @@ COLUMNS = (
 )
 
 ROLES = {"PLANET": "root", "MOON": "moon"}
-"""What the API's words mean to a person; all others are nodes like this one."""
+"""What the API's words mean to a person."""
 
 
 def peers(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List known nodes, how packets reach them, and why not directly."""
+    """List known nodes, how packets reach them, and why not directly.
+
+    The version is the release of ZeroTier One that a node says it works like: 1.14.1 may be an
+    Earthline node, since the protocol has no place for the name of another program.
+    """
     found = call("GET", "/peer")
     if as_json:
         show_json(found)
         return
-    show_table(COLUMNS, (_row(peer) for peer in found), "no peers yet")
-    say_folded(*_steps(found))
+    controllers = {item["id"][:10] for item in call("GET", "/network")}
+    show_table(COLUMNS, (_row(peer, controllers) for peer in found), "no peers yet")
+    say(*_steps(found))
 
 
-def _row(peer: dict[str, Any]) -> tuple[object, ...]:
+def role_of(peer: dict[str, Any], controllers: Collection[str]) -> str:
+    """What a peer is to this node: ``root``, ``moon``, ``controller`` or ``member``."""
+    if peer["role"] in ROLES:
+        return ROLES[peer["role"]]
+    return "controller" if peer["address"] in controllers else "member"
+
+
+def latency_of(peer: dict[str, Any]) -> str:
+    """In milliseconds, if it is known."""
+    return "-" if peer["latency"] < 0 else f"{peer['latency']} ms"
+
+
+def path_of(peer: dict[str, Any]) -> dict[str, Any] | None:
+    """The path in use, if there is one."""
+    return next((path for path in reached(peer)["paths"] if path["preferred"]), None)
+
+
+def _row(peer: dict[str, Any], controllers: Collection[str]) -> tuple[object, ...]:
     ours = reached(peer)
-    path = next((path for path in ours["paths"] if path["preferred"]), None)
+    path = path_of(peer)
     version = "-" if peer["versionMajor"] < 0 else peer["version"]
-    latency = "-" if peer["latency"] < 0 else f"{peer['latency']} ms"
     age = None if path is None else path["age"]
     return (
         peer["address"],
-        ROLES.get(peer["role"], "node"),
+        role_of(peer, controllers),
         version,
-        latency,
+        latency_of(peer),
         ours["state"],
         "-" if path is None else path["address"],
         "-" if path is None else path.get("mtu", "-"),

@@ -9,18 +9,22 @@ from typing import Annotated, Any
 
 import typer
 
-from earthline.cli.output import Session, call, fail, reach, say, show_json
+from earthline.cli.commands import Commands
+from earthline.cli.endpoints import (
+    Endpoints,
+    NewEndpoints,
+    Wish,
+    Yes,
+    ask_about,
+    tell_after,
+    understand,
+)
+from earthline.cli.output import Session, call, demand_earthline, fail, reach, say, show_json
 from earthline.cli.tcp_relay import DEFAULT_LISTEN, become_relay
 
-app = typer.Typer(
-    help="The planet: the roots through which nodes find each other.", no_args_is_help=True
-)
+app = Commands(help="The planet: the roots through which nodes find each other.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Endpoints = Annotated[
-    list[str] | None,
-    typer.Option("--endpoint", metavar="IP/PORT", help="Where this root can be reached; repeat."),
-]
 
 
 def _describe(found: dict[str, Any], verb: str, *, as_json: bool) -> None:
@@ -51,13 +55,16 @@ def make(
         bool,
         typer.Option("--tcp-relay", help="Also relay over TCP port 443 for nodes without UDP."),
     ] = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Make this node the root and controller of a planet of its own, and create its Earth."""
-    if not endpoint:
-        fail("nodes need an address of this root: pass for example --endpoint 192.0.2.1/9993")
-    body = {"endpoints": endpoint, "earth": earth}
+    demand_earthline()
+    wish = understand(endpoint or ())
+    ask_about(wish, yes=yes)
+    body = {"endpoints": wish.texts, "earth": earth}
     _describe(call("POST", "/earthline/planet", body), "made", as_json=as_json)
+    tell_after(wish, yes=yes)
     if tcp_relay:
         become_relay([DEFAULT_LISTEN])
     if not as_json:
@@ -68,10 +75,14 @@ def make(
 
 
 @app.command()
-def reissue(endpoint: Endpoints = None, as_json: AsJson = False) -> None:
+def reissue(endpoint: NewEndpoints = None, yes: Yes = False, as_json: AsJson = False) -> None:
     """Re-sign the planet with the current time; with --endpoint also move this root."""
-    body = {"endpoints": endpoint} if endpoint else {}
+    demand_earthline()
+    wish = understand(endpoint) if endpoint else Wish(())
+    ask_about(wish, yes=yes)
+    body = {"endpoints": wish.texts} if endpoint else {}
     _describe(call("POST", "/earthline/planet/reissue", body), "re-signed", as_json=as_json)
+    tell_after(wish, yes=yes)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from earthline.cli.commands import Commands
 from earthline.cli.output import (
     call,
     fail,
@@ -19,9 +20,10 @@ from earthline.cli.output import (
 )
 from earthline.cli.rules_check import check
 from earthline.cli.rules_file import compiled, read_script
-from earthline.controller.rules_script import ScriptFault, compile_script
+from earthline.controller.rules_check.pitfalls import pitfalls, program_of
+from earthline.controller.rules_script import Program, ScriptFault, compile_script
 
-app = typer.Typer(help="Compile rules, and test what they do.", no_args_is_help=True)
+app = Commands(help="Compile rules, and test what they do.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -34,6 +36,7 @@ RULE_KEYS = ("rules", "capabilities", "tags")
 )
 def compile_file(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A script; - for standard input.")],
+    _as_json: AsJson = False,
 ) -> None:
     """Print the JSON that the controller's API takes; its "config" can be posted as it is."""
     try:
@@ -42,6 +45,7 @@ def compile_file(
         warn(f"ERROR parsing {file} {fault}")
         raise typer.Exit(1) from None
     show_json_text(program.emit())
+    _warn_of(program)
 
 
 app.command(
@@ -69,14 +73,22 @@ def network_rules(
     text = read_script(file)
     if text.lstrip()[:1] in {"{", "["}:
         found = call("POST", f"/controller/network/{network_id}", _read_json(text, file))
+        program = program_of(found)
     else:
-        compiled(text, file)
+        program = compiled(text, file)
         found = call("POST", f"/earthline/rules/{network_id}", {"source": text})
     if as_json:
         show_json(found)
     else:
         counts = ", ".join(f"{len(found[key])} {key}" for key in RULE_KEYS)
         say(f"{network_id} has {counts}")
+    _warn_of(program)
+
+
+def _warn_of(program: Program) -> None:
+    """Beside the result: what such rules do to members that hardly anybody wants."""
+    for line in pitfalls(program):
+        warn(f"warning: {line}")
 
 
 def _show(network_id: str, as_json: bool) -> None:

@@ -67,7 +67,10 @@ def check(  # noqa: PLR0917 - options, which typer calls by name
         str, typer.Option(metavar="NETWORK", help="Its ID, which gives members their MACs.")
     ] = "0" * 16,
     draw: Annotated[
-        float, typer.Option(min=0, max=1, help="The number that random matches draw, 0 to 1.")
+        float,
+        typer.Option(
+            min=0, max=1, metavar="NUMBER", help="The number that random matches draw, 0 to 1."
+        ),
     ] = 0.5,
     expect: Annotated[
         str, typer.Option(metavar="accept|drop", help="Exit with status 1 otherwise.")

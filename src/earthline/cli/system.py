@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from earthline.cli import where
+from earthline.cli.commands import Commands
 from earthline.cli.life import end_instance
-from earthline.cli.output import Session, fail, say, say_text, warn
+from earthline.cli.output import Session, fail, say, say_text, show_json, warn
 from earthline.cli.systemd import STOCK_UNIT, attempt, demand_systemd, last_words, systemctl
 from earthline.cli.where import UNIT
 
@@ -24,7 +25,8 @@ HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 """What the service sees nothing of, unless this program or the home folder is in there."""
 POLKIT_FILE = Path("/etc/polkit-1/rules.d/50-earthline.rules")
 
-app = typer.Typer(no_args_is_help=True, help="Run the node as a systemd service.")
+app = Commands(help="Run the node as a systemd service.")
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def unit_text(home: Path) -> str:
@@ -49,9 +51,13 @@ def _template(name: str) -> str:
 
 
 @app.command()
-def show() -> None:
+def show(as_json: AsJson = False) -> None:
     """Print the unit file that `install` would write."""
-    say_text(unit_text(_home()))
+    home = _home()
+    if as_json:
+        show_json({"unit": UNIT, "file": str(where.UNIT_FILE), "text": unit_text(home)})
+    else:
+        say_text(unit_text(home))
 
 
 def _home() -> Path:
@@ -69,6 +75,7 @@ def install(
         bool,
         typer.Option("--replace-zerotier", help="Stop and disable ZeroTier One's service."),
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write the unit, make its user and home folder, enable it and start it.
 
@@ -96,7 +103,9 @@ def install(
         for line in lines:
             warn(f"earthline: {line}")
         raise typer.Exit(1)
-    _make_way(beside)
+    stopped = _make_way(beside)
+    if not as_json:
+        say(*stopped)
     _prepare(home)
     where.UNIT_FILE.write_text(unit_text(home), "utf-8")
     if POLKIT_FILE.parent.is_dir():
@@ -104,20 +113,25 @@ def install(
     systemctl("daemon-reload")
     systemctl("enable", UNIT)
     _start()
-    say(f"{UNIT} runs on {home} and starts at boot: `earthline status` shows the node")
+    if as_json:
+        show_json({"unit": UNIT, "file": str(where.UNIT_FILE), "home": str(home)})
+    else:
+        say(f"{UNIT} runs on {home} and starts at boot: `earthline status` shows the node")
 
 
-def _make_way(beside: Beside) -> None:
-    """Stop what the user said may be stopped, and say so."""
+def _make_way(beside: Beside) -> list[str]:
+    """Stop what the user said may be stopped; a line on each."""
+    stopped = []
     for each in beside.by_hand:
         if each.unit is not None:
             systemctl("disable", "--now", each.unit)
         else:
             end_instance(each)
-        say(f"stopped the service on {each.home} (pid {each.pid})")
+        stopped.append(f"stopped the service on {each.home} (pid {each.pid})")
     if beside.stock:
         systemctl("disable", "--now", STOCK_UNIT)
-        say(f"stopped {STOCK_UNIT}, which no longer starts at boot")
+        stopped.append(f"stopped {STOCK_UNIT}, which no longer starts at boot")
+    return stopped
 
 
 def _start() -> None:
@@ -133,17 +147,25 @@ def _start() -> None:
 
 
 @app.command()
-def remove() -> None:
+def remove(as_json: AsJson = False) -> None:
     """Stop the service and remove its unit. The home folder and the user stay."""
     demand_systemd()
     home = where.unit_home()
     if not where.UNIT_FILE.exists():
         fail(f"there is no {where.UNIT_FILE}: nothing to remove")
+    take_out()
+    if as_json:
+        show_json({"unit": UNIT, "home": None if home is None else str(home)})
+    else:
+        say(f"{UNIT} was removed; {home or 'its home folder'} is unchanged")
+
+
+def take_out() -> None:
+    """Stop the unit's service, and remove what was installed for it."""
     systemctl("disable", "--now", UNIT)
     where.UNIT_FILE.unlink()
     POLKIT_FILE.unlink(missing_ok=True)
     systemctl("daemon-reload")
-    say(f"{UNIT} was removed; {home or 'its home folder'} is unchanged")
 
 
 def _prepare(home: Path) -> None:

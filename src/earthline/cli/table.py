@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 GAP = "  "
 INDENT = "    "
 """Of what stands below a row."""
 MIN_TEXT = 12
 """Columns that free text keeps, however narrow the terminal."""
+_UNIT = re.compile(r"[^\s`]*`[^`]*`[^\s`]*|\S+")
 _WHOLE = re.compile(r"[0-9A-Fa-f.:%-]+|.*/.*")
 """A word that makes no sense in two pieces: hexadecimal digits, an address, a path."""
 
@@ -33,13 +34,25 @@ class Column:
     """It is free text: it can be broken into lines."""
     below: bool = False
     """It always stands below the row, and has no header."""
+    styles: Mapping[str, str] = field(default_factory=dict)
+    """By cell, in what style it is shown; see `earthline.cli.colors`."""
+
+
+Paint = Callable[[str, str], str]
+"""Puts a text into a style."""
 
 
 Row = Sequence[Sequence[str]]
 """A cell for each column, a cell being its lines."""
 
 
-def lay_out(columns: Sequence[Column], rows: Sequence[Row], width: int | None) -> list[str]:
+def _plain(text: str, _style: str) -> str:
+    return text
+
+
+def lay_out(
+    columns: Sequence[Column], rows: Sequence[Row], width: int | None, paint: Paint = _plain
+) -> list[str]:
     """The header, then the rows; ``width`` in columns of the terminal, None for no limit."""
     shown = [at for at, column in enumerate(columns) if not column.below]
     sunk = [at for at, column in enumerate(columns) if column.below]
@@ -51,24 +64,33 @@ def lay_out(columns: Sequence[Column], rows: Sequence[Row], width: int | None) -
     header = [(column.name,) if at in shown else () for at, column in enumerate(columns)]
     lines = list(_row(columns, header, shown, widths))
     for row in rows:
-        lines += _row(columns, row, shown, widths)
+        lines += _row(columns, row, shown, widths, paint)
         lines += _lines_below(row, sorted(sunk), width)
     return lines
 
 
 def fold(text: str, width: int | None) -> list[str]:
-    """A text broken at blanks, as it is indented; words only where they are longer than a line."""
+    """A text broken at blanks, as it is indented; words only where they are longer than a line.
+
+    A command in backquotes, which is there to be copied, is not broken if it fits in a line.
+    """
     if width is None or cells(text) <= width:
         return [text]
     indent = text[: len(text) - len(text.lstrip())]
     lines = [""]
-    for word in _pieces(text.split(), width - len(indent)):
+    for word in _pieces(_units(text, width - len(indent)), width - len(indent)):
         longer = f"{lines[-1]} {word}" if lines[-1] else word
         if not lines[-1] or cells(indent + longer) <= width:
             lines[-1] = longer
         else:
             lines.append(word)
     return [indent + line for line in lines]
+
+
+def _units(text: str, width: int) -> Iterator[str]:
+    """What stays together: words, and commands in backquotes if they fit in a line."""
+    for unit in _UNIT.findall(text):
+        yield from (unit,) if cells(unit) <= width else unit.split()
 
 
 def cells(text: str) -> int:
@@ -152,7 +174,11 @@ def _longest(column: Column, rows: Sequence[Row], at: int) -> int:
 
 
 def _row(
-    columns: Sequence[Column], row: Row, shown: Sequence[int], widths: dict[int, int]
+    columns: Sequence[Column],
+    row: Row,
+    shown: Sequence[int],
+    widths: dict[int, int],
+    paint: Paint = _plain,
 ) -> Iterator[str]:
     """The lines of a row: as many as its tallest cell has."""
     tall = [
@@ -161,12 +187,15 @@ def _row(
         else row[at]
         for at in shown
     ]
+    styles = [columns[at].styles.get(" ".join(row[at]), "") for at in shown]
     for line in range(max(map(len, tall), default=0)):
-        parts = (cell[line] if line < len(cell) else "" for cell in tall)
-        padded = (
-            part + " " * (widths[at] - cells(part)) for at, part in zip(shown, parts, strict=True)
+        parts = [cell[line] if line < len(cell) else "" for cell in tall]
+        last = max((place for place, part in enumerate(parts) if part), default=-1)
+        painted = (
+            paint(part, style) + " " * (widths[at] - cells(part) if place < last else 0)
+            for place, (at, part, style) in enumerate(zip(shown, parts, styles, strict=True))
         )
-        yield GAP.join(padded).rstrip()
+        yield GAP.join(list(painted)[: last + 1]).rstrip()
 
 
 def _lines_below(row: Row, sunk: Sequence[int], width: int | None) -> Iterator[str]:

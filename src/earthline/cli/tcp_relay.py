@@ -7,11 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from earthline.cli.commands import Commands
 from earthline.cli.output import call, demand_earthline, fail, say, show_json
 
-app = typer.Typer(
-    help="Relay over TCP for nodes without UDP, stock ones included.", no_args_is_help=True
-)
+app = Commands(help="Relay over TCP for nodes without UDP, stock ones included.")
 
 DEFAULT_LISTEN = "0.0.0.0/443"
 

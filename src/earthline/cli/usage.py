@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
 from typing import Any, NoReturn
 
 import typer
@@ -17,35 +16,34 @@ _UsageFault: Any = typer.BadParameter.__mro__[1]
 """What a bad command line raises; typer exports only this kind of it."""
 
 
-def everywhere(words: list[str], *, tools: Collection[str] = ()) -> list[str]:
-    """A command line with ``--home`` before the command and ``--json`` after it.
+def everywhere(words: list[str]) -> list[str]:
+    """A command line with ``--home`` before the command and ``--json`` after everything.
 
-    What follows ``--``, or one of the tools with options of their own, stays as it is.
+    What follows ``--`` stays as it is.
     """
+    end = words.index("--") if "--" in words else len(words)
+    left, rest = words[:end], words[end:]
     home: list[str] = []
-    rest: list[str] = []
-    left = list(words)
-    command = ""
-    while left and left[0] != "--" and command not in tools:
+    kept: list[str] = []
+    while left:
         word = left.pop(0)
-        if word == "--home":
-            home = [word, *left[:1]]
-            del left[:1]
-        elif word.startswith("--home="):
+        if word.startswith("--home="):
             home = [word]
+        elif word != "--home":
+            kept.append(word)
+        elif left:
+            home = [word, left.pop(0)]
         else:
-            rest.append(word)
-            command = command or ("" if word.startswith("-") else word)
-    if "--json" in rest and command and rest.index("--json") < rest.index(command):
-        rest.remove("--json")
-        rest.append("--json")
-    return [*home, *rest, *left]
+            return [word]  # to be told what is missing
+    if "--json" in kept:
+        kept = [word for word in kept if word != "--json"] + ["--json"]
+    return [*home, *kept, *rest]
 
 
-def run(app: typer.Typer, *, tools: Collection[str] = ()) -> NoReturn:
+def run(app: typer.Typer) -> NoReturn:
     """Run a program and end it with its status."""
     try:
-        status = app(everywhere(sys.argv[1:], tools=tools), standalone_mode=False)
+        status = app(everywhere(sys.argv[1:]), standalone_mode=False)
     except typer.Abort:
         warn("earthline: stopped")
         status = INTERRUPTED

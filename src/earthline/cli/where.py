@@ -8,24 +8,21 @@ command line that is to speak with ZeroTier One is told so.
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from earthline.cli.client import STOCK_HOME
-from earthline.runtime import running
+from earthline.runtime import running, unit
 from earthline.runtime.process import name_of
 
 DEFAULT_HOME = Path("/var/lib/earthline")
+UNIT, UNIT_FILE = unit.UNIT, unit.UNIT_FILE
 VARIABLES = ("EARTHLINE_HOME", "ZEROTIER_HOME")
 """Ours goes first; stock's is honoured since whoever sets it means it."""
-UNIT = "earthline.service"
-UNIT_FILE = Path("/etc/systemd/system") / UNIT
 WAIT_S = 10.0
 """A service that is starting gets as long to answer: making an identity takes seconds."""
 _PAUSE_S = 0.1
-_EXEC = re.compile(r'^ExecStart="[^"]*" -U "([^"]*)"$', re.MULTILINE)
 
 
 class Undecided(Exception):
@@ -52,11 +49,7 @@ def find_home(*, wait: bool = True) -> Path:
 
 def unit_home() -> Path | None:
     """The home folder of the installed systemd unit, if there is one."""
-    try:
-        found = _EXEC.search(UNIT_FILE.read_text("utf-8"))
-    except OSError:
-        return None
-    return Path(found[1]) if found else None
+    return unit.home_of_unit(UNIT_FILE)
 
 
 def wait_while(condition: Callable[[], bool]) -> None:
@@ -104,7 +97,7 @@ def why_no_answer(home: Path) -> str:
 def start_command(home: Path) -> str:
     """The command that starts the service of a home."""
     if unit_home() == home:
-        return "systemctl start earthline"
+        return unit.START
     return "earthline up" if home == DEFAULT_HOME else f"earthline up --home {home}"
 
 

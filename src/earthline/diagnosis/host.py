@@ -32,7 +32,7 @@ def judge_service(seen: Snapshot) -> Iterator[Finding]:
         yield fault(
             "service_not_running",
             f"Earthline is not running for {seen.home}; these checks were made without it.",
-            f"Start it with `earthline --home {seen.home} up`, as root.",
+            f"Start it with `{seen.start_command or f'earthline --home {seen.home} up'}`, as root.",
         )
     if seen.port_taken is not None:
         port, holder = seen.port_taken

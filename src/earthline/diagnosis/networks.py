@@ -28,7 +28,7 @@ def judge_status(network: NetworkSight, own_address: str) -> Finding:
         case NetworkStatus.ACCESS_DENIED:
             return fault(
                 "not_authorised",
-                f"The controller {network.controller} has not authorised this node on {name}.",
+                f"The controller {network.controller} has not authorized this node on {name}.",
                 f"Run on the controller: `earthline member authorize {name} {own_address}`.",
                 name,
             )
@@ -91,7 +91,7 @@ def _waits(network: NetworkSight) -> Finding:
             "controller_silent",
             f"{said}: its controller {network.controller} is reachable but has not answered yet.",
             "Wait 30 s; then check on the controller that the network exists and this node is "
-            "authorised.",
+            "authorized.",
             network.network,
         )
     return fault(

@@ -193,6 +193,8 @@ class Snapshot:
     """The pid of the service that runs on this home, whose folder was deleted."""
     port_taken: tuple[int, str] | None = None
     """The port that the service needs while it does not run, and who has it."""
+    start_command: str = ""
+    """What starts the service of this home, if the user has not to start it by hand."""
     own_address: str = ""
     unseen: tuple[str, ...] = ()
     """What could not be looked at, with why and what to do."""

@@ -13,6 +13,7 @@ from earthline.effects.commands import (
     Command,
     ConfigureTap,
     DeliverPacket,
+    EchoAnswered,
     IngestDatagram,
     IngestFrame,
     InstallMember,
@@ -77,6 +78,7 @@ from earthline.effects.requests import (
     SendConfig,
     SendConfigError,
     SendCredentials,
+    SendEcho,
     TakeWorld,
 )
 
@@ -92,6 +94,7 @@ __all__ = [
     "DefaultRouteChanged",
     "DeliverPacket",
     "Deorbit",
+    "EchoAnswered",
     "Event",
     "FramePunted",
     "GateRefused",
@@ -134,6 +137,7 @@ __all__ = [
     "SendConfig",
     "SendConfigError",
     "SendCredentials",
+    "SendEcho",
     "SessionActivity",
     "SocketsChanged",
     "SocketsOpened",

@@ -319,6 +319,18 @@ class ProveIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class EchoAnswered:
+    """A node gave back what a `SendEcho` held."""
+
+    address: int
+    payload: bytes
+    path: Path
+    """By which the answer came."""
+    hops: int
+    """Roots that passed it on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Something an operator may want to know. ``event`` is snake case, ``fields`` are plain."""
 
@@ -354,6 +366,7 @@ Command: TypeAlias = (
     | RequestConfig
     | OpenHellos
     | ProveIdentity
+    | EchoAnswered
     | Report
 )
 """What `Node.poll` returns."""

@@ -136,7 +136,7 @@ class AckRequested:
 
 @dataclass(frozen=True, slots=True)
 class SessionActivity:
-    """When packets of a peer passed through the switch; 0 is never."""
+    """When packets of a peer passed through the switch, where 0 is never; and what they came to."""
 
     address: int
     received_at: int
@@ -144,6 +144,9 @@ class SessionActivity:
     relayed_received_at: int
     trusted_at: int
     sent_at: int
+    received_bytes: int = 0
+    """Bytes of packets with frames since the last report, and the same of what was sent."""
+    sent_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,14 @@ class AskRoots:
 
 
 @dataclass(frozen=True, slots=True)
+class SendEcho:
+    """Ask a node for a sign of life; its answer is an `EchoAnswered` with the same payload."""
+
+    address: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class SendConfig:
     """Our controller's configuration for a member (04, 8): the node cuts, signs and sends it."""
 
@@ -86,6 +94,7 @@ HostCommand: TypeAlias = (
     | Deorbit
     | TakeWorld
     | AskRoots
+    | SendEcho
     | SendConfig
     | SendConfigError
     | SendCredentials

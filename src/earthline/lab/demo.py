@@ -12,9 +12,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import typer
+from rich.console import Console
 
+from earthline.cli.commands import Commands
+from earthline.cli.output import show_json
 from earthline.lab.demo_view import View
 from earthline.lab.namespace import LabError, namespaces
 from earthline.lab.nat import NatKind
@@ -28,21 +32,27 @@ _RELAYED_REPLIES = 5
 _DIRECT_REPLIES = 5
 _LOG_LINES = 15
 
-app = typer.Typer(
+app = Commands(
     add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    pretty_exceptions_enable=False,
 )
 
 
 @app.command()
-def demo() -> None:
+def demo(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON at the end; the rest on standard error.")
+    ] = False,
+) -> None:
     """Build a small internet with NATs on this machine and run a LAN across it."""
     reason = missing(f"{script('earthline')} demo")
     if reason is not None:
         typer.echo(f"demo: failed: {reason}", err=True)
         raise typer.Exit(1)
-    failure = _play(View())
+    view = View(Console(stderr=as_json))
+    failure = _play(view)
+    if as_json:
+        show_json({"failure": failure, **view.document})
+        raise typer.Exit(failure is not None)
     if failure is not None:
         typer.echo(f"demo: failed: {failure}")
         raise typer.Exit(1)

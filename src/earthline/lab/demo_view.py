@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -20,8 +21,8 @@ _WIDTH = 60
 class View:
     """The story so far. Safe to tell from any thread."""
 
-    def __init__(self) -> None:
-        self._console = Console()
+    def __init__(self, console: Console) -> None:
+        self._console = console
         self._started = time.monotonic()
         self._lock = threading.Lock()
         self._events: list[tuple[float, str, str]] = []
@@ -80,6 +81,24 @@ class View:
             table.add_row("its SHA-256 on both sides", done.received_sha256)
         table.add_row("took", f"{time.monotonic() - self._started:.1f} s")
         self._console.print(table)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The story and the summary as plain values; times in s, round trips in ms."""
+        sides = {
+            name: {
+                "address": self._addresses.get(name),
+                "answered": len(ping.replies),
+                "relayed": latency(ping.replies, watch.turns, direct=False),
+                "direct": latency(ping.replies, watch.turns, direct=True),
+                "path": watch.way,
+            }
+            for name, (ping, watch) in self._followed.items()
+        }
+        done = self._transfer
+        file = None if done is None else {"bytes": done.size, "sha256": done.received_sha256}
+        events = [{"at": round(at, 3), "who": who, "what": what} for at, who, what in self._events]
+        return {"events": events, "hosts": sides, "file": file}
 
     def _render(self) -> RenderableType:
         return Group(self._story(_ROWS), self._latencies())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections import Counter
 
@@ -22,16 +23,38 @@ LONGEST_FIELD = 256
 """Characters, or bytes, of one field of a line: enough to see what it is."""
 
 
+FORM_VARIABLE = "EARTHLINE_LOG"
+"""Environment: ``text`` or ``json``, for services that no command line starts."""
+
+
+def reads_text() -> bool:
+    """Whether standard error is where people read: a terminal, or the journal."""
+    wish = os.environ.get(FORM_VARIABLE)
+    if wish in {"text", "json"}:
+        return wish == "text"
+    return sys.stderr.isatty() or in_journal()
+
+
+def in_journal() -> bool:
+    """Whether standard error is the journal, which notes the time of each line itself."""
+    device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")
+    try:
+        ours = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
+    return (device, inode) == (str(ours.st_dev), str(ours.st_ino))
+
+
 def configure_logs(*, for_people: bool | None = None) -> None:
     """Once, at the start of a program that runs the service.
 
-    ``for_people``: text or JSON; left out, text where a person reads.
+    ``for_people``: text or JSON; left out, text where people read.
     """
     foreign = logging.StreamHandler()
     foreign.setFormatter(_Foreign())
     logging.basicConfig(handlers=[foreign], level=logging.WARNING, force=True)
     structlog.configure(
-        processors=processors(human=sys.stderr.isatty() if for_people is None else for_people),
+        processors=processors(human=reads_text() if for_people is None else for_people),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
@@ -50,10 +73,10 @@ def processors(*, human: bool) -> list[structlog.typing.Processor]:
 
     For a person all of it is made harmless to a terminal; JSON is ASCII, all else is escaped.
     """
-    named: list[structlog.typing.Processor] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt=CLOCK if human else "iso", utc=not human),
-    ]
+    named: list[structlog.typing.Processor] = [structlog.processors.add_log_level]
+    if not (human and in_journal()):
+        clock = structlog.processors.TimeStamper(fmt=CLOCK if human else "iso", utc=not human)
+        named.append(clock)
     # Not rich's traceback, which shows local variables: keys are among them.
     trace = structlog.processors.format_exc_info
     if human:

@@ -19,7 +19,7 @@ SENTENCES: Mapping[str, str] = {
         "No planet yet: earthline planet make --endpoint IP/PORT makes one, "
         "earthline planet install FILE takes another's."
     ),
-    "online": "Online.",
+    "online": "Online: the address of this node is {address}. Next: {then}.",
     "offline": "Offline: no root answers. earthline doctor looks for the reason.",
     "joining_earth": "Joining {network}, the Earth of this planet.",
     "no_devices": "This host's programs will not reach any network: {why}.",
@@ -56,7 +56,7 @@ def sentence(_logger: object, _method: str, event: MutableMapping[str, Any]) -> 
     name, time = str(fields.pop("event")), fields.pop("timestamp", "")
     mark = _MARKS.get(str(fields.pop("level", "")), "")
     trace = str(fields.pop("exception", ""))
-    lines = [f"{time} {mark}{clean(_told(name, fields))}"]
+    lines = [f"{time} {mark}{clean(_told(name, fields))}".lstrip()]
     # Indented: what a fault says cannot pass for a line of ours.
     lines += [f"  {clean(line)}" for line in trace.splitlines()]
     return "\n".join(lines)

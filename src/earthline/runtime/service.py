@@ -31,6 +31,7 @@ from earthline.runtime.home import Home, StartFault
 from earthline.runtime.logs import Sparing
 from earthline.runtime.netlink import Netlink
 from earthline.runtime.permissions import permissions_stored
+from earthline.runtime.pings import Pings
 from earthline.runtime.planet import Planets
 from earthline.runtime.portmap.mapper import PortMapping
 from earthline.runtime.privileges import why_no_devices
@@ -184,6 +185,7 @@ class Service:
         self.controller = AuthorityThread(self.authority, self._obey)
         self._exits.callback(self.controller.close)
         self._proving = Proving(self.identity, self._tell)
+        self.pings = Pings(self._obey)
         self.core = Core(self.node, SwitchHost(self.switch), self.driver, self._commands())
         self.planets = Planets(
             self.home, self.identity.public, self.node, self.authority, self.controller.run
@@ -213,6 +215,7 @@ class Service:
             effects.RequestConfig: self.controller.ask,
             effects.OpenHellos: self._proving.open_hellos,
             effects.ProveIdentity: self._proving.prove,
+            effects.EchoAnswered: self.pings.answered,
             effects.Report: self._note,
         }
 
@@ -301,12 +304,22 @@ class Service:
 
     def _note(self, report: effects.Report) -> None:
         fields = self._sparing.line(report.event, dict(report.fields), now_ms())
-        if fields is not None:
+        if fields is not None and report.event == "online":
+            log.info("online", address=f"{self.identity.address:010x}", then=self._next_step())
+        elif fields is not None:
             log.info(report.event, **fields)
         if report.event == "identity_collision" and not self.collided:
             self.home.retire_identity()
             self.collided = True
             self.stopping.set()
+
+    def _next_step(self) -> str:
+        """What the user of a node that is online has to do, or to look at."""
+        if self.joined:
+            return "earthline networks shows its networks, earthline peers who is reached how"
+        if self.node.peers.acting_as_upstream:
+            return "earthline network create NAME makes a network"
+        return "earthline join NETWORK joins a network"
 
     async def _tell_supervisor(self) -> None:
         state = "online" if self.node.online else "offline"

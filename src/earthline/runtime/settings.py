@@ -133,6 +133,13 @@ class ServiceSettings(Section):
     sso_redirect_url: str = Field(default="", alias="ssoRedirectURL")
 
 
+def in_use() -> list[str]:
+    """The keys of the settings that have an effect here."""
+    names = list(ServiceSettings.model_fields)
+    ours = [*names[: names.index("default_bonding_policy")], "enable_web_server"]
+    return [ServiceSettings.model_fields[name].alias or name for name in ours]
+
+
 def packet_threads(wished: int, cores: int) -> int:
     """How many threads move packets: the other half of the cores is for those who send them."""
     return wished or min(max(cores // 2, 1), AUTOMATIC_THREADS)

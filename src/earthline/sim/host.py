@@ -65,6 +65,8 @@ class SimHost:
         self.link = link
         self.nics: dict[int, Nic] = {}
         self.reports: list[effects.Report] = []
+        self.echoes: list[effects.EchoAnswered] = []
+        """Answers to ECHOs that it was told to send."""
         self.disk: dict[tuple[str, int], bytes] = {}
         self.authority: Authority | None = None
         self.clock_error_ms = 0
@@ -310,6 +312,7 @@ class SimHost:
             effects.WriteFrame: self._write_frame,
             effects.Store: self._store,
             effects.RequestConfig: self._answer_request,
+            effects.EchoAnswered: self.echoes.append,
             effects.Report: self.reports.append,
             effects.OpenHellos: self._open_hellos,
             effects.ProveIdentity: self._prove,

@@ -80,6 +80,8 @@ class ActivityLog:
         framed = session.frame_received_at > peer.nontrivial_at
         relayed = session.relayed_received_at > peer.last_relayed_receive
         direct = session.received_at > max(session.relayed_received_at, peer.last_receive)
+        peer.received_bytes += session.received_bytes
+        peer.sent_bytes += session.sent_bytes
         peer.last_receive = _latest(peer.last_receive, session.received_at, now)
         peer.last_relayed_receive = _latest(
             peer.last_relayed_receive, session.relayed_received_at, now

@@ -435,6 +435,11 @@ class PeerEngine(Wiring):
         """Ask every upstream for a sign of life by datagrams of a size (see `checkup`)."""
         self.checkup.ask(size, now)
 
+    def ping(self, address: int, payload: bytes, now: int) -> None:
+        """Send a node an ECHO; its answer is emitted as `EchoAnswered` (see `pinging`)."""
+        self._pings.ask(address, payload, now)
+        self._arm(now)
+
     # Set by the host and the layer above
 
     def set_physical_networks(self, networks: Iterable[PhysicalNetwork]) -> None:

@@ -136,6 +136,9 @@ class Peer:
     last_receive: int = 0
     last_relayed_receive: int = 0
     last_sent: int = 0
+    received_bytes: int = 0
+    """Bytes of packets with frames since the peer was learned; the same of what was sent to it."""
+    sent_bytes: int = 0
     nontrivial_at: int = 0
     trusted_at: int = 0
     full_hello_at: int = 0

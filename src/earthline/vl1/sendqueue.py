@@ -55,7 +55,7 @@ class SendQueue:
         return len(self._queue)
 
     def send(
-        self, destination: int, verb: Verb, payload: bytes, now: int, *, compress: bool
+        self, destination: int, verb: Verb, payload: bytes, now: int, *, compress: bool = False
     ) -> int | None:
         """The wire ID, or None if the packet waits (or can never be delivered)."""
         if destination == self._local.address:

@@ -90,6 +90,9 @@ class PeerState:
     """Where it was looked for lately, other than at its paths; the oldest first."""
     last_receive: int
     last_send: int
+    received_bytes: int
+    """Bytes of packets with frames that came from it since it is known, and that went to it."""
+    sent_bytes: int
     clock_offset: int | None
     """Its clock less ours in ms; None while unknown."""
     endpoints: tuple[InetAddress, ...]
@@ -147,6 +150,8 @@ def _peer_state(
         attempts=tuple(peer.attempts.values()),
         last_receive=peer.last_receive,
         last_send=peer.last_sent,
+        received_bytes=peer.received_bytes,
+        sent_bytes=peer.sent_bytes,
         clock_offset=peer.clock_offset,
         endpoints=topology.worlds.endpoints(peer.address),
         paths=paths,

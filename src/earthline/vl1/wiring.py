@@ -30,6 +30,7 @@ from earthline.vl1.outbound import Outbound
 from earthline.vl1.path import PathTable
 from earthline.vl1.peer import Peer
 from earthline.vl1.physical import PhysicalNetworks
+from earthline.vl1.pinging import Pings
 from earthline.vl1.proofs import Proofs
 from earthline.vl1.punch import Punch
 from earthline.vl1.push import PushReception, PushSender
@@ -120,6 +121,7 @@ class Wiring:
         )
         self._refresh = Refresh(self.topology, self.routes, self._tables, self._queue)
         self._push = PushSender(self.local, self._outbound, self._answers, self.surface, self.nat)
+        self._pings = Pings(self._queue.send, self.local.emit)
         self.checkup = Checkup(self.topology, self._contact, self._outbound)
 
     def _build_watching(self) -> None:
@@ -273,6 +275,7 @@ class Wiring:
 
     def _echoed(self, peer: Peer, packet: PacketReceived, ok: Ok, now: int) -> None:
         self.checkup.echoed(packet, ok)
+        self._pings.echoed(peer, packet, ok)
         self.mtu.echoed(peer, ok, now)
 
     # What follows from a change

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import subprocess
 from collections.abc import Iterator
 
@@ -10,6 +11,8 @@ import pytest
 import typer
 
 from earthline.cli.app import ORDER, app
+from earthline.lab.cli import app as lab_app
+from earthline.lab.demo import app as demo_app
 from earthline.lab.service import script
 
 WIDTH = 80
@@ -75,6 +78,35 @@ def test_group_without_a_command_shows_its_help(words, capsys):
 def test_tools_behind_a_command_have_help_of_their_own():
     assert run("lab", "-h").stdout == run("lab", "--help").stdout
     assert "earthline lab" in run("help", "lab").stdout
+
+
+PROGRAMS = {"": app, "lab": lab_app, "demo": demo_app}
+EVERY = [
+    pytest.param(program, words, id=" ".join((name, *words)).strip())
+    for name, program in PROGRAMS.items()
+    for words in screens(typer.main.get_command(program))
+    if (words, name) not in {(("lab",), ""), (("demo",), "")}
+]
+
+
+@pytest.mark.parametrize(("program", "words"), EVERY)
+def test_help_is_in_the_words_of_its_users(program, words, capsys):
+    program([*words, "--help"], prog_name="earthline", standalone_mode=False)
+    shown = capsys.readouterr().out
+    assert not re.search(r"<\w+( \w+)?>(?!\.moon)", shown), "a type of Python"
+    assert not re.search(r"\[[0-9.]*<?=?x", shown), "a range"
+    assert not re.search(r"\(0\d, ", shown), "a section of the specification"
+    assert not re.search(r"(?i)authoris|colour|behaviour|licence|\bcentre", shown)
+
+
+@pytest.mark.parametrize(("program", "words"), EVERY)
+def test_every_command_takes_json(program, words):
+    command = typer.main.get_command(program)
+    for word in words:
+        command = command.commands[word]
+    if hasattr(command, "commands"):
+        return
+    assert "--json" in {name for param in command.params for name in param.opts}
 
 
 def test_version_is_a_command_and_an_option():

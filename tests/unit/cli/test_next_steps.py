@@ -90,7 +90,7 @@ def test_join_of_an_unknown_controller_does_not_wait_for_ever(service, capsys):
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"), [(True, "is authorised on"), (False, "in advance (it never asked to join)")]
+    ("asked", "said"), [(True, "is authorized on"), (False, "in advance (it never asked to join)")]
 )
 def test_authorising_a_node_that_never_asked_is_noticed(service, capsys, asked, said):
     service["POST", f"/controller/network/{NETWORK}/member/{OTHER}"] = [member(asked=asked)]

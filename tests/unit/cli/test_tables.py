@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import http.server
 import json
-import os
-import pty
 import re
-import struct
-import subprocess
-import termios
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +13,8 @@ import pytest
 
 from earthline.cli.table import Column, cells, fold, lay_out
 from earthline.lab.service import script
+from terminal import WIDTH, in_a_pipe, on_a_terminal
 
-WIDTH = 80
 NAME = "The seventh floor's printers and 打印机 of the house by the river that nobody may turn off"
 LONG_NAME = "x" * 127
 NETWORKS = [f"112233445500000{digit}" for digit in range(3)]
@@ -179,39 +172,15 @@ def home(tmp_path: Path) -> Iterator[Path]:
         serving.join()
 
 
-def environment() -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if key not in {"COLUMNS", "LINES"}}
-    return kept | {"TERM": "xterm", "PYTHONWARNINGS": "ignore"}
-
-
-def in_a_pipe(argv: list[str]) -> str:
-    done = subprocess.run(argv, capture_output=True, text=True, env=environment(), check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def on_a_terminal(argv: list[str]) -> str:
-    """What a terminal of 80 columns is sent, without its styles."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, WIDTH, 0, 0))
-    process = subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=2, env=environment())
-    os.close(theirs)
-    sent = b""
-    with contextlib.suppress(OSError):  # the last one to hold the other end has gone
-        while read := os.read(ours, 65_536):
-            sent += read
-    os.close(ours)
-    assert process.wait() == 0, sent
-    return re.sub(r"\x1b\[[0-9;]*m", "", sent.decode()).replace("\r\n", "\n")
-
-
 def words(home: Path, screen: str) -> list[str]:
     return [script("earthline"), "--home", str(home), *screen.split()]
 
 
 @pytest.mark.parametrize("screen", SCREENS)
 def test_terminal_shows_whole_ids_in_lines_that_fit(home, screen):
-    shown = on_a_terminal(words(home, screen))
+    done = on_a_terminal(words(home, screen))
+    shown = done.plain
+    assert done.status == 0, shown
     too_long = [line for line in shown.splitlines() if cells(line) > WIDTH]
     assert too_long == []
     for text in SCREENS[screen]:
@@ -220,7 +189,9 @@ def test_terminal_shows_whole_ids_in_lines_that_fit(home, screen):
 
 @pytest.mark.parametrize("screen", SCREENS)
 def test_pipe_gets_every_column_and_whole_lines(home, screen):
-    lines = in_a_pipe(words(home, screen)).splitlines()
+    done = in_a_pipe(words(home, screen))
+    lines = done.text.splitlines()
+    assert done.status == 0, done.text
     for text in SCREENS[screen]:
         assert any(text in line for line in lines)
     if screen == "peers":
@@ -237,7 +208,7 @@ def test_rules_that_are_checked_fit_a_terminal(home, tmp_path):
     file.write_text(RULES)
     frame = f"tcp [{IPS[2]}]:5000 > [{IPS[1]}]:443"
     argv = [*words(home, f"rules check {file} --as {PEERS[0]} --frame"), frame]
-    shown = on_a_terminal(argv)
+    shown = on_a_terminal(argv).plain
     table = [line for line in shown.splitlines() if re.match(r"line  |\d+  ", line)]
     assert len(table) > 4
     assert max(map(cells, table)) <= WIDTH
@@ -261,3 +232,21 @@ def test_word_is_broken_only_if_it_is_no_address():
     assert fold("x" * 25, 10) == ["x" * 10, "x" * 10, "x" * 5]
     assert fold("at /a/long/path/name of it", 10) == ["at", "/a/long/path/name", "of it"]
     assert fold("  打印机 打印机", 9) == ["  打印机", "  打印机"]
+
+
+def test_styles_change_no_width_and_are_of_the_cell_alone():
+    waiting = "waiting for the controller"
+    columns = (Column("id"), Column("state", folds=True, styles={waiting: "yellow"}))
+    rows = [[("0a1b2c3d4e",), (waiting,)], [("1122334455",), ("neither",)]]
+    plain = lay_out(columns, rows, 26)
+    painted = lay_out(columns, rows, 26, lambda text, style: f"<{text}>" if style else text)
+    assert [line.replace("<", "").replace(">", "") for line in painted] == plain
+    assert painted[1].endswith("  <waiting for>")
+    assert painted[2].endswith("  <the controller>")
+    assert "<" not in painted[0] + painted[3]
+
+
+def test_command_to_be_copied_stays_in_a_line_if_it_fits():
+    assert fold("run `a b c` here", 8) == ["run", "`a b c`", "here"]
+    assert fold("run (`a b c`): or not", 10) == ["run", "(`a b c`):", "or not"]
+    assert fold("run `a bb cc dd ee`", 10) == ["run `a bb", "cc dd ee`"]

@@ -173,6 +173,14 @@ def test_stopped_service_is_the_cause_whatever_else_is_seen():
     assert ONE in found(outside(Udp.UNASKED), "root_not_asked").seen
 
 
+def test_stopped_service_of_a_unit_is_started_by_systemd():
+    said = found(
+        outside(Udp.UNASKED, start_command="systemctl start earthline"), "service_not_running"
+    )
+    assert said.do == "Start it with `systemctl start earthline`, as root."
+    assert "earthline --home" in found(outside(Udp.UNASKED), "service_not_running").do
+
+
 def test_kernel_knows_of_dead_roots_and_missing_routes_without_a_service():
     assert bad(outside(Udp.REFUSED)) == ["service_not_running", "root_down", "root_down"]
     assert bad(outside(Udp.NO_ROUTE)) == ["service_not_running", "no_route"]

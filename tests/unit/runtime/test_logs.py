@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 
 import pytest
 import structlog
 
+from earthline.runtime import logs
 from earthline.runtime.logs import (
+    FORM_VARIABLE,
     LINE_MS,
     LINES_AT_ONCE,
     LONGEST_FIELD,
     Sparing,
     configure_logs,
     processors,
+    reads_text,
 )
 
 NOW = 1_000_000
@@ -94,3 +98,21 @@ def test_libraries_and_the_loop_are_cleaned_too(capsys, monkeypatch):
     shown = capsys.readouterr().err
     assert "Task exception: office" in shown
     assert not any(control in shown for control in ("\x1b", "\x07", "\x9b", "\u202e"))
+
+
+def test_journal_is_read_by_people_unless_json_is_asked_for(monkeypatch, tmp_path, capsys):
+    with (tmp_path / "journal").open("w") as journal:
+        monkeypatch.setattr(sys, "stderr", journal)
+        assert not reads_text()
+        there = os.fstat(journal.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{there.st_dev}:{there.st_ino + 1}")
+        assert not reads_text()
+        monkeypatch.setenv("JOURNAL_STREAM", f"{there.st_dev}:{there.st_ino}")
+        assert reads_text()
+        logger(human=True).info("stopped")
+        monkeypatch.setenv(FORM_VARIABLE, "json")
+        assert not reads_text()
+    assert capsys.readouterr().out == "Stopped.\n"  # the journal has the time
+    monkeypatch.setattr(logs, "in_journal", lambda: False)
+    logger(human=True).info("stopped")
+    assert capsys.readouterr().out.endswith(" Stopped.\n")

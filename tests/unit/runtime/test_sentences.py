@@ -12,7 +12,7 @@ import earthline
 from earthline.runtime.sentences import SENTENCES, sentence
 
 SOURCES = Path(earthline.__file__).parent
-OF_THE_NODE = {"online", "offline"}
+OF_THE_NODE = {"offline"}
 """Reported by the protocol core, without a field."""
 
 

@@ -124,7 +124,9 @@ impl Switch {
             self.vl1.peers.heard(packet.source, &packet.path, packet.hops, now);
         } else {
             self.vl1.paths.came_in(&packet.path, now);
-            self.vl1.peers.received(packet.source, &packet.path, packet.hops, now);
+            let bytes =
+                if packet.carries_frame() { HEADER_LENGTH + packet.payload.len() } else { 0 };
+            self.vl1.peers.received(packet.source, &packet.path, packet.hops, bytes, now);
         }
         if !packet.carries_frame() {
             let length = packet.payload.len();

@@ -33,7 +33,7 @@ pub struct Route {
     pub trusted_path_id: u64,
 }
 
-/// When packets of a peer passed, in ms; 0 is never.
+/// When packets of a peer passed, in ms, where 0 is never; and what its frames came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PeerActivity {
     /// Its address.
@@ -48,6 +48,10 @@ pub struct PeerActivity {
     pub trusted_at: u64,
     /// Last frame sent to it.
     pub sent_at: u64,
+    /// Bytes of packets with frames that came from it since the last report.
+    pub received_bytes: u64,
+    /// The same of those that were sent to it.
+    pub sent_bytes: u64,
 }
 
 /// A learned path of a peer: (address, path, last direct authentic packet in ms).
@@ -186,10 +190,11 @@ impl PeerTable {
         }
     }
 
-    /// An authentic packet of this peer came.
-    pub(super) fn received(&mut self, address: u64, path: &Path, hops: u8, now: u64) {
+    /// An authentic packet of this peer came, with so many bytes if it carries a frame.
+    pub(super) fn received(&mut self, address: u64, path: &Path, hops: u8, bytes: usize, now: u64) {
         let Some(peer) = self.touch(address) else { return };
         peer.activity.received_at = now;
+        peer.activity.received_bytes += bytes as u64;
         if hops > 0 {
             peer.activity.relayed_received_at = now;
         } else if let Some(slot) = peer.slot(path) {
@@ -233,10 +238,11 @@ impl PeerTable {
         }
     }
 
-    /// A packet was sent to this peer by its route.
-    pub(super) fn sent(&mut self, address: u64, now: u64) {
+    /// A packet of so many bytes was sent to this peer by its route.
+    pub(super) fn sent(&mut self, address: u64, bytes: usize, now: u64) {
         if let Some(peer) = self.touch(address) {
             peer.activity.sent_at = now;
+            peer.activity.sent_bytes += bytes as u64;
             peer.went_out_at = now;
         }
     }
@@ -289,6 +295,8 @@ impl PeerTable {
                 continue;
             }
             sessions.push(peer.activity);
+            peer.activity.received_bytes = 0;
+            peer.activity.sent_bytes = 0;
             let moved = peer.slots.iter_mut().filter(|slot| slot.moved);
             slots.extend(moved.map(|slot| {
                 slot.moved = false;

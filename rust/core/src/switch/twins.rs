@@ -79,7 +79,7 @@ impl Activity {
         self.paths.extend(other.paths);
     }
 
-    /// One entry for each peer, slot and path, with the latest of its times.
+    /// One entry for each peer, slot and path, with the latest of its times and the sum of its bytes.
     fn merge(&mut self) {
         self.peers.sort_unstable_by_key(|peer| peer.address);
         self.peers.dedup_by(|later, kept| {
@@ -90,6 +90,8 @@ impl Activity {
                 kept.relayed_received_at = kept.relayed_received_at.max(later.relayed_received_at);
                 kept.trusted_at = kept.trusted_at.max(later.trusted_at);
                 kept.sent_at = kept.sent_at.max(later.sent_at);
+                kept.received_bytes += later.received_bytes;
+                kept.sent_bytes += later.sent_bytes;
             }
             is_same
         });

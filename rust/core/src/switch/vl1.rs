@@ -101,7 +101,7 @@ impl Vl1 {
         })?;
         self.counters.add_many(Counter::PacketsTx, pieces);
         self.counters.add_if(Counter::went_out(verb & VERB_MASK));
-        self.peers.sent(destination, now);
+        self.peers.sent(destination, header.len() + first.len() + second.len(), now);
         Ok(())
     }
 }

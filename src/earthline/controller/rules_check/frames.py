@@ -15,7 +15,7 @@ NOTATION = """\
 tcp|udp|sctp|udplite IP:PORT > IP:PORT   ports; IPv6 as [fd00::1]:443
 icmp|icmp6 IP > IP                       an echo request, or type N code N
 ip PROTOCOL IP > IP                      any other protocol, by number or name
-arp IP > IP                              a request, broadcast; reply for an answer
+arp IP > IP                              a broadcast; with reply: an answer
 ethertype TYPE                           any other frame, by number or name
 
 after it: flags syn,ack or none (of TCP; syn by itself), type N, code N, tos N,

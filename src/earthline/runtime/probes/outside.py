@@ -13,6 +13,7 @@ from earthline.runtime.probes.ends import Ends
 from earthline.runtime.probes.surroundings import gateways, sight_of, tracked_flows
 from earthline.runtime.running import instance_on, read_port
 from earthline.runtime.settings import Settings, SettingsFile
+from earthline.runtime.unit import START, home_of_unit
 from earthline.wire.address import format_address
 from earthline.wire.world import World
 
@@ -35,6 +36,7 @@ async def look_outside(path: Path, *, running: bool, unseen: tuple[str, ...] = (
         lost_by=lost_by,
         port_taken=None if running or found is not None else _port_taken(home, settings),
         home=str(path),
+        start_command=START if home_of_unit() == path else "",
         inside=False,
         unseen=tuple(notes),
         has_planet=_held(home, planet, notes),
