@@ -26,7 +26,7 @@ struct Driver(earthline_io::Driver);
 impl Driver {
     #[new]
     #[pyo3(signature = (switch, *, tso = true, uso = true, join = true, gso = true, gro = true, moderation = true, mark = 0))]
-    #[expect(clippy::fn_params_excessive_bools, reason = "keywords")]
+    #[expect(clippy::fn_params_excessive_bools, clippy::too_many_arguments, reason = "keywords")]
     fn new(
         switch: &Switch,
         tso: bool,
