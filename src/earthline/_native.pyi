@@ -323,13 +323,18 @@ class Driver:
         gso: bool = True,
         gro: bool = True,
         moderation: bool = True,
+        mark: int = 0,
     ) -> Driver:
         """What may be left to the kernel, or done for it, as far as it knows how to: TCP stretches (``tso``)
         and several UDP datagrams (``uso``) read from a TAP as one frame, frames of a flow joined for it
-        (``join``), datagrams sent (``gso``) and received (``gro``) several at a time."""
+        (``join``), datagrams sent (``gso``) and received (``gro``) several at a time. ``mark``: what sockets mark
+        their packets with, so that TAP devices refuse them; 0: nothing (02, 7.10)."""
     def add_udp(self, socket: int, ip: bytes, port: int, device: str | None) -> int:
         """Bind a UDP socket (to a device too, where given) under the host's number; returns the port. Numbers
         from 1 << 20 on are left out where -1 stands for all sockets."""
+    def set_ways(self, socket: int, ways: Sequence[tuple[bytes, int]] | None) -> None:
+        """Send nothing by a socket but to these IPv4 networks, (ip, prefix length) each; None: to any. IPv6 is
+        left to the kernel. ``ValueError`` for other networks."""
     def remove_udp(self, socket: int) -> None: ...
     def add_tap(self, network: int, name: str, mac: int, mtu: int) -> str:
         """Open a TAP device for a network, set MAC, MTU and up; returns the interface's name."""

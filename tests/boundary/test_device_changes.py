@@ -39,14 +39,37 @@ def test_flushed_address_and_routes_come_back(member, times):
         )
 
 
-def test_device_that_was_put_down_and_given_another_mtu_is_as_it_was(member):
+def test_device_that_was_put_down_and_given_a_larger_mtu_is_as_it_was(member):
+    service, network = member
+    device = service.device(network)
+    before = routes(service, device)
+    service.host.run(["ip", "link", "set", device, "down", "mtu", "9000"])
+    wait_until("it is up", lambda: "UP" in link(service, device)["flags"])
+    wait_until("MTU is back", lambda: link(service, device)["mtu"] == 2800)
+    wait_until("routes are back", lambda: routes(service, device) == before)
+
+
+def test_smaller_mtu_set_by_hand_stays(member):
     service, network = member
     device = service.device(network)
     before = routes(service, device)
     service.host.run(["ip", "link", "set", device, "down", "mtu", "1400"])
-    wait_until("it is up", lambda: "UP" in link(service, device)["flags"])
-    wait_until("MTU is back", lambda: link(service, device)["mtu"] == 2800)
+    # All is put back in one pass, routes last.
     wait_until("routes are back", lambda: routes(service, device) == before)
+    assert link(service, device)["mtu"] == 1400
+    service.request("POST", f"/controller/network/{network}", {"mtu": 1300})
+    wait_until("no more than the network", lambda: link(service, device)["mtu"] == 1300)
+
+
+def test_devicemap_with_a_name_no_interface_can_have_stops_no_network(member):
+    service, network = member
+    service.stop()
+    (service.home / "devicemap").write_text(f"{network}=a/b\n")
+    service.start()
+    service.wait_ip(network)
+    device, entry = service.device(network), service.network(network)
+    assert (device[:2], entry["portError"]) == ("zt", 0)
+    assert f"it is called {device}, not 'a/b'" in entry["earthline"]["notes"][0]
 
 
 def test_renamed_device_goes_on_under_its_new_name(member):

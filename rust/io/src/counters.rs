@@ -23,6 +23,8 @@ pub(crate) enum Counter {
     DropUdpSend,
     /// Datagrams for a socket that is not there.
     DropSocket,
+    /// Datagrams for where the socket's device does not lead.
+    DropNoRoute,
     /// Frames that do not hold what the kernel says of them.
     DropTapRead,
     /// Frames the kernel refused, as it does while a device is down.
@@ -39,7 +41,7 @@ pub(crate) enum Counter {
     DropTunnelQueue,
 }
 
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "udp_rx",
     "udp_tx",
     "udp_rx_bytes",
@@ -49,6 +51,7 @@ const NAMES: [&str; 16] = [
     "drop_truncated",
     "drop_udp_send",
     "drop_socket",
+    "drop_no_route",
     "drop_tap_read",
     "drop_tap_write",
     "tunnel_rx",

@@ -4,7 +4,7 @@
 //! each TAP. The kernel keeps the datagrams of a path, and the frames of a flow, in one lane.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -16,6 +16,7 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::counters::{Counter, Counters};
+use crate::mark::Mark;
 use crate::offload::Offload;
 use crate::ports::{FIRST_EXTRA, Port, Ports};
 use crate::punts::{Waiting, signal};
@@ -23,6 +24,7 @@ use crate::reach::Reach;
 use crate::tap::Tap;
 use crate::tunnel::{Tunnel, TunnelReport};
 use crate::udp::UdpSockets;
+use crate::ways::Ways;
 use crate::worker::{self, Sender, Worker};
 
 /// The token of the eventfd that ends the threads.
@@ -39,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     pub(crate) reach: Reach,
     pub(crate) offload: Offload,
+    /// Of our own datagrams, which our devices refuse.
+    pub(crate) mark: Mark,
     twins: Arc<Twins>,
     /// One for each lane.
     epolls: Box<[OwnedFd]>,
@@ -50,7 +54,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    fn new(twins: Arc<Twins>, offload: Offload) -> io::Result<Self> {
+    fn new(twins: Arc<Twins>, offload: Offload, mark: Mark) -> io::Result<Self> {
         let wake = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
         let epoll = |_| {
             let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
@@ -64,6 +68,7 @@ impl Shared {
             punts: Waiting::new(twins.punt_queue())?,
             twins,
             offload,
+            mark,
             ports: ArcSwap::default(),
             changing: Mutex::default(),
             wake,
@@ -123,10 +128,12 @@ pub struct Driver {
 
 impl Driver {
     /// With no ports yet. Starts a thread for each twin.
-    pub fn new(twins: Arc<Twins>, offload: Offload) -> io::Result<Self> {
+    pub fn new(twins: Arc<Twins>, offload: Offload, mark: Mark) -> io::Result<Self> {
         let lanes = twins.count();
-        let driver =
-            Self { shared: Arc::new(Shared::new(twins, offload)?), threads: Mutex::default() };
+        let driver = Self {
+            shared: Arc::new(Shared::new(twins, offload, mark)?),
+            threads: Mutex::default(),
+        };
         for lane in 0..lanes {
             let worker = Worker::new(Arc::clone(&driver.shared), lane);
             let name = format!("earthline-io-{lane}");
@@ -148,7 +155,8 @@ impl Driver {
         // An extra socket has little to do: any lane sends by it, one receives.
         let lanes = if number < FIRST_EXTRA { shared.epolls.len() } else { 1 };
         let address = SocketAddr::new(ip, port);
-        let sockets = Arc::new(UdpSockets::bind(address, device, shared.offload, lanes)?);
+        let (offload, mark) = (shared.offload, shared.mark);
+        let sockets = Arc::new(UdpSockets::bind(address, device, offload, mark, lanes)?);
         shared.change(|ports| {
             if number < 0 || ports.udp(number).is_some() {
                 return Err(io::Error::from_raw_os_error(libc::EEXIST));
@@ -156,6 +164,14 @@ impl Driver {
             shared.open(ports, Port::Udp(number, Arc::clone(&sockets)), sockets.all())
         })?;
         sockets.port()
+    }
+
+    /// Say to which IPv4 networks the device of a UDP socket leads; `None`: everywhere. Nothing is sent by the
+    /// socket to any other address. It need not be there any more.
+    pub fn set_ways(&self, number: i32, networks: Option<&[(Ipv4Addr, u8)]>) {
+        if let Some(sockets) = self.shared.ports().udp(number) {
+            sockets.set_ways(Ways::to(networks));
+        }
     }
 
     /// Close a UDP socket, if it is there.
@@ -167,7 +183,7 @@ impl Driver {
     pub fn add_tap(&self, network: u64, name: &str, mac: u64, mtu: u32) -> io::Result<String> {
         let shared = &self.shared;
         shared.ports().check_open()?;
-        let tap = Tap::open(name, shared.offload, shared.epolls.len())?;
+        let tap = Tap::open(name, shared.offload, shared.mark, shared.epolls.len())?;
         tap.configure(mac, mtu)?;
         let tap = Arc::new(tap);
         shared.change(|ports| {
@@ -260,7 +276,9 @@ impl Driver {
             self.shared.counters.add(Counter::DropSocket, 1);
             return tunnelled;
         };
-        worker::send_one(&self.shared, socket.of(ANY_LANE), datagram, to, ttl) || tunnelled
+        self.leads(socket, to)
+            && worker::send_one(&self.shared, socket.of(ANY_LANE), datagram, to, ttl)
+            || tunnelled
     }
 
     /// Send one datagram by a socket with a number, whole or not at all; false if it is too large for the link
@@ -271,7 +289,15 @@ impl Driver {
             self.shared.counters.add(Counter::DropSocket, 1);
             return true;
         };
-        worker::send_whole(&self.shared, socket.of(ANY_LANE), datagram, to)
+        !self.leads(socket, to)
+            || worker::send_whole(&self.shared, socket.of(ANY_LANE), datagram, to)
+    }
+
+    /// Whether a socket's device leads to an address; counted if not.
+    fn leads(&self, socket: &UdpSockets, to: SocketAddr) -> bool {
+        let leads = socket.ways().lead_to(to.ip());
+        self.shared.counters.add(Counter::DropNoRoute, usize::from(!leads));
+        leads
     }
 
     /// Write a frame to the TAP of a network; whether the kernel took it.

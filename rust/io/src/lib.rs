@@ -6,6 +6,7 @@
 //! | [`ports`] | the sockets and devices that are open |
 //! | [`worker`] | one thread's loop: wait, read a batch, switch it, send a batch |
 //! | [`udp`] | a bound UDP socket, and batches of datagrams in and out |
+//! | [`mark`], [`ways`] | what keeps datagrams out of our own devices, and off cables that lead nowhere |
 //! | [`moderation`] | when it looks for more |
 //! | [`runs`] | which datagrams may leave together |
 //! | [`tap`] | a TAP device, and batches of frames |
@@ -23,6 +24,7 @@
 mod counters;
 mod driver;
 mod framing;
+mod mark;
 mod moderation;
 mod offload;
 mod ports;
@@ -38,9 +40,11 @@ mod tap;
 mod tls;
 mod tunnel;
 mod udp;
+mod ways;
 mod worker;
 
 pub use driver::Driver;
+pub use mark::Mark;
 pub use offload::Offload;
 pub use relay::{Relay, RelayOptions};
 pub use tunnel::{TunnelPhase, TunnelReport};

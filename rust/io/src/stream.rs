@@ -10,6 +10,7 @@ use rustls::Connection;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 use crate::framing::{self, Malformed};
+use crate::mark::Mark;
 use crate::{sys, tls};
 
 /// Bytes handed to TLS at once: one of its records.
@@ -40,10 +41,12 @@ impl Stream {
         to: SocketAddr,
         device: Option<&str>,
         in_tls: bool,
+        mark: Mark,
         limit: usize,
     ) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
+        mark.set(&socket);
         if let Some(device) = device {
             socket.bind_device(Some(device.as_bytes()))?;
         }

@@ -315,6 +315,17 @@ pub(crate) fn set_tap_offload(tap: impl AsFd, flags: u32) -> io::Result<()> {
     check(unsafe { libc::ioctl(fd, libc::TUNSETOFFLOAD, c_ulong::from(flags)) })
 }
 
+/// Have a TAP drop what a classic BPF program returns 0 for, before any of the queues it has now is given it.
+pub(crate) fn set_tap_filter(tap: impl AsFd, program: &[libc::sock_filter]) -> io::Result<()> {
+    let fd = tap.as_fd().as_raw_fd();
+    let mut program = libc::sock_fprog {
+        len: u16::try_from(program.len()).map_err(|_| io::ErrorKind::InvalidInput)?,
+        filter: program.as_ptr().cast_mut(),
+    };
+    // SAFETY: the kernel copies the program, of the length given, during the call; it writes to none of it.
+    check(unsafe { libc::ioctl(fd, libc::TUNATTACHFILTER, &raw mut program) })
+}
+
 /// What can be asked of an interface: each of these requests takes an `ifreq`, so that none can be made up
 /// whose argument is something else, which the kernel would write to beyond its end.
 #[derive(Clone, Copy)]

@@ -9,6 +9,7 @@ use earthline_core::offload::{JoinLimits, MAX_JOINED, VnetHeader};
 use rustix::io::Errno;
 use socket2::{Domain, Socket, Type};
 
+use crate::mark::Mark;
 use crate::offload::Offload;
 use crate::sys::{Asked, InterfaceRequest, set_tap_offload};
 
@@ -44,8 +45,9 @@ pub(crate) struct Tap {
 }
 
 impl Tap {
-    /// Make a device that must not exist yet, with as many queues as there are lanes.
-    pub(crate) fn open(name: &str, offload: Offload, lanes: usize) -> io::Result<Self> {
+    /// Make a device that must not exist yet, with as many queues as there are lanes. It takes no frame with
+    /// the mark.
+    pub(crate) fn open(name: &str, offload: Offload, mark: Mark, lanes: usize) -> io::Result<Self> {
         let has_vnet = offload.tso || offload.uso || offload.join;
         let mut kind = TAP;
         kind |= if has_vnet { VNET_HEADER } else { 0 };
@@ -56,6 +58,8 @@ impl Tap {
         for _ in 1..lanes {
             queues.push(open_queue(&name, kind)?.0);
         }
+        // For all queues there are: those that came later would go without. It is not up yet.
+        mark.refuse(&queues[0])?;
         let limits = JoinLimits { tcp: offload.join, udp: offload.join && udp };
         Ok(Self { queues: queues.into(), name, has_vnet, limits })
     }

@@ -66,7 +66,7 @@ impl Tunnel {
         device: Option<&str>,
         in_tls: bool,
     ) -> io::Result<Self> {
-        let stream = Stream::connect(relay, device, in_tls, QUEUE)?;
+        let stream = Stream::connect(relay, device, in_tls, shared.mark, QUEUE)?;
         stream.register(shared.epoll(ANY_LANE), token)?;
         let report = TunnelReport { phase: TunnelPhase::Connecting, heard_at: 0 };
         let decoder = Decoder::default();

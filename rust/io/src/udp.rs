@@ -3,15 +3,19 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::{ArcSwap, Guard};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::mark::Mark;
 use crate::offload::Offload;
 use crate::runs::pair_up;
 use crate::sys::{self, Headers, Run};
+use crate::ways::Ways;
 
 /// Buffers filled by one call, and runs sent by one.
 const BATCH: usize = 64;
@@ -45,10 +49,12 @@ impl UdpSocket {
         address: SocketAddr,
         device: Option<&str>,
         offload: Offload,
+        mark: Mark,
         beside: bool,
     ) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_nonblocking(true)?;
+        mark.set(&socket);
         if let Some(device) = device {
             socket.bind_device(Some(device.as_bytes()))?;
         }
@@ -121,7 +127,11 @@ impl AsFd for UdpSocket {
 
 /// The sockets of one local address, one for each lane: the kernel gives the datagrams of a peer's endpoint
 /// always to the same one.
-pub(crate) struct UdpSockets(Box<[UdpSocket]>);
+pub(crate) struct UdpSockets {
+    sockets: Box<[UdpSocket]>,
+    /// Where their device leads.
+    ways: ArcSwap<Ways>,
+}
 
 impl UdpSockets {
     /// Bind as many as there are lanes, or fewer if the kernel refuses more than one.
@@ -129,27 +139,37 @@ impl UdpSockets {
         address: SocketAddr,
         device: Option<&str>,
         offload: Offload,
+        mark: Mark,
         lanes: usize,
     ) -> io::Result<Self> {
         // The first is bound alone, so that an address which somebody else has is refused.
-        let mut sockets = vec![UdpSocket::bind(address, device, offload, false)?];
+        let mut sockets = vec![UdpSocket::bind(address, device, offload, mark, false)?];
         let bound = SocketAddr::new(address.ip(), sockets[0].port()?);
         if lanes > 1 && sockets[0].socket.set_reuse_port(true).is_ok() {
             let others =
-                (1..lanes).map_while(|_| UdpSocket::bind(bound, device, offload, true).ok());
+                (1..lanes).map_while(|_| UdpSocket::bind(bound, device, offload, mark, true).ok());
             sockets.extend(others);
         }
-        Ok(Self(sockets.into()))
+        Ok(Self { sockets: sockets.into(), ways: ArcSwap::default() })
     }
 
     /// That of a lane.
     pub(crate) fn of(&self, lane: usize) -> &UdpSocket {
-        &self.0[lane % self.0.len()]
+        &self.sockets[lane % self.sockets.len()]
     }
 
     /// All, that of the first lane first.
     pub(crate) fn all(&self) -> &[UdpSocket] {
-        &self.0
+        &self.sockets
+    }
+
+    /// Where their device leads.
+    pub(crate) fn ways(&self) -> Guard<Arc<Ways>> {
+        self.ways.load()
+    }
+
+    pub(crate) fn set_ways(&self, ways: Ways) {
+        self.ways.store(Arc::new(ways));
     }
 
     pub(crate) fn port(&self) -> io::Result<u16> {
@@ -328,7 +348,8 @@ mod tests {
 
     #[test]
     fn address_that_may_not_be_sent_to_keeps_runs_for_all_others() -> io::Result<()> {
-        let socket = UdpSocket::bind(([127, 0, 0, 1], 0).into(), None, Offload::ALL, false)?;
+        let socket =
+            UdpSocket::bind(([127, 0, 0, 1], 0).into(), None, Offload::ALL, Mark(0), false)?;
         let nowhere = [SocketAddr::from(([255, 255, 255, 255], 9)); 2];
         let mut datagrams = [&[0; 100][..]; 2];
         assert_eq!(SendBatch::new().send(&socket, &mut datagrams, &nowhere, 1), 2);

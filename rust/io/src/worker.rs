@@ -23,6 +23,7 @@ use crate::reach::goes_far;
 use crate::tap::{MAX_PARTS, ReadBatch, Tap};
 use crate::tunnel::SCRATCH;
 use crate::udp::{ReceiveBatch, SendBatch, UdpSocket};
+use crate::ways::Ways;
 
 /// Events taken from the kernel at once.
 const EVENTS: usize = 64;
@@ -231,6 +232,8 @@ impl Sender {
             }
             Some(number) => match ports.udp(number) {
                 Some(sockets) => {
+                    let astray = keep_led(&sockets.ways(), run, &mut self.to);
+                    shared.counters.add(Counter::DropNoRoute, astray);
                     let socket = sockets.of(self.lane);
                     let refused = self.batch.send(socket, run, &self.to, now_ms());
                     shared.counters.add(Counter::DropUdpSend, refused);
@@ -275,6 +278,18 @@ impl Sender {
     }
 }
 
+/// Keep what goes where ways lead, in order; returns how many do not.
+fn keep_led(ways: &Ways, run: &mut Vec<&[u8]>, to: &mut Vec<SocketAddr>) -> usize {
+    if ways.lead_everywhere() {
+        return 0;
+    }
+    let number = run.len();
+    let mut of_each = to.iter().map(|to| ways.lead_to(to.ip()));
+    run.retain(|_| of_each.next().unwrap_or(false));
+    to.retain(|to| ways.lead_to(to.ip()));
+    number - run.len()
+}
+
 /// Give the tunnel those datagrams that it is for, if there is one; returns how many it took. All that
 /// leaves by a socket passes here, so that it is known since when nothing is answered.
 pub(crate) fn send_by_tunnel(
@@ -301,7 +316,8 @@ pub(crate) fn send_by_all(
     ttl: u8,
 ) -> bool {
     let mut taken = false;
-    for socket in ports.all_udp().map(|sockets| sockets.of(ANY_LANE)) {
+    for sockets in ports.all_udp().filter(|sockets| sockets.ways().lead_to(to.ip())) {
+        let socket = sockets.of(ANY_LANE);
         taken |= socket.carries(to.ip()) && send_one(shared, socket, datagram, to, ttl);
     }
     taken

@@ -1,9 +1,9 @@
 //! The I/O driver.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use earthline_io::{Offload, TunnelPhase};
+use earthline_io::{Mark, Offload, TunnelPhase};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -25,8 +25,8 @@ struct Driver(earthline_io::Driver);
 #[pymethods]
 impl Driver {
     #[new]
-    #[pyo3(signature = (switch, *, tso = true, uso = true, join = true, gso = true, gro = true, moderation = true))]
-    #[expect(clippy::fn_params_excessive_bools, reason = "keywords")]
+    #[pyo3(signature = (switch, *, tso = true, uso = true, join = true, gso = true, gro = true, moderation = true, mark = 0))]
+    #[expect(clippy::fn_params_excessive_bools, clippy::too_many_arguments, reason = "keywords")]
     fn new(
         switch: &Switch,
         tso: bool,
@@ -35,9 +35,10 @@ impl Driver {
         gso: bool,
         gro: bool,
         moderation: bool,
+        mark: u32,
     ) -> PyResult<Self> {
         let offload = Offload { tso, uso, join, gso, gro, moderation };
-        let driver = earthline_io::Driver::new(switch.0.clone(), offload);
+        let driver = earthline_io::Driver::new(switch.0.clone(), offload, Mark(mark));
         driver.map(Self).map_err(|error| os_error(&error))
     }
 
@@ -51,6 +52,17 @@ impl Driver {
         device: Option<&str>,
     ) -> PyResult<u16> {
         py.detach(|| self.0.add_udp(socket, ip.0, port, device)).map_err(|error| os_error(&error))
+    }
+
+    fn set_ways(&self, socket: i32, ways: Option<Vec<(Ip, u8)>>) -> PyResult<()> {
+        let network = |(Ip(ip), prefix)| match ip {
+            IpAddr::V4(ip) if prefix <= 32 => Ok((ip, prefix)),
+            _ => Err(PyValueError::new_err("ways are IPv4 networks")),
+        };
+        let ways: Option<Vec<_>> =
+            ways.map(|all| all.into_iter().map(network).collect::<PyResult<_>>()).transpose()?;
+        self.0.set_ways(socket, ways.as_deref());
+        Ok(())
     }
 
     fn remove_udp(&self, py: Python<'_>, socket: i32) {

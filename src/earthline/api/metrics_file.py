@@ -1,4 +1,4 @@
-"""``metrics.prom``: emptied at start, written every few seconds and at exit (05, 2.1)."""
+"""``metrics.prom``: emptied at start, written a few times a minute and at exit (05, 2.1)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from earthline.runtime.watch import Watch
 
 log = structlog.get_logger()
 
-INTERVAL_S = 5.0
+INTERVAL_S = 15.0
+"""What collects such files does so every 15 s at most; and each time is one for the disk."""
 
 
 @contextlib.asynccontextmanager

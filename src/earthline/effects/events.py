@@ -193,6 +193,9 @@ class SocketsChanged:
 
     sockets: tuple[tuple[int, InetAddress], ...]
     mapped: tuple[InetAddress, ...] = ()
+    on_link: tuple[InetAddress, ...] = ()
+    """Networks, prefix length in the port, whose cable a socket is on: bound to the device,
+    it sends nothing there that goes anywhere else."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,23 @@ def device_names(network: int) -> Iterator[str]:
         yield "zt" + "".join(BASE32[(number >> shift) & 31] for shift in range(35, -5, -5))
 
 
+def name_fault(name: str) -> str:
+    """Why Linux calls no interface so, in a few words; empty if it may."""
+    if not 0 < len(name.encode()) <= NAME_MAX:
+        return f"a name has 1 to {NAME_MAX} bytes"
+    if name in {".", ".."} or not name.isprintable() or set("/:% ") & set(name):
+        return "no interface has such a name"
+    return ""
+
+
+def wish_fault(name: str, taken: Container[str]) -> str:
+    """Why an interface is not called as the user wishes, in a few words; empty if it is."""
+    return name_fault(name) or ("another interface has that name" if name in taken else "")
+
+
 def choose_device(network: int, taken: Container[str], wished: str | None = None) -> str:
     """The first name that no interface bears; ``wished`` comes first (the user's device map)."""
-    if wished and wished not in taken:
+    if wished and not wish_fault(wished, taken):
         return wished
     for name in device_names(network):
         if name not in taken:
@@ -31,11 +45,14 @@ def choose_device(network: int, taken: Container[str], wished: str | None = None
 
 
 def device_map(home: Path) -> dict[int, str]:
-    """``devicemap``: network ID to the name the user wants, from lines ``<nwid>=<name>``."""
+    """``devicemap``: network ID to the name the user wants, from lines ``<nwid>=<name>``.
+
+    Whether an interface can be called so is another question, see `wish_fault`.
+    """
     names: dict[int, str] = {}
     for line in (read_if_there(home / "devicemap") or b"").decode("utf-8", "replace").splitlines():
         network, _, name = line.strip().partition("=")
-        if name and len(name.encode()) <= NAME_MAX and len(network) == 16:
+        if name and len(network) == 16:
             try:
                 names[int(network, 16)] = name
             except ValueError:

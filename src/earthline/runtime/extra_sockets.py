@@ -39,6 +39,7 @@ class ExtraSockets:
 
     def _bind(self, place: Place, count: int) -> list[tuple[int, InetAddress]]:
         opened = []
+        ways = self._ordinary.ways_from(place)
         for _ in range(count):
             number = next(self._numbers)
             try:
@@ -46,6 +47,7 @@ class ExtraSockets:
             except OSError as error:
                 log.warning("extra_socket_not_bound", error=error.strerror or str(error))
                 break
+            self._driver.set_ways(number, ways)
             self._open.add(number)
             opened.append((number, InetAddress(place.ip, port)))
         return opened

@@ -43,6 +43,9 @@ DUMP_DISTURBED = (-1, errno.EBUSY)
 """What the library and the kernel say when something changed while the list was read."""
 DUMP_TRIALS = 20
 DUMP_PAUSE_S = 0.02
+RTM_F_FIB_MATCH = 0x2000
+"""Ask for the route itself, not for what the kernel would make of there being none."""
+NO_WAY = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH})
 FAR_AWAY = "192.88.99.1"
 """An address that has no route of its own anywhere. Nothing is ever sent there."""
 
@@ -208,6 +211,19 @@ class Netlink:
                 return None
         gateways = (route.get("gateway") for route in routes)
         return next((str(gateway) for gateway in gateways if gateway), None)
+
+    async def leads_afar(self, index: int, source: str, mark: int) -> bool:
+        """Whether a route leads by an interface, from an IPv4 address of it, to the internet.
+
+        By all rules and tables. Kernels before 4.13 say yes always.
+        """
+        where = {"oif": index, "src": source, "mark": mark, "flags": RTM_F_FIB_MATCH}
+        async with self._one_at_a_time:
+            try:
+                await _os_errors(self._requests.route("get", dst=FAR_AWAY, **where))
+            except OSError as error:
+                return error.errno not in NO_WAY
+        return True
 
     async def add_address(self, index: int, address: InetAddress) -> None:
         """Give an interface an address; one that is there with that prefix is fine.

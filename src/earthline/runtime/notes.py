@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from earthline.runtime.bridge.journal import Bridging
-from earthline.runtime.routes import HALVES
 from earthline.runtime.taps import Tap
-
-RP_FILTERS = Path("/proc/sys/net/ipv4/conf")
-STRICT = 1
-"""Packets are dropped whose way back would lead over another interface (RFC 3704)."""
 
 
 def host_notes(tap: Tap, bridging: Bridging | None, *, online: bool) -> list[str]:
     """One line for each thing that is not as the controller wants it, or not as it should be."""
-    notes = [*_refused(tap), *_default_route(tap, online=online), *_names(tap)]
+    notes = [tap.wish_error] if tap.wish_error else []
+    notes += [*_refused(tap), *_default_route(tap, online=online), *_names(tap)]
     if bridging is not None and 0 < bridging.mtu < tap.wanted.mtu:
         notes.append(
             f"frames of more than {bridging.mtu} bytes do not reach {bridging.interface}: "
@@ -35,24 +30,12 @@ def _refused(tap: Tap) -> Iterator[str]:
 
 def _default_route(tap: Tap, *, online: bool) -> Iterator[str]:
     offered = any(route.target.is_default_route for route in tap.wanted.routes)
-    if offered and tap.permissions.default and not online:
+    if not offered or not tap.permissions.default:
+        return
+    if not online:
         yield "the default route waits until this node is online"
-    if any(route.target in HALVES[4] for route in tap.routes):
-        strict = sorted(_strict_interfaces())
-        if strict:
-            yield (
-                f"{', '.join(strict)} drops what comes from outside while the default route leads "
-                "over this network: set net.ipv4.conf.all.rp_filter=2"
-            )
-
-
-def _strict_interfaces() -> Iterator[str]:
-    """The kernel goes by the larger of an interface's own setting and that for all."""
-    settings = {path.parent.name: int(path.read_text()) for path in RP_FILTERS.glob("*/rp_filter")}
-    everywhere = settings.pop("all", 0)
-    for name, own in settings.items():
-        if max(own, everywhere) == STRICT and name not in {"lo", "default"}:
-            yield name
+    elif tap.default_error:
+        yield f"the default route is not applied: {tap.default_error}"
 
 
 def _names(tap: Tap) -> Iterator[str]:

@@ -25,6 +25,7 @@ from earthline.runtime.bridge.bridges import Bridges
 from earthline.runtime.clock import now_ms
 from earthline.runtime.core import Core
 from earthline.runtime.default_routes import DefaultRoutes
+from earthline.runtime.default_way import DefaultWay
 from earthline.runtime.earth import earth_permissions, earth_to_join
 from earthline.runtime.files import PUBLIC
 from earthline.runtime.home import Home, StartFault
@@ -171,9 +172,11 @@ class Service:
             gso=offload.gso,
             gro=offload.gro,
             moderation=offload.moderation,
+            mark=settings.socket_mark,
         )
         self._exits.callback(self.driver.close)
         self.node = Node(self.identity, secrets.token_bytes, now_ms())
+        self._default_way = DefaultWay(self.node.peers.topology)
         store = open_store(settings.controller_db_path or str(self.home.controller_folder))
         self._exits.callback(store.close)
         self.authority = Authority(
@@ -197,7 +200,7 @@ class Service:
             self.driver,
             self.settings,
             self.node,
-            uplinks=lambda: self.underlay.uplinks,
+            uplinks=lambda to: self.underlay.uplinks(to),  # noqa: PLW0108 - it is made later
             report=self.core.receive,
         )
         self._relay = RelayRole(self.settings, self.home.path)
@@ -355,7 +358,7 @@ class Service:
             self._tunnel.moved(now)
         self._passed_at = now
         online = self.node.online
-        self.taps.set_online(online)
+        self.taps.set_online(self._default_way.leads(now, online=online))
         self.underlay.set_online(online, now)
         self._tunnel.check(now)
 

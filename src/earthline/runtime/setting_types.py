@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from earthline.wire.address import parse_address
 from earthline.wire.inet import InetAddress
@@ -45,6 +45,11 @@ def _address(text: str) -> str:
     return text.lower()
 
 
+def _mark(value: object) -> object:
+    """JSON has no hexadecimal numbers, which marks are commonly written in."""
+    return int(value, 0) if isinstance(value, str) else value
+
+
 IpText = Annotated[str, AfterValidator(_ip)]
 IpNetworkText = Annotated[str, AfterValidator(_ip_network)]
 EndpointText = Annotated[str, AfterValidator(_endpoint)]
@@ -53,6 +58,8 @@ AddressText = Annotated[str, AfterValidator(_address)]
 PortNumber = Annotated[int, Field(ge=0, le=0xFFFF)]
 PrefixText = Annotated[str, Field(min_length=1)]
 """The beginning of an interface's name; an empty one would be that of all."""
+MarkNumber = Annotated[int, BeforeValidator(_mark), Field(ge=0, le=0xFFFF_FFFF)]
+"""A packet mark (``SO_MARK``): a number, or a text of one such as ``0x45000000``."""
 Count = Annotated[int, Field(ge=0)]
 
 

@@ -25,6 +25,7 @@ from earthline.runtime.setting_types import (
     EndpointV4Text,
     IpNetworkText,
     IpText,
+    MarkNumber,
     PortNumber,
     PrefixText,
     Section,
@@ -36,6 +37,9 @@ log = structlog.get_logger()
 
 MAX_DAYS = 36_500
 MAX_THREADS = 64
+SOCKET_MARK = 0x4500_0000
+"""In the byte that is used least: Tailscale and OpenWrt have the second, Kubernetes and its
+networks the others. What VPNs such as WireGuard's compare marks with is none that begins so."""
 AUTOMATIC_THREADS = 8
 """Most threads without a setting: beyond that the kernel's queues are what limits."""
 
@@ -99,6 +103,8 @@ class ServiceSettings(Section):
     )
     """Ours: only interfaces whose names begin so are used; empty: all that are no virtual ones."""
     bind: list[IpText] = Field(default_factory=list)
+    socket_mark: MarkNumber = Field(default=SOCKET_MARK, alias="socketMark")
+    """Ours: what our datagrams are marked with, so that our interfaces refuse them; 0: nothing."""
     allow_management_from: list[IpNetworkText] = Field(
         default_factory=list, alias="allowManagementFrom"
     )
@@ -149,6 +155,7 @@ READ_AT_START = (
     "primary_port",
     "offload",
     "threads",
+    "socket_mark",
     "controller_db_path",
     "controller_forget_days",
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import secrets
 import socket
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
@@ -17,6 +17,7 @@ from earthline.runtime.home import StartFault
 from earthline.runtime.netlink import Interface
 from earthline.runtime.port_holder import wait_for_port
 from earthline.runtime.settings import Settings
+from earthline.runtime.ways import Source, Ways
 from earthline.wire.inet import InetAddress, Scope
 
 log = structlog.get_logger()
@@ -34,6 +35,7 @@ class UdpDriver(Protocol):
     """The part of the native driver that sockets need."""
 
     def add_udp(self, socket: int, ip: bytes, port: int, device: str | None) -> int: ...
+    def set_ways(self, socket: int, ways: Ways) -> None: ...
     def remove_udp(self, socket: int) -> None: ...
 
 
@@ -43,9 +45,17 @@ class Place:
 
     ip: bytes
     port: int
-    device: str | None
+    device: str | None = field(compare=False)
+    """Its name of now: a socket stays bound to a device that gets another one."""
     index: int = 0
     """The device's: one made anew under the same name is not what a socket was bound to."""
+    prefix: int = field(default=0, compare=False)
+    """Length of the prefix that the cable's network has; 0: unknown."""
+
+    @property
+    def network(self) -> InetAddress:
+        """The cable's network, prefix length in the port."""
+        return InetAddress(self.ip, self.prefix).network
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +166,8 @@ def wanted_places(
 def _place(ip: bytes, port: int, interface: Interface | None) -> Place:
     if interface is None:
         return Place(ip, port, None)
-    return Place(ip, port, interface.name, interface.index)
+    prefix = next((held.port for held in interface.addresses if held.ip == ip), 0)
+    return Place(ip, port, interface.name, interface.index, prefix)
 
 
 def wildcard_places(settings: Settings, ports: Iterable[int]) -> list[Place]:
@@ -215,6 +226,8 @@ class Sockets:
         self.ports = ports
         self._numbers = itertools.count(1)
         self._bound: dict[Place, int] = {}
+        self._ways: Mapping[Source, Ways] = {}
+        self._on_link: tuple[InetAddress, ...] = ()
         self._mapped: tuple[InetAddress, ...] = ()
 
     @property
@@ -231,15 +244,30 @@ class Sockets:
         """Where a socket is bound."""
         return next((place for place, held in self._bound.items() if held == number), None)
 
-    def refresh(self, wanted: list[Place]) -> bool:
-        """Bind and close until the sockets are the wanted ones; True if anything changed."""
+    def ways_from(self, place: Place) -> Ways:
+        """Where a socket that is bound to a place gets."""
+        return self._ways.get((place.ip, place.index))
+
+    def refresh(self, wanted: list[Place], ways: Mapping[Source, Ways] | None = None) -> bool:
+        """Bind and close until the sockets are the wanted ones; True if anything changed.
+
+        ``ways``: where they get; whatever is not listed there gets everywhere.
+        """
+        before, self._ways = self._ways, ways or {}
         gone = [place for place in self._bound if place not in wanted]
         for place in gone:
             self._driver.remove_udp(self._bound.pop(place))
+        # As they are called now.
+        self._bound = {place: self._bound[place] for place in wanted if place in self._bound}
+        for place, number in self._bound.items():
+            if self.ways_from(place) != before.get((place.ip, place.index)):
+                self._driver.set_ways(number, self.ways_from(place))
         fresh = [place for place in wanted if place not in self._bound]
         bound = [place for place in fresh if self._bind(place)]
-        if not gone and not bound:
+        on_link = tuple(sorted({place.network for place in self._bound if place.prefix}))
+        if not gone and not bound and on_link == self._on_link:
             return False
+        self._on_link = on_link
         self._tell()
         return True
 
@@ -252,7 +280,7 @@ class Sockets:
     def _tell(self) -> None:
         places = self._bound.items()
         sockets = ((number, InetAddress(place.ip, place.port)) for place, number in places)
-        self._report(SocketsChanged(tuple(sockets), self._mapped))
+        self._report(SocketsChanged(tuple(sockets), self._mapped, self._on_link))
 
     def _bind(self, place: Place) -> bool:
         number = next(self._numbers)
@@ -266,5 +294,6 @@ class Sockets:
                 error=error.strerror or str(error),
             )
             return False
+        self._driver.set_ways(number, self.ways_from(place))
         self._bound[place] = number
         return True

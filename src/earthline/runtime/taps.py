@@ -11,19 +11,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import structlog
 
 from earthline.effects import ConfigureTap, PortFailed
-from earthline.runtime.devices import choose_device, device_map
+from earthline.runtime.devices import choose_device, device_map, wish_fault
 from earthline.runtime.keeping import Keeping
 from earthline.runtime.names import LinkNames, NamesRefused, clear_names, set_names
 from earthline.runtime.netlink import Interface, KernelRoute, Link
 from earthline.runtime.permissions import Permissions, load_permissions, store_permissions
-from earthline.runtime.routes import allowed_addresses, kernel_routes
+from earthline.runtime.reverse_path import ReversePath
+from earthline.runtime.routes import HALVES, allowed_addresses, kernel_routes
 from earthline.runtime.watch import Watch
 from earthline.wire.inet import InetAddress
 
@@ -63,7 +64,13 @@ class Tap:
     """As it was last seen."""
     index: int = 0
     """0: there is no device."""
+    mtu: int = 0
+    """What we last gave it, bytes."""
     error: str = ""
+    wish_error: str = ""
+    """Why it is not called as the user wishes."""
+    default_error: str = ""
+    """Why the default route over IPv4 is not installed, though the user allows it."""
     addresses: set[InetAddress] = field(default_factory=set)
     """What we gave it, and take away again; whether it is still there is for the kernel to say."""
     routes: set[KernelRoute] = field(default_factory=set)
@@ -102,6 +109,9 @@ class Taps:
         self.watch = Watch("devices", NEWS_S, self._look_again)
         self._one_at_a_time = asyncio.Lock()
         self._online = False
+        self.reverse_path = ReversePath()
+        self._leading: set[int] = set()
+        """The networks that the default route over IPv4 leads to."""
 
     def tap(self, network: int) -> Tap | None:
         """The tap of a network, if it has one."""
@@ -160,6 +170,8 @@ class Taps:
         """Unmake a device; its addresses and routes go with it."""
         if (tap := self._taps.pop(network, None)) is not None and tap.name:
             self._driver.remove_tap(network)
+            self._leading.discard(network)
+            self._close_way()
 
     def set_online(self, online: bool) -> None:
         """Default routes are only worth having while the node is online."""
@@ -217,12 +229,21 @@ class Taps:
         wished = device_map(self._home).get(command.network)
         name = choose_device(command.network, taken, wished)
         tap.name = self._driver.add_tap(command.network, name, command.mac, command.mtu)
-        tap.index = socket.if_nametoindex(tap.name)
+        tap.mtu = command.mtu
+        tap.wish_error = _wish_error(wished, taken, tap.name)
+        try:
+            tap.index = socket.if_nametoindex(tap.name)
+        except OSError:
+            # Somebody was quick to rename or delete it: the next pass makes another one.
+            self._driver.remove_tap(command.network)
+            raise
 
     async def _apply(self, tap: Tap) -> None:
         await self._apply_link(tap)
         if tap.index:
+            self._clear_way(tap)
             await self._remove_routes(tap)
+            self._close_way()
             await self._apply_addresses(tap)
             await self._apply_routes(tap)
             await self._apply_names(tap)
@@ -239,8 +260,11 @@ class Taps:
         if link.name != tap.name:
             log.info("device_renamed", device=tap.name, name=link.name)
             tap.name, tap.names = link.name, None
-        if not link.up or link.mtu != tap.wanted.mtu:
-            await self._netlink.set_link(tap.index, tap.wanted.mtu)
+        mtu = _mtu(tap, link)
+        if not link.up or link.mtu != mtu:
+            await self._netlink.set_link(tap.index, mtu)
+        if mtu == tap.wanted.mtu:
+            tap.mtu = mtu
 
     def _remake(self, network: int, tap: Tap) -> None:
         """The device was deleted, if there ever was one."""
@@ -278,7 +302,24 @@ class Taps:
             tap.routes.discard(route)
 
     def _wanted_routes(self, tap: Tap) -> list[KernelRoute]:
-        return kernel_routes(tap.wanted, tap.permissions, online=self._online)
+        routes = kernel_routes(tap.wanted, tap.permissions, online=self._online)
+        return [r for r in routes if not (tap.default_error and r.target in HALVES[4])]
+
+    def _clear_way(self, tap: Tap) -> None:
+        """Before a default route leads over it, what comes by the cables must be let in."""
+        tap.default_error = "" if self._online else "nobody answers this node just now"
+        leads = any(route.target in HALVES[4] for route in self._wanted_routes(tap))
+        if leads:
+            tap.default_error = self.reverse_path.loosen()
+        if leads and not tap.default_error:
+            self._leading.add(tap.wanted.network)
+        else:
+            self._leading.discard(tap.wanted.network)
+
+    def _close_way(self) -> None:
+        """When no default route leads over any, all is as it was."""
+        if not self._leading:
+            self.reverse_path.restore()
 
     async def _apply_routes(self, tap: Tap) -> None:
         """Offer all that are wanted, which is harmless where one stands."""
@@ -324,6 +365,18 @@ class Taps:
         for network in list(self._taps):
             with contextlib.suppress(OSError):
                 self.remove(network)
+
+
+def _wish_error(wished: str | None, taken: Container[str], name: str) -> str:
+    if wished is None or wished == name:
+        return ""
+    return f"it is called {name}, not {wished!r} as devicemap says: {wish_fault(wished, taken)}"
+
+
+def _mtu(tap: Tap, link: Link) -> int:
+    """What a device should have: as the network, or less if somebody set less by hand."""
+    by_hand = link.mtu != tap.mtu and link.mtu < tap.wanted.mtu
+    return link.mtu if by_hand else tap.wanted.mtu
 
 
 def _names(tap: Tap) -> LinkNames | None:

@@ -102,10 +102,10 @@ class Tunnel:
         settings: SettingsFile,
         node: Node,
         *,
-        uplinks: Callable[[], Sequence[str]],
+        uplinks: Callable[[InetAddress], Sequence[str]],
         report: Callable[[TunnelChanged], None],
     ) -> None:
-        """``uplinks`` lists the interfaces that lead to the internet; ``report`` tells the node."""
+        """``uplinks`` lists the interfaces that lead to an address; ``report`` tells the node."""
         self._driver = driver
         self._settings = settings
         self._topology = node.peers.topology
@@ -248,8 +248,7 @@ class Tunnel:
             self._fail(os.strerror(error.errno) if error.errno else str(error), now)
 
     def _relays(self) -> list[Relay]:
-        uplinks = self._uplinks()
-        relays = relays_to_try(self._said, self._topology, self._address, uplinks)
+        relays = relays_to_try(self._said, self._topology, self._address, self._uplinks)
         relays.sort(key=lambda relay: relay != self._proven)
         return relays
 
@@ -314,7 +313,10 @@ def _allowed(said: ServiceSettings) -> bool:
 
 
 def relays_to_try(
-    said: ServiceSettings, topology: Topology, own: int, uplinks: Sequence[str]
+    said: ServiceSettings,
+    topology: Topology,
+    own: int,
+    uplinks: Callable[[InetAddress], Sequence[str]],
 ) -> list[Relay]:
     """The relay of the settings, by TLS and without, then each root by TLS.
 
@@ -328,6 +330,9 @@ def relays_to_try(
         for endpoint in topology.worlds.endpoints(address) if address != own else ():
             if endpoint.is_ipv4 and endpoint.scope is Scope.GLOBAL:
                 ways.append((InetAddress(endpoint.ip, RELAY_PORT), True))
-    devices = tuple(uplinks) or (None,)
-    relays = [Relay(to, tls, device) for to, tls in dict.fromkeys(ways) for device in devices]
+    relays = [
+        Relay(to, tls, device)
+        for to, tls in dict.fromkeys(ways)
+        for device in uplinks(to) or (None,)
+    ]
     return relays[:MAX_RELAYS]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import islice
 
 from earthline._native import Switch
 from earthline.effects import SocketsChanged, SocketsOpened
@@ -22,6 +23,7 @@ from earthline.runtime.portmap.protocols import protocols_of
 from earthline.runtime.portmap.sites import find_sites
 from earthline.runtime.settings import SettingsFile
 from earthline.runtime.sockets import (
+    MAX_SOCKETS,
     Ports,
     Sockets,
     UdpDriver,
@@ -34,7 +36,9 @@ from earthline.runtime.sockets import (
 )
 from earthline.runtime.taps import Taps
 from earthline.runtime.watch import Watch
+from earthline.runtime.ways import Source, Ways, find_ways, lead_to
 from earthline.wire.identity import SecretIdentity
+from earthline.wire.inet import InetAddress
 
 REBIND_S = 30.0
 OFFLINE_MS = 120_000
@@ -61,10 +65,11 @@ class Underlay:
         self._taps = taps
         self._favourite = favourite_port(identity.address)
         self._offline_since = 0
-        self.uplinks: tuple[str, ...] = ()
-        """The devices with a usable IPv4 address."""
+        self._mark = settings.parsed.settings.socket_mark
         self.sockets = Sockets(driver, report, ports)
         self.extra = ExtraSockets(driver, self.sockets, report)
+        self._leading: list[tuple[str, Ways]] = []
+        """The devices with a usable IPv4 address, and where they lead."""
         self.rebind = Watch("sockets", REBIND_S, self.refresh)
         self.mapper = PortMapper(
             self._may_map, self._sites, protocols_of(identity), self.sockets.set_mapped
@@ -78,18 +83,29 @@ class Underlay:
         except OSError:
             if self.sockets.bound:
                 raise  # what is bound serves until the next pass
+            ways: dict[Source, Ways] = {}
             places = wildcard_places(self._settings.parsed, self.sockets.ports)
         else:
             own = self._taps.names_among(interfaces)
             physical = self._taps.without_managed(interfaces)
-            self._note_uplinks(usable_addresses(physical, self._settings.parsed, own))
+            ways = await self._find_ways(usable_addresses(physical, self._settings.parsed, own))
             places = wanted_places(physical, self._settings.parsed, self.sockets.ports, own)
-        self.sockets.refresh(places)
+        self.sockets.refresh(places, ways)
+        self._taps.reverse_path.follow({p.index: p.device for p in places if p.device})
         self.mapper.wake()
 
-    def _note_uplinks(self, usable: Iterable[tuple[bytes, Interface | None]]) -> None:
-        devices = (at.name for ip, at in usable if len(ip) == 4 and at is not None)
-        self.uplinks = tuple(dict.fromkeys(devices))
+    async def _find_ways(
+        self, usable: Iterable[tuple[bytes, Interface | None]]
+    ) -> dict[Source, Ways]:
+        few = islice(usable, MAX_SOCKETS)
+        names = {(ip, at.index): at.name for ip, at in few if len(ip) == 4 and at is not None}
+        ways = await find_ways(self._netlink, names, self._mark)
+        self._leading = [(name, ways[source]) for source, name in names.items()]
+        return ways
+
+    def uplinks(self, to: InetAddress) -> list[str]:
+        """The devices that lead to an IPv4 address."""
+        return list(dict.fromkeys(name for name, ways in self._leading if lead_to(ways, to)))
 
     def _may_map(self) -> bool:
         settings = self._settings.parsed.settings

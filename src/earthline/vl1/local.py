@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from earthline.effects import Command, Path, Report
 from earthline.wire.identity import SecretIdentity
-from earthline.wire.inet import InetAddress
+from earthline.wire.inet import InetAddress, Subnets
 
 Emit: TypeAlias = Callable[[Command], None]
 
@@ -46,6 +46,8 @@ class Local:
         """Addresses a gateway maps to us (02, 7.7)."""
         self.assigned_networks: Callable[[], Iterable[InetAddress]] = _nothing
         """Subnets of our virtual addresses: never a physical path (02, 6.2)."""
+        self.on_link = Subnets(())
+        """Those of our cables, which may be parts of the former."""
         self.path_allowed: Callable[[int, InetAddress], bool] = _anything
         """The host's veto on a physical address of a peer (02, 7.8)."""
 

@@ -20,7 +20,7 @@ from earthline.vl1.routes import Routes
 from earthline.vl1.surface import Surface
 from earthline.vl1.topology import Topology
 from earthline.vl1.vigil import Vigil
-from earthline.wire.inet import InetAddress
+from earthline.wire.inet import InetAddress, Subnets
 
 JUMP_MS = 10_000
 """Waking this much later than planned is a suspend and resume (02, 1.4)."""
@@ -67,6 +67,7 @@ class Roaming:
         before = self._local.sockets
         self._local.sockets = dict(event.sockets)
         self._local.mapped = event.mapped
+        self._local.on_link = Subnets(event.on_link)
         if before == self._local.sockets:
             return False
         moved = {number for number, at in before.items() if self._local.sockets.get(number) != at}

@@ -222,7 +222,8 @@ class Topology:
     def usable_of(self, address: int, endpoints: Iterable[InetAddress]) -> Iterator[InetAddress]:
         """Those of physical addresses that may become paths to the node, as they are asked for.
 
-        They never lie in a subnet of our own; one of all there is would leave no way.
+        They never lie in a virtual subnet of our own; one of all there is would leave no way. But a
+        cable whose subnet is at least as narrow is the better way: the kernel takes it, too.
         """
         virtual = Subnets(net for net in self._local.assigned_networks() if net.port)
         for endpoint in endpoints:
@@ -231,7 +232,7 @@ class Topology:
                 and endpoint.port != 0
                 and not _TUNNEL_BROKER.contains(endpoint)
                 and self.worlds.pinned(address, endpoint.ip)
-                and endpoint not in virtual
+                and virtual.longest(endpoint) <= self._local.on_link.longest(endpoint)
                 and self._local.path_allowed(address, endpoint)
             ):
                 yield endpoint

@@ -146,19 +146,24 @@ class Subnets:
     """Networks of which one may hold an address: a look for each prefix length there is."""
 
     def __init__(self, networks: Iterable[InetAddress]) -> None:
-        self._of_mask: dict[tuple[int, int], set[int]] = {}
-        """By length of the IP and mask: the networks' first addresses."""
+        found: dict[tuple[int, int, int], set[int]] = {}
         for network in networks:
             mask = int.from_bytes(network.netmask.ip, "big")
-            same = self._of_mask.setdefault((len(network.ip), mask), set())
+            same = found.setdefault((network.port, len(network.ip), mask), set())
             same.add(int.from_bytes(network.network.ip, "big"))
+        self._narrowest_first = sorted(found.items(), reverse=True)
+        """Prefix length, length of the IP and mask; and the networks' first addresses."""
+
+    def longest(self, address: InetAddress) -> int:
+        """The prefix length of the narrowest that holds an address; -1 if none does."""
+        number, length = int.from_bytes(address.ip, "big"), len(address.ip)
+        for (prefix, of_length, mask), firsts in self._narrowest_first:
+            if of_length == length and number & mask in firsts:
+                return prefix
+        return -1
 
     def __contains__(self, address: InetAddress) -> bool:
-        number, length = int.from_bytes(address.ip, "big"), len(address.ip)
-        for (of_length, mask), firsts in self._of_mask.items():
-            if of_length == length and number & mask in firsts:
-                return True
-        return False
+        return self.longest(address) >= 0
 
 
 def read_inet(reader: Reader) -> InetAddress | None:

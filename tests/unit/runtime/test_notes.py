@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from earthline.effects import ConfigureTap, Route
-from earthline.runtime import notes as notes_module
 from earthline.runtime.bridge.journal import Bridging
-from earthline.runtime.netlink import KernelRoute
 from earthline.runtime.notes import host_notes
 from earthline.runtime.permissions import Permissions
 from earthline.runtime.taps import Tap
@@ -26,17 +22,6 @@ OFFER = ConfigureTap(
     (at("10.7.0.53/0"),),
 )
 ALL = Permissions(global_=True, default=True, dns=True)
-
-
-@pytest.fixture(autouse=True)
-def rp_filter(tmp_path, monkeypatch):
-    monkeypatch.setattr(notes_module, "RP_FILTERS", tmp_path)
-
-    def set_filter(name, value):
-        (tmp_path / name).mkdir(exist_ok=True)
-        (tmp_path / name / "rp_filter").write_text(f"{value}\n")
-
-    return set_filter
 
 
 def test_nothing_is_said_where_all_is_as_it_should_be():
@@ -61,25 +46,16 @@ def test_reason_of_the_resolver_is_told():
     assert note == "the name servers for lab.example are not used: not installed"
 
 
-@pytest.mark.parametrize(
-    ("settings", "strict"),
-    [
-        ({"all": 0, "eth0": 1}, ["eth0"]),
-        ({"all": 1, "eth0": 0}, ["eth0"]),
-        ({"all": 2, "eth0": 1}, []),
-        ({"all": 0, "eth0": 0, "lo": 1, "default": 1}, []),
-    ],
-)
-def test_strict_filter_of_return_paths_is_told_while_the_way_out_is_here(
-    rp_filter, settings, strict
-):
-    for name, value in settings.items():
-        rp_filter(name, value)
-    tap = Tap(OFFER, ALL)
-    assert host_notes(tap, None, online=True) == []
-    tap.routes.add(KernelRoute(at("0.0.0.0/1"), at("10.7.0.9"), at("10.7.0.1/16")))
-    found = host_notes(tap, None, online=True)
-    assert [note.partition(" ")[0] for note in found] == strict
+def test_reason_why_no_default_route_is_applied_is_told_where_it_is_allowed():
+    refused = Tap(OFFER, Permissions(), default_error="eth0 drops it")
+    assert not any("drops" in note for note in host_notes(refused, None, online=True))
+    (note,) = host_notes(Tap(OFFER, ALL, default_error="eth0 drops it"), None, online=True)
+    assert note == "the default route is not applied: eth0 drops it"
+
+
+def test_device_that_is_not_called_as_wished_is_told():
+    (note,) = host_notes(Tap(OFFER, ALL, wish_error="it is called zt0"), None, online=True)
+    assert note == "it is called zt0"
 
 
 def test_smaller_mtu_behind_a_bridge_is_told():

@@ -89,6 +89,8 @@ def test_missing_file_means_defaults(tmp_path):
         ({"settings": {"lowBandwidthMode": "on"}}, "settings.lowBandwidthMode"),
         ({"settings": {"pathMtuDiscovery": "no"}}, "settings.pathMtuDiscovery"),
         ({"settings": {"mssClamp": 1}}, "settings.mssClamp"),
+        ({"settings": {"socketMark": "red"}}, "settings.socketMark"),
+        ({"settings": {"socketMark": 1 << 32}}, "settings.socketMark"),
         ({"settings": {"enableWebServer": "a"}}, "settings.enableWebServer"),
         ({"settings": {"controllerDbPath": 1}}, "settings.controllerDbPath"),
         ({"settings": {"softwareUpdate": 1}}, "settings.softwareUpdate"),
@@ -268,3 +270,18 @@ def test_wrong_trusted_path_is_refused_with_its_line(tmp_path, line):
     (tmp_path / "trustedpaths").write_text(f"1=10.0.0.0/8\n{line}\n")
     with pytest.raises(StartFault, match="trustedpaths: line 2"):
         load(tmp_path, {})
+
+
+@pytest.mark.parametrize(("said", "mark"), [("0x100", 0x100), (256, 256), ("0", 0), (0, 0)])
+def test_mark_of_sockets_is_a_number_or_the_text_of_one(tmp_path, said, mark):
+    path = tmp_path / "local.conf"
+    path.write_text(json.dumps({"settings": {"socketMark": said}}))
+    file = SettingsFile(path)
+    file.load()
+    assert file.parsed.settings.socket_mark == mark
+
+
+def test_our_datagrams_are_marked_unless_somebody_says_no():
+    assert ServiceSettings().socket_mark == 0x45000000
+    changed = ServiceSettings.model_validate({"socketMark": 0})
+    assert restart_needed(ServiceSettings(), changed) == ["socketMark"]

@@ -149,6 +149,7 @@ class Driver:
 
     def __init__(self):
         self.open = {}
+        self.ways = {}
         self.refused = set()
 
     def add_udp(self, socket, ip, port, device):
@@ -156,6 +157,10 @@ class Driver:
             raise OSError(99, "Cannot assign requested address")
         self.open[socket] = (ip, port, device)
         return port
+
+    def set_ways(self, socket, ways):
+        assert socket in self.open
+        self.ways[socket] = ways
 
     def remove_udp(self, socket):
         del self.open[socket]
@@ -205,3 +210,41 @@ def test_mapped_address_is_told_with_the_sockets_and_only_when_it_changes():
     sockets.refresh([Place(b"\n\0\0\1", 9993, "eth0")])
     assert [report.mapped for report in reports] == [mapped, (), mapped, mapped]
     assert len(reports[-1].sockets) == 1
+
+
+def test_socket_stays_bound_to_a_device_that_is_renamed():
+    before, after = (
+        wanted_places([Interface(7, name, True, (at("10.0.0.5/24"),))], settings(), (9993,), ())
+        for name in ("eth0", "wan0")
+    )
+    driver, reports = Driver(), []
+    sockets = Sockets(driver, reports.append, Ports(9993, 0))
+    sockets.refresh(before)
+    assert not sockets.refresh(after)
+    assert [place.device for place in sockets.places] == ["wan0"]
+    assert len(driver.open) == len(reports) == 1
+
+
+def test_networks_of_the_cables_are_told_with_the_sockets_and_whenever_they_change():
+    driver, reports = Driver(), []
+    sockets = Sockets(driver, reports.append, Ports(9993, 0))
+    for text in ("10.16.0.6/17", "10.16.0.6/24"):
+        found = [Interface(7, "eth0", True, (at(text), at("fd00::5/64")))]
+        sockets.refresh(wanted_places(found, settings(), (9993, 9994), ()))
+    assert [report.on_link for report in reports] == [
+        (at("10.16.0.0/17"), at("fd00::/64")),
+        (at("10.16.0.0/24"), at("fd00::/64")),
+    ]
+    assert reports[0].sockets == reports[1].sockets
+
+
+def test_each_socket_is_told_where_its_device_leads():
+    driver = Driver()
+    sockets = Sockets(driver, lambda _: None, Ports(9993, 0))
+    wide, narrow = Place(b"\n\0\0\1", 9993, "eth0", 2), Place(b"\n\0\0\2", 9993, "eth1", 3)
+    near = (at("10.0.0.0/24"),)
+    sockets.refresh([wide, narrow], {(wide.ip, 2): None, (narrow.ip, 3): near})
+    assert list(driver.ways.values()) == [None, near]
+    sockets.refresh([wide, narrow], {})
+    assert list(driver.ways.values()) == [None, None]
+    assert sockets.ways_from(narrow) is None

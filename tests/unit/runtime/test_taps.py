@@ -152,14 +152,27 @@ async def test_flushed_addresses_come_back(kernel, tmp_path):
         assert kernel.addresses == {at("10.7.0.59/16"), at("fd00::1/88")}
 
 
-async def test_link_that_was_put_down_or_given_another_mtu_is_as_it_was(kernel, tmp_path):
+async def test_link_that_was_put_down_or_given_a_larger_mtu_is_as_it_was(kernel, tmp_path):
     async with running(kernel, tmp_path) as (taps, _):
-        taps.configure(command("10.7.0.59/16"))
+        taps.configure(command("10.7.0.59/16", mtu=1400))
         await settled()
-        kernel.devices[NETWORK][1], kernel.up = 1400, False
+        kernel.devices[NETWORK][1], kernel.up = 2800, False
         taps.check()
         await settled()
-        assert (kernel.devices[NETWORK][1], kernel.up) == (2800, True)
+        assert (kernel.devices[NETWORK][1], kernel.up) == (1400, True)
+
+
+async def test_smaller_mtu_that_somebody_set_stays_as_long_as_it_is_smaller(kernel, tmp_path):
+    async with running(kernel, tmp_path) as (taps, _):
+        taps.configure(command("10.7.0.59/16", mtu=1500))
+        await settled()
+        kernel.devices[NETWORK][1], kernel.up = 1400, False
+        for mtu, expected in ((1500, 1400), (2800, 1400), (1300, 1300), (2800, 2800)):
+            taps.configure(command("10.7.0.59/16", mtu=mtu))
+            await settled()
+            taps.check()
+            await settled()
+            assert (kernel.devices[NETWORK][1], kernel.up) == (expected, True)
 
 
 async def test_renamed_device_is_the_same_device(kernel, tmp_path):
@@ -238,6 +251,57 @@ async def test_default_route_comes_and_goes_with_being_online(kernel, tmp_path):
         taps.set_online(False)
         await settled()
         assert kernel.routes == set()
+
+
+async def test_default_route_waits_for_filters_that_let_answers_in(kernel, tmp_path, monkeypatch):
+    async with running(kernel, tmp_path) as (taps, _):
+        said, restored = ["eth0 drops it"], []
+        monkeypatch.setattr(taps.reverse_path, "loosen", lambda: said[0])
+        monkeypatch.setattr(taps.reverse_path, "restore", lambda: restored.append(kernel.routes))
+        taps.permit(NETWORK, Permissions(default=True))
+        taps.set_online(True)
+        route = Route(at("0.0.0.0/0"), at("10.7.0.1/0"))
+        taps.configure(command("10.7.0.59/16", routes=[route]))
+        await settled()
+        assert (kernel.routes, taps.tap(NETWORK).default_error) == (set(), "eth0 drops it")
+        said[0] = ""
+        restored.clear()
+        taps.check()
+        await settled()
+        assert (len(kernel.routes), taps.tap(NETWORK).default_error, restored) == (2, "", [])
+        taps.permit(NETWORK, Permissions())
+        await settled()
+        assert restored == [set()]
+
+
+async def test_device_that_vanishes_while_it_is_made_is_made_by_the_next_pass(
+    kernel, tmp_path, monkeypatch
+):
+    async with running(kernel, tmp_path) as (taps, reports):
+        find = socket.if_nametoindex
+
+        def vanished(_name):
+            raise OSError(19, "No such device")
+
+        monkeypatch.setattr(socket, "if_nametoindex", vanished)
+        taps.configure(command("10.7.0.59/16"))
+        assert kernel.devices == {}
+        monkeypatch.setattr(socket, "if_nametoindex", find)
+        taps.check()
+        await settled()
+        assert kernel.addresses == {at("10.7.0.59/16")}
+        assert reports == [PortFailed(NETWORK, "No such device"), PortFailed(NETWORK, "")]
+
+
+async def test_wish_that_cannot_be_met_is_told_and_the_own_name_taken(kernel, tmp_path):
+    (tmp_path / "devicemap").write_text(f"{NETWORK:016x}=a/b\n")
+    async with running(kernel, tmp_path) as (taps, reports):
+        taps.configure(command("10.7.0.59/16"))
+        assert kernel.devices[NETWORK][0] == "ztnl3gfxtx"
+        assert taps.tap(NETWORK).wish_error == (
+            "it is called ztnl3gfxtx, not 'a/b' as devicemap says: no interface has such a name"
+        )
+        assert reports == []
 
 
 async def test_failure_is_reported_once_and_so_is_its_end(kernel, tmp_path):

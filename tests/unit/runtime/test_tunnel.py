@@ -80,7 +80,7 @@ class Bench:
             self.driver,
             settings,
             self.node,
-            uplinks=lambda: ("eth0",),
+            uplinks=lambda _to: ("eth0",),
             report=self.told.append,
         )
         self.tunnel.moved(START)

@@ -189,6 +189,25 @@ def test_virtual_subnet_of_all_addresses_leaves_every_path_usable(pair):
     assert elsewhere in pair.ann.paths[pair.bob.address]
 
 
+@pytest.mark.parametrize(
+    ("cable", "usable"),
+    [("10.16.0.0/17", True), ("10.0.0.0/8", True), ("10.0.0.0/7", False), ("10.17.0.0/16", False)],
+)
+def test_cable_inside_a_virtual_subnet_leads_to_its_own_hosts(pair, cable, usable):
+    pair.ann.engine.assigned_networks = lambda: [
+        InetAddress.parse("10.200.0.10/8"),
+        InetAddress.parse("10.16.77.1/24"),
+    ]
+    sockets = tuple(pair.ann.addresses.items())
+    pair.ann.give(SocketsChanged(sockets, on_link=(InetAddress.parse(cable),)))
+    neighbour = (0, *InetAddress.parse("10.16.0.7/9993"))
+    covered = (0, *InetAddress.parse("10.16.77.7/9993"))
+    for path in (neighbour, covered):
+        confirm(pair.ann, pair.bob, path)
+    assert (neighbour in pair.ann.paths[pair.bob.address]) is usable
+    assert covered not in pair.ann.paths[pair.bob.address]
+
+
 def test_host_may_veto_a_path(pair):
     pair.ann.engine.path_allowed = lambda address, _endpoint: address != pair.bob.address
     elsewhere = (0, bytes([192, 168, 77, 7]), 555)

@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import structlog
 
@@ -40,6 +40,22 @@ log = structlog.get_logger()
 CHECK_S = 2.0
 
 
+class Indexes(NamedTuple):
+    """The kernel's numbers of the interfaces of one bridging."""
+
+    bridge: int
+    interface: int
+    device: int
+
+
+class Parts(NamedTuple):
+    """The interfaces themselves; None for one that is not there."""
+
+    bridge: Link | None
+    interface: Link | None
+    device: Link | None
+
+
 class Bridges:
     """All bridged networks of the service. Use as an asynchronous context: its end undoes all."""
 
@@ -53,6 +69,8 @@ class Bridges:
         self._journal = Journal(home)
         self._kernel = BridgeKernel()
         self._entries: dict[int, Bridging] = {}
+        self._indexes: dict[int, Indexes] = {}
+        """Of what this run has bridged. All may get other names meanwhile."""
         self._one_at_a_time = asyncio.Lock()
         self._woken = asyncio.Event()
 
@@ -88,11 +106,12 @@ class Bridges:
             tap = self._demand_tap(wish.network)
             try:
                 links = await self._kernel.links()
-                choice = choose_bridge(wish, tap.name, links)
+                device = self._demand_device(tap, links)
+                choice = choose_bridge(wish, device.name, links)
                 index = choice.interface.index
                 demand_movable(wish, choice, await self._kernel.carries_default_route(index))
-                await self._demand_no_way_back(choice, tap)
-                return await self._set_up(wish, choice, links[tap.name])
+                await self._demand_no_way_back(choice, device)
+                return await self._set_up(wish, choice, device)
             except OSError as error:
                 raise BridgeRefused(f"{wish.interface}: {error.strerror or error}") from None
 
@@ -122,7 +141,10 @@ class Bridges:
                 await asyncio.wait_for(self._woken.wait(), self._until_next())
             self._woken.clear()
             async with self._one_at_a_time:
-                await self._check()
+                try:
+                    await self._check()
+                except OSError as error:
+                    log.warning("bridges_not_checked", error=str(error))
 
     # --- checks -----------------------------------------------------------------------------------
 
@@ -143,9 +165,16 @@ class Bridges:
             )
         return entry
 
-    async def _demand_no_way_back(self, choice: Choice, tap: Tap) -> None:
+    @staticmethod
+    def _demand_device(tap: Tap, links: dict[str, Link]) -> Link:
+        for link in links.values():
+            if link.index == tap.index:
+                return link
+        raise BridgeRefused(f"{tap.name} was deleted a moment ago: try again")
+
+    async def _demand_no_way_back(self, choice: Choice, device: Link) -> None:
         link = choice.existing or choice.interface
-        if link.up and await leads_back(link.name, link.mac, tap.name):
+        if link.up and await leads_back(link.name, link.mac, device.name):
             raise BridgeRefused(
                 f"a loop: the LAN of {link.name} already reaches the network by another bridge"
             )
@@ -187,6 +216,7 @@ class Bridges:
             await self._move(entry, interface.index, bridge)
         else:
             bridge = choice.existing.index
+        self._indexes[entry.network] = Indexes(bridge, interface.index, device.index)
         await self._kernel.set_master(device.index, bridge)
         await self._taps.move(entry.network, bridge, lambda managed: self._note(entry, managed))
 
@@ -199,13 +229,13 @@ class Bridges:
             log.warning("bridge_not_undone", bridge=entry.bridge, error=str(error))
             return
         del self._entries[entry.network]
+        self._indexes.pop(entry.network, None)
         self._write()
         log.info("unbridged", network=f"{entry.network:016x}", bridge=entry.bridge)
 
     async def _disconnect(self, entry: Bridging) -> None:
-        links = await self._kernel.links()
-        bridge, interface = links.get(entry.bridge), links.get(entry.interface)
-        device = links.get(entry.device)
+        parts = self._parts(entry, await self._kernel.links())
+        bridge, interface, device = parts.bridge, parts.interface, parts.device
         if bridge is not None and device is not None and device.master == bridge.index:
             await self._kernel.set_master(device.index, 0)
         await self._taps.move(entry.network, 0, None)
@@ -260,15 +290,47 @@ class Bridges:
             if 0 < entry.roll_back_at <= now_ms():
                 log.warning("bridge_rolled_back", network=f"{entry.network:016x}")
                 await self._undo(entry)
-            elif not _stands(entry, links):
+            elif not await self._stands(entry, links):
                 log.warning("bridge_lost_a_part", network=f"{entry.network:016x}")
                 await self._undo(entry)
 
+    async def _stands(self, entry: Bridging, links: dict[str, Link]) -> bool:
+        """Whether the bridge is there, with both of its ports: a device made anew is put back."""
+        parts = self._parts(entry, links)
+        self._take_names(entry, parts)
+        bridge, interface, device = parts.bridge, parts.interface, parts.device
+        if bridge is None or interface is None:
+            return False
+        if bridge.index not in {interface.master, interface.index}:
+            return False
+        if device is None:
+            return await self._put_back(entry, bridge)
+        return device.master == bridge.index
 
-def _stands(entry: Bridging, links: dict[str, Link]) -> bool:
-    """Whether the bridge is there, with both of its ports."""
-    bridge, interface = links.get(entry.bridge), links.get(entry.interface)
-    device = links.get(entry.device)
-    if bridge is None or interface is None or device is None:
-        return False
-    return device.master == bridge.index and bridge.index in {interface.master, interface.index}
+    async def _put_back(self, entry: Bridging, bridge: Link) -> bool:
+        """Make the network's new device a port in place of the one that was deleted."""
+        indexes, tap = self._indexes.get(entry.network), self._taps.tap(entry.network)
+        if indexes is None or tap is None or tap.error:
+            return False
+        if tap.index not in {0, indexes.device}:  # else it is about to be made
+            await self._kernel.set_master(tap.index, bridge.index)
+            self._indexes[entry.network] = indexes._replace(device=tap.index)
+        return True
+
+    def _parts(self, entry: Bridging, links: dict[str, Link]) -> Parts:
+        """What a bridging consists of, as far as it is there; of an earlier run, by name."""
+        if (indexes := self._indexes.get(entry.network)) is None:
+            names = (entry.bridge, entry.interface, entry.device)
+            return Parts(*(links.get(name) for name in names))
+        by_index = {link.index: link for link in links.values()}
+        return Parts(*(by_index.get(index) for index in indexes))
+
+    def _take_names(self, entry: Bridging, parts: Parts) -> None:
+        """What was renamed: the user sees the names, and the next run goes by them."""
+        known = (entry.bridge, entry.interface, entry.device)
+        names = tuple(
+            before if link is None else link.name for before, link in zip(known, parts, strict=True)
+        )
+        if names != known:
+            entry.bridge, entry.interface, entry.device = names
+            self._write()

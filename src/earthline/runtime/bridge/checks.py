@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from earthline.runtime.bridge.kernel import Link
-from earthline.runtime.devices import NAME_MAX, device_names
+from earthline.runtime.devices import NAME_MAX, device_names, name_fault
 from earthline.wire.address import controller_of, format_address, format_network
 
 
@@ -71,8 +71,8 @@ def _bridge_of(interface: Link, links: Mapping[str, Link]) -> Link | None:
 
 def _free_name(wish: Wish, links: Mapping[str, Link]) -> str:
     name = wish.bridge or f"br-{wish.interface}"[:NAME_MAX]
-    if not 0 < len(name.encode()) <= NAME_MAX or "/" in name or not name.isprintable():
-        raise BridgeRefused(f"{name!r} is no name for an interface: at most {NAME_MAX} bytes")
+    if fault := name_fault(name):
+        raise BridgeRefused(f"{name!r} is no name for an interface: {fault}")
     if name in links:
         raise BridgeRefused(f"{name} exists, and {wish.interface} is not in it: choose --bridge")
     return name
