@@ -51,12 +51,28 @@ def cause(findings: list[Finding]) -> str:
     return first.id if first is not None and first.severity >= Severity.WARNING else ALL_WELL
 
 
+def headline(findings: list[Finding]) -> str:
+    """What is most probably the root of all trouble, in one short line; empty if all is well."""
+    if cause(findings) == ALL_WELL:
+        return ""
+    return first_sentence(findings[0].seen)
+
+
+def first_sentence(text: str) -> str:
+    """All up to the first full stop, without it."""
+    return text.split(". ")[0].removesuffix(".")
+
+
 def report(seen: Snapshot) -> dict[str, Any]:
-    """The diagnosis as JSON: ``cause`` is the ID of the finding to look at first."""
+    """The diagnosis as JSON: ``cause`` is the ID of the finding to look at first.
+
+    ``line`` says the same to a person, in one line; it is empty if all is well.
+    """
     findings = judge(seen)
     return {
         "running": seen.running,
         "cause": cause(findings),
+        "line": headline(findings),
         "findings": [
             {
                 "id": finding.id,

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator
 from earthline.diagnosis.finding import Finding, fault, note, ok, warning
 from earthline.diagnosis.snapshot import Endpoint, RootSight, Snapshot, Udp
 
+SETTLING_MS = 15_000
+"""After a start, before silence means anything."""
+
 
 def judge_roots(seen: Snapshot) -> Iterator[Finding]:
     """The planet, and each of its roots."""
@@ -34,7 +37,9 @@ def judge_roots(seen: Snapshot) -> Iterator[Finding]:
     silent = [root for root in seen.roots if not root.answers]
     if not silent:
         return
-    if answering or seen.is_root:  # the only other root may be down without any fault of ours
+    if not seen.probed and (seen.age_ms < SETTLING_MS or not (answering or seen.is_root)):
+        yield _not_heard(seen, silent)
+    elif answering or seen.is_root:  # the only other root may be down without any fault of ours
         for root in silent:
             yield _alone(root, others=bool(answering))
     else:
@@ -53,6 +58,29 @@ def _from_outside(seen: Snapshot) -> Iterator[Finding]:
             yield _down_alone(root, f"Root {root.address}: {_details(root)}.")
         else:
             yield note("root_not_asked", f"Root {root.address}: {_details(root)}.")
+
+
+def _not_heard(seen: Snapshot, roots: list[RootSight]) -> Finding:
+    """No root was heard lately. Why that is only probes could tell."""
+    ends = _list([end.address for root in roots for end in root.endpoints])
+    who = tuple(root.address for root in roots)
+    if seen.age_ms < SETTLING_MS:
+        return note(
+            "roots_not_heard", f"The service has just started; no answer yet from {ends}.", "", *who
+        )
+    if tunnelled := [root.address for root in roots if root.tunnelled]:
+        return warning(
+            "udp_blocked",
+            f"No root answers over UDP ({ends}): traffic goes through the TCP tunnel.",
+            "Run `earthline doctor` to find out what blocks UDP.",
+            *tunnelled,
+        )
+    return fault(
+        "roots_not_heard",
+        f"No root answers ({ends}).",
+        "Run `earthline doctor` to find out why.",
+        *who,
+    )
 
 
 def _by_tunnel(seen: Snapshot) -> Iterator[Finding]:

@@ -40,6 +40,7 @@ class Tcp(Enum):
     """The host, or a firewall in its name, answers."""
     SILENT = "no answer"
     NO_ROUTE = "no route"
+    UNTRIED = "not tested"
 
     @property
     def passes(self) -> bool:
@@ -189,6 +190,10 @@ class Snapshot:
     home: str
     inside: bool = True
     """Seen by the running service itself, not from outside of it."""
+    probed: bool = True
+    """Roots were asked just now; else it is what the service knew anyway."""
+    age_ms: int = 3_600_000
+    """For how long the service runs."""
     lost_by: int = 0
     """The pid of the service that runs on this home, whose folder was deleted."""
     port_taken: tuple[int, str] | None = None

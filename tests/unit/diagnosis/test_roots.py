@@ -6,7 +6,7 @@ import pytest
 from seen import HEALTHY, ONE, TWO, all_roots, bad, blamed, end, found, root, seen
 
 from earthline.diagnosis.finding import Severity
-from earthline.diagnosis.judge import judge
+from earthline.diagnosis.judge import judge, report
 from earthline.diagnosis.snapshot import Gateway, InterfaceSight, Tcp, Tunnel, Udp
 
 SILENT = Udp.SILENT
@@ -196,3 +196,29 @@ def test_port_of_somebody_else_is_named():
     assert bad(snapshot) == ["service_not_running", "port_taken"]
     assert "9993 is in use by zerotier-one (pid 812, UDP)" in found(snapshot, "port_taken").seen
     assert "--port 9994" in found(snapshot, "port_taken").do
+
+
+def glanced(*roots, **more):
+    return seen(probed=False, roots=roots, **more)
+
+
+def test_glance_at_silent_roots_claims_no_more_than_silence():
+    quiet = root(end(SILENT, Tcp.UNTRIED))
+    said = found(glanced(quiet), "roots_not_heard")
+    assert said.severity is Severity.FAULT
+    assert ONE in said.seen
+    assert "earthline doctor" in said.do
+    assert bad(glanced(quiet)) == ["roots_not_heard"]
+    assert bad(glanced(quiet, age_ms=2_000)) == []
+    assert bad(glanced(root(end(tcp=Tcp.UNTRIED)))) == []
+
+
+def test_glance_tells_a_tunnel_from_an_outage():
+    quiet = root(end(SILENT, Tcp.UNTRIED), tunnelled=True)
+    assert bad(glanced(quiet)) == ["udp_blocked"]
+
+
+def test_report_has_the_worst_finding_in_one_line():
+    assert report(HEALTHY)["line"] == ""
+    quiet = root(end(SILENT, Tcp.UNTRIED))
+    assert report(glanced(quiet))["line"] == f"No root answers ({ONE})"
