@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from earthline.diagnosis.judge import report
 from earthline.runtime.probes.glance import glance
 from earthline.runtime.probes.inside import look_inside
+from earthline.runtime.probes.twin import TwinWatch
 from earthline.runtime.service import Service
 
 
@@ -21,14 +22,15 @@ def doctor_router(service: Service) -> APIRouter:
     """
     router = APIRouter(prefix="/earthline/doctor", tags=["doctor"])
     one_at_a_time = asyncio.Lock()
+    twins = TwinWatch(lambda: service.switch.counters().get("drop_own_source", 0))
 
     @router.get("")
     async def doctor() -> dict[str, Any]:
         async with one_at_a_time:
-            return report(await look_inside(service))
+            return report(await look_inside(service, twins))
 
     @router.get("/glance")
     async def at_a_glance() -> dict[str, Any]:
-        return report(await glance(service))
+        return report(await glance(service, twins))
 
     return router

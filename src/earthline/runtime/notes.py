@@ -37,22 +37,29 @@ def _default_route(tap: Tap, *, online: bool) -> Iterator[str]:
     offered = any(route.target.is_default_route for route in tap.wanted.routes)
     if offered and tap.permissions.default and not online:
         yield "the default route waits until this node is online"
-    if any(route.target in HALVES[4] for route in tap.routes):
-        strict = sorted(_strict_interfaces())
-        if strict:
-            yield (
-                f"{', '.join(strict)} drops what comes from outside while the default route leads "
-                "over this network: set net.ipv4.conf.all.rp_filter=2"
-            )
+    if note := reverse_path_note(tap):
+        yield note
 
 
-def _strict_interfaces() -> Iterator[str]:
+def reverse_path_note(tap: Tap) -> str:
+    """That the kernel drops answers from outside; empty if it does not."""
+    if not any(route.target in HALVES[4] for route in tap.routes):
+        return ""
+    strict = sorted(strict_interfaces())
+    if not strict:
+        return ""
+    return (
+        f"{', '.join(strict)} drops what comes from outside while the default route leads "
+        "over this network: set net.ipv4.conf.all.rp_filter=2"
+    )
+
+
+def strict_interfaces() -> frozenset[str]:
     """The kernel goes by the larger of an interface's own setting and that for all."""
     settings = {path.parent.name: int(path.read_text()) for path in RP_FILTERS.glob("*/rp_filter")}
     everywhere = settings.pop("all", 0)
-    for name, own in settings.items():
-        if max(own, everywhere) == STRICT and name not in {"lo", "default"}:
-            yield name
+    strict = {name for name, own in settings.items() if max(own, everywhere) == STRICT}
+    return frozenset(strict - {"lo", "default"})
 
 
 def _names(tap: Tap) -> Iterator[str]:

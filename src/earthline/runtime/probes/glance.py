@@ -5,6 +5,7 @@ from __future__ import annotations
 from earthline.diagnosis.snapshot import Endpoint, RootSight, Snapshot, Tcp, Udp
 from earthline.runtime.clock import now_ms
 from earthline.runtime.probes.known import known
+from earthline.runtime.probes.twin import TwinWatch
 from earthline.runtime.service import Service
 from earthline.vl1.reasons import State
 from earthline.vl1.status import PeerState
@@ -12,7 +13,7 @@ from earthline.vl1.worlds import Role
 from earthline.wire.address import format_address
 
 
-async def glance(service: Service) -> Snapshot:
+async def glance(service: Service, twins: TwinWatch) -> Snapshot:
     """What is known; ``OSError`` if the kernel does not list the interfaces."""
     interfaces = await service.netlink.interfaces()
     roots = tuple(
@@ -20,7 +21,7 @@ async def glance(service: Service) -> Snapshot:
         for peer in service.node.peer_states(now_ms())
         if peer.role is not Role.LEAF
     )
-    return known(service, interfaces, roots, probed=False)
+    return known(service, interfaces, roots, strangers=twins.strange, probed=False)
 
 
 def _root_sight(root: PeerState) -> RootSight:

@@ -14,7 +14,9 @@ from earthline.diagnosis.snapshot import RootSight, Snapshot
 from earthline.effects import AskRoots
 from earthline.runtime.clock import now_ms
 from earthline.runtime.probes.ends import Ends
+from earthline.runtime.probes.joined import stir_exits
 from earthline.runtime.probes.known import known
+from earthline.runtime.probes.twin import TwinWatch
 from earthline.runtime.service import Service
 from earthline.vl1.local import ALL_SOCKETS
 from earthline.vl1.status import PathReport, PeerState
@@ -32,22 +34,25 @@ BLIND = (
 )
 
 
-async def look_inside(service: Service) -> Snapshot:
-    """Probe for up to 2.5 s, and say what was seen."""
+async def look_inside(service: Service, twins: TwinWatch) -> Snapshot:
+    """Probe for up to 2.5 s, and say what was seen; one at a time."""
     interfaces = await service.netlink.interfaces()
     asked_at = now_ms()
     roots = {root.address: root.endpoints for root in _roots(service)}
     async with Ends(roots, service.node.address, tuple(service.ports)) as ends:
+        twins.sent(ends.send_to_ourselves())
         size = await _ask(service, ends, asked_at)
         own = {address.ip_text for interface in interfaces for address in interface.addresses}
         sights = tuple(_root_sight(root, ends, own, asked_at, size) for root in _roots(service))
         blind = ends.blind
-    return known(service, interfaces, sights, unseen=(BLIND,) if blind else ())
+    unseen = (BLIND,) if blind else ()
+    return known(service, interfaces, sights, strangers=twins.strange, unseen=unseen)
 
 
 async def _ask(service: Service, ends: Ends, asked_at: int) -> int:
     """Ask the roots until all have answered everything; the bytes of the largest datagrams."""
     service.core.send(AskRoots(0))
+    stir_exits(service)
     size = _full_size(service, _roots(service))
     for number in range(ROUNDS):
         ends.send()

@@ -6,23 +6,29 @@ from collections.abc import Iterable
 
 from earthline.diagnosis.snapshot import (
     ClockSight,
-    NetworkSight,
     PathSight,
     PeerSight,
     PortMapping,
+    Relay,
     RootSight,
     Snapshot,
+    Stacked,
     Tunnel,
 )
 from earthline.runtime.clock import now_ms
 from earthline.runtime.netlink import Interface
-from earthline.runtime.notes import host_notes
-from earthline.runtime.probes.surroundings import gateways, sight_of, tracked_flows
+from earthline.runtime.notes import strict_interfaces
+from earthline.runtime.privileges import why_no_devices
+from earthline.runtime.probes.joined import network_sight
+from earthline.runtime.probes.surroundings import (
+    devices_below,
+    gateways,
+    sight_of,
+    tracked_flows,
+)
 from earthline.runtime.service import Service
-from earthline.vl1.reasons import Reason
-from earthline.vl1.status import PeerState
+from earthline.vl1.status import NodeStatus, PeerState
 from earthline.vl1.worlds import Role
-from earthline.vl2.status import NetworkState
 from earthline.wire.address import format_address, format_network
 
 MAX_CLOCKS = 16
@@ -33,6 +39,7 @@ def known(
     interfaces: list[Interface],
     roots: tuple[RootSight, ...],
     *,
+    strangers: int,
     unseen: tuple[str, ...] = (),
     probed: bool = True,
 ) -> Snapshot:
@@ -40,6 +47,7 @@ def known(
     now = now_ms()
     status, peers = service.node.status(now), service.node.peer_states(now)
     own = service.taps.names_among(interfaces)
+    physical = service.taps.without_managed(interfaces)
     return Snapshot(
         running=True,
         probed=probed,
@@ -50,7 +58,9 @@ def known(
         has_planet=status.planet is not None,
         has_moons=bool(status.moons),
         is_root=status.acting_as_upstream,
-        interfaces=sight_of(service.taps.without_managed(interfaces), service.settings.parsed, own),
+        interfaces=sight_of(physical, service.settings.parsed, own),
+        own_ips=_own_ips(physical),
+        own_endpoints=_own_endpoints(status),
         gateways=gateways(),
         ports=tuple(service.ports),
         bound=tuple(str(address) for address in service.listening_on),
@@ -59,7 +69,9 @@ def known(
         port_mapping=_port_mapping(service),
         tunnel=_tunnel(service),
         clocks=_clocks(service, peers),
-        networks=tuple(_network(service, state, peers) for state in service.node.networks()),
+        networks=tuple(
+            network_sight(service, state, peers, interfaces) for state in service.node.networks()
+        ),
         peers=tuple(
             PeerSight(format_address(peer.address), peer.state, peer.reason)
             for peer in peers
@@ -71,6 +83,11 @@ def known(
             for path in peer.paths
             if path.preferred and path.searched
         ),
+        relay=_relay(service),
+        no_devices=why_no_devices() or "",
+        stacked=_stacked(service, interfaces),
+        strangers=strangers,
+        strict=tuple(sorted(strict_interfaces() - own)),
         tracked=tracked_flows(),
     )
 
@@ -108,19 +125,34 @@ def _clocks(service: Service, peers: Iterable[PeerState]) -> tuple[ClockSight, .
     return tuple(ClockSight(format_address(address), offset) for address, offset in pairs)
 
 
-def _network(service: Service, state: NetworkState, peers: Iterable[PeerState]) -> NetworkSight:
-    controller = next((peer for peer in peers if peer.address == state.controller), None)
-    tap = service.taps.tap(state.network)
-    bridging = service.bridges.entry(state.network)
-    notes = () if tap is None else tuple(host_notes(tap, bridging, online=service.node.online))
-    return NetworkSight(
-        network=format_network(state.network),
-        status=state.status,
-        controller="" if state.controller is None else format_address(state.controller),
-        own=state.controller == service.node.address,
-        controller_state=None if controller is None else controller.state,
-        controller_reason=Reason.NONE if controller is None else controller.reason,
-        port_error=state.port_error,
-        login_url="" if state.authentication is None else state.authentication.url,
-        notes=notes,
+def _own_ips(physical: Iterable[Interface]) -> tuple[str, ...]:
+    return tuple(address.ip_text for interface in physical for address in interface.addresses)
+
+
+def _own_endpoints(status: NodeStatus) -> tuple[str, ...]:
+    worlds = (() if status.planet is None else (status.planet,)) + status.moons
+    roots = (root for world in worlds for root in world.roots)
+    ends = (end for r in roots if r.identity.address == status.address for end in r.endpoints)
+    return tuple(dict.fromkeys(str(end) for end in ends))
+
+
+def _relay(service: Service) -> Relay:
+    said, state = service.settings.parsed.settings.tcp_relay, service.tcp_relay
+    return Relay(tuple(said.listen), state.failure)
+
+
+def _stacked(service: Service, interfaces: Iterable[Interface]) -> tuple[Stacked, ...]:
+    """Devices over one of ours, at any height; our own bridges have their addresses managed."""
+    below = {
+        interface.name: service.taps.by_index[interface.index]
+        for interface in interfaces
+        if interface.index in service.taps.by_index
+    }
+    managed = {tap.bridge for n in service.taps.by_index.values() if (tap := service.taps.tap(n))}
+    bound = {place.index for place in service.underlay.sockets.places}
+    return tuple(
+        Stacked(each.name, device, format_network(below[device]), each.index in bound)
+        for each in interfaces
+        if each.name not in below and each.index not in managed
+        for device in sorted(devices_below(each.name) & below.keys())[:1]
     )
