@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from earthline import effects
-from earthline.effects import Command, Event, HostCommand
+from earthline.effects import Command, Event, HostCommand, InstallNetwork
 from earthline.vl1.contact import SOFTWARE_VERSION
 from earthline.vl1.engine import PeerEngine
 from earthline.vl1.status import NodeStatus, PeerState
@@ -142,6 +142,10 @@ class Node:
     def networks(self) -> list[NetworkState]:
         """The joined networks."""
         return self.ethernet.networks()
+
+    def switch_entry(self, network: int) -> InstallNetwork | None:
+        """What the switch goes by on a network; None without a configuration."""
+        return self.ethernet.switch_entry(network)
 
     def peer_states(self, now: int) -> tuple[PeerState, ...]:
         """The known peers."""

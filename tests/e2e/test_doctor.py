@@ -126,6 +126,17 @@ def test_healthy_node_in_the_open_is_well(world: World) -> None:
     ]
 
 
+def glance(service: Service) -> dict[str, Any]:
+    report: dict[str, Any] = service.request("GET", "/earthline/doctor/glance")
+    return report
+
+
+def test_glance_at_a_healthy_node_finds_nothing(world: World) -> None:
+    for node in (*world.roots, world.open):
+        assert (glance(node)["cause"], glance(node)["line"]) == ("all_well", "")
+    assert glance(world.lonely)["cause"] == "no_planet"
+
+
 def test_udp_dropped_by_the_router_is_blocked_on_the_way(world: World) -> None:
     world.office.translate(udp_blocked=True)
     try:

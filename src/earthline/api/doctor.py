@@ -8,18 +8,29 @@ from typing import Any
 from fastapi import APIRouter
 
 from earthline.diagnosis.judge import report
+from earthline.runtime.probes.glance import glance
 from earthline.runtime.probes.inside import look_inside
+from earthline.runtime.probes.twin import TwinWatch
 from earthline.runtime.service import Service
 
 
 def doctor_router(service: Service) -> APIRouter:
-    """One route; it takes up to three seconds, since roots are asked."""
+    """Two routes. The whole diagnosis takes up to three seconds, since roots are asked.
+
+    A glance takes milliseconds: it judges what the service knows anyway, and its answer has the
+    same shape. ``line`` of either is the worst finding for a person; empty if all is well.
+    """
     router = APIRouter(prefix="/earthline/doctor", tags=["doctor"])
     one_at_a_time = asyncio.Lock()
+    twins = TwinWatch(lambda: service.switch.counters().get("drop_own_source", 0))
 
     @router.get("")
     async def doctor() -> dict[str, Any]:
         async with one_at_a_time:
-            return report(await look_inside(service))
+            return report(await look_inside(service, twins))
+
+    @router.get("/glance")
+    async def at_a_glance() -> dict[str, Any]:
+        return report(await glance(service, twins))
 
     return router

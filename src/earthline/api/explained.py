@@ -14,7 +14,8 @@ from earthline.vl1.status import PathReport, PeerState
 
 def peer_explained(peer: PeerState, now: int) -> dict[str, Any]:
     """``earthline`` of a peer. Times are ms since the epoch, ages ms before ``now``."""
-    explanation, next_step = words(peer.state, peer.reason)
+    tried = dict.fromkeys((*peer.endpoints, *(attempt.address for attempt in peer.attempts)))
+    explanation, next_step = words(peer.state, peer.reason, [str(place) for place in tried])
     return {
         "state": peer.state.value,
         "reason": reason_word(peer.reason),

@@ -20,13 +20,16 @@ MARKS = {
     "note": ("·", "bold"),
     "ok": ("✓", "green"),
     "do": ("  →", "bold"),
+    "fact": ("   ", ""),
 }
 """How each kind of line begins, and in what style."""
 
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    every: Annotated[bool, typer.Option("--all", help="Also show the checks that passed.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also show the checks that passed, and the evidence.")
+    ] = False,
 ) -> None:
     """Diagnose this node and suggest fixes.
 
@@ -89,6 +92,8 @@ def _show(found: dict[str, Any], *, every: bool) -> None:
         show_marked(*MARKS[item["severity"]], item["seen"])
         if item["do"]:
             show_marked(*MARKS["do"], item["do"])
+        for fact in item["evidence"] if every else ():
+            show_marked(*MARKS["fact"], fact)
     well = len(found["findings"]) - len(shown)
     if well:
         show_marked(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 
@@ -29,6 +29,12 @@ class Finding:
     do: str = ""
     subjects: tuple[str, ...] = ()
     """What it is about: addresses of peers, network IDs, names of interfaces."""
+    evidence: tuple[str, ...] = ()
+    """What it was concluded from, a fact each."""
+
+    def because(self, *facts: str) -> Finding:
+        """The same, with what it was concluded from."""
+        return replace(self, evidence=facts)
 
 
 def ok(name: str, seen: str, *subjects: str) -> Finding:

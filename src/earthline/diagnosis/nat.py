@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from earthline.diagnosis.finding import Finding, note, ok, warning
 from earthline.diagnosis.snapshot import Snapshot
 from earthline.vl1.nat import Filtering, Mapping, NatReport
+from earthline.wire.inet import InetAddress, Scope
 
 _OPEN_A_PORT = "Enable UPnP or NAT-PMP on the router, forward the service's UDP port, or use IPv6."
 
@@ -89,7 +90,7 @@ def _unknown(nat: NatReport, seen_as: str) -> Finding:
         return note("nat_unknown", "Public address not known yet.")
     return note(
         "nat_unknown",
-        f"NAT type unknown: only one node has reported this node's address ({seen_as}), and it "
+        f"NAT type unknown: only one root has reported this node's address ({seen_as}), and it "
         "takes two.",
         "A second root in the planet would settle it.",
     )
@@ -98,7 +99,8 @@ def _unknown(nat: NatReport, seen_as: str) -> Finding:
 def judge_port_mapping(seen: Snapshot) -> Iterator[Finding]:
     """What the router does for us; of no interest without a NAT, nor if it fails on a root."""
     mapping = seen.port_mapping
-    without_nat = seen.nat is not None and seen.nat.mapping is Mapping.NONE
+    public = any(InetAddress.parse(f"{ip}/0").scope is Scope.GLOBAL for ip in _used_ipv4(seen))
+    without_nat = public or (seen.nat is not None and seen.nat.mapping is Mapping.NONE)
     if mapping is None or without_nat or (seen.is_root and not mapping.protocol):
         return
     if mapping.protocol:
@@ -120,6 +122,10 @@ def judge_port_mapping(seen: Snapshot) -> Iterator[Finding]:
             "Harmless while direct paths work. Otherwise enable UPnP or NAT-PMP on the router, or "
             "forward the service's UDP port.",
         )
+
+
+def _used_ipv4(seen: Snapshot) -> list[str]:
+    return [ip for interface in seen.interfaces for ip in interface.used if ":" not in ip]
 
 
 def judge_tunnel(seen: Snapshot) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from earthline.diagnosis.finding import Finding, Severity
@@ -20,7 +20,7 @@ class Words(NamedTuple):
 _BECAUSE = {
     Reason.TRYING: (
         "still looking for a direct path",
-        "Wait up to 30 s: by then there is a direct path, or a reason why not.",
+        "Within 30 s there is a direct path, or a reason why not.",
     ),
     Reason.BOTH_SYMMETRIC: (
         "both NATs are symmetric, so neither side can predict the other's port",
@@ -51,8 +51,8 @@ _BECAUSE = {
         "",
     ),
     Reason.UNKNOWN_PLACE: (
-        "its address is not known yet",
-        "Wait for traffic between the two: members of a network exchange their addresses.",
+        "it has told this node no address that could be tried",
+        "Check that both are authorised on a network, and that the peer may use UDP.",
     ),
     Reason.NO_ROOT: (
         "no root that could relay to it is reachable",
@@ -67,13 +67,18 @@ _HOW = {
 }
 _SEVERITY = {Reason.NO_TRAFFIC: Severity.OK, Reason.TRYING: Severity.NOTE}
 MAX_NAMED = 20
+MAX_TRIED = 3
 
 
-def words(state: State, reason: Reason) -> Words:
-    """What to tell the user."""
+def words(state: State, reason: Reason, tried: Sequence[str] = ()) -> Words:
+    """What to tell the user; ``tried``: where it was looked for, ``ip/port``."""
     if reason is Reason.NONE:
         return Words(f"{_HOW[state]}.", "")
-    return Words(f"{_HOW[state]}: {because(reason)}.", _BECAUSE[reason][1])
+    why = because(reason)
+    if tried and reason in {Reason.UDP_BLOCKED, Reason.SILENT}:
+        more = f" and {len(tried) - MAX_TRIED} more" if len(tried) > MAX_TRIED else ""
+        why = f"{why} (tried: {', '.join(tried[:MAX_TRIED])}{more})"
+    return Words(f"{_HOW[state]}: {why}.", _BECAUSE[reason][1])
 
 
 def because(reason: Reason) -> str:

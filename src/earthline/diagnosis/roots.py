@@ -6,6 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from earthline.diagnosis.finding import Finding, fault, note, ok, warning
 from earthline.diagnosis.snapshot import Endpoint, RootSight, Snapshot, Udp
+from earthline.diagnosis.traffic import RP_FILTER
+
+SETTLING_MS = 15_000
+"""After a start, before silence means anything."""
 
 
 def judge_roots(seen: Snapshot) -> Iterator[Finding]:
@@ -34,7 +38,9 @@ def judge_roots(seen: Snapshot) -> Iterator[Finding]:
     silent = [root for root in seen.roots if not root.answers]
     if not silent:
         return
-    if answering or seen.is_root:  # the only other root may be down without any fault of ours
+    if not seen.probed and (seen.age_ms < SETTLING_MS or not (answering or seen.is_root)):
+        yield _not_heard(seen, silent)
+    elif answering or seen.is_root:  # the only other root may be down without any fault of ours
         for root in silent:
             yield _alone(root, others=bool(answering))
     else:
@@ -53,6 +59,29 @@ def _from_outside(seen: Snapshot) -> Iterator[Finding]:
             yield _down_alone(root, f"Root {root.address}: {_details(root)}.")
         else:
             yield note("root_not_asked", f"Root {root.address}: {_details(root)}.")
+
+
+def _not_heard(seen: Snapshot, roots: list[RootSight]) -> Finding:
+    """No root was heard lately. Why that is only probes could tell."""
+    ends = _list([end.address for root in roots for end in root.endpoints])
+    who = tuple(root.address for root in roots)
+    if seen.age_ms < SETTLING_MS:
+        return note(
+            "roots_not_heard", f"The service has just started; no answer yet from {ends}.", "", *who
+        )
+    if tunnelled := [root.address for root in roots if root.tunnelled]:
+        return warning(
+            "udp_blocked",
+            f"No root answers over UDP ({ends}): traffic goes through the TCP tunnel.",
+            "Run `earthline doctor` to find out what blocks UDP.",
+            *tunnelled,
+        )
+    return fault(
+        "roots_not_heard",
+        f"No root answers ({ends}).",
+        "Run `earthline doctor` to find out why.",
+        *who,
+    )
 
 
 def _by_tunnel(seen: Snapshot) -> Iterator[Finding]:
@@ -100,13 +129,15 @@ def _alone(root: RootSight, *, others: bool) -> Finding:
             "Nothing needs to be done, unless this host should have that address family or route.",
             root.address,
         )
+    if any(end.elsewhere for end in root.endpoints):
+        said += " UDP to another port of its host is answered, so UDP passes."
     return warning(
         "root_silent",
         said,
-        "Check that the root is on, that its address is right, and that its firewall or cloud "
-        "security group allows its UDP port in.",
+        "Check that the root is on, that its service does not hang, that its address is right, "
+        "and that its firewall or cloud security group allows its UDP port in.",
         root.address,
-    )
+    ).because(*_facts(root))
 
 
 def _down_alone(root: RootSight, said: str) -> Finding:
@@ -119,7 +150,23 @@ def _down_alone(root: RootSight, said: str) -> Finding:
 
 
 def _none_answers(seen: Snapshot, roots: list[RootSight]) -> Finding:
-    """All are silent: the nearest cause that explains it."""
+    """All are silent: the nearest cause that explains it, and what each endpoint told."""
+    facts = (fact for root in roots for fact in _facts(root))
+    return _nearest_cause(seen, roots).because(*facts)
+
+
+def _facts(root: RootSight) -> Iterator[str]:
+    for end in root.endpoints:
+        yield (
+            f"root {root.address} at {end.address}: UDP {_told(end)}, TCP {end.tcp.value}, "
+            f"datagrams seen leaving: {_SEEN[end.left]}, coming in: {_SEEN[end.came]}"
+        )
+
+
+_SEEN = {None: "not watched", False: "no", True: "yes"}
+
+
+def _nearest_cause(seen: Snapshot, roots: list[RootSight]) -> Finding:
     ends = [end for root in roots for end in root.endpoints]
     who = tuple(root.address for root in roots)
     if not ends:
@@ -134,6 +181,7 @@ def _none_answers(seen: Snapshot, roots: list[RootSight]) -> Finding:
         or _blocked_here(seen, ends, who)
         or _rejected(seen, ends, who)
         or _down(ends, who)
+        or _hung(ends, who)
         or _blocked_on_the_way(seen, ends, who)
         or _cut_off(seen, ends, who)
     )
@@ -164,6 +212,18 @@ def _blocked_here(seen: Snapshot, ends: list[Endpoint], who: tuple[str, ...]) ->
             *who,
         )
     came = [end.address for end in ends if end.came and not end.heard]
+    if came and seen.strict:
+        over = f" (the default route leads over network {_list(list(seen.default_over))})"
+        return fault(
+            "rp_filter_strict",
+            f"Answers from {_list(came)} arrive at the interface but do not reach the service. "
+            f"rp_filter=1 on {_list(list(seen.strict))} drops packets whose route back leads over "
+            f"another interface{over if seen.default_over else ''}.",
+            f"{RP_FILTER} If that does not help, a firewall of this host drops them: see `nft list "
+            "ruleset`.",
+            *who,
+            *seen.default_over,
+        )
     if came:
         return fault(
             "udp_blocked_here",
@@ -202,9 +262,24 @@ def _down(ends: list[Endpoint], who: tuple[str, ...]) -> Finding | None:
         return None
     return fault(
         "roots_down",
-        f"No root answers. The host at {_list(refused)} is reachable, but the port is closed: "
+        f"No root answers: the host at {_list(refused)} is reachable, but the port is closed, so "
         "the root is down.",
         "Start the service on the roots. Established direct connections continue without them.",
+        *who,
+    )
+
+
+def _hung(ends: list[Endpoint], who: tuple[str, ...]) -> Finding | None:
+    """UDP to another port of the host is answered, so it passes, and only the service is mute."""
+    mute = [end.address for end in ends if end.elsewhere]
+    if not mute:
+        return None
+    return fault(
+        "roots_mute",
+        f"No root answers, though the host at {_list(mute)} answers UDP on another port: its "
+        "service hangs, a firewall drops this one port, or it is not the root.",
+        "On the root check `earthline status`, its firewall, and that the planet names the right "
+        "address; restart the service if it hangs.",
         *who,
     )
 
@@ -212,19 +287,23 @@ def _down(ends: list[Endpoint], who: tuple[str, ...]) -> Finding | None:
 def _blocked_on_the_way(
     seen: Snapshot, ends: list[Endpoint], who: tuple[str, ...]
 ) -> Finding | None:
-    passing = [end.address for end in ends if end.tcp.passes]
+    """TCP passes: that says nothing of who drops UDP, only that the host is up."""
+    passing = [end for end in ends if end.tcp.passes]
     if not passing:
         return None
+    places = [end.address for end in passing]
+    ports = sorted({end.address.partition("/")[2] for end in passing})
     sure = " Datagrams do leave this host." if any(end.left for end in ends) else ""
     said = (
-        f"No root answers over UDP, while TCP reaches {_list(passing)}: UDP is blocked on the "
-        f"path, by the root's own firewall, this network's or a provider's.{sure}"
+        f"No root answers over UDP, while TCP reaches {_list(places)}: the root's own firewall or "
+        f"cloud security group does not let UDP {_list(ports)} in, its service hangs, or a "
+        f"firewall on the path, on this network's side or a provider's, drops UDP.{sure}"
     )
     return _blocked(
         seen,
         said,
-        "Allow incoming UDP (port 9993) on the root, in its firewall and its cloud security "
-        "group, and outgoing UDP in this network's firewall",
+        f"First allow incoming UDP {_list(ports)} on the root, in its firewall and its cloud "
+        "security group; then outgoing UDP in this network's firewall",
         who,
     )
 
@@ -259,11 +338,15 @@ def _cut_off(seen: Snapshot, ends: list[Endpoint], who: tuple[str, ...]) -> Find
             "Check that router and its uplink; otherwise the roots are off.",
             *who,
         )
+    ports = sorted({end.address.partition("/")[2] for end in ends})
+    left = " Datagrams do leave this host." if any(end.left for end in ends) else ""
     return fault(
         "roots_unreachable",
-        f"No root answers, neither over UDP nor over TCP ({_list([end.address for end in ends])}): "
-        "there is no path to them, the addresses are wrong, or every root is off.",
-        "Try `ping` to a root and to another host on the Internet; check the roots themselves.",
+        f"No root answers at {_list([end.address for end in ends])}, neither over UDP nor over "
+        "TCP: the root is off, its address is wrong, its firewall or cloud security group does not "
+        f"let UDP {_list(ports)} in, or there is no path to it.{left}",
+        f"On the root check that the service runs and that UDP {_list(ports)} is allowed in; here "
+        "try `ping` to the root and to another host on the Internet.",
         *who,
     )
 

@@ -40,6 +40,7 @@ class Tcp(Enum):
     """The host, or a firewall in its name, answers."""
     SILENT = "no answer"
     NO_ROUTE = "no route"
+    UNTRIED = "not tested"
 
     @property
     def passes(self) -> bool:
@@ -63,6 +64,8 @@ class Endpoint:
     """Whether datagrams of it were seen coming in by an interface."""
     heard: bool = False
     """Whether the service got any of them, be they no answers."""
+    elsewhere: bool = False
+    """Another UDP port of the host told us that it is closed: UDP passes, there and back."""
     kernel_mtu: int = 0
     """Bytes of an IP packet that the kernel believes to pass unfragmented; 0 while unknown."""
 
@@ -87,6 +90,11 @@ class RootSight:
         """By UDP."""
         return any(endpoint.udp is Udp.ANSWERS for endpoint in self.endpoints)
 
+    @property
+    def shut_out(self) -> bool:
+        """Something of it comes in by the interface, and the service gets none of it."""
+        return not self.answers and any(end.came and not end.heard for end in self.endpoints)
+
 
 @dataclass(frozen=True, slots=True)
 class InterfaceSight:
@@ -97,6 +105,8 @@ class InterfaceSight:
     unused: tuple[str, ...] = ()
     why_not: str = ""
     """Why none of its addresses can be used; empty if one may."""
+    subnets: tuple[str, ...] = ()
+    """What is on its wire, as ``ip/bits``; of our virtual devices nothing is told here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +153,52 @@ class ClockSight:
 
 
 @dataclass(frozen=True, slots=True)
+class Relay:
+    """The TCP relay that this node is to be for others."""
+
+    listen: tuple[str, ...]
+    """``ip/port`` of each place; empty where it is none."""
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stacked:
+    """A device that sends through one of our virtual ones: a tunnel, a VLAN, a bridge."""
+
+    name: str
+    below: str
+    """Our device."""
+    network: str
+    used: bool
+    """The service has a socket there."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExitSight:
+    """The gateway that the default route leads to, as far as the network knows it."""
+
+    gateway: str
+    answers: bool | None
+    """Whether its hardware address could be resolved; None if nobody has asked."""
+    member: str = ""
+    """The member that has it; empty while unknown."""
+    state: State | None = None
+    """How that one is reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArpDrop:
+    """Rules that let no ARP pass, so that no IPv4 host is found."""
+
+    rule: int
+    """The number of the rule that drops it, from 1; 0: none lets it pass."""
+    text: str
+    """That rule."""
+    frames: int
+    """Frames that rules dropped on this node, of any kind and network."""
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkSight:
     """A joined network."""
 
@@ -158,6 +214,26 @@ class NetworkSight:
     port_error: str = ""
     login_url: str = ""
     notes: tuple[str, ...] = ()
+    controller_is_root: bool = False
+    device: str = ""
+    """The interface; empty while there is none."""
+    wanted: tuple[str, ...] = ()
+    """Addresses that the controller gives and the user allows, ``ip/bits``."""
+    refused: tuple[str, ...] = ()
+    """Addresses that the user does not allow."""
+    present: tuple[str, ...] = ()
+    """What the device, or its bridge, has."""
+    without_ipv6: bool = False
+    """IPv6 is switched off on the device."""
+    routes: tuple[str, ...] = ()
+    """Targets of its routes that are not the default one, ``ip/bits``."""
+    exits: tuple[ExitSight, ...] = ()
+    """Where its default route leads to, while that is in use."""
+    on_link_exit: bool = False
+    """Its default route names no gateway, so everything is looked for on the network itself."""
+    arp: ArpDrop | None = None
+    bridge: bool = False
+    """The device belongs to a bridge of this host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +265,10 @@ class Snapshot:
     home: str
     inside: bool = True
     """Seen by the running service itself, not from outside of it."""
+    probed: bool = True
+    """Roots were asked just now; else it is what the service knew anyway."""
+    age_ms: int = 3_600_000
+    """For how long the service runs."""
     lost_by: int = 0
     """The pid of the service that runs on this home, whose folder was deleted."""
     port_taken: tuple[int, str] | None = None
@@ -196,6 +276,10 @@ class Snapshot:
     start_command: str = ""
     """What starts the service of this home, if the user has not to start it by hand."""
     own_address: str = ""
+    own_ips: tuple[str, ...] = ()
+    """Every address of this host, but those of virtual networks."""
+    own_endpoints: tuple[str, ...] = ()
+    """Where the planet says that this node is, if it is a root: ``ip/port``."""
     unseen: tuple[str, ...] = ()
     """What could not be looked at, with why and what to do."""
     has_planet: bool | None = None
@@ -215,6 +299,14 @@ class Snapshot:
     networks: tuple[NetworkSight, ...] = ()
     peers: tuple[PeerSight, ...] = ()
     paths: tuple[PathSight, ...] = ()
+    relay: Relay | None = None
+    no_devices: str = ""
+    """Why the service can make no virtual interface, in a few words."""
+    stacked: tuple[Stacked, ...] = ()
+    strict: tuple[str, ...] = ()
+    """Interfaces that drop what comes in where the route back leads elsewhere (rp_filter=1)."""
+    strangers: int = 0
+    """Packets that came in under this node's own address, and that it did not send."""
     tracked: tuple[int, int] | None = None
     """Connections that the kernel's firewall tracks, and how many it can."""
 
@@ -222,3 +314,8 @@ class Snapshot:
     def usable(self) -> bool:
         """Whether any address of this host can be used."""
         return any(not interface.why_not for interface in self.interfaces)
+
+    @property
+    def default_over(self) -> tuple[str, ...]:
+        """The networks that the default route leads over."""
+        return tuple(n.network for n in self.networks if n.exits or n.on_link_exit)

@@ -70,6 +70,13 @@ class ReversePath:
                 log.warning("reverse_path_not_restored", index=index, why=error.strerror)
 
 
+def strict_interfaces() -> frozenset[str]:
+    """Those with a strict filter, by the larger of their own setting and that for all."""
+    names = {path.parent.name for path in FILTERS.glob("*/rp_filter")} - {"all", "default", "lo"}
+    everywhere = _read("all")
+    return frozenset(name for name in names if max(_read(name), everywhere) == STRICT)
+
+
 def _read(name: str) -> int:
     """The setting of an interface; 0 where there is none any more."""
     try:

@@ -3,12 +3,16 @@
 our socket ──▶ reporter A sees 192.0.2.1/40001      same port from both: endpoint-independent
            └─▶ reporter B sees 192.0.2.1/40001      another port: symmetric; by a steady step:
                                                     sequential, and the next ports can be told
+
+A NAT may give out another port by accident. Linux without an input filter takes a packet from
+outside that comes before ours for a connection of its own, and keeps the port for it: whoever sent
+first sees us at another one from then on. Roots do not at the addresses that the planet lists.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -93,9 +97,16 @@ class _Sent:
 class NatWatch:
     """Classifies, and predicts the ports of the next mappings."""
 
-    def __init__(self, local: Local, surface: Surface) -> None:
+    def __init__(
+        self,
+        local: Local,
+        surface: Surface,
+        endpoints: Callable[[int], Collection[InetAddress]] = lambda _root: (),
+    ) -> None:
+        """``endpoints``: where the planet or a moon says that a root is."""
         self._local = local
         self._surface = surface
+        self._endpoints = endpoints
         self._sent: FairTable[Path, bytes, _Sent] = FairTable(MAX_DESTINATIONS)
         """By their IPs: whoever has us answer to ever new ports loses those of its own."""
         self._made: Counter[Scope] = Counter()
@@ -130,6 +141,7 @@ class NatWatch:
         """What is known of our NAT, for IPv4."""
         sightings = self._from_outside()
         mapping, stride = self._classify(sightings)
+        strays = self._strays(sightings)
         return NatReport(
             mapping,
             self._filtering,
@@ -137,8 +149,12 @@ class NatWatch:
             any(s.surface.port == self._port(s) for s in sightings),
             stride,
             len({s.reporter for s in sightings}),
-            tuple(dict.fromkeys(s.surface for s in sightings)),
+            tuple(dict.fromkeys(s.surface for s in sightings if s.surface not in strays)),
         )
+
+    def strays(self) -> frozenset[InetAddress]:
+        """Places that only the one sees who sent first: nobody else reaches us there."""
+        return self._strays(self._from_outside())
 
     def examined(self, filtering: Filtering, hairpin: bool | None) -> None:
         """What an examination has shown."""
@@ -180,7 +196,7 @@ class NatWatch:
         bound = self._local.sockets
         if any(s.surface == bound.get(s.path[0]) for s in _vouched(sightings)):
             return Mapping.NONE, 0
-        seen = self._best_seen(sightings)
+        seen = self._unspoilt(self._best_seen(sightings))
         if len({s.path[1:] for s in seen}) < 2:
             return Mapping.UNKNOWN, 0
         if len({s.surface for s in seen}) == 1:
@@ -190,11 +206,38 @@ class NatWatch:
 
     @staticmethod
     def _best_seen(sightings: list[Sighting]) -> list[Sighting]:
-        by_place: dict[tuple[int, bytes], list[Sighting]] = {}
-        for sighting in sightings:
-            place = (sighting.path[0], sighting.surface.ip)
-            by_place.setdefault(place, []).append(sighting)
-        return max(by_place.values(), key=lambda s: (sum(x.vouched for x in s), len(s)), default=[])
+        groups = _by_socket(sightings)
+        return max(groups, key=lambda s: (sum(x.vouched for x in s), len(s)), default=[])
+
+    def _strays(self, sightings: list[Sighting]) -> frozenset[InetAddress]:
+        strays: set[InetAddress] = set()
+        for group in _by_socket(sightings):
+            own = {s.surface for s in self._unspoilt(group)}
+            if len(own) == 1:
+                strays |= {s.surface for s in group} - own
+        return frozenset(strays)
+
+    def _unspoilt(self, seen: list[Sighting]) -> list[Sighting]:
+        """What one socket's NAT does by itself, without reports that an accident may explain.
+
+        No accident makes two destinations agree, nor a NAT keep a port that it never keeps.
+        """
+        listed = [s for s in seen if self._is_listed(s)]
+        if len({s.path[1:] for s in listed}) > 1:
+            return listed
+        several_hosts = len({s.path[1] for s in seen}) > 1
+        seen_by: dict[InetAddress, set[bytes | int]] = {}
+        for s in seen:
+            seen_by.setdefault(s.surface, set()).add(s.path[1] if several_hosts else s.path[2])
+        for surface, places in seen_by.items():
+            if len(places) > 1:
+                return [s for s in seen if s.surface == surface]
+        return [s for s in seen if s.surface.port == self._port(s)] or seen
+
+    def _is_listed(self, sighting: Sighting) -> bool:
+        """Whether it is a root's, at an address that is known before the root knows us."""
+        _, ip, port = sighting.path
+        return sighting.upstream and InetAddress(ip, port) in self._endpoints(sighting.reporter)
 
     def _numbered(self, sightings: Iterable[Sighting]) -> list[tuple[int, int]]:
         """(number of the mapping, its port), as far as both are known."""
@@ -234,6 +277,15 @@ class NatWatch:
         numbers = dict.fromkeys((*made, *following))
         ports = [port + stride * (n - number) for n in numbers][:PREDICTED]
         return tuple(InetAddress(surface.ip, p) for p in ports if _MIN_PORT <= p <= _MAX_PORT)
+
+
+def _by_socket(sightings: Iterable[Sighting]) -> list[list[Sighting]]:
+    """Together what was seen of one socket under one outside IP."""
+    groups: dict[tuple[int, bytes], list[Sighting]] = {}
+    for sighting in sightings:
+        place = (sighting.path[0], sighting.surface.ip)
+        groups.setdefault(place, []).append(sighting)
+    return list(groups.values())
 
 
 def _vouched(sightings: list[Sighting]) -> list[Sighting]:

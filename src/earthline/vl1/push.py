@@ -99,9 +99,9 @@ class PushSender:
         """Predicted, mapped, bound and reported addresses, each once, the likeliest first."""
         predicted = self._nat.predicted(reversed(peer.places))
         bound = (a for a in self._local.sockets.values() if a.scope is not Scope.NONE)
-        return tuple(
-            dict.fromkeys((*predicted, *self._local.mapped, *bound, *self._surface.told()))
-        )
+        strays = self._nat.strays()
+        told = (place for place in self._surface.told() if place not in strays)
+        return tuple(dict.fromkeys((*predicted, *self._local.mapped, *bound, *told)))
 
 
 def _chunks(records: list[PushedPath]) -> Iterator[tuple[PushedPath, ...]]:

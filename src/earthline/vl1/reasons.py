@@ -14,8 +14,6 @@ from earthline.vl1.worlds import Role
 
 TRYING_MS = 30_000
 """A direct path that was not found after this time needs a better reason than patience."""
-BLOCKED_ATTEMPTS = 10
-"""So many contacts by UDP without an answer mean that it is blocked."""
 
 
 class State(Enum):
@@ -108,10 +106,8 @@ def _why_relayed(peer: Peer, local: Local, nat: NatReport, now: int) -> Reason:
         return Reason.BOTH_SYMMETRIC if peer.hard_nat else Reason.OUR_NAT
     if peer.hard_nat:
         return Reason.ITS_NAT
-    if not peer.places:
-        return Reason.UNKNOWN_PLACE
-    tried = sum(attempt.times for attempt in peer.attempts.values())
-    return Reason.UDP_BLOCKED if tried >= BLOCKED_ATTEMPTS else Reason.TRYING
+    # By now there would be a path if a single answer had come: patience is no reason any more.
+    return Reason.UDP_BLOCKED if peer.places and peer.attempts else Reason.UNKNOWN_PLACE
 
 
 def _common_family(peer: Peer, local: Local) -> bool:

@@ -84,7 +84,7 @@ class Wiring:
         self.sizes = PathSizes(self.physical)
         self.routes = Routes(self.topology)
         self.surface = Surface()
-        self.nat = NatWatch(self.local, self.surface)
+        self.nat = NatWatch(self.local, self.surface, self.worlds.endpoints)
         self._online = Online(self.local, self.topology)
         self._cache = PeerCache(self.local, self.topology)
         self._regulars = Regulars()

@@ -22,6 +22,7 @@ from earthline.effects import (
     GateRefused,
     GatherRequested,
     HostCommand,
+    InstallNetwork,
     Join,
     Leave,
     PacketReceived,
@@ -45,7 +46,7 @@ from earthline.vl2.groups import GroupKey, GroupTable
 from earthline.vl2.network import BRIDGED_GROUP_MS, Network
 from earthline.vl2.requests import Requests
 from earthline.vl2.roster import Roster
-from earthline.vl2.rule_inputs import own_rights
+from earthline.vl2.rule_inputs import network_entry, own_rights
 from earthline.vl2.status import NetworkState, network_state
 from earthline.vl2.underlay import HOUSEKEEPING_MS, TICK_MS, Station, Underlay
 from earthline.vl2.waiting import WaitingFrames
@@ -191,6 +192,11 @@ class EthernetEngine:
     def networks(self) -> list[NetworkState]:
         """The joined networks."""
         return [network_state(network) for network in self._networks()]
+
+    def switch_entry(self, network: int) -> InstallNetwork | None:
+        """What the switch goes by on a network; None without a configuration."""
+        held = self._station.networks.get(network)
+        return None if held is None or held.config is None else network_entry(network, held.config)
 
     def contacts(self) -> Iterable[int]:
         """Nodes that networks want to be kept in contact with (02, 1.5)."""

@@ -143,6 +143,14 @@ def test_missing_port_mapping_says_what_was_tried():
     assert "port_mapping_unavailable" not in {f["id"] for f in report(own_root)["findings"]}
 
 
+def test_server_with_a_public_address_hears_nothing_of_port_mapping():
+    """Before anybody has said where it is seen, too."""
+    mapping = PortMapping(True, tried=("upnp at 10.0.0.1: it does not answer",))
+    public = (InterfaceSight("eth0", ("80.1.0.7",)),)
+    shown = seen(port_mapping=mapping, nat=None, interfaces=public)
+    assert "port_mapping_unavailable" not in {f["id"] for f in report(shown)["findings"]}
+
+
 def test_tunnel_that_fails_is_a_warning():
     assert bad(seen(tunnel=Tunnel(True, failure="it refuses TLS"))) == ["tunnel_failed"]
     assert found(seen(tunnel=Tunnel(True, connected_to="80.9.0.1/443")), "tunnel_up")
@@ -211,8 +219,14 @@ def test_every_reason_has_words(reason):
     assert explanation.endswith(".")
 
 
+def test_peer_that_does_not_answer_is_named_with_where_it_was_tried():
+    places = [f"80.1.0.{n}/9993" for n in range(5)]
+    explanation, _ = words(State.UNREACHABLE, Reason.UDP_BLOCKED, places)
+    assert explanation.endswith("(tried: 80.1.0.0/9993, 80.1.0.1/9993, 80.1.0.2/9993 and 2 more).")
+
+
 def test_report_is_plain_json():
     made = report(seen(nat=nat(Mapping.RANDOM)))
     assert (made["running"], made["cause"]) == (True, "nat_symmetric")
-    assert set(made["findings"][0]) == {"id", "severity", "seen", "do", "subjects"}
+    assert set(made["findings"][0]) == {*("id", "severity", "seen", "do", "subjects", "evidence")}
     assert made["findings"][0]["severity"] == "warning"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from seen import HEALTHY, ONE, TWO, all_roots, bad, blamed, end, found, root, seen
+from seen import HEALTHY, ONE, TWO, all_roots, bad, blamed, end, found, network, root, seen
 
 from earthline.diagnosis.finding import Severity
-from earthline.diagnosis.judge import judge
+from earthline.diagnosis.judge import judge, report
 from earthline.diagnosis.snapshot import Gateway, InterfaceSight, Tcp, Tunnel, Udp
+from earthline.vl1.reasons import Reason, State
+from earthline.vl2.network import NetworkStatus
 
 SILENT = Udp.SILENT
 
@@ -38,6 +40,41 @@ def test_healthy_node_has_nothing_worse_than_ok():
 )
 def test_silence_of_all_roots_has_the_nearest_cause(ends, expected):
     assert bad(all_roots(**ends)) == [expected]
+
+
+def test_silence_names_both_ends_the_root_first():
+    """TCP that passes says nothing of who drops UDP."""
+    for tcp in (Tcp.REFUSED, Tcp.OPEN):
+        said = found(all_roots(udp=SILENT, tcp=tcp), "udp_blocked")
+        assert ONE in said.seen
+        assert TWO in said.seen
+        assert "the root's own firewall or cloud security group does not let UDP 9993 in" in (
+            said.seen
+        )
+        assert said.do.index("on the root") < said.do.index("in this network's firewall")
+    said = found(all_roots(udp=SILENT, tcp=Tcp.SILENT), "roots_unreachable")
+    assert "cloud security group does not let UDP 9993 in" in said.seen
+    assert f"root a000000001 at {ONE}: UDP no answer, TCP no answer" in said.evidence[0]
+
+
+def test_host_that_answers_elsewhere_has_a_mute_service():
+    mute = all_roots(udp=SILENT, tcp=Tcp.REFUSED, elsewhere=True)
+    assert bad(mute) == ["roots_mute"]
+    assert "its service hangs" in found(mute, "roots_mute").seen
+
+
+@pytest.mark.parametrize("status", [NetworkStatus.OK, NetworkStatus.REQUESTING_CONFIGURATION])
+def test_dead_root_has_no_second_finding_as_controller(status):
+    down = all_roots(udp=Udp.REFUSED, tcp=Tcp.REFUSED)
+    lost = network(
+        status,
+        controller_state=State.UNREACHABLE,
+        controller_reason=Reason.SILENT,
+        controller_is_root=True,
+    )
+    shown = seen(roots=down.roots, networks=(lost,))
+    assert bad(shown) == ["roots_down"]
+    assert "is a root that does not answer" in found(shown, "controller_unreachable").seen
 
 
 @pytest.mark.parametrize(
@@ -204,3 +241,29 @@ def test_port_of_somebody_else_is_named():
     assert bad(snapshot) == ["service_not_running", "port_taken"]
     assert "9993 is in use by zerotier-one (pid 812, UDP)" in found(snapshot, "port_taken").seen
     assert "--port 9994" in found(snapshot, "port_taken").do
+
+
+def glanced(*roots, **more):
+    return seen(probed=False, roots=roots, **more)
+
+
+def test_glance_at_silent_roots_claims_no_more_than_silence():
+    quiet = root(end(SILENT, Tcp.UNTRIED))
+    said = found(glanced(quiet), "roots_not_heard")
+    assert said.severity is Severity.FAULT
+    assert ONE in said.seen
+    assert "earthline doctor" in said.do
+    assert bad(glanced(quiet)) == ["roots_not_heard"]
+    assert bad(glanced(quiet, age_ms=2_000)) == []
+    assert bad(glanced(root(end(tcp=Tcp.UNTRIED)))) == []
+
+
+def test_glance_tells_a_tunnel_from_an_outage():
+    quiet = root(end(SILENT, Tcp.UNTRIED), tunnelled=True)
+    assert bad(glanced(quiet)) == ["udp_blocked"]
+
+
+def test_report_has_the_worst_finding_in_one_line():
+    assert report(HEALTHY)["line"] == ""
+    quiet = root(end(SILENT, Tcp.UNTRIED))
+    assert report(glanced(quiet))["line"] == f"No root answers ({ONE})"

@@ -13,6 +13,7 @@ from earthline.diagnosis.snapshot import Gateway, Udp
 from earthline.runtime.netlink import Interface
 from earthline.runtime.probes.icmp import Complaint, Told, meaning
 from earthline.runtime.probes.surroundings import read_gateways, sight_of
+from earthline.runtime.probes.twin import TwinWatch
 from earthline.runtime.probes.udp import UdpProbe
 from earthline.runtime.probes.wire import WireWatch
 from earthline.runtime.settings import Settings
@@ -187,3 +188,46 @@ async def until(condition):
             return
         await asyncio.sleep(0.01)
     raise TimeoutError
+
+
+def test_more_packets_of_our_own_than_we_sent_are_another_hosts():
+    came = 0
+    watch = TwinWatch(lambda: came)
+    watch.sent(2)
+    assert watch.strange == 0
+    came = 2
+    assert watch.strange == 0
+    came = 5
+    assert watch.strange == 3
+    watch.sent(2)
+    came = 7
+    assert watch.strange == 3
+
+
+async def test_error_about_another_port_says_nothing_of_the_endpoint():
+    """The doctor asks other ports of the host as well."""
+    here = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    there = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with here, there:
+        here.bind(("127.0.0.1", 0))
+        there.bind(("127.0.0.1", 0))
+        end = InetAddress.parse(f"127.0.0.1/{there.getsockname()[1]}")
+        beside = InetAddress(end.ip, end.port ^ 1)
+        try:
+            watch = WireWatch(end, {here.getsockname()[1]}).__enter__()
+            other = WireWatch(beside, {here.getsockname()[1]}).__enter__()
+        except PermissionError:
+            pytest.skip("packets on interfaces may not be watched")
+        try:
+            here.sendto(b"question", ("127.0.0.1", beside.port))
+            await until(lambda: other.complaint is not None)
+        finally:
+            watch.__exit__(None, None, None)
+            other.__exit__(None, None, None)
+    assert watch.complaint is None
+
+
+def test_own_address_is_no_firewalls_when_its_port_is_closed():
+    here = at("192.168.1.5/9993")
+    told = meaning(Complaint("192.168.1.5", 3, 3), here, {"192.168.1.5"})
+    assert told == Told(Udp.REFUSED, "192.168.1.5")

@@ -11,7 +11,7 @@ from earthline.vl1.local import ALL_SOCKETS, Local
 from earthline.vl1.nat import PREDICTED, Mapping, NatWatch
 from earthline.vl1.path import PathState
 from earthline.vl1.peer import MAX_ATTEMPTS, MAX_PLACES, Peer
-from earthline.vl1.reasons import Reason, State
+from earthline.vl1.reasons import TRYING_MS, Reason, State, _why_relayed
 from earthline.vl1.surface import Surface
 from earthline.wire.inet import InetAddress
 from earthline.wire.packet import Verb
@@ -30,7 +30,8 @@ class Gateway:
         self.local = Local(identity(1), bytes, [].append)
         self.local.sockets = {0: OURS}
         self.surface = Surface()
-        self.nat = NatWatch(self.local, self.surface)
+        self.listed = {}
+        self.nat = NatWatch(self.local, self.surface, lambda root: self.listed.get(root, ()))
 
     def sends(self, *targets):
         for target in targets:
@@ -70,6 +71,41 @@ def test_nat_is_told_by_the_ports_two_reporters_see(gateway, one, other, mapping
     report = gateway.nat.report()
     assert (report.mapping, report.stride, report.reporters) == (mapping, stride, 2)
     assert report.mapping.symmetric is (mapping in (Mapping.SEQUENTIAL, Mapping.RANDOM))
+
+
+def test_accident_with_one_destination_makes_no_nat_symmetric(gateway):
+    """A NAT on Linux moves the port for whoever sent before we did."""
+    gateway.seen(1, "80.1.0.1/9993", "81.0.0.1/40000")
+    gateway.seen(2, "80.2.0.1/9993", "81.0.0.1/40000")
+    gateway.seen(2, "80.2.0.1/27001", "81.0.0.1/52117")
+    report = gateway.nat.report()
+    assert report.mapping is Mapping.INDEPENDENT
+    assert report.surfaces == (InetAddress.parse("81.0.0.1/40000"),)
+    assert gateway.nat.strays() == {InetAddress.parse("81.0.0.1/52117")}
+
+
+def test_port_that_is_kept_once_leaves_the_kind_of_nat_open(gateway):
+    gateway.seen(1, "80.1.0.1/9993", "81.0.0.1/9993")
+    gateway.seen(1, "80.1.0.1/27001", "81.0.0.1/52117")
+    assert gateway.nat.report().mapping is Mapping.UNKNOWN
+    assert gateway.nat.strays() == {InetAddress.parse("81.0.0.1/52117")}
+
+
+def test_listed_addresses_of_roots_decide(gateway):
+    """Nobody there sends to us first, so what they see is no accident."""
+    one, two = "80.1.0.1/9993", "80.2.0.1/9993"
+    gateway.listed = {1: (InetAddress.parse(one),), 2: (InetAddress.parse(two),)}
+    gateway.seen(1, one, "81.0.0.1/9993")
+    gateway.seen(2, two, "81.0.0.1/52117")
+    assert gateway.nat.report().mapping is Mapping.RANDOM
+    assert gateway.nat.strays() == frozenset()
+
+
+def test_address_dependent_mapping_is_symmetric_to_other_hosts(gateway):
+    gateway.seen(1, "80.1.0.1/9993", "81.0.0.1/40000")
+    gateway.seen(1, "80.1.0.1/27001", "81.0.0.1/40000")
+    gateway.seen(2, "80.2.0.1/9993", "81.0.0.1/52117")
+    assert gateway.nat.report().mapping is Mapping.RANDOM
 
 
 def test_ports_are_predicted_past_what_was_sent_since(gateway):
@@ -119,6 +155,28 @@ def test_places_and_attempts_of_a_peer_are_bounded():
     assert len(peer.places) == MAX_PLACES
     assert len(peer.attempts) == MAX_ATTEMPTS
     assert [attempt.times for attempt in peer.attempts.values()] == [2] * MAX_ATTEMPTS
+
+
+@pytest.mark.parametrize(
+    ("places", "attempts", "reason"),
+    [
+        (1, 1, Reason.UDP_BLOCKED),
+        (1, 0, Reason.UNKNOWN_PLACE),
+        (0, 0, Reason.UNKNOWN_PLACE),
+    ],
+)
+def test_patience_is_no_reason_after_half_a_minute(places, attempts, reason):
+    """However few attempts there were: nothing came of them."""
+    gateway, peer = Gateway(), Peer(identity(2).public, bytes(48), NOW)
+    there = InetAddress.parse("80.9.0.1/9993")
+    peer.relayed_since = NOW
+    if places:
+        peer.remember_place(there)
+    if attempts:
+        peer.tried((ALL_SOCKETS, *there), NOW)
+    report = gateway.nat.report()
+    assert _why_relayed(peer, gateway.local, report, NOW + TRYING_MS - 1) is Reason.TRYING
+    assert _why_relayed(peer, gateway.local, report, NOW + TRYING_MS) is reason
 
 
 # Clocks

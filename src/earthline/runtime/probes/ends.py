@@ -17,6 +17,8 @@ from earthline.runtime.probes.wire import WireWatch
 from earthline.wire.inet import InetAddress
 
 MAX_ENDPOINTS = 16
+ELSEWHERE = 33_434
+"""Where nobody listens, and what traceroute sends to: firewalls let it through if any."""
 TCP_S = 2.0
 
 
@@ -28,6 +30,8 @@ class _Post:
     """None where this host does not know the address family."""
     tcp: asyncio.Task[Tcp]
     wire: WireWatch | None
+    elsewhere: UdpProbe | None = None
+    """Of another port of the same host."""
 
     def told(self, end: InetAddress, own: Collection[str]) -> Told:
         """What became of datagrams, as our socket was told, or one of the node's."""
@@ -77,8 +81,13 @@ class Ends:
             udp = self._exits.enter_context(UdpProbe(end, root, self._ours))
         except OSError:
             udp = None
+        try:
+            beside = InetAddress(end.ip, ELSEWHERE if end.port != ELSEWHERE else ELSEWHERE + 1)
+            elsewhere = self._exits.enter_context(UdpProbe(beside, root, self._ours))
+        except OSError:
+            elsewhere = None
         tcp = asyncio.create_task(probe_tcp(end, TCP_S), name=f"tcp to {end}")
-        return _Post(udp, tcp, self._watch(end))
+        return _Post(udp, tcp, self._watch(end), elsewhere)
 
     def _watch(self, end: InetAddress) -> WireWatch | None:
         if not self._ports:
@@ -90,10 +99,18 @@ class Ends:
             return None
 
     def send(self) -> None:
-        """Send something short to each."""
+        """Send something short to each, and to another port of its host."""
         for post in self._posts.values():
-            if post.udp is not None:
-                post.udp.send()
+            for probe in (post.udp, post.elsewhere):
+                if probe is not None:
+                    probe.send()
+
+    def send_to_ourselves(self) -> int:
+        """Send something to our own address through each root; how many packets."""
+        probes = [post.udp for post in self._posts.values() if post.udp is not None]
+        for probe in probes:
+            probe.send_to_ourselves()
+        return len(probes)
 
     def send_full(self) -> None:
         """Send each what should just pass whole."""
@@ -134,5 +151,6 @@ class Ends:
             left=None if post.wire is None else post.wire.left,
             came=None if post.wire is None else post.wire.came,
             heard=heard,
+            elsewhere=post.elsewhere is not None and post.elsewhere.told(own).udp is Udp.REFUSED,
             kernel_mtu=0 if post.udp is None else post.udp.mtu,
         )

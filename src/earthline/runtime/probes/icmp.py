@@ -46,6 +46,6 @@ def meaning(complaint: Complaint, endpoint: InetAddress, own: Collection[str]) -
     port = complaint.code == _PORT[ipv4]
     if not port and complaint.code not in _PROHIBITED[ipv4]:
         return None
-    if by in own:
+    if by in own and endpoint.ip_text not in own:
         return Told(Udp.UNSENDABLE, by)
     return Told(Udp.REFUSED if port and by == endpoint.ip_text else Udp.REJECTED, by)

@@ -10,58 +10,49 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from earthline.diagnosis.snapshot import (
-    ClockSight,
-    NetworkSight,
-    PathSight,
-    PeerSight,
-    PortMapping,
-    RootSight,
-    Snapshot,
-    Tunnel,
-)
+from earthline.diagnosis.snapshot import RootSight, Snapshot
 from earthline.effects import AskRoots
 from earthline.runtime.clock import now_ms
-from earthline.runtime.netlink import Interface
-from earthline.runtime.notes import host_notes
 from earthline.runtime.probes.ends import Ends
-from earthline.runtime.probes.surroundings import gateways, sight_of, tracked_flows
+from earthline.runtime.probes.joined import stir_exits
+from earthline.runtime.probes.known import known
+from earthline.runtime.probes.twin import TwinWatch
 from earthline.runtime.service import Service
 from earthline.vl1.local import ALL_SOCKETS
-from earthline.vl1.reasons import Reason
 from earthline.vl1.status import PathReport, PeerState
 from earthline.vl1.worlds import Role
-from earthline.vl2.status import NetworkState
-from earthline.wire.address import format_address, format_network
+from earthline.wire.address import format_address
 from earthline.wire.packet import DEFAULT_MTU
 
 ROUND_S = 0.3
 ROUNDS = 8
 SMALLER = 1_232
 """Bytes that pass where IPv6 is at its narrowest."""
-MAX_CLOCKS = 16
 BLIND = (
     "The packets on the interfaces could not be watched (CAP_NET_RAW is missing), so a firewall of "
     "this host cannot be distinguished from one on the path: run the service as root to find out."
 )
 
 
-async def look_inside(service: Service) -> Snapshot:
-    """Probe for up to 2.5 s, and say what was seen."""
+async def look_inside(service: Service, twins: TwinWatch) -> Snapshot:
+    """Probe for up to 2.5 s, and say what was seen; one at a time."""
     interfaces = await service.netlink.interfaces()
     asked_at = now_ms()
     roots = {root.address: root.endpoints for root in _roots(service)}
     async with Ends(roots, service.node.address, tuple(service.ports)) as ends:
+        twins.sent(ends.send_to_ourselves())
         size = await _ask(service, ends, asked_at)
         own = {address.ip_text for interface in interfaces for address in interface.addresses}
         sights = tuple(_root_sight(root, ends, own, asked_at, size) for root in _roots(service))
         blind = ends.blind
-    return _compose(service, interfaces, sights, (BLIND,) if blind else ())
+    unseen = (BLIND,) if blind else ()
+    return known(service, interfaces, sights, strangers=twins.strange, unseen=unseen)
 
 
 async def _ask(service: Service, ends: Ends, asked_at: int) -> int:
     """Ask the roots until all have answered everything; the bytes of the largest datagrams."""
     service.core.send(AskRoots(0))
+    stir_exits(service)
     size = _full_size(service, _roots(service))
     for number in range(ROUNDS):
         ends.send()
@@ -118,96 +109,3 @@ def _root_sight(
 def _asked_by_echo(root: PeerState, proved: Sequence[PathReport]) -> bool:
     """Only a root whose version is known was asked with large datagrams."""
     return root.protocol > 0 and bool(proved)
-
-
-def _compose(
-    service: Service,
-    interfaces: list[Interface],
-    roots: tuple[RootSight, ...],
-    unseen: tuple[str, ...],
-) -> Snapshot:
-    now = now_ms()
-    status, peers = service.node.status(now), service.node.peer_states(now)
-    own = service.taps.names_among(interfaces)
-    return Snapshot(
-        running=True,
-        home=str(service.home.path),
-        own_address=format_address(status.address),
-        unseen=unseen,
-        has_planet=status.planet is not None,
-        has_moons=bool(status.moons),
-        is_root=status.acting_as_upstream,
-        interfaces=sight_of(service.taps.without_managed(interfaces), service.settings.parsed, own),
-        gateways=gateways(),
-        ports=tuple(service.ports),
-        bound=tuple(str(address) for address in service.listening_on),
-        roots=roots,
-        nat=service.node.peers.nat_report(),
-        port_mapping=_port_mapping(service),
-        tunnel=_tunnel(service),
-        clocks=_clocks(service, peers),
-        networks=tuple(_network(service, state, peers) for state in service.node.networks()),
-        peers=tuple(
-            PeerSight(format_address(peer.address), peer.state, peer.reason)
-            for peer in peers
-            if peer.role is Role.LEAF
-        ),
-        paths=tuple(
-            PathSight(format_address(peer.address), str(path.address), path.mtu)
-            for peer in peers
-            for path in peer.paths
-            if path.preferred and path.searched
-        ),
-        tracked=tracked_flows(),
-    )
-
-
-def _port_mapping(service: Service) -> PortMapping:
-    state = service.port_mapping
-    return PortMapping(
-        enabled=state.enabled,
-        protocol=state.protocol or "",
-        external="" if state.external is None else str(state.external),
-        internal_port=state.internal_port,
-        tried=tuple(
-            f"{trial.protocol} at {trial.gateway}: {trial.failure}"
-            for trial in state.tried
-            if trial.failure is not None
-        ),
-    )
-
-
-def _tunnel(service: Service) -> Tunnel:
-    state = service.tunnel
-    connected = "" if state.connected_to is None else str(state.connected_to)
-    return Tunnel(state.allowed, state.forced, connected, state.failure)
-
-
-def _clocks(service: Service, peers: Iterable[PeerState]) -> tuple[ClockSight, ...]:
-    """Of roots, then others, by their HELLOs; of controllers also by what they made for us."""
-    ordered = sorted(peers, key=lambda peer: peer.role is Role.LEAF)
-    found = {p.address: p.clock_offset for p in ordered if p.clock_offset is not None}
-    for state in service.node.networks():
-        controller = state.controller
-        if controller not in (None, service.node.address) and state.updated_at and state.issued_at:
-            found.setdefault(controller, state.issued_at - state.updated_at)
-    pairs = list(found.items())[:MAX_CLOCKS]
-    return tuple(ClockSight(format_address(address), offset) for address, offset in pairs)
-
-
-def _network(service: Service, state: NetworkState, peers: Iterable[PeerState]) -> NetworkSight:
-    controller = next((peer for peer in peers if peer.address == state.controller), None)
-    tap = service.taps.tap(state.network)
-    bridging = service.bridges.entry(state.network)
-    notes = () if tap is None else tuple(host_notes(tap, bridging, online=service.node.online))
-    return NetworkSight(
-        network=format_network(state.network),
-        status=state.status,
-        controller="" if state.controller is None else format_address(state.controller),
-        own=state.controller == service.node.address,
-        controller_state=None if controller is None else controller.state,
-        controller_reason=Reason.NONE if controller is None else controller.reason,
-        port_error=state.port_error,
-        login_url="" if state.authentication is None else state.authentication.url,
-        notes=notes,
-    )

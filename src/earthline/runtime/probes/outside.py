@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from earthline.diagnosis.snapshot import RootSight, Snapshot
 from earthline.runtime.home import Home, StartFault, parse_planet
-from earthline.runtime.netlink import Interface, Netlink
+from earthline.runtime.netlink import Netlink
 from earthline.runtime.port_holder import holder_of
 from earthline.runtime.probes.ends import Ends
 from earthline.runtime.probes.surroundings import gateways, sight_of, tracked_flows
@@ -15,7 +16,7 @@ from earthline.runtime.running import instance_on, read_port
 from earthline.runtime.settings import Settings, SettingsFile
 from earthline.runtime.unit import START, home_of_unit
 from earthline.wire.address import format_address
-from earthline.wire.world import World
+from earthline.wire.world import Root, World
 
 DEFAULT_PORT = 9993
 ROUND_S = 0.4
@@ -28,7 +29,10 @@ async def look_outside(path: Path, *, running: bool, unseen: tuple[str, ...] = (
     settings, planet = _settings(home, notes), _planet(home, notes)
     async with Netlink() as netlink:
         interfaces = await netlink.interfaces()
-    roots = () if planet is None else await _probe(planet, interfaces)
+    ips = {address.ip_text for interface in interfaces for address in interface.addresses}
+    ours = () if planet is None else tuple(_own_roots(planet, ips))
+    others = [] if planet is None else [root for root in planet.roots if root not in ours]
+    roots = await _probe(others, ips)
     found = instance_on(path)
     lost_by = found.pid if found is not None and found.home_is_lost else 0
     return Snapshot(
@@ -41,6 +45,9 @@ async def look_outside(path: Path, *, running: bool, unseen: tuple[str, ...] = (
         unseen=tuple(notes),
         has_planet=_held(home, planet, notes),
         has_moons=_has_moons(home),
+        is_root=bool(ours),
+        own_ips=tuple(sorted(ips)),
+        own_endpoints=tuple(str(end) for root in ours for end in root.endpoints),
         interfaces=sight_of(interfaces, settings, ()),
         gateways=gateways(),
         roots=roots,
@@ -89,11 +96,18 @@ def _has_moons(home: Home) -> bool:
     return any(home.path.glob("moons.d/*.moon"))
 
 
-async def _probe(planet: World, interfaces: list[Interface]) -> tuple[RootSight, ...]:
-    own = {address.ip_text for interface in interfaces for address in interface.addresses}
-    roots = {root.identity.address: root.endpoints for root in planet.roots}
-    async with Ends(roots, 0, ()) as ends:
-        for _ in range(ROUNDS):
+def _own_roots(planet: World, ips: Collection[str]) -> Iterator[Root]:
+    """What the planet says of a root that is this very host: asking it would be asking ourselves.
+
+    The identity may be hidden from who asks, the addresses of the host are not.
+    """
+    return (root for root in planet.roots if any(end.ip_text in ips for end in root.endpoints))
+
+
+async def _probe(roots: Iterable[Root], own: Collection[str]) -> tuple[RootSight, ...]:
+    places = {root.identity.address: root.endpoints for root in roots}
+    async with Ends(places, 0, ()) as ends:
+        for _ in range(ROUNDS if places else 0):
             ends.send()
             await asyncio.sleep(ROUND_S)
             if ends.done:
@@ -103,5 +117,5 @@ async def _probe(planet: World, interfaces: list[Interface]) -> tuple[RootSight,
                 format_address(address),
                 tuple(ends.told(end, own, answered=None) for end in endpoints),
             )
-            for address, endpoints in roots.items()
+            for address, endpoints in places.items()
         )

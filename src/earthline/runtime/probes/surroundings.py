@@ -8,6 +8,7 @@ import struct
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 from earthline.diagnosis.snapshot import Gateway, InterfaceSight
 from earthline.runtime.netlink import Interface
@@ -23,6 +24,7 @@ _UNBINDABLE = {
     Scope.LOOPBACK: "it is this host itself",
     Scope.LINK_LOCAL: "link-local: it reaches nobody beyond the wire",
 }
+_NET = Path("/sys/class/net")
 _TRACKER = Path("/proc/sys/net/netfilter")
 
 
@@ -45,8 +47,44 @@ def _sight(interface: Interface, settings: Settings, own: Collection[str]) -> In
             f"none of its addresses is usable: {', '.join(unused)}" if unused else "no address"
         )
     if why_not is not None:
-        return InterfaceSight(interface.name, (), unused, why_not)
-    return InterfaceSight(interface.name, used, unused)
+        used = ()
+    subnets = () if interface.name in own else _subnets(interface)
+    return InterfaceSight(interface.name, used, unused, why_not or "", subnets)
+
+
+def _subnets(interface: Interface) -> tuple[str, ...]:
+    """As far as they can be mistaken for something else: link-local ones are on every wire."""
+    return tuple(str(a) for a in interface.addresses if a.scope is not Scope.LINK_LOCAL)
+
+
+def devices_below(name: str) -> set[str]:
+    """The devices that one sends through, at any depth."""
+    found: set[str] = set()
+    left = [name]
+    while left:
+        device = left.pop()
+        lower = {path.name.removeprefix("lower_") for path in (_NET / device).glob("lower_*")}
+        left += lower - found
+        found |= lower
+    return found
+
+
+class Neighbour(NamedTuple):
+    """An entry of the IPv4 neighbour table."""
+
+    complete: bool
+    """Its hardware address is known."""
+    mac: str
+
+
+def neighbours() -> dict[tuple[str, str], Neighbour]:
+    """The IPv4 neighbour table, by device and IP."""
+    rows = (line.split() for line in _lines("/proc/net/arp")[1:])
+    return {
+        (row[5], row[0]): Neighbour(bool(int(row[2], 16) & ARP_COMPLETE), row[3])
+        for row in rows
+        if len(row) >= 6
+    }
 
 
 def _why_not(interface: Interface, settings: Settings, own: Collection[str]) -> str | None:

@@ -97,8 +97,12 @@ class WireWatch:
     def _note_icmp(self, packet: bytes, start: int) -> None:
         """An error quotes the packet it is about, which must be one to the endpoint."""
         ipv4 = self._endpoint.is_ipv4
-        quoted = start + 8 + (16 if ipv4 else 24)
+        head = start + 8
+        quoted = head + (16 if ipv4 else 24)
         if packet[quoted : quoted + len(self._endpoint.ip)] != self._endpoint.ip:
+            return
+        ports = head + (4 * (packet[head] & 0x0F) if ipv4 else 40)
+        if packet[ports + 2 : ports + 4] != self._endpoint.port.to_bytes(2, "big"):
             return
         source = packet[12:16] if ipv4 else packet[8:24]
         by = InetAddress(source, 0).ip_text

@@ -1,0 +1,86 @@
+"""Which of a network's rules keeps ARP from passing: asked of the engine that judges frames.
+
+As in `controller.rules_check.trial`: as long as nothing is decided, an ACCEPT put after the first
+rules accepts and a DROP drops.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import Any
+
+from earthline import _native
+from earthline.effects import InstallNetwork
+from earthline.wire.inet import InetAddress
+from earthline.wire.mac import mac_bytes
+from earthline.wire.rules import Rule, RuleType, emit_rules, parse_rules
+
+_ARP = 0x0806
+_REQUEST = bytes.fromhex("0001080006040001")
+_BROADCAST = 0xFFFF_FFFF_FFFF
+_ACCEPT, _DROP = Rule(RuleType.ACCEPT), Rule(RuleType.DROP)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A request that leaves for everybody; what the engine reads of a frame."""
+
+    own: int
+    source_mac: int
+    payload: bytes
+    own_credentials: Any
+    unknown_match: bool
+    emulated: tuple[bytes, ...]
+    inbound: bool = False
+    destination: int = 0
+    destination_mac: int = _BROADCAST
+    ethertype: int = _ARP
+    vlan: int = 0
+    other_credentials: Any = ((), (), ())
+
+    @property
+    def source(self) -> int:
+        return self.own
+
+
+def arp_drop(
+    entry: InstallNetwork, address: int, mac: int, ip: InetAddress
+) -> tuple[int, str] | None:
+    """The number of the rule that drops our ARP requests, from 1, and what it is.
+
+    0 if no rule, nor a capability of ours, accepts them. None: they pass. ``ip``: ours, an IPv4.
+    """
+    asked = int.from_bytes(ip.ip, "big") ^ 1
+    hardware = mac_bytes(mac)
+    payload = _REQUEST + hardware + ip.ip + bytes(6) + asked.to_bytes(4, "big")
+    question = _Question(
+        address,
+        mac,
+        payload,
+        (list(entry.tags), list(entry.owned_ips), list(entry.owned_macs)),
+        entry.unknown_match,
+        entry.emulated,
+    )
+    try:
+        level, _, _ = _native.filter_frame(entry.rules, list(entry.capabilities), question, 0)
+    except ValueError:
+        return 0, ""  # a table that cannot be read refuses everything
+    if level > 0:
+        return None
+    rules = parse_rules(entry.rules)
+    first = bisect_left(range(len(rules) + 1), True, key=lambda n: _decided(rules[:n], question))
+    return (0, "") if first > len(rules) else (first, _name(rules[first - 1]))
+
+
+def _decided(rules: tuple[Rule, ...], question: _Question) -> bool:
+    """Whether what comes after these rules makes no difference any more."""
+    # Of two DROPs a lenient match passes by only the first (03, 6.3).
+    endings = ((*rules, _ACCEPT), (*rules, _DROP, _DROP))
+    return len({_native.evaluate_rules(emit_rules(e), question, 0)[0] for e in endings}) == 1
+
+
+def _name(rule: Rule) -> str:
+    """An engine newer than this table of names may know more types."""
+    known = {kind.value: kind.name for kind in RuleType}
+    return known.get(rule.type, f"type {rule.type}").lower().replace("_", " ")

@@ -1,0 +1,208 @@
+"""What a network is on this host: addresses, overlaps, exits, rules, loops, and devices."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from seen import HEALTHY, NETWORK, all_roots, bad, found, network, root, seen
+
+from earthline.diagnosis.finding import Severity
+from earthline.diagnosis.judge import judge, report
+from earthline.diagnosis.snapshot import (
+    ArpDrop,
+    ExitSight,
+    InterfaceSight,
+    Relay,
+    Stacked,
+    Tcp,
+    Udp,
+)
+from earthline.vl1.reasons import State
+from earthline.vl2.network import NetworkStatus
+
+OTHER = "1122334455000002"
+LAN = InterfaceSight("eth0", ("192.168.1.5",), subnets=("192.168.1.5/24",))
+
+
+def here(**more):
+    """A network whose device has what it should."""
+    known = {
+        "device": "zt0",
+        "wanted": ("10.7.0.5/24",),
+        "present": ("10.7.0.5/24",),
+        "routes": ("10.7.0.0/24",),
+    }
+    return network(**(known | more))
+
+
+def on(*networks, **more):
+    return seen(networks=networks, interfaces=(LAN,), **more)
+
+
+# --- addresses ------------------------------------------------------------------------------------
+
+
+def test_address_that_is_missing_on_the_device_is_a_fault():
+    missing = on(here(present=("fe80::1/64",)))
+    assert bad(missing) == ["address_missing"]
+    said = found(missing, "address_missing")
+    assert said.severity is Severity.FAULT
+    assert said.evidence == ("wanted: 10.7.0.5/24", "on zt0: fe80::1/64")
+    assert bad(on(here())) == []
+
+
+def test_address_with_another_prefix_is_there():
+    assert bad(on(here(present=("10.7.0.5/16",)))) == []
+
+
+def test_ipv6_that_is_switched_off_is_no_fault():
+    both = here(wanted=("10.7.0.5/24", "fd00::5/88"), without_ipv6=True)
+    assert bad(on(both)) == []
+    assert "disable_ipv6" in found(on(both), "ipv6_off").do
+    assert bad(on(replace(both, without_ipv6=False))) == ["address_missing"]
+
+
+def test_network_that_works_without_any_address_is_a_warning():
+    empty = here(wanted=(), present=("fe80::1/64",), routes=())
+    assert bad(on(empty)) == ["network_without_address"]
+    assert bad(on(replace(empty, present=("10.9.0.1/24",)))) == []
+    assert bad(on(replace(empty, bridge=True))) == []
+    refused = replace(empty, refused=("80.0.0.1/24",))
+    assert bad(on(refused)) == ["addresses_refused"]
+    assert f"earthline set {NETWORK} allowManaged=on" in found(on(refused), "addresses_refused").do
+
+
+@pytest.mark.parametrize(
+    ("virtual", "wanted", "expected", "winner"),
+    [
+        ("192.168.1.0/24", "192.168.1.77/24", "network_overlaps_lan", "eth0"),
+        ("192.168.1.128/25", "192.168.1.200/25", "network_overlaps_lan", "zt0"),
+        ("192.168.0.0/16", "192.168.1.77/16", "network_overlaps_lan", "eth0"),
+        ("192.168.0.0/16", "192.168.9.9/16", "network_covers_lan", ""),
+    ],
+)
+def test_overlap_with_the_lan_names_both_and_who_wins(virtual, wanted, expected, winner):
+    shown = on(here(routes=(virtual,), wanted=(wanted,), present=(wanted,)))
+    said = found(shown, expected)
+    assert said.evidence == (f"zt0: {virtual}", "eth0: 192.168.1.0/24")
+    assert (f"This host sends to {winner}." in said.seen) is bool(winner)
+    assert said.severity is (Severity.WARNING if winner else Severity.NOTE)
+
+
+def test_networks_of_one_subnet_are_a_warning_once():
+    other = replace(here(wanted=("10.7.0.6/24",), present=("10.7.0.6/24",)), network=OTHER)
+    shown = on(here(), replace(other, device="zt1"))
+    assert bad(shown) == ["networks_overlap"]
+    assert found(shown, "networks_overlap").subjects == (NETWORK, OTHER)
+
+
+# --- traffic --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("way_out", "expected"),
+    [
+        (ExitSight("10.7.0.1", None), []),
+        (ExitSight("10.7.0.1", True, "b000000001", State.RELAYED), []),
+        (ExitSight("10.7.0.1", True), []),
+        (ExitSight("10.7.0.1", False), ["exit_unreachable"]),
+        (ExitSight("10.7.0.1", True, "b000000001", State.UNREACHABLE), ["exit_unreachable"]),
+    ],
+)
+def test_exit_that_is_gone_is_a_fault(way_out, expected):
+    shown = on(here(exits=(way_out,)))
+    assert bad(shown) == expected
+    if expected:
+        said = found(shown, "exit_unreachable")
+        assert "10.7.0.1" in said.seen
+        assert way_out.member in said.seen
+        assert f"earthline set {NETWORK} allowDefault=off" in said.do
+
+
+def test_default_route_without_a_gateway_leads_nowhere():
+    assert bad(on(here(on_link_exit=True))) == ["exit_without_gateway"]
+
+
+def test_strict_filter_is_the_cause_and_no_firewall():
+    away = here(exits=(ExitSight("10.7.0.1", True),))
+    assert bad(on(here(), strict=("eth0",))) == []
+    assert bad(on(away, strict=("eth0",))) == ["rp_filter_strict"]
+    shut = all_roots(udp=Udp.SILENT, tcp=Tcp.SILENT, left=True, came=True)
+    shown = on(away, strict=("eth0",), roots=shut.roots)
+    assert bad(shown) == ["rp_filter_strict"]
+    assert "rp_filter=2" in found(shown, "rp_filter_strict").do
+    assert NETWORK in found(shown, "rp_filter_strict").subjects
+    assert bad(on(here(), roots=shut.roots)) == ["udp_blocked_here"]
+
+
+def test_rule_that_drops_arp_is_named():
+    shown = on(here(arp=ArpDrop(3, "drop", 12)))
+    said = found(shown, "arp_dropped")
+    assert "rule 3 (`drop`) drops it" in said.seen
+    assert said.evidence == ("frames dropped by rules on this node: 12",)
+    assert "no rule accepts it" in found(on(here(arp=ArpDrop(0, "", 0))), "arp_dropped").seen
+    only_ipv6 = here(arp=ArpDrop(3, "drop", 12), wanted=("fd00::5/88",), present=("fd00::5/88",))
+    assert bad(on(only_ipv6)) == []
+
+
+def test_tunnel_in_the_tunnel_is_a_fault_where_it_is_used():
+    over = Stacked("vxlan0", "zt0", NETWORK, used=True)
+    assert bad(on(here(), stacked=(over,))) == ["tunnel_in_tunnel"]
+    assert "interfacePrefixBlacklist" in found(on(stacked=(over,)), "tunnel_in_tunnel").do
+    assert bad(on(here(), stacked=(replace(over, used=False),))) == []
+
+
+# --- devices, relay -------------------------------------------------------------------------------
+
+
+def test_interface_that_cannot_be_made_says_what_is_in_the_way():
+    failed = network(NetworkStatus.PORT_ERROR, port_error="Operation not permitted")
+    why = "there is no /dev/net/tun: `modprobe tun` makes it"
+    shown = seen(networks=(failed,), no_devices=why)
+    assert bad(shown) == ["tap_failed"]
+    assert why in found(shown, "tap_failed").seen
+    assert "modprobe tun" in found(shown, "tap_failed").do
+    busy = network(NetworkStatus.PORT_ERROR, port_error="Device or resource busy")
+    assert "Another program" in found(seen(networks=(busy,)), "tap_failed").do
+    assert bad(seen(networks=(), no_devices=why)) == ["no_devices"]
+    assert bad(seen(networks=(), no_devices=why, is_root=True)) == []
+
+
+def test_relay_without_the_right_to_its_port_says_how_to_get_it():
+    shown = seen(relay=Relay(("0.0.0.0/443",), "Permission denied"))
+    assert bad(shown) == ["tcp_relay_failed"]
+    assert "0.0.0.0/443 (Permission denied)" in found(shown, "tcp_relay_failed").seen
+    assert "CAP_NET_BIND_SERVICE" in found(shown, "tcp_relay_failed").do
+    taken = seen(relay=Relay(("0.0.0.0/443",), "Address already in use"))
+    assert "ss -ltnp" in found(taken, "tcp_relay_failed").do
+    assert bad(seen(relay=Relay(()))) == []
+
+
+def test_identity_that_another_host_uses_is_a_warning():
+    shown = seen(strangers=4)
+    assert bad(shown) == ["identity_cloned"]
+    assert found(shown, "identity_cloned").subjects == ("0a1b2c3d4e",)
+    assert found(shown, "identity_cloned").evidence == (
+        "packets under our own address, not ours: 4",
+    )
+
+
+# --- all of them ----------------------------------------------------------------------------------
+
+
+def test_what_is_worse_than_a_note_says_what_to_do():
+    troubles = (
+        on(here(present=())),
+        on(here(wanted=(), present=(), routes=())),
+        on(here(exits=(ExitSight("10.7.0.1", False),)), strict=("eth0",)),
+        seen(relay=Relay(("0.0.0.0/443",), "Permission denied"), no_devices="none"),
+        seen(roots=(root(),), strangers=1),
+    )
+    for shown in troubles:
+        for one in judge(shown):
+            assert one.severity <= Severity.NOTE or (one.seen and one.do), one
+
+
+def test_healthy_networks_here_are_well():
+    assert report(replace(HEALTHY, networks=(here(),)))["cause"] == "all_well"
