@@ -195,5 +195,5 @@ def demo(context: typer.Context) -> None:
 
 
 def main() -> None:
-    """Console script ``earthline``."""
+    """Run the command that the command line names."""
     run(app, tools=OVER_THE_COMMAND_LINE)

@@ -168,10 +168,7 @@ def _fork() -> None:
 
 
 def main() -> None:
-    """Console script ``earthline-one``."""
-    if len(sys.argv) > 1 and sys.argv[1] in {"-i", "-q"}:
-        _other_program()
-        return
+    """Run the daemon as the command line says."""
     try:
         arguments = parse_arguments(sys.argv)
     except Finish as outcome:
@@ -191,12 +188,3 @@ def main() -> None:
         become=None if arguments.skip_root_check else stock_account,
     )
     end(status)
-
-
-def _other_program() -> None:
-    """``-i`` and ``-q``: the remaining arguments belong to one of the other programs."""
-    from earthline.cli.idtool import main as idtool  # noqa: PLC0415
-    from earthline.cli.stock import main as client  # noqa: PLC0415
-
-    letter = sys.argv.pop(1)
-    (idtool if letter == "-i" else client)()
