@@ -90,7 +90,7 @@ class Keeping:
                 log.warning("home_not_written", home=str(self.home), why=error.strerror)
 
     def _give_up(self, path: Path, error: OSError) -> None:
-        fields = {"file": str(path), "why": error.strerror}
+        fields: dict[str, object] = {"file": str(path), "why": error.strerror}
         line = self._sparing.line("file_not_written", fields, now_ms())
         if line is not None:
             log.warning("file_not_written", **line)

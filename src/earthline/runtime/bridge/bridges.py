@@ -128,7 +128,8 @@ class Bridges:
         """Roll back what nobody confirmed, and clear away what lost a part; for ever."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._until_next())
+                async with asyncio.timeout(self._until_next()):
+                    await self._woken.wait()
             self._woken.clear()
             async with self._one_at_a_time:
                 await self._check()
