@@ -152,12 +152,12 @@ CHANGES = {
     "POST /earthline/planet": [
         ("/earthline/planet", '{"endpoints": ["192.0.2.1/9993"]}', 400),
     ],
-    "POST /earthline/planet/reissue": [
-        ("/earthline/planet/reissue", "{}", 200),
-        ("/earthline/planet/reissue", '{"endpoints": ["192.0.2.1/9993"]}', 507),
-    ],
     "POST /earthline/planet/install": [
         ("/earthline/planet/install", '{"data": "{planet}"}', 200),
+    ],
+    "POST /earthline/planet/reissue": [
+        ("/earthline/planet/reissue", "{}", 200),
+        ("/earthline/planet/reissue", '{"endpoints": ["192.0.2.9/9993"]}', 507),
     ],
     "POST /earthline/bridge/{nwid}": [("/earthline/bridge/{network}", "{}", 400)],
     "POST /earthline/bridge/{nwid}/confirm": [("/earthline/bridge/{network}/confirm", "", 400)],
@@ -193,6 +193,8 @@ def test_every_change_is_answered_honestly_and_kept_once_there_is_room(member):
     assert {f"{verb} {path}" for verb, path in verbs if verb != "GET"} == set(CHANGES)
     for route, asked in CHANGES.items():
         for path, text, status in asked:
+            if disk.fault == FULL:
+                disk.fill()  # what was deleted has left room
             body = text.replace("{planet}", earth["data"])
             answer = caller.authorised(route.split()[0], path.format(**words), body)
             assert answer.status == status, (route, answer.text)
