@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from caller import Caller
 
 from earthline.lab import LabError
 from earthline.lab.service import Service, wait_until
 
 OTHER = "1122334455000001"
+MOON = "1122334455"
 FILLING = "filling"
 FULL = "No space left on device"
 
@@ -137,3 +139,88 @@ def test_node_without_anything_yet_starts_on_a_full_disk(node, disk):
     wait_until("its identity is kept", (node.home / "identity.secret").exists)
     wait_until("the token, too", (node.home / "zerotier-one.port").exists)
     assert (node.home / "identity.public").read_text().startswith(node.address)
+
+
+CHANGES = {
+    "POST /network/{nwid}": [(f"/network/{OTHER}", '{"allowDNS": true}', 200)],
+    "DELETE /network/{nwid}": [("/network/{earth}", "", 200)],
+    "POST /moon/{world}": [(f"/moon/{MOON}", '{"seed": "1122334455"}', 200)],
+    "DELETE /moon/{world}": [(f"/moon/{MOON}", "", 200)],
+    "POST /config/settings": [("/config/settings", '{"lowBandwidthMode": true}', 507)],
+    "POST /bond/rotate/{address}": [(f"/bond/rotate/{MOON}", "", 400)],
+    "POST /bond/setmtu/{mtu}/{interface}/{ip}": [("/bond/setmtu/1400/eth0/192.0.2.1", "", 400)],
+    "POST /earthline/planet": [
+        ("/earthline/planet", '{"endpoints": ["192.0.2.1/9993"]}', 400),
+    ],
+    "POST /earthline/planet/install": [
+        ("/earthline/planet/install", '{"data": "{planet}"}', 200),
+    ],
+    "POST /earthline/planet/reissue": [
+        ("/earthline/planet/reissue", "{}", 200),
+        ("/earthline/planet/reissue", '{"endpoints": ["192.0.2.9/9993"]}', 507),
+    ],
+    "POST /earthline/bridge/{nwid}": [("/earthline/bridge/{network}", "{}", 400)],
+    "POST /earthline/bridge/{nwid}/confirm": [("/earthline/bridge/{network}/confirm", "", 400)],
+    "DELETE /earthline/bridge/{nwid}": [("/earthline/bridge/{network}", "", 400)],
+    "POST /controller/network": [("/controller/network", "{}", 500)],
+    "POST /controller/network/{controller}______": [
+        ("/controller/network/{address}______", "{}", 500)
+    ],
+    "POST /controller/network/{network}": [
+        ("/controller/network/{network}", '{"name": "office"}', 500)
+    ],
+    "DELETE /controller/network/{network}": [("/controller/network/{network}", "", 500)],
+    "POST /controller/network/{network}/member/{member}": [
+        ("/controller/network/{network}/member/{address}", '{"name": "me"}', 500)
+    ],
+    "DELETE /controller/network/{network}/member/{member}": [
+        ("/controller/network/{network}/member/{address}", "", 500)
+    ],
+    "POST /earthline/rules/{network}": [("/earthline/rules/{network}", '{"source": ""}', 500)],
+}
+"""Every route that changes something: what is asked of it, and the status where nothing can be
+written. What is done for all that (200) is written later; what is refused is not done.
+"""
+
+
+def test_every_change_is_answered_honestly_and_kept_once_there_is_room(member):
+    node, disk, network = member
+    start_again(node, disk)
+    caller, earth = Caller(node), node.request("GET", "/earthline/planet")
+    words = {"network": network, "address": node.address, "earth": earth["earth"]}
+    paths = caller.authorised("GET", "/earthline/openapi.json").json["paths"]
+    verbs = [(verb.upper(), path) for path, known in paths.items() for verb in known]
+    assert {f"{verb} {path}" for verb, path in verbs if verb != "GET"} == set(CHANGES)
+    for route, asked in CHANGES.items():
+        for path, text, status in asked:
+            if disk.fault == FULL:
+                disk.fill()  # what was deleted has left room
+            body = text.replace("{planet}", earth["data"])
+            answer = caller.authorised(route.split()[0], path.format(**words), body)
+            assert answer.status == status, (route, answer.text)
+            if status >= 500:
+                assert answer.json["error"] == status
+                assert answer.json["description"].isprintable()
+                assert "internal" not in answer.json["description"], route
+    said = node.process.output
+    assert said.count("home_not_written") == 1
+    assert "Traceback" not in said
+
+    disk.free(node)
+    wait_until("it is up to date", lambda: "home_written" in node.process.output)
+    again = node.request("POST", "/config/settings", {"portMappingEnabled": False})
+    assert again == {}
+    assert node.stop() == 0
+    node.start()
+    joined = {found["id"]: found for found in node.request("GET", "/network")}
+    assert joined[OTHER]["allowDNS"]
+    assert earth["earth"] not in joined
+    held = node.request("GET", "/earthline/planet")
+    assert held["timestamp"] > earth["timestamp"]
+    assert held["roots"] == earth["roots"]
+    assert node.request("GET", f"/controller/network/{network}")["name"] == ""
+    assert node.request("GET", "/config")["settings"] == {
+        "joinEarth": False,
+        "portMappingEnabled": False,
+    }
+    assert "Traceback" not in node.process.output

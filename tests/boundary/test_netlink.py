@@ -29,12 +29,12 @@ def test_default_route_is_news_and_other_routes_are_not(lab: Lab) -> None:
     host = lab.host("any")
 
     async def listen() -> list[Change]:
-        async with Netlink() as netlink:
+        async with asyncio.timeout(40), Netlink() as netlink:
             host.run(["ip", "route", "del", "default"])
-            gone = await asyncio.wait_for(first_default_route(netlink), 20)
+            gone = await first_default_route(netlink)
             host.run(["ip", "route", "add", "10.77.0.0/16", "dev", "eth0"])
             host.run(["ip", "route", "add", "default", "dev", "eth0"])
-            return [gone, await asyncio.wait_for(first_default_route(netlink), 20)]
+            return [gone, await first_default_route(netlink)]
 
     with host.inside():
         changes = asyncio.run(listen())

@@ -35,5 +35,29 @@ def attack(caller: Caller, operation: schemathesis.APIOperation) -> None:
         with caller.service.host.inside():
             answer = case.call(base_url=url, headers=headers, timeout=60)
         assert answer.status_code < 500, answer.text
+        declared = operation.definition.raw["responses"]
+        assert str(answer.status_code) in declared, answer.text
+        if answer.status_code == 400 and answer.text.startswith('{"error"'):
+            assert types_of(answer.json()) == {"error": int, "description": str}
 
     send()
+
+
+def types_of(value: dict[str, object]) -> dict[str, type]:
+    return {key: type(item) for key, item in value.items()}
+
+
+def test_schema_tells_of_all_answers_and_of_none_that_is_not_given(caller: Caller) -> None:
+    schema = caller.authorised("GET", "/earthline/openapi.json").json
+    text = str(schema)
+    assert "ValidationError" not in text
+    for path, operations in schema["paths"].items():
+        for verb, operation in operations.items():
+            assert {"400", "401", "404", "413", "500"} <= set(operation["responses"]), path
+            assert ("507" in operation["responses"]) == (verb != "get"), path
+            assert bool(operation.get("security")) == (path != "/health"), path
+    refused = caller("GET", "/status")
+    assert (refused.status, refused.json) == (401, {})
+    failure = caller.authorised("POST", "/config/settings", "no JSON").json
+    wanted = schema["components"]["schemas"]["Failure"]
+    assert set(failure) == set(wanted["required"]) == set(wanted["properties"])

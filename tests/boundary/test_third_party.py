@@ -1,8 +1,14 @@
-"""Programs of others, unchanged, against a real service: the controller's client `ztctl`."""
+"""Programs of others, unchanged, against a real service: clients of a controller.
+
+`ztctl`, and that of the web application OpenWISP.
+"""
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import ztctl
+from openwisp_controller.config.api.zerotier_service import ZerotierService
 
 from earthline.lab.service import wait_until
 
@@ -52,3 +58,36 @@ async def test_ztctl_makes_a_network_without_a_name(caller):
         made = await controller.query.create_network()
         assert made["name"] == ""
         assert (await controller.query.network(made["id"]).delete())["id"] == made["id"]
+
+
+def test_openwisp_makes_a_network_joins_changes_leaves_and_deletes_it(caller):
+    """The client of its web application, which keeps what a controller answers as it is."""
+    service = caller.service
+    with service.host.inside():
+        openwisp = ZerotierService(
+            f"127.0.0.1:{service.port}", caller.token, ip_network("10.45.0.0/24")
+        )
+        status = openwisp.get_node_status()
+        status.raise_for_status()
+        assert status.json()["address"] == service.address
+
+        wanted = {"name": "office", "private": True, "mtu": 1400}
+        made = openwisp.create_network(service.address, wanted)
+        network = made["id"]
+        assert made["mtu"] == 1400
+        stored = service.request("GET", f"/controller/network/{network}")
+        assert stored["routes"] == [{"target": "10.45.0.0/24", "via": None}]
+        assert stored["ipAssignmentPools"] == [
+            {"ipRangeStart": "10.45.0.1", "ipRangeEnd": "10.45.0.255"}
+        ]
+
+        assert openwisp.join_network(network).json()["id"] == network
+        openwisp.update_network_member(service.address, network, "10.45.0.77").raise_for_status()
+        wait_until("it was let in", lambda: service.ip(network) == "10.45.0.77")
+
+        response, changed = openwisp.update_network({"mtu": 1500}, network)
+        assert (response.status_code, changed["mtu"]) == (200, 1500)
+        assert openwisp.remove_network_member(service.address, network).status_code == 200
+        assert openwisp.leave_network(network).json() == {"result": True}
+        assert openwisp.delete_network(network).status_code == 200
+        assert openwisp.delete_network(network).status_code == 404

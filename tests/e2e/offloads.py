@@ -58,8 +58,11 @@ def counted(service: Service) -> dict[str, int]:
     lines = service.host.run(["cat", "/proc/net/snmp"]).splitlines()
     names, values = (line.split()[1:] for line in lines if line.startswith("Udp: "))
     kernel = dict(zip(names, map(int, values), strict=True))
-    counters: dict[str, int] = service.status()["earthline"]["counters"]
-    return {**counters, "sends": kernel["OutDatagrams"], "receives": kernel["InDatagrams"]}
+    return {
+        **service.counters(),
+        "sends": kernel["OutDatagrams"],
+        "receives": kernel["InDatagrams"],
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,11 +51,23 @@ def run_script(host: Host, programs: dict[str, str], planet: bytes, network: str
     return int(host.run(argv, timeout_s=200))
 
 
+def links(folder: Path) -> dict[str, str]:
+    """The three programs as packages have them: one file with three names."""
+    made = {"ONE": "zerotier-one", "CLI": "zerotier-cli", "IDTOOL": "zerotier-idtool"}
+    for name in made.values():
+        (folder / name).symlink_to(script("earthline-one"))
+    return {variable: str(folder / name) for variable, name in made.items()}
+
+
 @pytest.mark.timeout(300)
-def test_stock_script_runs_with_our_programs(lab: Lab, root: Service, planet: FoundPlanet) -> None:
+@pytest.mark.parametrize("linked", [False, True], ids=["by their own names", "as links"])
+def test_stock_script_runs_with_our_programs(
+    lab: Lab, root: Service, planet: FoundPlanet, linked: bool, tmp_path: Path
+) -> None:
     network = public_network(root)
     ip = root.wait_ip(network)
-    assert run_script(lab.host("ours"), OURS, planet.data, network, ip) == 0
+    programs = links(tmp_path) if linked else OURS
+    assert run_script(lab.host("ours"), programs, planet.data, network, ip) == 0
 
 
 @pytest.mark.skipif(not STOCK, reason="$ZEROTIER_ONE names no stock binary")

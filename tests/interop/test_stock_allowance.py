@@ -29,7 +29,7 @@ def ours() -> Iterator[Ours]:
 
 
 def gated(service: Service) -> dict[str, int]:
-    counters: dict[str, int] = service.status()["earthline"]["counters"]
+    counters = service.counters()
     ours = {name: count for name, count in counters.items() if name.startswith("gated_")}
     unknown = {"multicast_gather_unannounced": counters.get("multicast_gather_unannounced", 0)}
     return {n: c for n, c in (ours | unknown).items() if c and n not in AS_AT_STOCK_NODES}

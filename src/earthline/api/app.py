@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -25,6 +27,7 @@ from earthline.api.node import node_router
 from earthline.api.ping import ping_router
 from earthline.api.planet import planet_router
 from earthline.api.rules import rules_router
+from earthline.api.schema import describe
 from earthline.api.web import web_router
 from earthline.controller.coercion import UnfitObject
 from earthline.controller.store import NO_ROOM, StoreFault
@@ -34,9 +37,16 @@ from earthline.runtime.planet import PlanetRefused
 from earthline.runtime.service import Service
 
 
+class Application(FastAPI):
+    """FastAPI, with a schema of what is really answered."""
+
+    def openapi(self) -> dict[str, Any]:
+        return describe(self)
+
+
 def create_app(service: Service, metrics: Metrics) -> ASGIApp:
     """The whole API of one service. Its schema is at ``/earthline/openapi.json``."""
-    app = FastAPI(
+    app = Application(
         title="Earthline",
         version=__version__,
         openapi_url="/earthline/openapi.json",
@@ -73,7 +83,7 @@ def create_app(service: Service, metrics: Metrics) -> ASGIApp:
     app.add_exception_handler(PlanetRefused, _refused)
     app.add_exception_handler(StartFault, _refused)
     app.add_exception_handler(BridgeRefused, _refused)
-    app.add_exception_handler(OSError, _no_room)
+    app.add_exception_handler(OSError, _unwritten)
     gate = Gate(BodyLimit(app), service)
     return Dress(gate, gate.may_call_back)
 
@@ -87,11 +97,14 @@ async def _failed(_request: Request, error: Exception) -> Response:
     return failure(500, str(error))
 
 
-async def _no_room(_request: Request, error: Exception) -> Response:
-    """A full or read-only disk is no fault of ours, and what was asked is not done."""
-    if not isinstance(error, OSError) or error.errno not in NO_ROOM:
+async def _unwritten(_request: Request, error: Exception) -> Response:
+    """A full or read-only disk, or a file that cannot be used, is no fault of ours.
+
+    What was asked is not done.
+    """
+    if not isinstance(error, OSError) or error.filename is None:
         raise error
-    return failure(507, f"{error.filename or 'the home folder'}: {error.strerror}")
+    return failure(507 if error.errno in NO_ROOM else 500, f"{error.filename}: {error.strerror}")
 
 
 async def _broken(_request: Request, _error: Exception) -> Response:

@@ -26,7 +26,10 @@ from earthline.runtime.tcp_table import callers
 log = structlog.get_logger()
 
 BACKLOG = 128
-KEEP_ALIVE_S = 5
+ANNOUNCED_S = 5
+"""For how long clients may use a connection again after an answer (05, 7.1)."""
+KEPT_S = 7
+"""A client that asks every five seconds must not meet our end of the connection half way."""
 STOP_S = 1
 
 
@@ -71,6 +74,11 @@ class _Server(uvicorn.Server):
         """Have `serve` return."""
         self.should_exit = True
         self._ending.set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        # What uvicorn sends with each answer it puts together by its clock.
+        self.server_state.default_headers = list(self.config.encoded_headers)
+        await super().startup(sockets)
 
     async def main_loop(self) -> None:
         await self._ending.wait()
@@ -144,7 +152,7 @@ def _config(app: ASGIApp, protocol: Any) -> uvicorn.Config:
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        headers=[("Keep-Alive", "timeout=5, max=5")],
-        timeout_keep_alive=KEEP_ALIVE_S,
+        headers=[("Keep-Alive", f"timeout={ANNOUNCED_S}, max=5")],
+        timeout_keep_alive=KEPT_S,
         timeout_graceful_shutdown=STOP_S,
     )

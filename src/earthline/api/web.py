@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -34,8 +35,9 @@ def _first(otherwise: int, *files: Path) -> Path | Response:
 
 
 def web_router(folder: Path) -> APIRouter:
-    """The one route; makes the folder if there is none."""
-    folder.mkdir(exist_ok=True)
+    """The one route; makes the folder if there is none, and it can be."""
+    with contextlib.suppress(OSError):
+        folder.mkdir(exist_ok=True)
     router = APIRouter()
 
     @router.get("/app/{path:path}", include_in_schema=False)

@@ -188,5 +188,5 @@ def demo(context: typer.Context) -> None:
 
 
 def main() -> None:
-    """Console script ``earthline``."""
+    """Run the command that the command line names."""
     run(app)

@@ -217,7 +217,7 @@ def run(argv: list[str]) -> Finish:
 
 
 def main() -> None:
-    """Console script ``earthline-idtool``."""
+    """Run the command that the command line names."""
     outcome = run(sys.argv)
     sys.stdout.write(escape(outcome.out))
     sys.stderr.write(escape(outcome.err))

@@ -119,7 +119,6 @@ def serve(
     left out, it depends on who reads it.
     """
     from earthline.runtime.container import fill_home  # noqa: PLC0415 - no part of help or version
-    from earthline.runtime.folders import UnsafeFile  # noqa: PLC0415
     from earthline.runtime.home import Home, StartFault  # noqa: PLC0415
     from earthline.runtime.logs import configure_logs  # noqa: PLC0415
     from earthline.runtime.privileges import confine_process, drop_privileges  # noqa: PLC0415
@@ -144,14 +143,23 @@ def serve(
 
             confine_process()
             run(held, port, join_earth=join_earth)
-    except (StartFault, UnsafeFile) as fault:
+    except (StartFault, OSError) as fault:
         from earthline.cli.output import warn  # noqa: PLC0415
 
-        warn(f"{program}: fatal error: {fault}")
+        warn(f"{program}: fatal error: {_in_words(fault)}")
         return 1
     finally:
         held.release()
     return 0
+
+
+def _in_words(fault: Exception) -> str:
+    """A fault of the system is told with the file that it is about; one without is ours."""
+    if isinstance(fault, OSError):
+        if fault.filename is None:
+            raise fault
+        return f"{fault.filename}: {fault.strerror}"
+    return str(fault)
 
 
 def end(status: int) -> NoReturn:
@@ -168,10 +176,7 @@ def _fork() -> None:
 
 
 def main() -> None:
-    """Console script ``earthline-one``."""
-    if len(sys.argv) > 1 and sys.argv[1] in {"-i", "-q"}:
-        _other_program()
-        return
+    """Run the daemon as the command line says."""
     try:
         arguments = parse_arguments(sys.argv)
     except Finish as outcome:
@@ -191,12 +196,3 @@ def main() -> None:
         become=None if arguments.skip_root_check else stock_account,
     )
     end(status)
-
-
-def _other_program() -> None:
-    """``-i`` and ``-q``: the remaining arguments belong to one of the other programs."""
-    from earthline.cli.idtool import main as idtool  # noqa: PLC0415
-    from earthline.cli.stock import main as client  # noqa: PLC0415
-
-    letter = sys.argv.pop(1)
-    (idtool if letter == "-i" else client)()

@@ -358,7 +358,7 @@ def run(argv: list[str]) -> Finish:
 
 
 def main() -> None:
-    """Console script ``earthline-cli``."""
+    """Run the command that the command line names."""
     outcome = run(sys.argv)
     sys.stdout.write(escape(outcome.out))
     sys.stderr.write(escape(outcome.err))

@@ -80,8 +80,7 @@ class Siege:
 
     def counters(self) -> dict[str, int]:
         """Of the root."""
-        counted: dict[str, int] = self.root.status()["earthline"]["counters"]
-        return counted
+        return self.root.counters()
 
 
 @contextlib.contextmanager

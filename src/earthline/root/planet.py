@@ -93,7 +93,7 @@ class WorldDefinition:
     def parse(cls, text: str, name: str) -> WorldDefinition:
         """Read a definition; ``name`` is the file's. Raises `DefinitionFault`."""
         try:
-            definition = _read(json.loads(text))
+            definition = _read(_parsed(text))
         except KeyError as missing:
             raise DefinitionFault(f"{name}: {missing.args[0]} is missing") from None
         except (ValueError, TypeError, RecursionError) as fault:
@@ -115,6 +115,13 @@ def define_moon(identity: Identity, key: SigningKey) -> WorldDefinition:
 def world_file(world: World | WorldDefinition) -> str:
     """The file name of a moon: 16 hex digits of its ID."""
     return f"{world.world_id:016x}.moon"
+
+
+def _parsed(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError as fault:
+        raise ValueError(f"invalid JSON: {fault}") from None
 
 
 def _read(written: object) -> WorldDefinition:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterator
 from pathlib import Path
 
+import structlog
+
 from earthline.runtime.files import read_if_there
+
+log = structlog.get_logger()
 
 BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 MASK_40 = 0xFF_FFFF_FFFF
 NAME_MAX = 15
 """Linux' limit for the name of an interface, in bytes."""
+DEVICE_MAP = "devicemap"
+_LINE = re.compile(rb"([0-9a-fA-F]{16})=(.+)")
+"""Network ID and name."""
 
 
 def device_names(network: int) -> Iterator[str]:
@@ -47,14 +55,22 @@ def choose_device(network: int, taken: Container[str], wished: str | None = None
 def device_map(home: Path) -> dict[int, str]:
     """``devicemap``: network ID to the name the user wants, from lines ``<nwid>=<name>``.
 
-    Whether an interface can be called so is another question, see `wish_fault`.
+    Whether an interface can be called so is another question, see `wish_fault`. What is no such
+    line is left aside, and the log says so: the network has the usual name then.
     """
+    path = home / DEVICE_MAP
+    try:
+        lines = (read_if_there(path) or b"").splitlines()
+    except OSError as error:
+        log.warning("file_ignored", file=str(path), why=error.strerror)
+        return {}
     names: dict[int, str] = {}
-    for line in (read_if_there(home / "devicemap") or b"").decode("utf-8", "replace").splitlines():
-        network, _, name = line.strip().partition("=")
-        if name and len(network) == 16:
-            try:
-                names[int(network, 16)] = name
-            except ValueError:
-                continue
+    damaged = []
+    for number, line in enumerate(map(bytes.strip, lines), 1):
+        if found := _LINE.fullmatch(line):
+            names[int(found[1], 16)] = found[2].decode("utf-8", "replace")
+        elif line and not line.startswith(b"#"):
+            damaged.append(number)
+    if damaged:
+        log.warning("lines_ignored", file=str(path), first=damaged[0], lines=len(damaged))
     return names

@@ -32,11 +32,17 @@ PUBLIC_FOLDER = 0o755
 
 
 def read_if_there(path: Path) -> bytes | None:
-    """The content of a regular file, or None where there is none."""
+    """The content of a regular file, or None where there is none.
+
+    A link that leads nowhere is no missing file: its disk may be. `UnsafeFile`, so that nobody puts
+    another file in its place.
+    """
     try:
         with regular_file(path, os.O_RDONLY) as descriptor:
             return _read_all(descriptor)
     except FileNotFoundError:
+        if path.is_symlink():
+            raise UnsafeFile(path, "this is a symbolic link to what is not there") from None
         return None
 
 
@@ -47,7 +53,7 @@ def write_atomic(path: Path, data: bytes, mode: int = PRIVATE, *, durable: bool 
     not ``durable`` may be lost with the power, but is never torn. What root writes belongs to whom
     the folder belongs to. Folders that are made for it are nobody else's business.
     """
-    with folder(path.parent, PRIVATE_FOLDER) as place:
+    with _named(path), folder(path.parent, PRIVATE_FOLDER) as place:
         if _holds(place, path.name, data, mode):
             return False
         aside = f".{path.name}.{os.urandom(8).hex()}"
@@ -65,19 +71,19 @@ def write_atomic(path: Path, data: bytes, mode: int = PRIVATE, *, durable: bool 
 
 def remove(path: Path) -> None:
     """Delete a file; one that is not there is fine."""
-    with contextlib.suppress(FileNotFoundError), folder(path.parent) as place:
+    with contextlib.suppress(FileNotFoundError), _named(path), folder(path.parent) as place:
         os.unlink(path.name, dir_fd=place)
 
 
 def touch(path: Path) -> None:
     """Have a file be of now."""
-    with folder(path.parent) as place:
+    with _named(path), folder(path.parent) as place:
         os.utime(path.name, dir_fd=place, follow_symlinks=False)
 
 
 def rename(path: Path, name: str) -> None:
-    """Give a file another name in its folder."""
-    with folder(path.parent) as place:
+    """Give a file, or a folder, another name where it is."""
+    with _named(path), folder(path.parent) as place:
         os.rename(path.name, name, src_dir_fd=place, dst_dir_fd=place)
 
 
@@ -98,7 +104,7 @@ def mode_of(path: Path) -> int | None:
 
 def restrict(path: Path, mode: int) -> None:
     """Set the permission bits of what is there: a folder, or a file that has no other name."""
-    with contextlib.suppress(FileNotFoundError), folder(path.parent) as place:
+    with contextlib.suppress(FileNotFoundError), _named(path), folder(path.parent) as place:
         try:
             descriptor = os.open(path.name, os.O_RDONLY | OPEN, dir_fd=place)
         except OSError as error:
@@ -112,6 +118,16 @@ def restrict(path: Path, mode: int) -> None:
                 os.fchmod(descriptor, mode)
         finally:
             os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Have what fails inside, where files go by their bare names, tell the whole path."""
+    try:
+        yield
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
+        raise
 
 
 # --- opening --------------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ class Home:
             raise self._unusable(error) from error
 
     def _unusable(self, error: OSError) -> StartFault:
-        what = f"{self.path}: cannot use this home folder: {error.strerror}"
+        what = f"{error.filename or self.path}: cannot use this home folder: {error.strerror}"
         if error.errno == errno.EACCES and os.geteuid() != 0:
             what += ": try again as root, or name a folder of your own with --home"
         return StartFault(what)
@@ -205,8 +205,13 @@ class Home:
     def token(self, name: str) -> str:
         """An API token (``authtoken`` or ``metricstoken``), made if missing."""
         path = self.path / f"{name}.secret"
-        stored = read_if_there(path)
-        if stored is not None and (token := stored.decode("ascii", "replace").strip(" \t\r\n")):
+        token = (read_if_there(path) or b"").decode("ascii", "replace").strip(" \t\r\n")
+        if token:
+            if not token.isascii() or not token.isprintable():
+                raise StartFault(
+                    f"{path}: this is not a token, which is of letters and digits; "
+                    "remove the file to have one made"
+                )
             return token
         token = "".join(secrets.choice(TOKEN_ALPHABET) for _ in range(TOKEN_LENGTH))
         self.keeping.write(path, token.encode())

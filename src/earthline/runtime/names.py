@@ -68,7 +68,8 @@ async def _resolvectl(*words: str) -> None:
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        _, complaint = await asyncio.wait_for(child.communicate(), TIMEOUT_S)
+        async with asyncio.timeout(TIMEOUT_S):
+            _, complaint = await child.communicate()
     except TimeoutError:
         child.kill()
         await child.wait()

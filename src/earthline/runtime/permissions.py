@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from earthline.runtime.files import read_if_there
+import structlog
+
+from earthline.runtime.files import read_if_there, write_atomic
 from earthline.runtime.keeping import Keeping
 from earthline.wire.inet import InetAddress, Scope
+
+log = structlog.get_logger()
 
 NEVER = frozenset({Scope.NONE, Scope.MULTICAST, Scope.LOOPBACK, Scope.LINK_LOCAL})
 
@@ -81,27 +86,61 @@ def permissions_file(home: Path, network: int) -> Path:
 
 
 def load_permissions(home: Path, network: int) -> Permissions:
-    """The stored permissions, or the defaults."""
-    data = read_if_there(permissions_file(home, network)) or b""
-    lines = data.decode("utf-8", "replace").splitlines()
-    values = dict(line.strip().split("=", 1) for line in lines if "=" in line)
-    managed, whitelist = _managed(values.get("allowManaged", ""))
-    return Permissions(
+    """The stored permissions, or the defaults.
+
+    Lines that cannot be understood are left aside, and the log says so. A file that cannot be read
+    allows nothing, nor does one that may have lost the line that said what is managed.
+    """
+    path = permissions_file(home, network)
+    try:
+        data = read_if_there(path)
+    except OSError as error:
+        log.warning("file_ignored", file=str(path), why=error.strerror)
+        return Permissions(managed=False)
+    permissions, damaged = understand(data or b"")
+    if damaged:
+        log.warning("lines_ignored", file=str(path), first=damaged[0], lines=len(damaged))
+    return permissions
+
+
+def understand(data: bytes) -> tuple[Permissions, list[int]]:
+    """What a file says, and the numbers of its lines that cannot be understood.
+
+    Keys that are not known are another release's.
+    """
+    values: dict[str, str] = {}
+    damaged: dict[int, str] = {}
+    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+        text = line.strip()
+        key, told, value = text.partition("=")
+        if told and key.isalnum() and key.isascii():
+            values[key] = value
+        elif text and not text.startswith("#"):
+            damaged[number] = text
+    lost = any(map(_may_have_forbidden, damaged.values()))
+    managed, whitelist = _managed(values.get("allowManaged", "0" if lost else ""))
+    permissions = Permissions(
         managed=managed,
         whitelist=whitelist,
         global_=_truth(values.get("allowGlobal", "")),
         default=_truth(values.get("allowDefault", "")),
         dns=_truth(values.get("allowDNS", "")),
     )
+    return permissions, list(damaged)
+
+
+def _may_have_forbidden(text: str) -> bool:
+    """Whether a line looks like what is left of one, rather than like a remark."""
+    return text.startswith("allow") or "\N{REPLACEMENT CHARACTER}" in text or not text.isprintable()
 
 
 def permissions_stored(home: Path, network: int) -> bool:
     """Whether the user said anything of this network, now or in an earlier run."""
-    return permissions_file(home, network).exists()
+    return os.path.lexists(permissions_file(home, network))
 
 
 def store_permissions(keeping: Keeping, network: int, permissions: Permissions) -> None:
-    """Write the file; a whitelist is kept."""
+    """Write the file; a whitelist is kept. One that is damaged gets another name before."""
     if permissions.managed and permissions.whitelist:
         managed = ",".join(str(entry) for entry in permissions.whitelist)
     else:
@@ -112,8 +151,22 @@ def store_permissions(keeping: Keeping, network: int, permissions: Permissions) 
         f"allowDefault={int(permissions.default)}",
         f"allowDNS={int(permissions.dns)}",
     )
-    text = "\n".join(lines) + "\n"
-    keeping.write(permissions_file(keeping.home, network), text.encode())
+    path = permissions_file(keeping.home, network)
+    data = ("\n".join(lines) + "\n").encode()
+
+    def write() -> None:
+        if _is_damaged(path):
+            keeping.set_aside(path)
+        write_atomic(path, data)
+
+    keeping.attempt(path, write)
+
+
+def _is_damaged(path: Path) -> bool:
+    try:
+        return bool(understand(read_if_there(path) or b"")[1])
+    except OSError:
+        return True
 
 
 def _truth(value: str) -> bool:
@@ -125,7 +178,8 @@ def _managed(value: str) -> tuple[bool, tuple[InetAddress, ...]]:
         return True, ()
     if len(value) <= 5:
         return _truth(value), ()
-    return True, tuple(_networks(value))
+    whitelist = tuple(_networks(value))
+    return bool(whitelist), whitelist  # a list of nothing that could be read is no leave for all
 
 
 def _networks(value: str) -> list[InetAddress]:

@@ -34,8 +34,12 @@ from earthline.runtime.process import (
 
 RUN = Path("/run/earthline")
 PORT_FILE = "zerotier-one.port"
-PROGRAMS = {"earthline": "up", "earthline-one": None}
-"""Programs that run a service, and the word of the command line that has them do it."""
+PROGRAMS = {"earthline": "up", "earthline-one": None, "zerotier-one": None}
+"""Programs that run a service, and the word of the command line that has them do it. The last is a
+link to the one before it: what is run by no Python is not ours.
+"""
+OTHER_PROGRAMS = {"-i", "-q"}
+"""Words that have the daemon be one of the other programs."""
 
 YOUNG_S = 30.0
 """On a machine with much to do a program takes long to come to its note."""
@@ -147,13 +151,13 @@ def starting() -> bool:
 
 
 def _runs_service(words: list[str]) -> bool:
-    if words and Path(words[0]).name.startswith("python"):
-        words = words[1:]
-    program = Path(words[0]).name if words else ""
+    if len(words) < 2 or not Path(words[0]).name.startswith("python"):
+        return False
+    program, arguments = Path(words[1]).name, words[2:]
     if program not in PROGRAMS:
         return False
     verb = PROGRAMS[program]
-    return verb is None or verb in words[1:]
+    return verb in arguments if verb else OTHER_PROGRAMS.isdisjoint(arguments)
 
 
 def _is_young(pid: int) -> bool:

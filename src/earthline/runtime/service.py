@@ -124,7 +124,7 @@ class Service:
         self._exits.callback(self.taps.close)
         self.subscriptions = Subscriptions(self.netlink, self.taps, self._tell)
         self.bridges = await self._exits.enter_async_context(
-            Bridges(self.home.path, self.identity.address, self.taps, self.network)
+            Bridges(self.home.keeping, self.identity.address, self.taps, self.network)
         )
         self.underlay = Underlay(
             self.settings,
@@ -432,8 +432,8 @@ class Service:
         return {network.network for network in self.node.networks()}
 
     def change_settings(self, changes: dict[str, Any]) -> None:
-        """Rewrite ``local.conf`` and take over what can be."""
-        self.settings.change(changes)
+        """Rewrite ``local.conf`` and take over what can be; ``OSError`` if it cannot be kept."""
+        self.settings.change(changes, self.home.keeping.write_now)
         self._take_over_settings()
 
     def join(self, network: int, changes: Mapping[str, object]) -> None:
@@ -449,7 +449,7 @@ class Service:
             return False
         planet = self.planet
         if planet is not None and planet.earth == network and self.earth_wanted:
-            self.settings.change({"joinEarth": False})
+            self.settings.change({"joinEarth": False}, self.home.keeping.write)
         self.core.send(effects.Leave(network))
         return True
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -245,11 +246,15 @@ class SettingsFile:
         if trusted:
             log.warning("trustedpaths_is_deprecated", use="physical in local.conf")
 
-    def change(self, changes: dict[str, Any]) -> None:
+    def change(
+        self,
+        changes: dict[str, Any],
+        write: Callable[[Path, bytes, int], object] = write_atomic,
+    ) -> None:
         """Replace or add keys of ``settings``, check them, and rewrite the file (05, 7.6).
 
-        Changes nothing, and raises `StartFault` if a value is of the wrong type, or ``OSError`` if
-        the file cannot be written.
+        ``write`` takes the file, its content and its mode. Changes nothing, and raises `StartFault`
+        if a value is of the wrong type, or what ``write`` raises.
         """
         stored = self.raw.get("settings")
         held = stored if isinstance(stored, dict) else {}
@@ -257,9 +262,10 @@ class SettingsFile:
         raw = {**self.raw, "settings": merged}
         parsed = understand(with_trusted_paths(raw, self._trusted), str(self.path))
         data = json.dumps(raw, indent=4, sort_keys=True).encode() + b"\n"
-        write_atomic(self.path, data, self._mode(raw))
+        write(self.path, data, self._mode(raw))
         self.parsed, self.raw = parsed, raw
-        self._read = (data, self._read[1])
+        if self._contents()[0] != self._read[0]:  # else it waits for room, and is no news yet
+            self._read = (data, self._read[1])
 
     @property
     def shown(self) -> dict[str, Any]:

@@ -15,10 +15,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from earthline.effects import StateLoaded, Store
 from earthline.runtime.files import PRIVATE, PUBLIC, read_if_there, touch
 from earthline.runtime.keeping import Keeping
 from earthline.vl1.cache import MAX_RECORDS
+
+log = structlog.get_logger()
 
 PEER_MAX_AGE_MS = 30 * 24 * 3600 * 1000
 
@@ -67,12 +71,16 @@ class StateFiles:
             self._keeping.remove(path.with_suffix(".local.conf"))
 
     def load(self, kind: str) -> Iterator[StateLoaded]:
-        """Every stored object of a kind, by key."""
+        """Every stored object of a kind, by key.
+
+        A network whose file cannot be read was joined for all that; nothing is known of it.
+        """
         layout = KINDS[kind]
         for path in self._files(kind):
             key = int(path.name[: layout.digits], 16)
-            if (data := read_if_there(path)) is not None:
-                yield StateLoaded(kind, key, data)
+            data = _readable(path)
+            if data is not None or kind == "network":
+                yield StateLoaded(kind, key, data or b"")
 
     def load_peers(self, now: int) -> Iterator[StateLoaded]:
         """The remembered peers, the newest last: the node forgets them in this order.
@@ -83,12 +91,25 @@ class StateFiles:
         for left, (modified_at, path) in zip(range(len(aged), 0, -1), aged, strict=True):
             if left > MAX_RECORDS or now - modified_at > PEER_MAX_AGE_MS:
                 self._keeping.remove(path)
-            elif (data := read_if_there(path)) is not None:
+            elif (data := _readable(path)) is not None:
                 yield StateLoaded("peer", int(path.stem, 16), data)
 
     def _files(self, kind: str) -> list[Path]:
         layout = KINDS[kind]
         folder = self._home / layout.folder
-        if not folder.is_dir():
+        try:
+            return sorted(path for path in folder.iterdir() if layout.name.fullmatch(path.name))
+        except FileNotFoundError:
             return []
-        return sorted(path for path in folder.iterdir() if layout.name.fullmatch(path.name))
+        except OSError as error:
+            log.warning("file_ignored", file=str(folder), why=error.strerror)
+            return []
+
+
+def _readable(path: Path) -> bytes | None:
+    """The content of a file; None, and a line in the log, where there is none to be had."""
+    try:
+        return read_if_there(path)
+    except OSError as error:
+        log.warning("file_ignored", file=str(path), why=error.strerror)
+        return None

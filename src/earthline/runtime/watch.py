@@ -32,7 +32,8 @@ class Watch:
         """For ever. A failed pass is logged, and tried again."""
         while True:
             try:
-                await asyncio.wait_for(self._woken.wait(), self._interval_s)
+                async with asyncio.timeout(self._interval_s):
+                    await self._woken.wait()
                 await asyncio.sleep(DEBOUNCE_S)
             except TimeoutError:
                 pass

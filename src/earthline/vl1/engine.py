@@ -139,7 +139,11 @@ class PeerEngine(Wiring):
         self._start_over(now)
 
     def _state_loaded(self, event: StateLoaded, now: int) -> None:
-        self._state.load(event, now)
+        try:
+            self._state.load(event, now)
+        except Malformed:
+            self.local.report("state_malformed", kind=event.kind, key=f"{event.key:010x}")
+            raise
 
     # Time
 

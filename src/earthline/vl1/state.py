@@ -43,6 +43,7 @@ class LoadedState:
         moon = world.kind is WorldKind.MOON
         if moon != (event.kind == "moon") or (moon and world.world_id != event.key):
             self._local.count("state_misnamed")
+            self._local.report("state_misnamed", kind=event.kind, key=f"{event.key:010x}")
             return
         if self._worlds.accept(world, from_disk=True, store=False):
             self._worlds_changed(now)

@@ -8,6 +8,7 @@ import pytest
 
 from earthline.runtime.bridge import journal as journal_module
 from earthline.runtime.bridge.journal import JOURNAL_FILE, Bridging, Journal
+from earthline.runtime.keeping import Keeping
 
 ENTRY = Bridging(
     0xB48062DE76000001,
@@ -22,28 +23,38 @@ ENTRY = Bridging(
 
 
 def test_next_run_reads_what_this_one_wrote(tmp_path):
-    Journal(tmp_path).write([ENTRY])
-    assert Journal(tmp_path).left_behind() == [ENTRY]
+    Journal(Keeping(tmp_path)).write([ENTRY])
+    assert Journal(Keeping(tmp_path)).left_behind() == [ENTRY]
 
 
 def test_nothing_bridged_leaves_no_file(tmp_path):
-    Journal(tmp_path).write([ENTRY])
-    Journal(tmp_path).write([])
+    Journal(Keeping(tmp_path)).write([ENTRY])
+    Journal(Keeping(tmp_path)).write([])
     assert list(tmp_path.iterdir()) == []
-    assert Journal(tmp_path).left_behind() == []
+    assert Journal(Keeping(tmp_path)).left_behind() == []
 
 
 def test_reboot_has_undone_everything(tmp_path, monkeypatch):
-    Journal(tmp_path).write([ENTRY])
+    Journal(Keeping(tmp_path)).write([ENTRY])
     other = tmp_path / "boot_id"
     other.write_text("another boot\n")
     monkeypatch.setattr(journal_module, "BOOT_ID", other)
-    assert Journal(tmp_path).left_behind() == []
+    assert Journal(Keeping(tmp_path)).left_behind() == []
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b"{}", json.dumps({"boot": "x", "bridges": [{"a": 1}]}).encode()]
 )
 def test_unreadable_journal_does_not_stop_the_start(tmp_path, content):
+    """And is kept for who wants to know what was to be undone."""
     (tmp_path / JOURNAL_FILE).write_bytes(content)
-    assert Journal(tmp_path).left_behind() == []
+    assert Journal(Keeping(tmp_path)).left_behind() == []
+    assert [file.name for file in tmp_path.iterdir()] == [f"{JOURNAL_FILE}.damaged"]
+    assert (tmp_path / f"{JOURNAL_FILE}.damaged").read_bytes() == content
+
+
+def test_what_cannot_be_written_down_is_not_announced(tmp_path):
+    (tmp_path / JOURNAL_FILE).mkdir()
+    with pytest.raises(OSError) as refused:
+        Journal(Keeping(tmp_path)).announce([ENTRY])
+    assert refused.value.filename == str(tmp_path / JOURNAL_FILE)

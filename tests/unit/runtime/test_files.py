@@ -207,3 +207,18 @@ def test_work_in_a_home_is_done_with_its_owners_rights(home, precious):
         with pytest.raises(PermissionError):
             precious.read_text()
     assert (os.geteuid(), os.getegid(), precious.read_text()) == (0, 0, "of root alone")
+
+
+def test_link_that_leads_nowhere_is_no_missing_file(home):
+    (home / "planet").symlink_to("/nowhere/at/all")
+    with pytest.raises(UnsafeFile, match="what is not there"):
+        read_if_there(home / "planet")
+
+
+@pytest.mark.parametrize("act", [lambda file: write_atomic(file, b"x"), remove])
+def test_fault_of_a_file_names_all_of_its_path(home, act):
+    (home / "folder" / "inside").mkdir(parents=True)
+    with pytest.raises(OSError) as fault:
+        act(home / "folder")
+    assert fault.value.filename == str(home / "folder")
+    assert fault.value.filename2 is None

@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from earthline.runtime.keeping import Keeping
-from earthline.runtime.permissions import Permissions, load_permissions, store_permissions
+from earthline.runtime.permissions import (
+    Permissions,
+    load_permissions,
+    permissions_file,
+    store_permissions,
+)
 from earthline.wire.inet import InetAddress
 
 NETWORK = 0xB48062DE76000001
@@ -112,3 +117,33 @@ def test_list_of_networks_becomes_the_whitelist(posted, expected):
 )
 def test_refusal_names_the_switch(permissions, item, reason):
     assert reason in permissions.refusal(at(item))
+
+
+@pytest.mark.parametrize(
+    ("text", "managed", "whitelist", "default"),
+    [
+        (b"allowManaged=1\nallowDefault=1\n\xff\xfe\0\n", True, (), True),
+        (b"allow\xffManaged=0\nallowDefault=1\n", False, (), True),
+        (b"allowMan", False, (), False),
+        (b"# only a remark\nallowDefault=1\n", True, (), True),
+        (b"allowSomethingNew=1\n", True, (), False),
+        (b"allowManaged=10.0.0.0/8,10.\xff\n", True, ("10.0.0.0/8",), False),
+        (b"allowManaged=10.0.0/8,gar\xffbage\n", False, (), False),
+    ],
+)
+def test_damaged_file_allows_no_more_than_it_says(tmp_path, text, managed, whitelist, default):
+    file = permissions_file(tmp_path, NETWORK)
+    file.parent.mkdir()
+    file.write_bytes(text)
+    found = load_permissions(tmp_path, NETWORK)
+    assert (found.managed, found.default) == (managed, default)
+    assert tuple(map(str, found.whitelist)) == whitelist
+
+
+def test_file_that_cannot_be_read_allows_nothing_and_is_put_aside_by_the_next_wish(tmp_path):
+    file = permissions_file(tmp_path, NETWORK)
+    (file / "inside").mkdir(parents=True)
+    assert load_permissions(tmp_path, NETWORK) == Permissions(managed=False)
+    store_permissions(Keeping(tmp_path), NETWORK, Permissions(dns=True))
+    assert load_permissions(tmp_path, NETWORK).dns
+    assert (file.parent / f"{file.name}.damaged" / "inside").is_dir()

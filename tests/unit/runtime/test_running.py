@@ -146,6 +146,8 @@ def test_unit_that_a_note_only_claims_is_not_believed(run, home):
         (["earthline", "up"], True),
         (["earthline", "--home", "/x", "up"], True),
         (["earthline-one", "-U", "/x"], True),
+        (["zerotier-one", "-U", "/x"], True),
+        (["earthline-one", "-q", "info"], False),
         (["earthline", "status"], False),
         (["something-else", "up"], False),
     ],

@@ -44,6 +44,8 @@ def _open_folder(folder: Path) -> Store:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not (folder / FILE).exists() and archive_folder(folder) is not None:
             _take_over(folder)
+    except FileExistsError:
+        raise StoreFault(f"{folder}: this is no folder") from None
     except OSError as fault:
         raise StoreFault(f"{folder}: {fault.strerror}") from None
     except UnfitFolder as fault:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple, Self
 
 import structlog
@@ -31,6 +30,7 @@ from earthline.runtime.bridge.journal import Bridging, Journal
 from earthline.runtime.bridge.kernel import BridgeKernel, Link
 from earthline.runtime.bridge.loop import leads_back
 from earthline.runtime.clock import now_ms
+from earthline.runtime.keeping import Keeping
 from earthline.runtime.taps import Tap, Taps
 from earthline.vl2.status import NetworkState
 from earthline.wire.inet import InetAddress
@@ -60,13 +60,17 @@ class Bridges:
     """All bridged networks of the service. Use as an asynchronous context: its end undoes all."""
 
     def __init__(
-        self, home: Path, address: int, taps: Taps, state_of: Callable[[int], NetworkState | None]
+        self,
+        keeping: Keeping,
+        address: int,
+        taps: Taps,
+        state_of: Callable[[int], NetworkState | None],
     ) -> None:
         """``address`` is the node's own; ``state_of`` tells what is known of a joined network."""
         self._address = address
         self._taps = taps
         self._state_of = state_of
-        self._journal = Journal(home)
+        self._journal = Journal(keeping)
         self._kernel = BridgeKernel()
         self._entries: dict[int, Bridging] = {}
         self._indexes: dict[int, Indexes] = {}
@@ -101,7 +105,10 @@ class Bridges:
     # --- what the user asks for -------------------------------------------------------------------
 
     async def up(self, wish: Wish) -> Bridging:
-        """Bridge a network to an interface; `BridgeRefused` where that would do harm."""
+        """Bridge a network to an interface; `BridgeRefused` where that would do harm.
+
+        ``OSError`` with the file's name if it cannot be written down before.
+        """
         async with self._one_at_a_time:
             tap = self._demand_tap(wish.network)
             try:
@@ -113,6 +120,8 @@ class Bridges:
                 await self._demand_no_way_back(choice, device)
                 return await self._set_up(wish, choice, device)
             except OSError as error:
+                if error.filename is not None:
+                    raise
                 raise BridgeRefused(f"{wish.interface}: {error.strerror or error}") from None
 
     async def down(self, network: int) -> Bridging:
@@ -138,7 +147,8 @@ class Bridges:
         """Roll back what nobody confirmed, and clear away what lost a part; for ever."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._until_next())
+                async with asyncio.timeout(self._until_next()):
+                    await self._woken.wait()
             self._woken.clear()
             async with self._one_at_a_time:
                 try:
@@ -196,8 +206,8 @@ class Bridges:
         if entry.created:
             entry.addresses = await self._kernel.addresses(interface.index)
             entry.routes = await self._kernel.routes(interface.index)
+        self._journal.announce([*self.entries, entry])
         self._entries[wish.network] = entry
-        self._write()
         try:
             await self._connect(entry, choice, device)
         except OSError:

@@ -15,7 +15,8 @@ from typing import Any
 
 import structlog
 
-from earthline.runtime.files import read_if_there, remove, write_atomic
+from earthline.runtime.files import read_if_there
+from earthline.runtime.keeping import Keeping
 
 log = structlog.get_logger()
 
@@ -51,29 +52,42 @@ class Bridging:
 class Journal:
     """The file, and what it says."""
 
-    def __init__(self, home: Path) -> None:
-        self._path = home / JOURNAL_FILE
+    def __init__(self, keeping: Keeping) -> None:
+        self._keeping = keeping
+        self._path = keeping.home / JOURNAL_FILE
+
+    def announce(self, entries: list[Bridging]) -> None:
+        """Make the file say what is about to stand. ``OSError``: then it must not."""
+        self._keeping.write_now(self._path, _text(entries))
 
     def write(self, entries: list[Bridging]) -> None:
-        """Make the file say what stands, or is about to; no file stands for nothing."""
-        if not entries:
-            remove(self._path)
-            return
-        value = {"boot": _boot_id(), "bridges": [asdict(entry) for entry in entries]}
-        write_atomic(self._path, json.dumps(value, indent=1).encode() + b"\n")
+        """Make the file say what stands, sooner or later; no file stands for nothing.
+
+        One that says too much is no harm: what is gone is not undone again.
+        """
+        if entries:
+            self._keeping.write(self._path, _text(entries))
+        else:
+            self._keeping.remove(self._path)
 
     def left_behind(self) -> list[Bridging]:
         """What a run that ended without cleaning up has left on the host."""
-        data = read_if_there(self._path)
-        if data is None:
-            return []
         try:
+            data = read_if_there(self._path)
+            if data is None:
+                return []
             value = json.loads(data)
             entries = [Bridging(**entry) for entry in value["bridges"]]
-        except (ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             log.warning("journal_unreadable", file=str(self._path), error=str(error))
+            self._keeping.attempt(self._path, lambda: self._keeping.set_aside(self._path))
             return []
         return entries if value.get("boot") == _boot_id() else []
+
+
+def _text(entries: list[Bridging]) -> bytes:
+    value = {"boot": _boot_id(), "bridges": [asdict(entry) for entry in entries]}
+    return json.dumps(value, indent=1).encode() + b"\n"
 
 
 def _boot_id() -> str:

@@ -56,7 +56,8 @@ async def leads_back(interface: str, mac: str, device: str) -> bool:
                 for frame in frames:
                     out.send(frame)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(asyncio.shield(heard), PROBE_WAIT_S)
+                    async with asyncio.timeout(PROBE_WAIT_S):
+                        await asyncio.shield(heard)
                     return True
     return False
 

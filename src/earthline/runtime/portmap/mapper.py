@@ -103,7 +103,8 @@ class PortMapper:
 
     async def _wait(self, wait_s: float | None) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), wait_s)
+            async with asyncio.timeout(wait_s):
+                await self._woken.wait()
             await asyncio.sleep(DEBOUNCE_S)
         self._woken.clear()
 

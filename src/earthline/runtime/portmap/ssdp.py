@@ -107,7 +107,8 @@ async def _search(
         for request in asked:
             transport.sendto(request, GROUP)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(listener.found.wait(), wait_s)
+            async with asyncio.timeout(wait_s):
+                await listener.found.wait()
             await asyncio.sleep(STRAGGLERS_S)
             return
 

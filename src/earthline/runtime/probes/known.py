@@ -17,7 +17,6 @@ from earthline.diagnosis.snapshot import (
 )
 from earthline.runtime.clock import now_ms
 from earthline.runtime.netlink import Interface
-from earthline.runtime.reverse_path import strict_interfaces
 from earthline.runtime.privileges import why_no_devices
 from earthline.runtime.probes.joined import network_sight
 from earthline.runtime.probes.surroundings import (
@@ -26,6 +25,7 @@ from earthline.runtime.probes.surroundings import (
     sight_of,
     tracked_flows,
 )
+from earthline.runtime.reverse_path import strict_interfaces
 from earthline.runtime.service import Service
 from earthline.vl1.status import NodeStatus, PeerState
 from earthline.vl1.worlds import Role

@@ -16,9 +16,8 @@ NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EA
 async def probe_tcp(endpoint: InetAddress, timeout_s: float) -> Tcp:
     """Connect, and hang up at once."""
     try:
-        _, writer = await asyncio.wait_for(
-            asyncio.open_connection(endpoint.ip_text, endpoint.port), timeout_s
-        )
+        async with asyncio.timeout(timeout_s):
+            _, writer = await asyncio.open_connection(endpoint.ip_text, endpoint.port)
     except TimeoutError:
         return Tcp.SILENT
     except OSError as error:
