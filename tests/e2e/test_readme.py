@@ -82,6 +82,12 @@ class Machines:
 
         return wait_until(f"{desk.host.name} has an address", look, timeout_s=60)
 
+    def controlled(self) -> dict[str, list[Any]]:
+        """What the server's networks are, by ID."""
+        listed = json.loads(self.server.paste("earthline network list --json"))
+        kept = ("name", "private", "routes", "ipAssignmentPools", "rules")
+        return {found["id"]: [found[name] for name in kept] for found in listed}
+
     def status(self, desk: Desk) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(desk.paste("earthline status --json"))
         return found
@@ -161,7 +167,11 @@ def test_stock_controller_is_taken_over_as_pasted(machines):
     """Its home is one that `controller export` wrote: the layout is the same."""
     server = machines.server
     server.paste(does("network create"))
-    server.paste(f"earthline controller export {STOCK_HOME}")
-    before = server.paste("earthline network list --json")
+    before = machines.controlled()
+    server.paste(
+        f"earthline down; earthline controller export {STOCK_HOME}/controller.d\n"
+        f"mv /var/lib/earthline/identity.* {STOCK_HOME}; mv /var/lib/earthline /var/lib/before"
+    )
     server.paste(does("controller import"))
-    assert server.paste("earthline network list --json") == before
+    server.paste("earthline up >/dev/null 2>&1 & earthline status")
+    assert machines.controlled() == before
