@@ -7,12 +7,47 @@ VENV := .venv
 BIN := $(VENV)/bin
 BUILT := $(VENV)/.built
 TOOLS := $(VENV)/.tools
+WHEEL := dist/.built
+PREFIX := /opt/earthline
+COMMANDS := /usr/local/bin
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
+PYTHON_SOURCES := $(shell find src -type f ! -name '*.so' ! -name '*.pyc')
+WITH_VENV := VIRTUAL_ENV=$(CURDIR)/$(VENV) PATH="$(CURDIR)/$(BIN):$(CURDIR)/.cache/uv/bin:$$PATH"
 
-.PHONY: help setup build demo test check fmt bench bench-controller bench-failover bench-flood bench-micro bench-planet bench-rules bench-storm bench-strangers fuzz clean
+.PHONY: help setup build demo wheel install uninstall test test-matrix check fmt bench bench-controller bench-failover bench-flood bench-micro bench-planet bench-rules bench-storm bench-strangers fuzz clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Use it
+
+demo: $(BUILT) ## Build a small internet with NATs on this machine and run a LAN across it
+	$(BIN)/earthline demo
+
+install: wheel ## Install into /opt/earthline, with the commands in /usr/local/bin (PREFIX=folder COMMANDS=folder)
+	@echo 'install: into $(PREFIX), with links in $(COMMANDS)'
+	@python3 -m venv $(PREFIX)
+	@$(PREFIX)/bin/pip install --quiet --upgrade --force-reinstall --no-deps dist/earthline-*.whl
+	@$(PREFIX)/bin/pip install --quiet dist/earthline-*.whl
+	@mkdir -p $(COMMANDS)
+	@ln -sf $(PREFIX)/bin/earthline* $(COMMANDS)/
+	@$(COMMANDS)/earthline version
+
+uninstall: ## Remove what `make install` put there; the home folder stays
+	@for link in $(COMMANDS)/earthline*; do \
+		[[ $$(readlink "$$link") != $(PREFIX)/bin/* ]] || rm "$$link"; \
+	done
+	@rm -rf $(PREFIX)
+
+wheel: $(WHEEL) ## Build dist/earthline-*.whl, which `pip install` takes on Python 3.11 and newer
+
+$(WHEEL): $(BUILT) $(PYTHON_SOURCES) README.md LICENSE
+	@echo 'wheel: building (some seconds)'
+	@rm -rf dist
+	@$(WITH_VENV) $(BIN)/maturin build --release --locked --quiet --out dist 2>/dev/null
+	@touch $@
+
+##@ Develop it
 
 setup: ## Install what is missing (uv, compiler, iproute2, nftables) and the Python packages
 	@tools/setup
@@ -22,20 +57,21 @@ build: $(BUILT) $(TOOLS) ## Build the Rust extension and install Earthline and a
 $(BUILT): $(RUST_SOURCES) pyproject.toml uv.lock tools/setup
 	@tools/setup demo
 	@echo 'build: compiling the packet engine (about 3 min the first time, then seconds)'
-	@VIRTUAL_ENV=$(CURDIR)/$(VENV) PATH="$(CURDIR)/$(BIN):$(CURDIR)/.cache/uv/bin:$$PATH" $(BIN)/maturin develop --uv --release --locked --quiet
+	@$(WITH_VENV) $(BIN)/maturin develop --uv --release --locked --quiet
 	@touch $@
 
 $(TOOLS): pyproject.toml uv.lock tools/setup
 	@tools/setup
 	@touch $@
 
-demo: $(BUILT) ## Build a small internet with NATs on this machine and run a LAN across it
-	$(BIN)/earthline demo
-
-test: build ## Run every test: vectors, units, properties, scenarios, the lab, real peers, Rust
+test: build wheel ## Run every test: vectors, units, properties, scenarios, the lab, real peers, Rust
 	cargo test --release --locked --quiet -p earthline-core -p earthline-io -p earthline-simd
 	$(BIN)/python -m pytest --numprocesses 2 tests/vectors tests/unit tests/property tests/scenario
 	$(BIN)/python -m pytest -p no:randomly --numprocesses 3 --dist loadfile tests/boundary tests/e2e tests/interop
+
+test-matrix: wheel ## The tests on Python 3.13 and 3.14, in Debian roots of their own (SUITE=all for every network test)
+	tools/other-python trixie $(SUITE)
+	tools/other-python testing $(SUITE)
 
 check: build ## Lint, types, the native stub, architecture contracts, file sizes, clippy
 	$(BIN)/ruff check .
@@ -51,6 +87,8 @@ fmt: build ## Format Python and Rust
 	$(BIN)/ruff check --fix --exit-zero .
 	$(BIN)/ruff format .
 	cargo fmt --all
+
+##@ Measure it
 
 bench: build ## Measure Earthline, a stock node ($$ZEROTIER_ONE), the bare link and what else is installed
 	$(BIN)/python benchmarks/network.py
@@ -80,8 +118,12 @@ bench-storm: build ## What floods of forged packets do to a root, a newcomer and
 bench-strangers: build ## What strangers cost a controller: `/health` and answers while 400 a second ask
 	$(BIN)/python benchmarks/controller_strangers.py
 
+##@ Attack it
+
 fuzz: build ## Fuzz parsers, files, nodes and the switch for a minute each (TARGET=name SECONDS=n)
 	$(BIN)/python fuzz/run.py $(TARGET) --seconds $(or $(SECONDS),60)
 
+##@ Tidy up
+
 clean: ## Remove what was built
-	rm -rf target $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf target dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

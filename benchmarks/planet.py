@@ -51,12 +51,12 @@ class Phase:
 def measure(nodes: int, seed: int) -> dict[str, float]:
     """One run."""
     started = time.monotonic()
-    sim = Simulation(seed)
-    traffic = Traffic.of(sim.internet)
-    crowd = planet_of(sim, nodes)
-    online_s = Phase(sim, traffic).run(crowd)
-    messages, octets = traffic.messages, traffic.octets
-    sim.run_for(STEADY_MS)
+    with Simulation(seed) as sim:
+        traffic = Traffic.of(sim.internet)
+        crowd = planet_of(sim, nodes)
+        online_s = Phase(sim, traffic).run(crowd)
+        messages, octets = traffic.messages, traffic.octets
+        sim.run_for(STEADY_MS)
     return {
         "messages_per_node": messages / nodes,
         "bytes_per_node": octets / nodes,

@@ -335,6 +335,9 @@ class Nodes:
             reached = self.sim.ping(one, other, self.home, RECOVERY_MS)
             bound(reached, f"{one.name} does not reach {other.name} any more")
 
+    def close(self) -> None:
+        self.sim.close()
+
 
 STEPS = {
     Nodes.speak: 40,

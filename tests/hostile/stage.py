@@ -84,9 +84,9 @@ class Stage:
         self.entropy = random.Random("stage")
         self.root = sim.root("root", "80.1.0.1")
         self.controller = sim.host("controller")
-        store = SqliteStore(str(folder / "controller.db"))
+        self._store = SqliteStore(str(folder / "controller.db"))
         self.controller.authority = Authority(
-            self.controller.identity, store, self.entropy.randbytes
+            self.controller.identity, self._store, self.entropy.randbytes
         )
         self.node, self.bob = sim.host("node"), sim.host("bob")
         self.private = sim.network(self.controller, POOL, "10.1.0.0/22", private=True)
@@ -105,6 +105,11 @@ class Stage:
         self._gather_a_crowd()
         sim.internet.watchers.clear()
         self.settle()
+
+    def close(self) -> None:
+        """Let go of both controllers' stores."""
+        self.sim.close()
+        self._store.close()
 
     def _speakers(self, count: int) -> list[Speaking]:
         wires = [self._speaker(number) for number in range(count)]

@@ -11,7 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,6 +27,9 @@ class Session(Protocol):
 
     def finish(self) -> None:
         """What must hold in the end."""
+
+    def close(self) -> None:
+        """Let go of what it opened."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,7 @@ def run(kind: Kind, seed: int, steps: Sequence[int]) -> None:
     """One session; `Broken` if something does not hold."""
     done: list[int] = []
     try:
-        with kind.around():
-            session = kind.begin(seed)
+        with kind.around(), closing(kind.begin(seed)) as session:
             for number in steps:
                 done.append(number)
                 session.step(random.Random(f"{kind.name} {seed} {number}"))

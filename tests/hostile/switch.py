@@ -72,6 +72,9 @@ class SwitchCalls:
         if self.count % COLLECT_EVERY == 0:
             self.switch.take_activity()
 
+    def close(self) -> None:
+        """Nothing is open: a switch is memory alone."""
+
     def finish(self) -> None:
         """It still does what it is for: a frame for a member leaves."""
         peer, network = self.peers[0], NETWORKS[0]

@@ -7,6 +7,7 @@ refused the way they are to be refused, and raises where the code is wrong.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import random
 import tempfile
@@ -198,7 +199,9 @@ def rule_frame(data: bytes) -> None:
 @cache
 def _controller() -> tuple[Authority, list[int]]:
     """One that serves networks of several kinds, for all inputs."""
-    authority = Authority(SELF, SqliteStore(IN_MEMORY), random.Random(1).randbytes)
+    store = SqliteStore(IN_MEMORY)
+    atexit.register(store.close)
+    authority = Authority(SELF, store, random.Random(1).randbytes)
     kinds: list[JsonObject] = [
         {"private": False},
         {"private": True},

@@ -40,3 +40,5 @@ def simulate(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Simulat
             pcap = tmp_path / f"simulation-{number}.pcap"
             sim.capture.write_pcap(pcap)
             print(f"\nseed {sim.seed}; packets in {pcap}\n{sim.capture.diagram()}")
+    for sim in made:
+        sim.close()

@@ -166,7 +166,8 @@ ATTACKS = (
 @pytest.fixture(scope="module")
 def world():
     """One for all attacks: each is somebody else's."""
-    return World(Simulation(seed=1))
+    with Simulation(seed=1) as sim:
+        yield World(sim)
 
 
 def attack(world, attacker, target, asked, times=4):

@@ -9,6 +9,7 @@ identical tries, and held against what a known piece of work takes at the same t
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
 
 import pytest
 
@@ -45,7 +46,8 @@ class Prices:
 
 @pytest.fixture(scope="module")
 def prices(tmp_path_factory):
-    return Prices(Stage(tmp_path_factory.mktemp("price")))
+    with closing(Stage(tmp_path_factory.mktemp("price"))) as stage:
+        yield Prices(stage)
 
 
 def try_once(stage: Stage, place: int, row: Row) -> Price:

@@ -189,10 +189,12 @@ def test_members_of_a_network_that_is_deleted_lose_their_addresses_at_once(offic
 def test_controller_that_lost_its_networks_takes_no_address_away(office):
     nic = office.alice.nic(office.network)
     held, authority = nic.addresses, office.controller.authority
+    store = SqliteStore(IN_MEMORY)
     office.controller.authority = Authority(
-        office.controller.identity, SqliteStore(IN_MEMORY), random.Random(1).randbytes
+        office.controller.identity, store, random.Random(1).randbytes
     )
     office.sim.run_for(2 * MINUTE)
+    store.close()
     assert office.state(office.alice).status is NetworkStatus.NOT_FOUND
     assert nic.addresses == held
     office.controller.authority = authority

@@ -21,7 +21,7 @@ UNIT, UNIT_FILE = unit.UNIT, unit.UNIT_FILE
 VARIABLES = ("EARTHLINE_HOME", "ZEROTIER_HOME")
 """Ours goes first; stock's is honoured since whoever sets it means it."""
 WAIT_S = 10.0
-"""A service that is starting gets as long to answer: making an identity takes seconds."""
+"""A service gets as long to answer; a young one longer, for making an identity takes its time."""
 _PAUSE_S = 0.1
 
 
@@ -63,14 +63,16 @@ def tries(home: Path) -> Iterator[None]:
     """Once, and again for as long as the service of a home may be about to answer."""
     until = time.monotonic() + WAIT_S
     yield
-    while time.monotonic() < until and _is_coming(home):
+    while _is_coming(home, late=time.monotonic() > until):
         time.sleep(_PAUSE_S)
         yield
 
 
-def _is_coming(home: Path) -> bool:
+def _is_coming(home: Path, *, late: bool) -> bool:
     found = running.instance_on(home)
-    return running.starting() if found is None else not found.home_is_lost
+    if found is None:
+        return running.starting()
+    return not found.home_is_lost and (not late or running.is_young(found.pid))
 
 
 def why_no_answer(home: Path) -> str:

@@ -41,8 +41,8 @@ link to the one before it: what is run by no Python is not ours.
 OTHER_PROGRAMS = {"-i", "-q"}
 """Words that have the daemon be one of the other programs."""
 
-YOUNG_S = 30.0
-"""On a machine with much to do a program takes long to come to its note."""
+YOUNG_S = 60.0
+"""On a machine with much to do a program takes long to come to its note, and to answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def starting() -> bool:
     """Whether a service was started a moment ago, and has left no note yet."""
     known = {each.pid for each in instances()}
     others = (pid for pid in processes() if pid not in known and pid != os.getpid())
-    return any(_runs_service(words_of(pid)) and _is_young(pid) and _is_here(pid) for pid in others)
+    return any(_runs_service(words_of(pid)) and is_young(pid) and _is_here(pid) for pid in others)
 
 
 def _runs_service(words: list[str]) -> bool:
@@ -160,8 +160,8 @@ def _runs_service(words: list[str]) -> bool:
     return verb in arguments if verb else OTHER_PROGRAMS.isdisjoint(arguments)
 
 
-def _is_young(pid: int) -> bool:
-    """One without a note that is older has nowhere to leave one."""
+def is_young(pid: int) -> bool:
+    """Whether it was started a moment ago; an older one without a note has nowhere to leave one."""
     age = age_s(pid)
     return age is not None and age < YOUNG_S
 

@@ -129,6 +129,11 @@ class SimHost:
         if self._wake is not None:
             self._wake.cancel()
 
+    def close(self) -> None:
+        """Let go of what the host holds of the real world: the store of its controller."""
+        if self._controller_store is not None:
+            self._controller_store.close()
+
     def become_controller(self) -> Authority:
         """Serve networks from this node, out of a store in memory, which outlives crashes."""
         self._controller_store = SqliteStore(":memory:")

@@ -1,11 +1,11 @@
 """The front door of the simulator: hosts, their NATs and their LANs, in virtual time.
 
-sim = Simulation(seed=7)
-root = sim.root("root", "80.1.0.1")
-alice = sim.host("alice", nat=PortRestricted())
-network = sim.network(root, pool=("10.1.0.1", "10.1.0.254"), route="10.1.0.0/24")
-alice.join(network)
-assert sim.run_until(lambda: alice.nic(network).addresses, within_ms=10_000)
+with Simulation(seed=7) as sim:
+    root = sim.root("root", "80.1.0.1")
+    alice = sim.host("alice", nat=PortRestricted())
+    network = sim.network(root, pool=("10.1.0.1", "10.1.0.254"), route="10.1.0.0/24")
+    alice.join(network)
+    assert sim.run_until(lambda: sim.joined(network, alice), within_ms=10_000)
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator
 from importlib import resources
+from typing import Self
 
 from earthline.controller.authority import Authority
 from earthline.root.planet import SigningKey, define_planet
@@ -37,7 +38,7 @@ def throwaway_identities() -> Iterator[SecretIdentity]:
 
 
 class Simulation:
-    """One seed, one virtual internet, any number of hosts."""
+    """One seed, one virtual internet, any number of hosts; `close` it, or use it as a context."""
 
     def __init__(self, seed: int = 0, link: Link = DEFAULT_LINK) -> None:
         self.seed = seed
@@ -49,6 +50,17 @@ class Simulation:
         self.planet: World | None = None
         self._identities = throwaway_identities()
         self._sites = 0
+
+    def close(self) -> None:
+        """Let go of the controllers' stores; nothing runs any more. Idempotent."""
+        for host in self.hosts.values():
+            host.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def take_identities(self, identities: Iterable[SecretIdentity]) -> None:
         """Give hosts made from now on these identities, in order."""

@@ -95,3 +95,14 @@ def test_stock_service_beside_is_named(machine, monkeypatch):
     (where.STOCK_HOME / "zerotier-one.pid").write_text("812")
     monkeypatch.setattr(where, "name_of", {812: "zerotier-one"}.get)
     assert "ZeroTier One, pid 812" in why_no_answer(DEFAULT_HOME)
+
+
+@pytest.mark.parametrize("young", [True, False])
+def test_young_service_that_is_busy_with_its_identity_is_waited_for(monkeypatch, tmp_path, young):
+    found = Instance(tmp_path, 100, tmp_path.stat().st_ino)
+    monkeypatch.setattr(where.running, "instance_on", lambda _: found)
+    monkeypatch.setattr(where.running, "is_young", lambda pid: young and pid == 100)
+    monkeypatch.setattr(where, "WAIT_S", -1.0)  # It has passed.
+    monkeypatch.setattr(where, "_PAUSE_S", 0.0)
+    asked = list(zip(range(3), where.tries(tmp_path), strict=False))
+    assert len(asked) == (3 if young else 1)
