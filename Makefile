@@ -44,6 +44,7 @@ check: build ## Lint, types, the native stub, architecture contracts, file sizes
 	$(BIN)/python -m mypy.stubtest earthline._native
 	$(BIN)/lint-imports
 	tools/file-sizes
+	$(BIN)/python tools/citations.py
 	cargo fmt --all --check
 	cargo clippy --release --locked --workspace --all-targets --quiet -- -D warnings
 

@@ -53,7 +53,7 @@ def learn_bridge(bench, network, route):
 
 
 def recorded_packets(case):
-    """A stock node asks an anchor twice for members (8.4); once is enough."""
+    """A stock node asks an anchor twice for members (03, 8.4); once is enough."""
     roles = ROLE_ANCHOR | ROLE_MULTICAST_REPLICATOR
     specialists = [int(text, 16) for text in case["specialists"]]
     contacts = {s & 0xFFFFFFFFFF for s in specialists if s & roles}

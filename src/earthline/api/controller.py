@@ -1,4 +1,4 @@
-"""The controller's HTTP interface in its stock shape (04, section 7).
+"""The controller's HTTP interface in its stock shape (04, 7).
 
 What does not exist, and every path or method that is not listed, is 404 with an empty body.
 """
@@ -36,7 +36,7 @@ def controller_router(authority: Authority, run: Run, carry_out: CarryOut) -> AP
 
 
 async def status() -> Response:
-    """That this node is a controller, in the one layout scripts know (7.1)."""
+    """That this node is a controller, in the one layout scripts know (04, 7.1)."""
     lines = (
         '\t"controller": true',
         f'\t"apiVersion": {_API_VERSION}',

@@ -1,4 +1,4 @@
-"""``/metrics`` and ``metrics.prom``: stock's families (05, section 11), and counters of our own."""
+"""``/metrics`` and ``metrics.prom``: stock's families (05, 11), and counters of our own."""
 
 from __future__ import annotations
 

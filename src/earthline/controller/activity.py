@@ -1,4 +1,4 @@
-"""Who asked for a configuration lately: the table behind pushes (04, section 10). In memory only.
+"""Who asked for a configuration lately: the table behind pushes (04, 10). In memory only.
 
 An entry is made when a member of an existing network asks, and forgotten when the member has not
 asked again within `ONLINE_MS`. The table is bounded whatever happens: each entry is held by the

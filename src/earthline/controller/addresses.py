@@ -64,7 +64,7 @@ def give_addresses(
     entropy: Callable[[int], bytes],
     reclaim: Reclaim | None = None,
 ) -> Addresses:
-    """All addresses of a member, in their order (9.7). ``automatic``: not ``noAutoAssignIps``.
+    """All addresses of a member, in their order (04, 9.7). ``automatic``: not ``noAutoAssignIps``.
 
     ``reclaim`` is asked when no address of the pools is free.
     """
@@ -110,7 +110,7 @@ def _give_pick(search: Callable[[], InetAddress | None], given: Addresses) -> No
 
 
 class _Search:
-    """The search of a network's pools for one member's free address (9.8, 9.9)."""
+    """The search of a network's pools for one member's free address (04, 9.8, 9.9)."""
 
     def __init__(
         self,

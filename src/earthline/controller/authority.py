@@ -156,7 +156,7 @@ class Authority:
         return self._records.network(network)
 
     def network_listing(self) -> JsonObject:
-        """Every network with its member counts, in the unstable shape (7.4)."""
+        """Every network with its member counts, in the unstable shape (04, 7.4)."""
         data = []
         for summary in self._store.summaries():
             meta = {
@@ -187,7 +187,7 @@ class Authority:
         return changed, self._push_some(now)
 
     def delete_network(self, network: int, now: int) -> tuple[JsonObject | None, list[Command]]:
-        """Delete a network with its members, and revoke those that are online (7.5).
+        """Delete a network with its members, and revoke those that are online (04, 7.5).
 
         The certificates of the others run out of agreement by themselves. Of a network that is
         made again under its ID they are out of agreement from the start.
@@ -213,7 +213,7 @@ class Authority:
         return self._records.member(network, address)
 
     def member_listing(self, network: int) -> JsonObject | None:
-        """Every member of a network, in the unstable shape (7.4)."""
+        """Every member of a network, in the unstable shape (04, 7.4)."""
         if self._store.read_network(network) is None:
             return None
         data = self._records.members(network)
@@ -275,7 +275,7 @@ class Authority:
         return found
 
     def _revoke(self, network: int, targets: list[int], now: int) -> list[Command]:
-        """Tell every member that may be there, the targets included (10.3).
+        """Tell every member that may be there, the targets included (04, 10.3).
 
         Who is not, or does not hear it, gets it with its next configuration.
         """

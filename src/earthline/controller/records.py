@@ -1,4 +1,4 @@
-"""Reading and saving networks and members: revisions, and what is searched by (04, section 6)."""
+"""Reading and saving networks and members: revisions, and what is searched by (04, 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answering configuration requests (04, section 8).
+"""Answering configuration requests (04, 8).
 
 A request goes through the steps of the specification in their order; numbers in comments are its
 items. Nothing is stored before the requester was identified, and what a stranger can make the

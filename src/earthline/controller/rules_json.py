@@ -1,4 +1,4 @@
-"""Rules as JSON: normalising what is posted, and encoding it as a rule table (04, section 12).
+"""Rules as JSON: normalising what is posted, and encoding it as a rule table (04, 12).
 
 A rule is an object such as ``{"type": "MATCH_ETHERTYPE", "etherType": 2054, "not": true}``. On a
 POST each entry is read and rendered again, so that what is stored is normal: unknown keys and

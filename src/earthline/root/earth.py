@@ -1,4 +1,4 @@
-"""A planet's Earth: the open network that every node of the planet may join (06, 6.1 row 8).
+"""A planet's Earth: the open network that every node of the planet may join (06, 6.1, row 8).
 
 A planet names its Earth by its world ID, which is the network's ID: ``<controller>000001``. So the
 node that is to control Earth has to be known when the planet is made.
@@ -28,7 +28,7 @@ def earth_network(controller: int) -> int:
 
 
 def earth_definition(address_range: str = DEFAULT_RANGE) -> dict[str, Any]:
-    """The body to POST to make Earth (04, section 4). ValueError, one line, for an unfit range."""
+    """The body to POST to make Earth (04, 4). ValueError, one line, for an unfit range."""
     network = _read_range(address_range)
     first, last = _hosts(network)
     return {

@@ -1,4 +1,4 @@
-"""``local.conf``: the user's settings, typed (05, section 3).
+"""``local.conf``: the user's settings, typed (05, 3).
 
 Keys that are not known here are kept and shown. A value of the wrong type stops the start with one
 line that names the key.

@@ -2,7 +2,7 @@
 
 A socket is opened for it that has sent to one root only, the *witness*, which says at which place
 it sees it. Then another root, the *stranger*, is told that place, as peers are told of addresses
-(02, 7.2), and contacts it (7.3) with all its sockets:
+(02, 7.2), and contacts it (02, 7.3) with all its sockets:
 
     it gets through                                        filtering is endpoint-independent
     not before we sent to it; then by another port, too    address-dependent

@@ -177,7 +177,7 @@ class HelloReception:
     # Its answer
 
     def receive_ok(self, peer: Peer, packet: PacketReceived, ok: Ok, now: int) -> None:
-        """An expected answer to our HELLO (3.7)."""
+        """An expected answer to our HELLO (02, 3.7)."""
         answer = OkHello.parse(ok.payload)
         if answer.protocol < MINIMUM_PROTOCOL_VERSION:
             raise Malformed(f"OK(HELLO) of protocol {answer.protocol}")

@@ -29,7 +29,7 @@ MAX_DESTINATIONS = 1_024
 MAPPING_MS = 30_000
 """A destination not sent to for this long probably needs a new mapping."""
 PREDICTED = 6
-"""Ports told to peers: receivers try eight per scope and family (7.3)."""
+"""Ports told to peers: receivers try eight per scope and family (02, 7.3)."""
 
 
 class Mapping(Enum):

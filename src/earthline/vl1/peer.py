@@ -15,11 +15,11 @@ from earthline.wire.inet import InetAddress
 from earthline.wire.packet import Suite
 
 MAX_SLOTS = 64
-"""Paths per peer (6.7)."""
+"""Paths per peer (02, 6.7)."""
 ACTIVE_MS = 500_000
-"""A peer that sent network traffic within this time is kept alive (1.5)."""
+"""A peer that sent network traffic within this time is kept alive (02, 1.5)."""
 TRUST_MS = 600_000
-"""How long proof of common network membership lasts (4.8)."""
+"""How long proof of common network membership lasts (02, 4.8)."""
 
 UNANSWERING_MS = 5_000
 """A peer not heard for this long, although it was asked, does not answer."""
@@ -61,7 +61,7 @@ _ECHO_PROTOCOL = 5
 
 
 class Version(NamedTuple):
-    """Software version; all zero while unknown (3.11)."""
+    """Software version; all zero while unknown (02, 3.11)."""
 
     major: int = 0
     minor: int = 0
@@ -83,7 +83,7 @@ class Slot:
     received_at: int
     """Last valid direct packet of the peer by it; 0 puts it out of use until it answers."""
     reset_at: int = 0
-    """When it was put out of use, until it answers: our address changed (7.1), or it is silent."""
+    """When it was put out of use until it answers: our address changed (02, 7.1), or silence."""
 
     def expired(self, now: int) -> bool:
         return now - self.received_at >= EXPIRY_MS
@@ -127,7 +127,7 @@ class Peer:
     version: Version = field(default_factory=Version)
     slots: list[Slot] = field(default_factory=list)
     cached_addresses: tuple[InetAddress, ...] = ()
-    """Where it was reached in an earlier run, or by sockets that are gone; tried once (3.3)."""
+    """Where it was reached in an earlier run, or by sockets that are gone; tried once (02, 3.3)."""
     stored: bytes = field(default=b"", repr=False)
     """Its record as the host last got it to store."""
     stored_heard_at: int = 0
@@ -151,7 +151,7 @@ class Peer:
     full_at: dict[int, int] = field(default_factory=dict)
     """When each of its allowances is full again (see `allowance`)."""
     confirmations: dict[Path, int] = field(default_factory=dict)
-    """When each unknown path was last answered with HELLO (6.3)."""
+    """When each unknown path was last answered with HELLO (02, 6.3)."""
 
     flow_at: int = 0
     """When the last packet left for it that calls for an answer."""
@@ -202,7 +202,7 @@ class Peer:
 
     @property
     def understands_echo(self) -> bool:
-        """Whether an ECHO may stand in for a HELLO (3.10)."""
+        """Whether an ECHO may stand in for a HELLO (02, 3.10)."""
         return self.protocol >= _ECHO_PROTOCOL and self.version != _ECHO_BROKEN
 
     @property
@@ -254,7 +254,7 @@ class Peer:
         return next((slot for slot in self.slots if slot.path.key == path), None)
 
     def best(self, now: int, *, expired: bool = False) -> Slot | None:
-        """The slot to send by; with ``expired`` any slot counts (6.4).
+        """The slot to send by; with ``expired`` any slot counts (02, 6.4).
 
         While ways are in doubt, those that it was heard by since come first.
         """
@@ -271,7 +271,7 @@ class Peer:
 
 
 def best_of(slots: Iterable[Slot], now: int) -> Slot | None:
-    """The slot of lowest quality; the later one of equals (6.4)."""
+    """The slot of lowest quality; the later one of equals (02, 6.4)."""
     best: Slot | None = None
     lowest = 0
     for slot in slots:

@@ -100,7 +100,7 @@ class Roaming:
             self._contact.hello(peer, toward(endpoint), now)
 
     def tunnel(self, up: bool, now: int) -> None:
-        """A TCP tunnel stands in for UDP, or no longer does (8.3).
+        """A TCP tunnel stands in for UDP, or no longer does (02, 8.3).
 
         Everybody sees us elsewhere then, as if we had moved.
         """

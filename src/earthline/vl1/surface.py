@@ -17,7 +17,7 @@ MAX_OF_UPSTREAMS = 512
 MAX_OF_MEMBERS = 1_536
 MAX_OF_STRANGERS = 2_048
 MAX_FOREIGN = 8
-"""Addresses reported by others than upstreams that peers are told of: they try no more (7.3).
+"""Addresses reported by others than upstreams that peers are told of: they try no more (02, 7.3).
 
 Anybody can report any address, and one for each port of its own.
 """
