@@ -9,7 +9,7 @@ BUILT := $(VENV)/.built
 TOOLS := $(VENV)/.tools
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 
-.PHONY: help setup build demo test check fmt bench bench-controller bench-failover bench-flood bench-micro bench-planet bench-rules bench-storm bench-strangers fuzz clean
+.PHONY: help setup build demo test check fmt bench bench-controller bench-failover bench-flood bench-micro bench-planet bench-rules bench-storm bench-strangers fuzz references clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,8 +45,12 @@ check: build ## Lint, types, the native stub, architecture contracts, file sizes
 	$(BIN)/lint-imports
 	tools/file-sizes
 	$(BIN)/python tools/citations.py
+	$(BIN)/python tools/references.py --check
 	cargo fmt --all --check
 	cargo clippy --release --locked --workspace --all-targets --quiet -- -D warnings
+
+references: build ## Write docs/reference from the code: settings, API, metrics, counters, log events
+	$(BIN)/python tools/references.py
 
 fmt: build ## Format Python and Rust
 	$(BIN)/ruff check --fix --exit-zero .

@@ -34,7 +34,7 @@ _CITATION = re.compile(
     rf"(?P<parts>{_PARTS})"
 )
 _BEGINS_LIKE_ONE = re.compile(r"\((?=(0[1-6]),)")
-_NAMES_NO_DOCUMENT = re.compile(rf"(?<=\s)\(\d+\.\d+(?:{_BETWEEN}\d+\.\d+)*\)")
+_NAMES_NO_DOCUMENT = re.compile(rf"(?<=\s)\(\d+\.\d+(?:{_BETWEEN}\d+\.\d+)*{_PARTS}\)")
 
 # How a document refers to itself and to its siblings.
 _OWN_SECTION = re.compile(r"§(\d+(?:\.\d+)*)")

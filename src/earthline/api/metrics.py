@@ -231,6 +231,7 @@ def metrics_router(metrics: Metrics) -> APIRouter:
 
     @router.get("/metrics")
     async def show() -> Response:
+        """All families as of now, as text for Prometheus."""
         return Response(await metrics.text(), headers={"content-type": "text/plain"})
 
     return router

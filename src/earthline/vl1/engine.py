@@ -427,7 +427,7 @@ class PeerEngine(Wiring):
     # Set by the host and the layer above
 
     def set_physical_networks(self, networks: Iterable[PhysicalNetwork]) -> None:
-        """MTU and trusted path ID of physical networks (9)."""
+        """MTU and trusted path ID of physical networks (02, 9)."""
         self.physical.configure(networks)
 
     def set_low_bandwidth(self, enabled: bool, now: int) -> None:
