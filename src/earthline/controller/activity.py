@@ -24,6 +24,7 @@ EVERY_MS = 5_000
 """A member may ask so often at once, and so often in the long run: it needs one a minute."""
 
 MAX_ENTRIES = 1 << 20
+"""Members remembered; of more, one of the largest holder goes."""
 
 
 @dataclass(frozen=True, slots=True)

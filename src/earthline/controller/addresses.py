@@ -15,12 +15,14 @@ from earthline.wire.inet import InetAddress
 from earthline.wire.network_config import MAX_STATIC_IPS
 
 _MAX_TRIALS = 1000
+"""Addresses looked at in one pool (04, 9.8 and 9.9)."""
 _FIRST_BATCH = 8
 """Candidates looked up at first, all others together then: nearly always the very first is free."""
 
 _U32 = 0xFFFFFFFF
 _U64 = 0xFFFFFFFFFFFFFFFF
 _LAST_OCTET_NEVER_GIVEN = 255
+"""x.y.z.255 may be a broadcast address, so it is never picked (04, 9.9)."""
 
 Pool = tuple[InetAddress, InetAddress]
 Taken = Callable[[Sequence[bytes]], set[bytes]]

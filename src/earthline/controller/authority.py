@@ -32,7 +32,9 @@ MAX_TOLD_UNSEEN = 512
 """Members that are told of a revocation though nobody knows whether they are there."""
 
 _NUMBER_MASK = 0xFFFFFF
+"""The low 24 bits of a network ID number the networks of a controller (03, 1.1)."""
 _MAX_DRAWS = 100_000
+"""Random numbers drawn before there is taken to be none free (04, 7.2)."""
 
 
 class NoFreeNetwork(Exception):

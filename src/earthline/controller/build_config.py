@@ -34,6 +34,7 @@ from earthline.wire.rules import ACCEPT_ALL, emit_rules
 from earthline.wire.sign_on import SignOn
 
 _OWNERSHIP_ID = 1
+"""Of the one certificate of ownership in a configuration (04, 9.11)."""
 _U32 = 0xFFFFFFFF
 
 

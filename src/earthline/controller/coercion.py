@@ -23,6 +23,7 @@ _U64 = 0xFFFFFFFFFFFFFFFF
 _DECIMAL = re.compile(r"[0-9]*")
 _HEX = re.compile(r"[0-9a-fA-F]*")
 _MAX_DEPTH = 64
+"""Objects and arrays inside one another in a posted body: real ones have five."""
 _TOO_DEEP = f"the body is nested more than {_MAX_DEPTH} deep"
 
 

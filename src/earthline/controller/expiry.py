@@ -11,6 +11,7 @@ import heapq
 from earthline.bounded import FairTable
 
 MAX_ENTRIES = 1 << 16
+"""Sign-ons remembered; of more, one of the largest holder goes."""
 
 
 class ExpiryList:

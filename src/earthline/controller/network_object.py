@@ -18,6 +18,7 @@ from earthline.wire.address import format_network
 from earthline.wire.network_config import DEFAULT_MTU, MAX_MTU, MIN_MTU
 
 DEFAULT_MULTICAST_LIMIT = 32
+"""Recipients of one multicast frame (04, 4.2)."""
 
 _V6_MODES = ("6plane", "rfc4193", "zt")
 _NOT_STORED = (

@@ -18,6 +18,7 @@ from earthline.controller.member_object import is_authorised
 from earthline.controller.store import Arrival, MemberRecord, Store
 
 _PAGE = 256
+"""Members read at a time."""
 _MAX_REVISION = (1 << 53) - 1
 """Of a member that comes from elsewhere: what every reader of JSON takes as it is."""
 

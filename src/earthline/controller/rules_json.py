@@ -32,6 +32,7 @@ FIRST_MATCH = 16
 _U32 = 0xFFFFFFFF
 _U64 = 0xFFFFFFFFFFFFFFFF
 _ADDRESS = 0xFFFFFFFFFF
+"""Masks of 32 and 64 bits, and of a node address."""
 _OCTETS = re.compile(r"(?:[0-9a-f]{2}){0,6}")
 
 

@@ -40,6 +40,7 @@ MAX_NAME = 127
 DEFAULT_WINDOW_MS = 1_800_000
 MIN_WINDOW_MS = 300_000
 MAX_WINDOW_MS = 7_200_000
+"""Lifetime of credentials: default, least and most (04, 9.1)."""
 
 _U32 = 0xFFFFFFFF
 

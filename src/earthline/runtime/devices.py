@@ -9,6 +9,7 @@ from earthline.runtime.files import read_if_there
 
 BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 MASK_40 = 0xFF_FFFF_FFFF
+"""The 40 bits that the name of a device is made of (05, 8.1)."""
 NAME_MAX = 15
 """Linux' limit for the name of an interface, in bytes."""
 

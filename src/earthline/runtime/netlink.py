@@ -42,6 +42,7 @@ DUMP_DISTURBED = (-1, errno.EBUSY)
 """What the library and the kernel say when something changed while the list was read."""
 DUMP_TRIALS = 20
 DUMP_PAUSE_S = 0.02
+"""Tries to read a whole list while others change it, and the pause between two."""
 FAR_AWAY = "192.88.99.1"
 """An address that has no route of its own anywhere. Nothing is ever sent there."""
 

@@ -14,6 +14,7 @@ from typing import Any
 from earthline.runtime.home import StartFault
 
 ID_LIMIT = 1 << 64
+"""IDs of trusted paths are 64 bits (01, 3.7)."""
 
 
 def parse_trusted_paths(data: bytes, name: str) -> dict[str, int]:

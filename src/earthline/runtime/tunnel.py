@@ -47,6 +47,7 @@ LEAVING_MS = 10_000
 PAUSE_MS = 5_000
 """Before the relays are tried once more, when all have failed; doubled each time."""
 MAX_PAUSE_MS = 60_000
+"""After all relays failed the pause doubles up to this."""
 MAX_RELAYS = 32
 """Tried one after another."""
 RELAY_PORT = 443

@@ -29,13 +29,16 @@ from earthline.wire.inet import InetAddress
 from earthline.wire.packet import Verb, build
 
 PERIOD_MS = 3_600_000
+"""A NAT is examined again after this long: once an hour, since each time costs packets to roots."""
 SETTLED_MS = 5_000
 """After a start or new sockets: first let the roots say where they see us."""
 REPEAT_MS = 400
+"""Between two tries: longer than most round trips."""
 TRIES = 4
 """Every question is asked so often, so that loss is not taken for an answer."""
 
 OPENER_LENGTH = 4
+"""Bytes of a datagram that opens a NAT: below what counts as a packet (01, 1.5)."""
 
 
 class Stage(Enum):

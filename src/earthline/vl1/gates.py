@@ -18,9 +18,11 @@ K = TypeVar("K", bound=Hashable)
 H = TypeVar("H", bound=Hashable)
 
 _HASH_BITS = 14
+"""Bits that a source prefix is folded to (02, 4.10)."""
 _HASH_MASK = (1 << _HASH_BITS) - 1
 
 _FORGOTTEN_AT_ONCE = 2
+"""Old entries forgotten for each new one: the table shrinks, and no call takes long."""
 
 
 class Interval(Generic[K, H]):

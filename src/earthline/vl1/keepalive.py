@@ -15,6 +15,7 @@ from earthline.vl1.topology import Topology
 from earthline.wire.inet import InetAddress
 
 FULL_HELLO_MS = 60_000
+"""A peer gets a full HELLO this often (02, 3.9)."""
 UNPROVED_MS = 2 * HEARTBEAT_MS
 """An upstream that has not answered by a path for this long is asked by it at every check."""
 LEAF_HELLO_MS = 28_000

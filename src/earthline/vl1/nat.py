@@ -21,6 +21,7 @@ from earthline.wire.inet import InetAddress, Scope
 _MIN_PORT, _MAX_PORT = 1_024, 65_535
 
 _WIDTH = {Scope.PRIVATE: 1, Scope.SHARED: 2, Scope.PSEUDO_PRIVATE: 3, Scope.GLOBAL: 4}
+"""How far a scope reaches: of the addresses reported the widest is the outside one."""
 
 MAX_STRIDE = 16
 """Ports further apart per mapping are called random."""

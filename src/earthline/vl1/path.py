@@ -16,12 +16,15 @@ HEARTBEAT_MS = 14_000
 EXPIRY_MS = 243_000
 """A peer's slot expires when the peer sent nothing valid by it for this long (02, 6.1)."""
 UNKNOWN_LATENCY = 65_535
+"""ms; what a path without a measurement is ranked by (02, 3.12)."""
 RECENT_LIMIT = 16_384
 """Paths remembered that no peer has among its slots; of more, one of the network goes that most
 lead to: source ports cost whoever plays with them nothing."""
 
 _AGE_CAP_MS = 140_000
+"""Silence beyond this makes a path no worse (02, 6.4)."""
 _SCOPE_BASE = 8
+"""Latency is weighed by this less the number of the scope, so that near scopes win (02, 6.4)."""
 
 
 @dataclass(slots=True, weakref_slot=True)

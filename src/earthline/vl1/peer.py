@@ -29,6 +29,7 @@ STRANGERS = 0
 
 MAX_PLACES = 16
 MAX_ATTEMPTS = 16
+"""Places remembered of a peer, and of those that were tried: a stock peer pushes fewer."""
 
 _STAMPS = (
     "created_at",
@@ -58,6 +59,7 @@ _STAMPS = (
 AES_PROTOCOL = 12
 """From this protocol version on a peer understands suite 3 (01, 3.4)."""
 _ECHO_PROTOCOL = 5
+"""From this protocol version on a peer answers ECHO (02, 3.10)."""
 
 
 class Version(NamedTuple):
@@ -73,6 +75,7 @@ class Version(NamedTuple):
 
 
 _ECHO_BROKEN = Version(1, 1, 0)
+"""The release that does not answer it (02, 3.10)."""
 
 
 @dataclass(slots=True)

@@ -24,10 +24,13 @@ from earthline.wire.messages.paths import (
 from earthline.wire.packet import Verb
 
 DIRECT_INTERVAL_MS = 120_000
+"""Between two pushes to a peer that is reached directly (02, 7.2)."""
 FRUGAL_INTERVAL_MS = 16 * DIRECT_INTERVAL_MS
 """In place of it in low-bandwidth mode (02, 1.7)."""
 RELAYED_INTERVAL_MS = 15_000
+"""The same to one that is reached through a relay (02, 7.2)."""
 URGENT_INTERVAL_MS = 400
+"""The same after our sockets changed: shorter than the second within which a user notices."""
 ANSWER_INTERVAL_MS = 2_000
 """A push is not answered with a push if it may be an answer itself."""
 
@@ -41,6 +44,7 @@ kind tried."""
 
 GATE_WINDOW_MS = 30_000
 GATE_COUNT = 8
+"""Of so many pushes within this window the rest is ignored (02, 4.10)."""
 
 
 class PushSender:

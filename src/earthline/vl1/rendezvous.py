@@ -22,6 +22,7 @@ MAX_PAIRS = 65_536
 """Of more, the oldest goes that was introduced for the network that most come from."""
 
 OPENER_LENGTH = 4
+"""Bytes of a datagram that opens a NAT: below what counts as a packet (01, 1.5)."""
 OPENER_TTL = 2
 """Enough to open our own NAT, too little to reach the other's (02, 7.4)."""
 

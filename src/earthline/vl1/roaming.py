@@ -25,6 +25,7 @@ from earthline.wire.inet import InetAddress
 JUMP_MS = 10_000
 """Waking this much later than planned is a suspend and resume (02, 1.4)."""
 ANNOUNCE_MS = 500
+"""Between two announcements to the same peers."""
 ANNOUNCEMENTS = 4
 """How often active peers are told where we are now: each by itself may be lost."""
 MAX_TOLD = 512

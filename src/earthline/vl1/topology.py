@@ -27,10 +27,13 @@ OURS = -1
 """In place of a source prefix: we ourselves had reason to know the peer."""
 
 _WORST_QUALITY = 0xFFFFFFFF
+"""Of a relay that was silent for the lifetime of a peer (02, 2.8)."""
 _QUALITY_STEP_MS = 61_000
+"""Each such time of silence counts as its latency once more (02, 2.8)."""
 
 _PATH_SCOPES = frozenset((Scope.PRIVATE, Scope.PSEUDO_PRIVATE, Scope.SHARED, Scope.GLOBAL))
 _TUNNEL_BROKER = InetAddress(bytes.fromhex("20010470") + bytes(12), 32)
+"""2001:470::/32, a tunnel broker: never a path (02, 6.2)."""
 
 
 def _ignore(_peer: Peer, _now: int) -> None:

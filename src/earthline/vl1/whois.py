@@ -53,6 +53,7 @@ PACE_MS = 4
 _LONGEST_PAUSE_MS = 2_000
 """Of the growing ones between questions for a foreign target."""
 _FORGET_MS = 5_000
+"""A question is forgotten after this time: as long as packets wait for its answer (02, 4.6)."""
 _QUESTION_LENGTH = HEADER_LENGTH + ADDRESS_LENGTH
 
 

@@ -17,7 +17,9 @@ from earthline.runtime.probes.wire import WireWatch
 from earthline.wire.inet import InetAddress
 
 MAX_ENDPOINTS = 16
+"""Endpoints tried by TCP: four roots with four each."""
 TCP_S = 2.0
+"""How long a connection may take."""
 
 
 @dataclass(slots=True)

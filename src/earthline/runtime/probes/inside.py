@@ -37,9 +37,11 @@ from earthline.wire.packet import DEFAULT_MTU
 
 ROUND_S = 0.3
 ROUNDS = 8
+"""Questions are repeated in rounds of this length, for 2.4 s in all."""
 SMALLER = 1_232
 """Bytes that pass where IPv6 is at its narrowest."""
 MAX_CLOCKS = 16
+"""Peers whose clock is compared with ours."""
 BLIND = (
     "The packets on the interfaces could not be watched (CAP_NET_RAW is missing), so a firewall of "
     "this host cannot be distinguished from one on the path: run the service as root to find out."
