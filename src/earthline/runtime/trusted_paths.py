@@ -35,7 +35,7 @@ def parse_trusted_paths(data: bytes, name: str) -> dict[str, int]:
 
 
 def with_trusted_paths(raw: dict[str, Any], trusted: dict[str, int]) -> dict[str, Any]:
-    """``local.conf`` with these entries added; what itself says of a network holds."""
+    """``local.conf`` with these entries added; its own entry for a network takes precedence."""
     stored = raw.get("physical")
     if not trusted or not isinstance(stored, dict | None):
         return raw

@@ -148,18 +148,18 @@ class Peer:
     whois_answered_at: int = 0
     hint_tried_at: int = 0
     passed_over_at: int = 0
-    """When it was last spared when one had to go to make room, because it had been heard."""
+    """When a peer had to go to make room and this one was last spared, since it had been heard."""
     evicted: bool = False
-    """It goes to make room, and is not worth to be remembered on disk."""
+    """Dropped to make room: its record is not stored."""
     full_at: dict[int, int] = field(default_factory=dict)
     """When each of its allowances is full again (see `allowance`)."""
     confirmations: dict[Path, int] = field(default_factory=dict)
     """When each unknown path was last answered with HELLO (02, 6.3)."""
 
     flow_at: int = 0
-    """When the last packet left for it that calls for an answer."""
+    """When the last packet was sent to it that makes an answer likely."""
     doubted_at: int = 0
-    """Since when its ways have to prove that they still are any; 0: none is in doubt."""
+    """Since when its ways are in doubt and have to be confirmed by an answer; 0: none is."""
     beside: Path | None = None
     """The path it last came by while another of the same IP was in use..."""
     beside_at: int = 0
@@ -167,9 +167,9 @@ class Peer:
     proved: dict[Path, int] = field(default_factory=dict)
     """When each way to it, relays included, last brought an answer."""
     credit: dict[tuple[bytes, int], int] = field(default_factory=dict)
-    """Bytes that it may have us send to each place that it never answered from, by IP and port."""
+    """Bytes we may still send to each endpoint that it never answered from, by IP and port."""
     places_full_at: int = 0
-    """When it may again have us send as much as ever to where it says that it is."""
+    """When the allowance for sending to places that it names is full again."""
     clock_offset: int | None = None
     """Its clock less ours in ms, as its last HELLO said: too low by the time that took."""
     asked_since: int = 0
@@ -181,9 +181,9 @@ class Peer:
     relay_until: int = 0
     """...and until when that is preferred."""
     places: deque[InetAddress] = field(default_factory=lambda: deque(maxlen=MAX_PLACES))
-    """Where it may be: what it or a root said, where it was; newest last."""
+    """Places to look for it at: named by it or by a root, or used before; newest last."""
     hard_nat: bool = False
-    """It named more outside ports than it has sockets: every destination sees another one."""
+    """Behind a symmetric NAT, since it named more outside ports than it has sockets."""
     relayed_since: int = 0
     punches: int = 0
     punched_at: int = 0

@@ -29,7 +29,7 @@ pub(super) struct Tries {
 
 impl Tries {
     pub(super) fn new(keyed: &Keyed) -> Self {
-        // From an allocator that has it from the kernel: nothing is touched that nobody uses.
+        // Zeroed pages straight from the kernel: none takes memory before it is written to.
         let cells = vec![0; CELLS].into_boxed_slice();
         Self { keyed: keyed.clone(), cells, counts: false, new: 0, since: 0 }
     }
@@ -62,7 +62,7 @@ impl Tries {
             return;
         }
         if std::mem::take(&mut self.counts) {
-            // What is zero is not written, so that pages nobody used stay untouched.
+            // Cells that are zero are not written, so that unused pages stay unallocated.
             for count in self.cells.iter_mut().filter(|count| **count != 0) {
                 *count /= 2;
                 self.counts |= *count != 0;
