@@ -1,4 +1,4 @@
-"""Names of virtual interfaces (05, 8.1)."""
+"""Names of the devices of networks (05, 8.1)."""
 
 from __future__ import annotations
 
