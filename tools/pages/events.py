@@ -76,7 +76,7 @@ def _found() -> Iterator[tuple[str, str, set[str], str]]:
 def _level(call: ast.Call) -> str:
     """Of a call that writes to the log, or has the host write to it; else nothing."""
     function = ast.unparse(call.func)
-    if function in {"Report", "self._local.report"}:
+    if function == "Report" or function.endswith("local.report"):
         return "info"
     holder, _, method = function.rpartition(".")
     return _LEVELS.get(method, "") if holder == "log" else ""
