@@ -14,7 +14,7 @@ RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml C
 PYTHON_SOURCES := $(shell find src -type f ! -name '*.so' ! -name '*.pyc')
 WITH_VENV := VIRTUAL_ENV=$(CURDIR)/$(VENV) PATH="$(CURDIR)/$(BIN):$(CURDIR)/.cache/uv/bin:$$PATH"
 
-.PHONY: help setup build demo wheel install uninstall test test-matrix check fmt bench bench-controller bench-failover bench-flood bench-micro bench-planet bench-rules bench-storm bench-strangers fuzz clean
+.PHONY: help setup build demo wheel install uninstall test test-matrix check fmt bench bench-controller bench-failover bench-flood bench-micro bench-planet bench-rules bench-storm bench-strangers fuzz references clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,8 +80,13 @@ check: build ## Lint, types, the native stub, architecture contracts, file sizes
 	$(BIN)/python -m mypy.stubtest earthline._native
 	$(BIN)/lint-imports
 	tools/file-sizes
+	$(BIN)/python tools/citations.py
+	$(BIN)/python tools/references.py --check
 	cargo fmt --all --check
 	cargo clippy --release --locked --workspace --all-targets --quiet -- -D warnings
+
+references: build ## Write docs/reference from the code: settings, API, metrics, counters, log events
+	$(BIN)/python tools/references.py
 
 fmt: build ## Format Python and Rust
 	$(BIN)/ruff check --fix --exit-zero .

@@ -2,7 +2,7 @@
 
 The controller runs as a service in a lab, filled before it starts; 256 simulated members ask it in
 real packets, some of them at a time, each once in a round: nobody gets an answer more than once a
-second (04, section 8). Compared are the medians of the rounds.
+second (04, 8). Compared are the medians of the rounds.
 
 Memory is of members on file, in the controller's process alone: what it has grown by from 1,000
 members to 100,000, of whom 256 ask. PostgreSQL's server has its own, which is not counted.

@@ -40,28 +40,28 @@ __all__ = [
 
 _Path: TypeAlias = tuple[int, bytes, int]
 
-# --- identity (specification 01, section 2) -------------------------------------------------------
+# --- identity (01, 2) ----------------------------------------------------------------------------
 
 def memory_hard_digest(public_key: bytes) -> bytes:
-    """64-byte digest of a 64-byte public key (2.2)."""
+    """64-byte digest of a 64-byte public key (01, 2.2)."""
 
 def generate_identity(seed: bytes, threads: int) -> tuple[int, bytes, bytes]:
-    """Search for (address, public key, private key) from a 32-byte seed on ``threads`` threads (2.3)."""
+    """Search for (address, public key, private key) from a 32-byte seed on some threads (01, 2.3)."""
 
 def validate_identity(address: int, public_key: bytes) -> bool:
-    """Whether the address fits the key by the memory-hard hash and is not reserved (2.4)."""
+    """Whether the address fits the key by the memory-hard hash and is not reserved (01, 2.4)."""
 
 def public_key_of(private_key: bytes) -> bytes:
-    """64-byte public key of a 64-byte private key (2.1)."""
+    """64-byte public key of a 64-byte private key (01, 2.1)."""
 
 def sign(private_key: bytes, message: bytes) -> bytes:
-    """96-byte signature (2.8)."""
+    """96-byte signature (01, 2.8)."""
 
 def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether the 96-byte signature holds; False for any other length (2.8)."""
+    """Whether the 96-byte signature holds; False for any other length (01, 2.8)."""
 
 def agree(private_key: bytes, public_key: bytes, length: int = 48) -> bytes:
-    """The permanent key K of two identities, or more bytes of the same function (2.9)."""
+    """The permanent key K of two identities, or more bytes of the same function (01, 2.9)."""
 
 def open_hellos(private_key: bytes, hellos: Sequence[tuple[bytes, bytes]]) -> list[bytes | None]:
     """For each clear HELLO, given after the public key in it, K, or None where its MAC does not hold.
@@ -70,9 +70,9 @@ def open_hellos(private_key: bytes, hellos: Sequence[tuple[bytes, bytes]]) -> li
     """
 
 def kbkdf(key: bytes, label: int, context: int = 0, counter: int = 0) -> bytes:
-    """48 bytes derived from the 48-byte K (2.10)."""
+    """48 bytes derived from the 48-byte K (01, 2.10)."""
 
-# --- packet (specification 01, sections 3 and 4) --------------------------------------------------
+# --- packet (01, 3 and 4) ------------------------------------------------------------------------
 
 @final
 class SessionKey:
@@ -85,38 +85,38 @@ class SessionKey:
     @property
     def aes_k1(self) -> bytes: ...
     def seal(self, packet: bytes, suite: int) -> bytes:
-        """Armour a whole plain packet with suite 0, 1 or 3; the fragmented flag is kept (3.5, 3.6)."""
+        """Armour a whole plain packet with suite 0, 1 or 3; the fragmented flag is kept (01, 3.5, 3.6)."""
     def open(self, packet: bytes) -> bytes | None:
         """The packet with its body in the clear (flags as received), or None if it does not authenticate.
 
         Suites 0, 1 and 3 only. The payload is not decompressed.
         """
     def mask_hello_tail(self, packet_id: int, tail: bytes) -> bytes:
-        """Encrypt or decrypt the tail of a HELLO (3.8)."""
+        """Encrypt or decrypt the tail of a HELLO (01, 3.8)."""
 
 def compress(packet: bytes) -> bytes:
-    """Compress the payload of a plain packet where that makes it shorter, and set the verb's flag (3.11)."""
+    """Compress the payload of a plain packet where that makes it shorter, and set the verb's flag (01, 3.11)."""
 
 def decompress(packet: bytes) -> bytes | None:
     """Undo `compress`; the packet itself where the flag is clear; None if malformed or too large."""
 
 def fragment(packet: bytes, mtu: int) -> list[bytes]:
-    """Cut an armoured packet whose fragmented flag is already set as needed into datagrams (4.2)."""
+    """Cut an armoured packet whose fragmented flag is already set as needed into datagrams (01, 4.2)."""
 
 @final
 class Reassembler:
-    """The bounded reassembly buffer the switch uses, by itself (4.3); all pieces are of one peer."""
+    """The bounded reassembly buffer the switch uses, by itself (01, 4.3); all pieces are of one peer."""
 
     def __new__(cls, slots: int = 32) -> Reassembler: ...
     def accept(self, datagram: bytes, now: int) -> bytes | None:
         """Feed a fragmented head or a fragment; the whole packet once its last piece is in."""
 
-# --- rules (specification 03, section 6) ----------------------------------------------------------
+# --- rules (03, 6) --------------------------------------------------------------------------------
 
 def evaluate_rules(
     rules: bytes, frame: Any, random: int
 ) -> tuple[str, int, tuple[int, int, bool] | None]:
-    """Evaluate one rule table against a frame as stock nodes see it (6.3).
+    """Evaluate one rule table against a frame as stock nodes see it (03, 6.3).
 
     ``frame`` is any object with the attributes ``inbound``, ``own``, ``source``, ``destination``,
     ``source_mac``, ``destination_mac``, ``ethertype``, ``vlan``, ``payload`` (after the Ethernet header),
@@ -141,7 +141,7 @@ def evaluate_rules_in_earnest(
 def filter_frame(
     rules: bytes, capabilities: Sequence[bytes], frame: Any, random: int
 ) -> tuple[int, int | None, list[tuple[int, int, bool]]]:
-    """Judge a frame by base rules, then by the sender's capabilities (6.7); ``frame`` as above.
+    """Judge a frame by base rules, then by the sender's capabilities (03, 6.7); ``frame`` as above.
 
     It passes if it does as stock nodes see it and, where that is another thing, in earnest.
 

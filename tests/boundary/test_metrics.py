@@ -1,4 +1,4 @@
-"""Prometheus metrics: the families of a recorded stock node, with its labels (05, section 11)."""
+"""Prometheus metrics: the families of a recorded stock node, with its labels (05, 11)."""
 
 from __future__ import annotations
 

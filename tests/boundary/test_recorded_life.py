@@ -1,4 +1,4 @@
-"""Recorded exchanges in the life of networks, of a bond, and of metrics, repeated (04, 05, 7).
+"""Recorded exchanges in the life of networks, of a bond, and of metrics, repeated (04, 15; 05, 7).
 
 The recording names a controller, which is the root, and one member. What was done between two
 recorded exchanges, or was waited for, is done and waited for here too.

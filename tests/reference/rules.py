@@ -58,7 +58,7 @@ F1 = Outcome(True, forced=True)
 LENIENT = Outcome(True, forced=True, lenient=True)
 
 
-# --- one table (6.3) ------------------------------------------------------------------------------
+# --- one table (03, 6.3) --------------------------------------------------------------------------
 
 
 Evaluation = tuple[str, int, Copy | None]
@@ -127,7 +127,7 @@ def observer(rule: Rule) -> int:
     return rule.fields[0] & 0xFFFFFFFFFF
 
 
-# --- base rules, then capabilities (6.7) ----------------------------------------------------------
+# --- base rules, then capabilities (03, 6.7) ------------------------------------------------------
 
 
 Filtered = tuple[int, int | None, list[Copy]]
@@ -159,7 +159,7 @@ def filter_frame(
     return level, redirect, [each for each in copies if each is not None]
 
 
-# --- matches (6.4) --------------------------------------------------------------------------------
+# --- matches (03, 6.4) ----------------------------------------------------------------------------
 
 
 def match(rule: Rule, frame: Frame, random: int, *, super_accept: bool) -> Outcome:
@@ -186,7 +186,7 @@ def is_v6(frame: Frame) -> bool:
 
 
 def walk(payload: bytes) -> tuple[int, int] | None:
-    """Final next header and its offset in an IPv6 packet; None if the walk fails (6.2)."""
+    """Final next header and its offset in an IPv6 packet; None if the walk fails (03, 6.2)."""
     if len(payload) < 40:
         return None
     header, offset = payload[6], 40
@@ -330,7 +330,7 @@ def is_emulated(frame: Frame, ip: bytes) -> bool:
     return any(ip.startswith(prefix + node) for prefix in frame.emulated)
 
 
-# --- tags (6.5) -----------------------------------------------------------------------------------
+# --- tags (03, 6.5) -------------------------------------------------------------------------------
 
 _COMPARE = {
     RuleType.TAGS_DIFFERENCE: lambda ours, theirs, value: abs(ours - theirs) <= value,
@@ -369,7 +369,7 @@ def match_one_tag(rule: Rule, frame: Frame, *, super_accept: bool) -> Outcome:
 
 
 def match_integer(fields, frame):
-    """An integer anywhere in the frame; 0 where the frame does not reach (6.6)."""
+    """An integer anywhere in the frame; 0 where the frame does not reach (03, 6.6)."""
     start, end, index, layout = fields
     bits = (layout & 0x3F) + 1
     width = (bits + 7) // 8

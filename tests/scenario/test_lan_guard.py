@@ -1,4 +1,4 @@
-"""lan-guard: impostors get nothing through, others notice nothing (06, 6.2 rows 6 and 7)."""
+"""lan-guard: impostors get nothing through, others notice nothing (06, 6.2, rows 6 and 7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A flood of one member in a group costs the others nothing (06, 6.2 row 5)."""
+"""A flood of one member in a group costs the others nothing (06, 6.2, row 5)."""
 
 from __future__ import annotations
 

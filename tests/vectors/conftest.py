@@ -19,6 +19,7 @@ import pytest
 DATA = Path(__file__).parent / "data"
 
 Case = dict[str, Any]
+Document = dict[str, Any] | list[Case]
 Checks = Mapping[str | None, Callable[..., None]]
 
 
@@ -50,7 +51,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     name = mark.args[0]
     document = load(_path(metafunc.config, name))
-    cases = document["cases"] if "cases" in document else document["datagrams"]
+    cases = _cases(document)
     names = [name for name in ("document", "case") if name in metafunc.fixturenames]
     metafunc.parametrize(
         names,
@@ -61,20 +62,37 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     )
 
 
+def _cases(document: Document) -> list[Case]:
+    """Of a file, of a capture, or of a list that says nothing beside them."""
+    if isinstance(document, list):
+        return document
+    return document["cases"] if "cases" in document else document["datagrams"]
+
+
 def _labelled(name: str, cases: list[Case]) -> Iterator[tuple[str, Case]]:
     stem = Path(name).name
     return ((f"{stem}-{i:03d}", case) for i, case in enumerate(cases))
 
 
+def _folder(config: pytest.Config) -> Path:
+    chosen = config.getoption("--vectors", None)
+    return Path(chosen).resolve() if chosen else DATA
+
+
 def _path(config: pytest.Config, name: str) -> Path:
-    folder = config.getoption("--vectors", None)
-    return (Path(folder).resolve() if folder else DATA) / f"{name}.json"
+    return _folder(config) / f"{name}.json"
+
+
+@pytest.fixture
+def folder(pytestconfig: pytest.Config) -> Path:
+    """Where the vectors of this run are."""
+    return _folder(pytestconfig)
 
 
 @cache
-def load(path: Path) -> dict[str, Any]:
+def load(path: Path) -> Document:
     """A vector file, read once per session."""
-    document: dict[str, Any] = json.loads(path.read_text())
+    document: Document = json.loads(path.read_text())
     return document
 
 

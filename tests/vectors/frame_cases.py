@@ -3,43 +3,46 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from dataclasses import replace
+from functools import cache
 
-from vl2_bench import NOW
+from vl2_bench import NOW, identity
 
 from earthline.wire.credentials.com import CertificateOfMembership
-from earthline.wire.identity import Identity, SecretIdentity
+from earthline.wire.identity import SecretIdentity
 from earthline.wire.network_config import NetworkConfig
 from earthline.wire.reader import Reader
 from earthline.wire.rules import Rule, RuleType, emit_rules
 
-DATA = Path(__file__).parent / "data"
+_FILES = ("frame_rx", "identity")
 
 
-def _texts(name):
-    for case in json.loads((DATA / f"{name}.json").read_text())["cases"]:
-        yield from (value for value in case.values() if isinstance(value, str))
-
-
-def known_nodes():
-    """Everybody the recordings name, by address: public identities of identity.json too."""
+@cache
+def _secrets(folder):
+    """Every secret identity that the recordings of a folder give, by address."""
     found = {}
-    for text in (*_texts("frame_rx"), *_texts("identity")):
-        if text.count(":") in (2, 3) and len(text) > 140:
-            try:
-                node = Identity.parse(":".join(text.split(":")[:3]))
-            except ValueError:
-                continue
-            found.setdefault(node.address, node)
+    for path in (folder / f"{name}.json" for name in _FILES):
+        cases = json.loads(path.read_text())["cases"] if path.exists() else ()
+        for text in (value for case in cases for value in case.values()):
+            if isinstance(text, str) and text.count(":") == 3:
+                try:
+                    node = SecretIdentity.parse(text)
+                except ValueError:
+                    continue
+                found.setdefault(node.public.address, node)
     return found
 
 
-NODES = known_nodes()
-OWN = next(
-    SecretIdentity.parse(text)
-    for text in _texts("frame_rx")
-    if text.startswith("5391a36d1a:0:") and text.count(":") == 3
-)
+def node_at(folder, address):
+    """The node of an address; with keys of somebody else where a folder gives none.
+
+    What a node sends for a frame depends on addresses, and on no keys.
+    """
+    known = _secrets(folder).get(address)
+    if known is not None:
+        return known
+    other = identity(0)
+    return replace(other, public=replace(other.public, address=address))
 
 
 def certificate(data):
@@ -54,11 +57,11 @@ def rule(recorded):
     return Rule.of(kind)
 
 
-def config_of(case, com):
-    """Our own configuration, as far as a case tells it."""
+def config_of(case, own, com):
+    """The configuration of the node ``own`` (address), as far as a case tells it."""
     return NetworkConfig(
         network=int(case["network_id"], 16),
-        issued_to=OWN.address,
+        issued_to=own,
         timestamp=NOW,
         credential_max_delta=7_200_000,
         flags=int(case["network_flags"], 16),

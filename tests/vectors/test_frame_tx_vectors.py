@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from frame_cases import NODES, OWN, certificate, config_of, ethernet
+from frame_cases import certificate, config_of, ethernet, node_at
 from vl2_bench import NOW, Bench
 
 from earthline import effects
@@ -27,12 +27,22 @@ def sent_certificate(case):
     return None
 
 
-def bench_of(case):
-    bench = Bench(OWN)
-    for node in NODES.values():
-        if node.address != OWN.address:
-            bench.meet(node)
-    config = config_of(case, sent_certificate(case))
+def named(case):
+    """Every address that a case names, but our own."""
+    found = {int(packet["to"], 16) for packet in case["packets"]}
+    found |= {int(member["member"], 16) for member in case["known_multicast_members"]}
+    found |= {int(route["behind"], 16) for route in case["bridge_routes"]}
+    found |= {int(specialist, 16) & 0xFFFFFFFFFF for specialist in case["specialists"]}
+    found.add(int(case["network_id"], 16) >> 24)
+    return found - {int(case["self_address"], 16)}
+
+
+def bench_of(case, folder):
+    own = node_at(folder, int(case["self_address"], 16))
+    bench = Bench(own)
+    for address in sorted(named(case)):
+        bench.meet(node_at(folder, address).public)
+    config = config_of(case, own.public.address, sent_certificate(case))
     bench.tell(effects.StateLoaded("network", config.network, config.emit()))
     for member in case["known_multicast_members"]:
         group = MulticastGroup(int(member["mac"], 16), member["adi"])
@@ -53,7 +63,7 @@ def learn_bridge(bench, network, route):
 
 
 def recorded_packets(case):
-    """A stock node asks an anchor twice for members (8.4); once is enough."""
+    """A stock node asks an anchor twice for members (03, 8.4); once is enough."""
     roles = ROLE_ANCHOR | ROLE_MULTICAST_REPLICATOR
     specialists = [int(text, 16) for text in case["specialists"]]
     contacts = {s & 0xFFFFFFFFFF for s in specialists if s & roles}
@@ -66,8 +76,8 @@ def recorded_packets(case):
 
 
 @pytest.mark.vectors("frame_tx")
-def test_frame_tx(case):
-    bench = bench_of(case)
+def test_frame_tx(case, folder):
+    bench = bench_of(case, folder)
     bench.tap(int(case["network_id"], 16), ethernet(case))
 
     got = Counter((sent.to, sent.verb, sent.payload.hex()) for sent in bench.sent())

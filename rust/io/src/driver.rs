@@ -30,10 +30,11 @@ use crate::worker::{self, Sender, Worker};
 /// The token of the eventfd that ends the threads.
 pub(crate) const WAKE: u64 = 0;
 
-/// No thread has the ports of before for longer than it works on a batch, which is far less than this.
+/// How long a thread may go on using ports that were replaced: it takes the new ones with its next batch,
+/// and a batch takes far less time than this.
 const BATCH_TIME: Duration = Duration::from_millis(100);
 
-/// The lane of whoever is no I/O thread.
+/// The lane that callers other than the I/O threads use.
 pub(crate) const ANY_LANE: usize = 0;
 
 /// What the threads and Python share.

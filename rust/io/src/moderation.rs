@@ -3,8 +3,8 @@
 //!
 //! A peer that sends a bulk transfer datagram by datagram wakes a thread tens of thousands of times a second,
 //! for one frame each time, and each of these wakes a thread of the program that receives. Where that goes
-//! on, the thread rests a little after each batch. What it took is on its way already; small packets, and
-//! whoever asks and waits for an answer, never meet a rest.
+//! on, the thread rests a little after each batch. What it received is delivered before the rest; small packets
+//! and request-response traffic are never delayed by one.
 
 use std::time::{Duration, Instant};
 

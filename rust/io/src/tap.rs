@@ -156,7 +156,7 @@ fn ask_offload(device: &File, offload: Offload) -> bool {
     let tcp = if offload.tso { OFFLOAD_TCP } else { 0 };
     let checksum = if offload.tso || offload.uso { OFFLOAD_CHECKSUM } else { 0 };
     let udp = if offload.uso { OFFLOAD_UDP } else { 0 };
-    // Asking for everything tells what the kernel knows; what it is left at is what is wanted.
+    // Try with everything first, to learn whether this kernel knows UDP offload; then set what is wanted.
     let knows_udp = set_tap_offload(device, OFFLOAD_CHECKSUM | OFFLOAD_UDP).is_ok();
     let wanted = if knows_udp { checksum | tcp | udp } else { checksum | tcp };
     // A kernel that refuses leaves nothing to us.

@@ -59,7 +59,7 @@ impl Worker {
     pub(crate) fn run(mut self) {
         let shared = Arc::clone(&self.shared);
         let mut events = Vec::with_capacity(EVENTS);
-        // Else the kernel takes 50 µs more or less for the same.
+        // The default timer slack, 50 µs, is as long as the rests that are timed here.
         let _ = set_current_timer_slack(NonZeroU64::new(1000));
         loop {
             events.clear();
@@ -73,7 +73,7 @@ impl Worker {
                 if token == WAKE {
                     return;
                 }
-                // Held no longer than for this: what is removed is closed when nobody has it any more.
+                // Taken anew for each event: a removed port is closed once no thread holds it.
                 let ports = shared.ports();
                 if let Some(port) = ports.by_token(token) {
                     self.serve(&ports, port);
@@ -150,7 +150,7 @@ impl Worker {
     fn take_frames(&mut self, network: u64, tap: &Tap) {
         let queue = tap.queue(self.lane);
         if self.read.read(queue).is_err() {
-            // The device is gone and would be reported for ever.
+            // The device is gone: epoll would report it again and again.
             let _ = epoll::delete(self.shared.epoll(self.lane), queue);
             return;
         }

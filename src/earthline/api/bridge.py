@@ -66,10 +66,12 @@ def bridge_router(service: Service) -> APIRouter:
 
     @router.get("")
     async def status() -> list[dict[str, Any]]:
+        """Every network that is bridged with an interface of the host."""
         return [bridge_object(service, entry) for entry in service.bridges.entries]
 
     @router.post("/{nwid}", openapi_extra=_SCHEMA)
     async def up(nwid: NetworkId, request: Request) -> dict[str, Any]:
+        """Bridge a network; undone after `rollback` seconds unless confirmed."""
         body = await _wished(request)
         wish = Wish(
             parse_network(nwid),
@@ -82,10 +84,12 @@ def bridge_router(service: Service) -> APIRouter:
 
     @router.post("/{nwid}/confirm")
     async def confirm(nwid: NetworkId) -> dict[str, Any]:
+        """Keep a bridge that would be undone."""
         return bridge_object(service, await service.bridges.confirm(parse_network(nwid)))
 
     @router.delete("/{nwid}")
     async def down(nwid: NetworkId) -> dict[str, Any]:
+        """Take a bridge apart; what it was."""
         return bridge_object(service, await service.bridges.down(parse_network(nwid)))
 
     return router

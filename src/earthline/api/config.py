@@ -16,10 +16,12 @@ def config_router(service: Service) -> APIRouter:
 
     @router.get("/config")
     async def show() -> dict[str, Any]:
+        """`local.conf` as it was read, without passwords."""
         return service.settings.shown
 
     @router.post("/config/settings", openapi_extra=JSON_OBJECT)
     async def change(request: Request) -> dict[str, Any]:
+        """Replace or add keys of `settings`, and rewrite the file; always an empty object."""
         body = await read_json(request)
         if isinstance(body, dict):
             service.change_settings(body)

@@ -1,4 +1,4 @@
-"""The controller's HTTP interface in its stock shape (04, section 7).
+"""The controller's HTTP interface in its stock shape (04, 7).
 
 What does not exist, and every path or method that is not listed, is 404 with an empty body.
 """
@@ -36,7 +36,7 @@ def controller_router(authority: Authority, run: Run, carry_out: CarryOut) -> AP
 
 
 async def status() -> Response:
-    """That this node is a controller, in the one layout scripts know (7.1)."""
+    """That this node is a controller, in the one layout scripts know (04, 7.1)."""
     lines = (
         '\t"controller": true',
         f'\t"apiVersion": {_API_VERSION}',
@@ -58,32 +58,39 @@ def _add_networks(router: APIRouter, authority: Authority, run: Run, carry_out: 
 
     @router.get("/controller/network")
     async def list_networks() -> Response:
+        """IDs of all networks, ascending."""
         return _answer([format_network(network) for network in await run(authority.list_networks)])
 
     @router.get("/unstable/controller/network")
     async def list_networks_whole() -> Response:
+        """All networks with counts of their members."""
         return _answer(await run(authority.network_listing))
 
     @router.post("/controller/network", openapi_extra=JSON_OBJECT)
     async def create_network(request: Request) -> Response:
+        """Create a network with a random ID; the body as for changing one."""
         return await post(None, request)
 
     @router.post("/controller/network/{controller}______", openapi_extra=JSON_OBJECT)
     async def create_network_of(controller: Address, request: Request) -> Response:
+        """A random ID, too; 400 if the digits before the underscores are no address of ours."""
         if controller.lower() != format_address(authority.address):
             return empty(400)
         return await post(None, request)
 
     @router.post("/controller/network/{network}", openapi_extra=JSON_OBJECT)
     async def post_network(network: NetworkId, request: Request) -> Response:
+        """Create a network, or change the fields that the body names; the network."""
         return await post(parse_network(network), request)
 
     @router.get("/controller/network/{network}")
     async def get_network(network: NetworkId) -> Response:
+        """One network."""
         return _answer(await run(authority.get_network, parse_network(network)))
 
     @router.delete("/controller/network/{network}")
     async def delete_network(network: NetworkId) -> Response:
+        """Delete a network with its members; what it was."""
         found, commands = await run(authority.delete_network, parse_network(network), now_ms())
         carry_out(*commands)
         return _answer(found)
@@ -92,6 +99,7 @@ def _add_networks(router: APIRouter, authority: Authority, run: Run, carry_out: 
 def _add_members(router: APIRouter, authority: Authority, run: Run, carry_out: CarryOut) -> None:
     @router.get("/controller/network/{network}/member")
     async def list_members(network: NetworkId) -> Response:
+        """Revision of each member, by its address."""
         revisions = await run(authority.members, parse_network(network))
         if revisions is None:
             return empty(404)
@@ -99,15 +107,18 @@ def _add_members(router: APIRouter, authority: Authority, run: Run, carry_out: C
 
     @router.get("/unstable/controller/network/{network}/member")
     async def list_members_whole(network: NetworkId) -> Response:
+        """All members, with counts."""
         return _answer(await run(authority.member_listing, parse_network(network)))
 
     @router.get("/controller/network/{network}/member/{member}")
     async def get_member(network: NetworkId, member: Address) -> Response:
+        """One member."""
         ids = parse_network(network), parse_address(member)
         return _answer(await run(authority.get_member, *ids))
 
     @router.post("/controller/network/{network}/member/{member}", openapi_extra=JSON_OBJECT)
     async def post_member(network: NetworkId, member: Address, request: Request) -> Response:
+        """Create a member, or change the fields that the body names; the member."""
         ids = parse_network(network), parse_address(member)
         body = parse_object(await request.body())
         found, commands = await run(authority.post_member, *ids, body, now_ms())
@@ -116,6 +127,7 @@ def _add_members(router: APIRouter, authority: Authority, run: Run, carry_out: C
 
     @router.delete("/controller/network/{network}/member/{member}")
     async def delete_member(network: NetworkId, member: Address) -> Response:
+        """Delete a member, and revoke it if it was authorised; what it was."""
         ids = parse_network(network), parse_address(member)
         found, commands = await run(authority.delete_member, *ids, now_ms())
         carry_out(*commands)

@@ -26,6 +26,7 @@ def doctor_router(service: Service) -> APIRouter:
 
     @router.get("")
     async def doctor() -> dict[str, Any]:
+        """Ask roots and host, for some seconds; what is wrong and what to do."""
         async with one_at_a_time:
             return report(await look_inside(service, twins))
 

@@ -1,4 +1,4 @@
-"""Metrics and how they are written: Prometheus text 0.0.4, with the stock names (05, section 11).
+"""Metrics and how they are written: Prometheus text 0.0.4, with the stock names (05, 11).
 
 The usual libraries insist that counters are called ``..._total``, which stock's are not.
 """

@@ -1,4 +1,4 @@
-"""``/metrics`` and ``metrics.prom``: stock's families (05, section 11), and counters of our own."""
+"""``/metrics`` and ``metrics.prom``: stock's families (05, 11), and counters of our own."""
 
 from __future__ import annotations
 
@@ -231,6 +231,7 @@ def metrics_router(metrics: Metrics) -> APIRouter:
 
     @router.get("/metrics")
     async def show() -> Response:
+        """All families as of now, as text for Prometheus."""
         return Response(await metrics.text(), headers={"content-type": "text/plain"})
 
     return router

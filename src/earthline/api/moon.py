@@ -61,15 +61,18 @@ def moon_router(service: Service) -> APIRouter:
 
     @router.get("")
     async def moons() -> list[dict[str, Any]]:
+        """Every moon that this node holds."""
         return [moon_object(moon) for _, moon in sorted(service.node.peers.worlds.moons.items())]
 
     @router.get("/{world}")
     async def moon(world: Address) -> dict[str, Any]:
+        """One moon; an empty object if it is not held."""
         found = held(int(world, 16))
         return {} if found is None else moon_object(found)
 
     @router.post("/{world}", openapi_extra=JSON_OBJECT)
     async def orbit(world: Address, request: Request) -> dict[str, Any]:
+        """Have a moon, from the node that `seed` of the body names; the moon, or one that waits."""
         world_id, seed = int(world, 16), _seed(await read_object_or_nothing(request))
         found = held(world_id)
         if found is not None:
@@ -81,6 +84,7 @@ def moon_router(service: Service) -> APIRouter:
 
     @router.delete("/{world}")
     async def deorbit(world: Address) -> Response:
+        """Forget a moon; `result` is true in any case."""
         service.core.send(Deorbit(int(world, 16)))
         return StockJson({"result": True})
 

@@ -95,21 +95,25 @@ def network_router(service: Service) -> APIRouter:
 
     @router.get("")
     async def networks() -> list[dict[str, Any]]:
+        """Every joined network, ascending by ID."""
         states = sorted(service.node.networks(), key=lambda state: state.network)
         return [network_object(service, state) for state in states]
 
     @router.get("/{nwid}")
     async def network(nwid: NetworkId) -> Response:
+        """One joined network; 404 if it is not joined."""
         found = find(nwid)
         return StockJson({}, 404) if found is None else StockJson(found)
 
     @router.post("/{nwid}", openapi_extra=JSON_OBJECT)
     async def join(nwid: NetworkId, request: Request) -> Response:
+        """Join it if need be, take over local permissions of the body; the network."""
         service.join(int(nwid, 16), await read_object_or_nothing(request))
         return StockJson(find(nwid) or {})
 
     @router.delete("/{nwid}")
     async def leave(nwid: NetworkId) -> Response:
+        """Leave it; `result` is true if it was joined."""
         return StockJson({"result": True} if service.leave(int(nwid, 16)) else {})
 
     return router

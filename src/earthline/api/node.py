@@ -125,10 +125,12 @@ def node_router(service: Service) -> APIRouter:
 
     @router.get("/status")
     async def status() -> dict[str, Any]:
+        """Address, version, planet and settings; `earthline` is what stock has not."""
         return status_object(service)
 
     @router.get("/health")
     async def health() -> dict[str, Any]:
+        """Whether the service runs and is online; needs no token."""
         return version_object() | {"clock": now_ms(), "online": service.node.online}
 
     @router.get("/earthline/counters")
@@ -137,12 +139,14 @@ def node_router(service: Service) -> APIRouter:
 
     @router.get("/peer")
     async def peers() -> list[dict[str, Any]]:
+        """Every peer in memory, ascending by address, with its paths."""
         now, tunneled = now_ms(), service.tunnel.connected_to is not None
         peers = service.node.peer_states(now)
         return [peer_object(peer, now, tunneled=tunneled) for peer in peers]
 
     @router.get("/peer/{address}")
     async def peer(address: Address) -> dict[str, Any]:
+        """One peer; an empty object if it is not in memory."""
         wanted, now = int(address, 16), now_ms()
         tunneled = service.tunnel.connected_to is not None
         found = (p for p in service.node.peer_states(now) if p.address == wanted)
@@ -150,14 +154,17 @@ def node_router(service: Service) -> APIRouter:
 
     @router.get("/bond/show/{address}")
     async def bond(address: Address) -> Response:  # noqa: ARG001 - no peer is bonded
+        """Always 400: no peer is bonded."""
         return StockJson({}, 400)
 
     @router.post("/bond/rotate/{address}")
     async def rotate(address: Address) -> Response:  # noqa: ARG001
+        """Always 400: no peer is bonded."""
         return StockJson({}, 400)
 
     @router.post("/bond/setmtu/{mtu}/{interface}/{ip}")
     async def set_mtu(mtu: int, interface: str, ip: str) -> Response:  # noqa: ARG001
+        """Always 400: no peer is bonded."""
         return Response("Bonding layer isn't active yet", 400, media_type="application/json")
 
     return router

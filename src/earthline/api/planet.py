@@ -40,6 +40,7 @@ def planet_router(service: Service) -> APIRouter:
 
     @router.get("")
     async def show() -> dict[str, Any]:
+        """The planet that this node holds: ID, roots, and its bytes in base 64."""
         planet = service.planet
         if planet is None:
             raise PlanetRefused(
@@ -50,6 +51,7 @@ def planet_router(service: Service) -> APIRouter:
 
     @router.post("", openapi_extra=JSON_OBJECT)
     async def make(request: Request) -> dict[str, Any]:
+        """Become root and controller of a new planet at `endpoints`, its Earth in `earth`."""
         body = await _read_object(request)
         endpoints = _endpoints(body.get("endpoints"))
         earth = body.get("earth", DEFAULT_RANGE)
@@ -59,12 +61,14 @@ def planet_router(service: Service) -> APIRouter:
 
     @router.post("/reissue", openapi_extra=JSON_OBJECT)
     async def reissue(request: Request) -> dict[str, Any]:
+        """Issue this node's planet again, with other `endpoints` if the body has any."""
         texts = (await _read_object(request)).get("endpoints")
         endpoints = () if texts is None else _endpoints(texts)
         return planet_object(service.planets.reissue(endpoints, service.core.send))
 
     @router.post("/install", openapi_extra=JSON_OBJECT)
     async def install(request: Request) -> dict[str, Any]:
+        """Take the planet that `data` holds in base 64, in place of the present one."""
         body = await _read_object(request)
         try:
             data = base64.b64decode(str(body.get("data", "")), validate=True)

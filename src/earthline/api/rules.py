@@ -45,11 +45,13 @@ def rules_router(authority: Authority, run: Run, carry_out: CarryOut) -> APIRout
 
     @router.get("/{network}")
     async def show(network: NetworkId) -> Response:
+        """The script that a network's rules were made from, and whether they still are."""
         found = await run(authority.get_network, parse_network(network))
         return empty(404) if found is None else StockJson(rules_object(found))
 
     @router.post("/{network}", openapi_extra=JSON_OBJECT)
     async def replace(network: NetworkId, request: Request) -> Response:
+        """Compile `source` of the body, and have it as the rules of the network."""
         network_id = parse_network(network)
         source = parse_object(await request.body()).get("source")
         if await run(authority.get_network, network_id) is None:

@@ -1,4 +1,4 @@
-"""``earthline-one``: the daemon, with the stock daemon's options (05, section 4)."""
+"""``earthline-one``: the daemon, with the stock daemon's options (05, 4)."""
 
 from __future__ import annotations
 

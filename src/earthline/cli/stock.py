@@ -1,4 +1,4 @@
-"""``earthline-cli``: the stock client's commands, output and exit statuses (05, section 6)."""
+"""``earthline-cli``: the stock client's commands, output and exit statuses (05, 6)."""
 
 from __future__ import annotations
 

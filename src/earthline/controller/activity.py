@@ -1,4 +1,4 @@
-"""Who asked for a configuration lately: the table behind pushes (04, section 10). In memory only.
+"""Who asked for a configuration lately: the table behind pushes (04, 10). In memory only.
 
 An entry is made when a member of an existing network asks, and forgotten when the member has not
 asked again within `ONLINE_MS`. The table is bounded whatever happens: each entry is held by the
@@ -24,6 +24,7 @@ EVERY_MS = 5_000
 """A member may ask so often at once, and so often in the long run: it needs one a minute."""
 
 MAX_ENTRIES = 1 << 20
+"""Members remembered; of more, one of the largest holder goes."""
 
 
 @dataclass(frozen=True, slots=True)

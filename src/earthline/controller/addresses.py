@@ -18,6 +18,7 @@ from earthline.wire.inet import InetAddress
 from earthline.wire.network_config import MAX_STATIC_IPS
 
 _MAX_TRIALS = 1000
+"""Addresses looked at in one pool (04, 9.8 and 9.9)."""
 _FIRST_BATCH = 8
 """Candidates looked up at first, all others together then: nearly always the very first is free."""
 
@@ -95,7 +96,7 @@ def give_addresses(
     entropy: Callable[[int], bytes],
     reclaim: Reclaim | None = None,
 ) -> Addresses:
-    """All addresses of a member, in their order (9.7). ``automatic``: not ``noAutoAssignIps``.
+    """All addresses of a member, in their order (04, 9.7). ``automatic``: not ``noAutoAssignIps``.
 
     ``reclaim`` is asked when no address of the pools is free.
     """
@@ -146,7 +147,7 @@ def _give_pick(search: Callable[[], InetAddress | None], given: Addresses) -> No
 
 
 class _Search:
-    """The search of a network's pools for one member's free address (9.8, 9.9)."""
+    """The search of a network's pools for one member's free address (04, 9.8, 9.9)."""
 
     def __init__(
         self,

@@ -38,7 +38,9 @@ MAX_TOLD_UNSEEN = 512
 """Members that are told of a revocation though nobody knows whether they are there."""
 
 _NUMBER_MASK = 0xFFFFFF
+"""The low 24 bits of a network ID number the networks of a controller (03, 1.1)."""
 _MAX_DRAWS = 100_000
+"""Random numbers drawn before there is taken to be none free (04, 7.2)."""
 
 
 class NoFreeNetwork(Exception):
@@ -162,7 +164,7 @@ class Authority:
         return self._records.network(network)
 
     def network_listing(self) -> JsonObject:
-        """Every network with its member counts, in the unstable shape (7.4)."""
+        """Every network with its member counts, in the unstable shape (04, 7.4)."""
         data = []
         for summary in self._store.summaries():
             meta = {
@@ -207,7 +209,7 @@ class Authority:
         return self.post_network(network, body | subnet_fields(subnet), now)
 
     def delete_network(self, network: int, now: int) -> tuple[JsonObject | None, list[Command]]:
-        """Delete a network with its members, and revoke those that are online (7.5).
+        """Delete a network with its members, and revoke those that are online (04, 7.5).
 
         The certificates of the others run out of agreement by themselves. Of a network that is
         made again under its ID they are out of agreement from the start.
@@ -233,7 +235,7 @@ class Authority:
         return self._records.member(network, address)
 
     def member_listing(self, network: int) -> JsonObject | None:
-        """Every member of a network, in the unstable shape (7.4)."""
+        """Every member of a network, in the unstable shape (04, 7.4)."""
         if self._store.read_network(network) is None:
             return None
         data = self._records.members(network)
@@ -351,7 +353,7 @@ class Authority:
         return found
 
     def _revoke(self, network: int, targets: list[int], now: int) -> list[Command]:
-        """Tell every member that may be there, the targets included (10.3).
+        """Tell every member that may be there, the targets included (04, 10.3).
 
         Who is not, or does not hear it, gets it with its next configuration.
         """

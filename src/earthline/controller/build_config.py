@@ -1,4 +1,4 @@
-"""Building a member's configuration from its network's terms and its record (04, section 9).
+"""Building a member's configuration from its network's terms and its record (04, 9).
 
 What is built carries one timestamp throughout, and is signed with the controller's identity: the
 certificate of membership, the tags, the capabilities, and the certificate of ownership.
@@ -34,6 +34,7 @@ from earthline.wire.rules import ACCEPT_ALL, emit_rules
 from earthline.wire.sign_on import SignOn
 
 _OWNERSHIP_ID = 1
+"""Of the one certificate of ownership in a configuration (04, 9.11)."""
 _U32 = 0xFFFFFFFF
 
 
@@ -48,9 +49,9 @@ class Issue:
     at: int
     """Timestamp of everything in it, ms."""
     knows_rules: bool
-    """Whether the member has a rules engine (9.4)."""
+    """Whether the member has a rules engine (04, 9.4)."""
     new_member: bool
-    """Whether the controller had no record of it before this request (9.5)."""
+    """Whether the controller had no record of it before this request (04, 9.5)."""
 
 
 def build_config(
@@ -101,7 +102,7 @@ def build_config(
 
 
 def _add_defaults(issue: Issue, member: JsonObject) -> None:
-    """Default capabilities for a new member, and the default tags it has no value of (9.5, 9.6)."""
+    """Default capabilities for a new member, and default tags it has no value of (04, 9.5, 9.6)."""
     if issue.new_member:
         held = as_array(member.get("capabilities")) or []
         missing = [number for number in issue.terms.default_capabilities if number not in held]

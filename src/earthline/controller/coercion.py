@@ -1,4 +1,4 @@
-"""Lenient reading of posted JSON: the four conversions of the controller's API (04, section 3).
+"""Lenient reading of posted JSON: the four conversions of the controller's API (04, 3).
 
 A posted value of the wrong type is converted, not refused; only what cannot be converted at all
 raises `UnfitObject`, whose one line the HTTP layer shows.
@@ -17,12 +17,13 @@ from earthline.wire.inet import InetAddress
 JsonObject: TypeAlias = dict[str, Any]
 
 MAX_ARRAY = 16384
-"""Elements kept of an array in a stored object (04, section 3)."""
+"""Elements kept of an array in a stored object (04, 3)."""
 
 _U64 = 0xFFFFFFFFFFFFFFFF
 _DECIMAL = re.compile(r"[0-9]*")
 _HEX = re.compile(r"[0-9a-fA-F]*")
 _MAX_DEPTH = 64
+"""Objects and arrays inside one another in a posted body: real ones have five."""
 _TOO_DEEP = f"the body is nested more than {_MAX_DEPTH} deep"
 
 

@@ -1,4 +1,4 @@
-"""Sign-ons that will expire, and are revoked when they do (04, section 11). In memory.
+"""Sign-ons that will expire, and are revoked when they do (04, 11). In memory.
 
 Each is held by its network. One that had to go is noted again when its member asks, and runs out
 without a revocation, too: its certificate is not renewed.
@@ -11,6 +11,7 @@ import heapq
 from earthline.bounded import FairTable
 
 MAX_ENTRIES = 1 << 16
+"""Sign-ons remembered; of more, one of the largest holder goes."""
 
 
 class ExpiryList:

@@ -18,6 +18,7 @@ from typing import TypeVar
 MAX_FILE = 16 << 20
 """Bytes. Stock's largest network, with all the rules there may be, is a hundredth of it."""
 MAX_FILES = 1 << 20
+"""Files read of a folder: networks and members of a large controller."""
 MAX_TOTAL = 512 << 20
 """Bytes of all files together: of stock's members some 600,000."""
 

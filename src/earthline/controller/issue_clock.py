@@ -1,4 +1,4 @@
-"""The time a network's credentials are issued at, which never runs backwards (03, 3.7 item 2).
+"""The time a network's credentials are issued at, which never runs backwards (03, 3.7, item 2).
 
 Members compare the timestamps of certificates with one another and with revocations, never with a
 clock of their own. So a host clock that is set back must not reach them, nor a restart after it

@@ -1,4 +1,4 @@
-"""lan-guard: rules that keep impostors off a network, ready to be posted (06, 6.2 rows 6 and 7).
+"""lan-guard: rules that keep impostors off a network, ready to be posted (06, 6.2, rows 6 and 7).
 
 For everybody else than its holders of a capability they stop
 
@@ -59,7 +59,7 @@ _BREAK: JsonObject = {"type": "ACTION_BREAK"}
 
 
 def lan_guard_rules() -> list[JsonObject]:
-    """The base rules of a guarded network (04, section 12)."""
+    """The base rules of a guarded network (04, 12)."""
     # Most frames are TCP, which nothing of this is, or UDP: they get by with few matches.
     ordered = (
         ([_protocol(_TCP)], _ACCEPT),
@@ -71,7 +71,7 @@ def lan_guard_rules() -> list[JsonObject]:
 
 
 def lan_guard_capabilities() -> list[JsonObject]:
-    """What can be given to members that may do what is guarded (04, section 4)."""
+    """What can be given to members that may do what is guarded (04, 4)."""
     return [
         _capability(SERVER_CAPABILITY, (*_dhcp_servers(), *_routers())),
         _capability(PROXY_CAPABILITY, _address_frames()),

@@ -1,4 +1,4 @@
-"""The member object: defaults of a new one, and what a POST may change (04, section 5)."""
+"""The member object: defaults of a new one, and what a POST may change (04, 5)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NOT_STORED = (
 
 
 def complete(member: JsonObject, network_id: int, address: int, now: int) -> JsonObject:
-    """The member with every missing field at its default (5.2); ``now`` in ms for a new one."""
+    """The member with every missing field at its default (04, 5.2); ``now`` in ms for a new one."""
     name = format_address(address)
     kept = {key: value for key, value in member.items() if key not in _NOT_STORED}
     fixed = {
@@ -41,7 +41,7 @@ def complete(member: JsonObject, network_id: int, address: int, now: int) -> Jso
 
 
 def apply_post(member: JsonObject, body: JsonObject, now: int) -> None:
-    """Change a complete member as posted (5.3). `UnfitObject` leaves it half changed."""
+    """Change a complete member as posted (04, 5.3). `UnfitObject` leaves it half changed."""
     for key in ("activeBridge", "noAutoAssignIps"):
         if key in body:
             member[key] = as_bool(body[key], False)
@@ -58,7 +58,7 @@ def apply_post(member: JsonObject, body: JsonObject, now: int) -> None:
 
 
 def admit(member: JsonObject, credential_type: str, credential: str | None, now: int) -> None:
-    """Record that the member became authorised, and by what (04, section 8 item 7)."""
+    """Record that the member became authorised, and by what (04, 8, item 7)."""
     member["authorized"] = True
     member["lastAuthorizedTime"] = now
     member["lastAuthorizedCredentialType"] = credential_type

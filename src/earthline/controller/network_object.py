@@ -1,4 +1,4 @@
-"""The network object: defaults of a new one, and what a POST may change (04, section 4)."""
+"""The network object: defaults of a new one, and what a POST may change (04, 4)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from earthline.wire.address import format_network
 from earthline.wire.network_config import DEFAULT_MTU, MAX_MTU, MIN_MTU
 
 DEFAULT_MULTICAST_LIMIT = 32
+"""Recipients of one multicast frame (04, 4.2)."""
 
 _V6_MODES = ("6plane", "rfc4193", "zt")
 _NOT_STORED = (
@@ -31,18 +32,18 @@ _NOT_STORED = (
 
 
 def complete(network: JsonObject, network_id: int, now: int) -> JsonObject:
-    """The network with every missing field at its default (4.2); ``now`` in ms for a new one."""
+    """The network with each missing field at its default (04, 4.2); ``now`` in ms for a new one."""
     name = format_network(network_id)
     kept = {key: value for key, value in network.items() if key not in _NOT_STORED}
     return _defaults(now) | kept | {"id": name, "nwid": name, "objtype": "network"}
 
 
 def apply_post(network: JsonObject, body: JsonObject) -> None:
-    """Change a complete network as posted: each key present replaces its field as a whole (4.2)."""
+    """Change a complete network as posted: each key present replaces its whole field (04, 4.2)."""
     for key, rule in _RULES.items():
         if key in body:
             rule(network, body[key])
-    # The level does not outlive a POST without it (4.4).
+    # The level does not outlive a POST without it (04, 4.4).
     network["remoteTraceLevel"] = as_int(body.get("remoteTraceLevel"), 0)
 
 
@@ -88,7 +89,7 @@ FIELDS = frozenset(_defaults(0)) | {"id", "nwid", "objtype", "certificateTimeout
 """What a stored network has (04, 4.2)."""
 
 
-# --- structured fields (4.3) ----------------------------------------------------------------------
+# --- structured fields (04, 4.3) ------------------------------------------------------------------
 
 
 def _v4_mode(posted: object) -> JsonObject:

@@ -19,6 +19,7 @@ BURST = 256
 EVERY_MS = 50
 """Twenty a second in the long run: some hundredths of a core."""
 MAX_IN_LINE = 256
+"""Requests of members never seen that wait; of more the oldest goes of the largest prefix."""
 
 RELAYED = 1 << 14
 """The prefix of all whom roots bring to us: above those that `prefix_key` gives."""

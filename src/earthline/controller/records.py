@@ -1,4 +1,4 @@
-"""Reading and saving networks and members: revisions, and what is searched by (04, section 6)."""
+"""Reading and saving networks and members: revisions, and what is searched by (04, 6)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from earthline.controller.member_object import is_authorised, is_bridge
 from earthline.controller.store import Arrival, MemberRecord, Store
 
 _PAGE = 256
+"""Members read at a time."""
 _MAX_REVISION = (1 << 53) - 1
 """Of a member that comes from elsewhere: what every reader of JSON takes as it is."""
 

@@ -1,4 +1,4 @@
-"""Answering configuration requests (04, section 8).
+"""Answering configuration requests (04, 8).
 
 A request goes through the steps of the specification in their order; numbers in comments are its
 items. Nothing is stored before the requester was identified, and what a stranger can make the
@@ -268,7 +268,7 @@ class Requests:
         return [] if in_re == PUSH else [SendConfigError(network, member, in_re, code)]
 
     def _refuse_unsigned(self, case: _Case) -> list[Command]:
-        """Authentication required, with the data of flow version 0: nobody to sign on with (11)."""
+        """Authentication required, by flow version 0 and an empty URL: no provider (04, 11)."""
         code = ErrorCode.NETWORK_AUTHENTICATION_REQUIRED
         refusals = self._refuse(case.network, case.address, case.in_re, code)
         if not refusals:

@@ -1,4 +1,4 @@
-"""Rules as JSON: normalising what is posted, and encoding it as a rule table (04, section 12).
+"""Rules as JSON: normalising what is posted, and encoding it as a rule table (04, 12).
 
 A rule is an object such as ``{"type": "MATCH_ETHERTYPE", "etherType": 2054, "not": true}``. On a
 POST each entry is read and rendered again, so that what is stored is normal: unknown keys and
@@ -32,6 +32,7 @@ FIRST_MATCH = 16
 _U32 = 0xFFFFFFFF
 _U64 = 0xFFFFFFFFFFFFFFFF
 _ADDRESS = 0xFFFFFFFFFF
+"""Masks of 32 and 64 bits, and of a node address."""
 _OCTETS = re.compile(r"(?:[0-9a-f]{2}){0,6}")
 
 

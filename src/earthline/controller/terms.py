@@ -1,4 +1,4 @@
-"""A network's terms: its stored object as the request path reads it (04, section 9).
+"""A network's terms: its stored object as the request path reads it (04, 9).
 
 Reading is total: a stored object may lack any field (04, 2.3), and then counts as if it had the
 default. The same text is read once.
@@ -41,6 +41,7 @@ MAX_NAME = 127
 DEFAULT_WINDOW_MS = 1_800_000
 MIN_WINDOW_MS = 300_000
 MAX_WINDOW_MS = 7_200_000
+"""Lifetime of credentials: default, least and most (04, 9.1)."""
 
 _U32 = 0xFFFFFFFF
 
@@ -118,7 +119,7 @@ def read_terms(text: str) -> NetworkTerms:
 
 
 def read_trace(holder: JsonObject) -> TraceTarget | None:
-    """The trace target of a network or member, if it has one of 10 characters (9.1)."""
+    """The trace target of a network or member, if it has one of 10 characters (04, 9.1)."""
     target = trace_target(holder.get("remoteTraceTarget"))
     if target is None:
         return None

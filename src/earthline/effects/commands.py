@@ -96,7 +96,7 @@ class TrustPath:
 
 @dataclass(frozen=True, slots=True)
 class InstallNetwork:
-    """What the switch needs of a network's configuration (03, section 3)."""
+    """What the switch needs of a network's configuration (03, 3)."""
 
     network: int
     mtu: int
@@ -282,7 +282,7 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class RequestConfig:
-    """A NETWORK_CONFIG_REQUEST for our own controller (04, section 8)."""
+    """A NETWORK_CONFIG_REQUEST for our own controller (04, 8)."""
 
     network: int
     member: int

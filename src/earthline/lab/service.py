@@ -1,4 +1,4 @@
-"""A node's daemon inside a lab host, spoken to over its local HTTP API (05, section 7)."""
+"""A node's daemon inside a lab host, spoken to over its local HTTP API (05, 7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A planet's Earth: the open network that every node of the planet may join (06, 6.1 row 8).
+"""A planet's Earth: the open network that every node of the planet may join (06, 6.1, row 8).
 
 A planet names its Earth by its world ID, which is the address of the network's controller, one of
 its roots; the network is its ``<controller>000001``. So the node that is to control Earth has to be
@@ -24,7 +24,7 @@ _NARROWEST = 30
 
 
 def earth_definition(address_range: str = DEFAULT_RANGE) -> dict[str, Any]:
-    """The body to POST to make Earth (04, section 4). ValueError, one line, for an unfit range."""
+    """The body to POST to make Earth (04, 4). ValueError, one line, for an unfit range."""
     network = _read_range(address_range)
     first, last = _hosts(network)
     return {

@@ -34,6 +34,7 @@ answered under any load."""
 LAST_STEPS = 2048
 """Events and commands that are still handled at the end."""
 ACTIVITY_MS = 500
+"""What moved in the switch is read twice a second: paths count as alive for 19 s."""
 
 
 class Core:

@@ -13,6 +13,7 @@ from earthline.runtime.netlink import Change, DefaultRoute
 from earthline.runtime.watch import Watch
 
 LOOK_S = 30.0
+"""Default routes are looked up again after this time, should the kernel have told nothing."""
 
 
 class DefaultRoutes:

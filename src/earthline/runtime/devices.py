@@ -1,4 +1,4 @@
-"""Names of virtual interfaces (05, 8.1)."""
+"""Names of the devices of networks (05, 8.1)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ log = structlog.get_logger()
 
 BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 MASK_40 = 0xFF_FFFF_FFFF
+"""The 40 bits that the name of a device is made of (05, 8.1)."""
 NAME_MAX = 15
 """Linux' limit for the name of an interface, in bytes."""
 DEVICE_MAP = "devicemap"

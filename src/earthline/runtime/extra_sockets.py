@@ -16,6 +16,7 @@ log = structlog.get_logger()
 FIRST_NUMBER = 1 << 20
 """The ordinary sockets are counted from 1."""
 MAX_EXTRA = 512
+"""Sockets beside the ordinary ones: two sprays of 256."""
 
 
 class ExtraSockets:

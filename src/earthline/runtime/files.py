@@ -29,6 +29,7 @@ PUBLIC = 0o644
 """What programs of other users look for: port, pid, public identity, planet."""
 PRIVATE_FOLDER = 0o700
 PUBLIC_FOLDER = 0o755
+"""Modes of folders that hold secrets, and of others."""
 
 
 def read_if_there(path: Path) -> bytes | None:

@@ -35,6 +35,7 @@ from earthline.wire.world import World, WorldKind
 LOCK_FILE = "earthline.lock"
 TOKEN_ALPHABET = string.ascii_lowercase + string.digits
 TOKEN_LENGTH = 24
+"""Characters of a token out of 36 each: 124 bits (05, 2.1)."""
 
 
 class StartFault(Exception):

@@ -16,12 +16,14 @@ from earthline.wire.inet import InetAddress
 
 RESOLVECTL = "resolvectl"
 TIMEOUT_S = 10.0
+"""How long systemd-resolved may take to answer."""
 
 _LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
 """Not the root, which all names are in; nor anything that resolvectl takes for an option, a route
 (``~``) or several words."""
 _LONGEST_DOMAIN = 253
+"""Characters of a domain (RFC 1035)."""
 
 
 @dataclass(frozen=True, slots=True)

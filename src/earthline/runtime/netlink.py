@@ -43,6 +43,7 @@ DUMP_DISTURBED = (-1, errno.EBUSY)
 """What the library and the kernel say when something changed while the list was read."""
 DUMP_TRIALS = 20
 DUMP_PAUSE_S = 0.02
+"""Tries to read a whole list while others change it, and the pause between two."""
 RTM_F_FIB_MATCH = 0x2000
 """Ask for the route itself, not for what the kernel would make of there being none."""
 NO_WAY = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH})

@@ -26,11 +26,15 @@ class Permissions:
     """Local permissions of one network."""
 
     managed: bool = True
+    """Its controller may set addresses and routes on this host."""
     whitelist: tuple[InetAddress, ...] = ()
     """With ``managed``: only items inside one of these IP networks; empty: all."""
     global_: bool = False
+    """Addresses and routes of the public internet, too."""
     default: bool = False
+    """A default route, too."""
     dns: bool = False
+    """Its name servers are used for its domain."""
 
     def allow(self, item: InetAddress) -> bool:
         """Whether an address or a route's target, its prefix length in the port, is applied."""

@@ -19,6 +19,7 @@ LINGERS_S = 75
 """Linux keeps what is left of a closed TCP connection for a minute (TIME_WAIT), and some seconds
 more: its timers are the coarser the longer they run."""
 _PAUSE_S = 0.5
+"""Between two tries to bind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ log = structlog.get_logger()
 RESERVED_FILES = 1024
 """Open files that are left to the rest of the service."""
 FILES_PER_CLIENT = 2
+"""Open files: its TCP connection and its UDP socket."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,9 +55,13 @@ from earthline.wire.world import World
 log = structlog.get_logger()
 
 SETTINGS_S = 10.0
+"""`local.conf` is looked at this often (05, 3)."""
 EARTH_S = 60.0
+"""Whether to join Earth is looked at this often, should nothing else ask."""
 WORKING_S = 0.5
+"""Housekeeping of the service: small enough for the tunnel to be looked after."""
 DAY_MS = 86_400_000
+"""Milliseconds."""
 ASLEEP_MS = 10_000
 """A pass so late means that the machine slept (05, 9)."""
 

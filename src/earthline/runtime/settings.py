@@ -1,4 +1,4 @@
-"""``local.conf``: the user's settings, typed (05, section 3).
+"""``local.conf``: the user's settings, typed (05, 3).
 
 Keys that are not known here are kept and shown. A value of the wrong type stops the start with one
 line that names the key.
@@ -37,7 +37,9 @@ log = structlog.get_logger()
 
 
 MAX_DAYS = 36_500
+"""Of ``controllerForgetDays``: a hundred years, so that no sum of times overflows."""
 MAX_THREADS = 64
+"""Of ``threads``, each of which opens a queue of every TAP: the kernel gives at most 256."""
 SOCKET_MARK = 0x4500_0000
 """In the byte that is used least: Tailscale and OpenWrt have the second, Kubernetes and its
 networks the others. What VPNs such as WireGuard's compare marks with is none that begins so."""
@@ -66,7 +68,9 @@ class TlsFiles(Section):
     """A certificate chain and its key, both PEM; paths are relative to the home folder."""
 
     certificate: str
+    """File of the certificate chain."""
     key: str
+    """File of its private key."""
 
 
 class TcpRelaySettings(Section):
@@ -77,38 +81,52 @@ class TcpRelaySettings(Section):
     tls: TlsFiles | None = None
     """None: with a certificate of its own making."""
     max_clients: Annotated[int, Field(ge=1, le=0xFFFF)] = Field(default=1024, alias="maxClients")
+    """Clients served at a time; a new one takes the place of an old one beyond that."""
 
 
 class ServiceSettings(Section):
     """The object ``settings`` (05, 3.1).
 
-    The last ones, from bonding on, are the stock service's alone: checked, kept, without effect.
+    "Ours" are keys that a stock service does not know. "Kept" are those of the stock service that
+    have no effect here: they are checked, stored and shown.
     """
 
     primary_port: PortNumber | None = Field(default=None, alias="primaryPort")
+    """UDP port, and TCP port of the API; it wins over the command line. Unset: 9993; 0: random."""
     secondary_port: PortNumber = Field(default=0, alias="secondaryPort")
+    """Second UDP port, for NATs that mishandle two hosts with the same port; 0: random."""
     tertiary_port: PortNumber = Field(default=0, alias="tertiaryPort")
+    """UDP port that the gateway is asked to map; 0: one that follows from the node's address."""
     allow_secondary_port: bool = Field(default=True, alias="allowSecondaryPort")
+    """Whether there is a second port at all."""
     port_mapping_enabled: bool = Field(default=True, alias="portMappingEnabled")
+    """Whether the gateway is asked for an outside port, by PCP, NAT-PMP or UPnP."""
     port_spray: bool = Field(default=True, alias="portSpray")
+    """Ours: whether many ports are tried where one NAT is symmetric and the other is strict."""
     allow_tcp_fallback_relay: bool = Field(default=True, alias="allowTcpFallbackRelay")
+    """Whether a TCP relay is used where UDP does not get through."""
     force_tcp_relay: bool = Field(default=False, alias="forceTcpRelay")
+    """No UDP at all: everything goes by a TCP relay."""
     tcp_fallback_relay: EndpointV4Text | None = Field(default=None, alias="tcpFallbackRelay")
-    """None: the roots. The stock default is a relay of strangers, which nobody told us to use."""
+    """The relay to use. Unset: the roots. The stock default is a third party's relay."""
     tcp_relay: TcpRelaySettings = Field(default_factory=TcpRelaySettings, alias="tcpRelay")
+    """Ours: the TCP relay that this node is for others; see below."""
     interface_prefix_blacklist: list[PrefixText] = Field(
         default_factory=list, alias="interfacePrefixBlacklist"
     )
+    """Interfaces whose names begin so are not used."""
     interface_prefix_allowlist: list[PrefixText] = Field(
         default_factory=list, alias="interfacePrefixAllowlist"
     )
     """Ours: only interfaces whose names begin so are used; empty: all that are no virtual ones."""
     bind: list[IpText] = Field(default_factory=list)
+    """Local addresses to use instead of those of the interfaces."""
     socket_mark: MarkNumber = Field(default=SOCKET_MARK, alias="socketMark")
     """Ours: what our datagrams are marked with, so that our interfaces refuse them; 0: nothing."""
     allow_management_from: list[IpNetworkText] = Field(
         default_factory=list, alias="allowManagementFrom"
     )
+    """IP networks that may call the API beside this host; with none it listens on loopback only."""
     low_bandwidth_mode: bool = Field(default=False, alias="lowBandwidthMode")
     """Ours: less traffic of the node itself, at the price of slower reactions (02, 1.7)."""
     path_mtu_discovery: bool = Field(default=True, alias="pathMtuDiscovery")
@@ -116,28 +134,42 @@ class ServiceSettings(Section):
     mss_clamp: bool = Field(default=False, alias="mssClamp")
     """Ours: whether TCP connections agree on segments that fit one datagram of their way."""
     join_earth: bool = Field(default=True, alias="joinEarth")
+    """Ours: whether a node that has joined nothing joins the Earth of its planet."""
     offload: OffloadSettings = OffloadSettings()
+    """Ours: what is left to the kernel; see below."""
     threads: Annotated[int, Field(ge=0, le=MAX_THREADS)] = 0
     """Ours: threads that move packets; 0: as many as half of the cores, up to 8."""
     controller_db_path: str | None = Field(default=None, alias="controllerDbPath")
+    """Folder or database URL of the controller. Unset: ``controller.d`` in the home folder."""
     controller_forget_days: Annotated[int, Field(ge=0, le=MAX_DAYS)] = Field(
         default=30, alias="controllerForgetDays"
     )
     """Ours: after how long unseen our controller forgets members that nobody touched; 0: never."""
+    enable_web_server: bool = Field(default=False, alias="enableWebServer")
+    """Whether the API serves the files of ``app`` in the home folder, without a token."""
 
     default_bonding_policy: str | None = Field(default=None, alias="defaultBondingPolicy")
+    """Kept: nothing bonds paths yet."""
     policies: dict[str, BondPolicy] = Field(default_factory=dict)
+    """Kept: policies of bonding by name; see below."""
     peer_specific_bonds: dict[AddressText, str] = Field(
         default_factory=dict, alias="peerSpecificBonds"
     )
-    enable_web_server: bool = Field(default=False, alias="enableWebServer")
+    """Kept: name of the policy for each peer."""
     software_update: str = Field(default="disable", alias="softwareUpdate")
+    """Kept: this service does not update itself."""
     software_update_channel: str = Field(default="release", alias="softwareUpdateChannel")
+    """Kept, likewise."""
     software_update_dist: bool = Field(default=False, alias="softwareUpdateDist")
+    """Kept, likewise."""
     multicore_enabled: bool = Field(default=False, alias="multicoreEnabled")
+    """Kept: ``threads`` is what counts here."""
     concurrency: int = 1
+    """Kept, likewise."""
     cpu_pinning_enabled: bool = Field(default=False, alias="cpuPinningEnabled")
+    """Kept, likewise."""
     sso_redirect_url: str = Field(default="", alias="ssoRedirectURL")
+    """Kept: the stock service uses it with controllers that it does not ship."""
 
 
 def in_use() -> list[str]:
@@ -159,6 +191,7 @@ READ_AT_START = (
     "socket_mark",
     "controller_db_path",
     "controller_forget_days",
+    "enable_web_server",
 )
 """Settings that a running service cannot take over."""
 
@@ -173,31 +206,39 @@ class PhysicalNetwork(Section):
     """What holds for remote and local addresses in an IP network (05, 3.2)."""
 
     blacklist: bool = False
+    """Never send to addresses in it, never bind to our own in it; without effect for a /0."""
     trusted_path_id: Annotated[int, Field(ge=0, lt=1 << 64)] = Field(
         default=0, alias="trustedPathId"
     )
+    """Not 0: packets to and from it are not encrypted nor authenticated; both ends set the same."""
     mtu: Count = 0
+    """Longest datagram (UDP payload, bytes) to addresses in it, within 1400 to 10324; 0: 1432."""
 
 
 class VirtualPeer(Section):
     """Hints for one peer (05, 3.3)."""
 
     attempt: list[EndpointText] = Field(default_factory=list, alias="try")
+    """Where to look for it, while no path to it is known."""
     blacklist: list[IpNetworkText] = Field(default_factory=list)
+    """IP networks whose addresses are not used for it."""
 
 
 MAX_PHYSICAL = 32
-"""The engine's limit (02, 9)."""
+"""Entries of ``physical``: as many as a stock node takes (02, 9)."""
 
 
 class Settings(Section):
     """All of ``local.conf``."""
 
     settings: ServiceSettings = ServiceSettings()
+    """The service as a whole."""
     physical: Annotated[dict[IpNetworkText, PhysicalNetwork], Field(max_length=MAX_PHYSICAL)] = (
         Field(default_factory=dict)
     )
+    """By IP network, such as 10.0.0.0/8: what holds for addresses in it."""
     virtual: dict[AddressText, VirtualPeer] = Field(default_factory=dict)
+    """By node address: hints for that peer."""
 
     def blacklisted(self, ip: bytes) -> bool:
         """Whether a physical address must not be used, here or there (05, 3.2)."""

@@ -25,10 +25,14 @@ log = structlog.get_logger()
 VIRTUAL_PREFIXES = ("lo", "zt", "tun", "tap")
 BINDABLE = frozenset({Scope.PRIVATE, Scope.SHARED, Scope.PSEUDO_PRIVATE, Scope.GLOBAL})
 MAX_SOCKETS = 256
+"""Sockets bound at a time (02, 7.8)."""
 PORT_FIRST = 20_000
 PORT_SPREAD = 45_500
+"""Random ports are from the first on, within the spread (02, 7.6)."""
 PORT_TRIALS = 1000
+"""Ports tried before none is taken to be free (02, 7.6)."""
 WILDCARDS = (bytes(4), bytes(16))
+"""Any address, IPv4 and IPv6."""
 
 
 class UdpDriver(Protocol):

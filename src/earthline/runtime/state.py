@@ -25,6 +25,7 @@ from earthline.vl1.cache import MAX_RECORDS
 log = structlog.get_logger()
 
 PEER_MAX_AGE_MS = 30 * 24 * 3600 * 1000
+"""Records of peers are deleted when they are this old: 30 days (02, 3.3)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Virtual interfaces: made, configured as the controller says and the user allows, and unmade.
+"""The devices of networks: made, configured as the controller says and the user allows, and unmade.
 
 Making a device is immediate, since frames may follow; all else goes through netlink, and is brought
 to what is wanted by one task, network after network. Others have their hands on the devices,
@@ -88,7 +88,7 @@ class Tap:
 
 
 class Taps:
-    """All virtual interfaces of the service, by network ID."""
+    """All devices of the service, by network ID."""
 
     def __init__(
         self,

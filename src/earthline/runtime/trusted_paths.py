@@ -14,6 +14,7 @@ from typing import Any
 from earthline.runtime.home import StartFault
 
 ID_LIMIT = 1 << 64
+"""IDs of trusted paths are 64 bits (01, 3.7)."""
 
 
 def parse_trusted_paths(data: bytes, name: str) -> dict[str, int]:
@@ -34,7 +35,7 @@ def parse_trusted_paths(data: bytes, name: str) -> dict[str, int]:
 
 
 def with_trusted_paths(raw: dict[str, Any], trusted: dict[str, int]) -> dict[str, Any]:
-    """``local.conf`` with these entries added; what itself says of a network holds."""
+    """``local.conf`` with these entries added; its own entry for a network takes precedence."""
     stored = raw.get("physical")
     if not trusted or not isinstance(stored, dict | None):
         return raw

@@ -30,10 +30,11 @@ from earthline.wire.inet import InetAddress, Scope
 log = structlog.get_logger()
 
 ENGAGE_MS = 10_000
-"""So long without an answer by UDP, since the first datagram, a start or a move."""
+"""A tunnel is tried after this long without an answer by UDP, counted from the first datagram, a
+start or a change of network."""
 TRUSTED_MS = 45_000
-"""So long UDP counts as working after an upstream answered by it, unless that leaves questions
-unanswered: it is asked for one after 33 s at the latest, and then every 5 s."""
+"""UDP counts as working for this long after an upstream answered by UDP, unless it then leaves
+questions unanswered. An idle upstream is asked after 33 s at the latest, and then every 5 s."""
 TRUSTED_FRUGAL_MS = 90_000
 """The same in low-bandwidth mode: after 53 s, and then every 25 s."""
 CONNECT_MS = 5_000
@@ -47,6 +48,7 @@ LEAVING_MS = 10_000
 PAUSE_MS = 5_000
 """Before the relays are tried once more, when all have failed; doubled each time."""
 MAX_PAUSE_MS = 60_000
+"""After all relays failed the pause doubles up to this."""
 MAX_RELAYS = 32
 """Tried one after another."""
 RELAY_PORT = 443

@@ -41,6 +41,7 @@ from earthline.wire.identity import SecretIdentity
 from earthline.wire.inet import InetAddress
 
 REBIND_S = 30.0
+"""Interfaces are looked at this often, should the kernel have told nothing (02, 7.8)."""
 OFFLINE_MS = 120_000
 """So long offline, and the secondary port is changed (02, 7.6)."""
 

@@ -96,9 +96,9 @@ class Answers:
     def collision(self, key: bytes, holder: Identity, request: Request) -> None:
         """Tell a newcomer that its address is taken: suite 1 under the key of *its* identity.
 
-        Stock nodes use the known peer's AES keys here, which the newcomer cannot open (01, B.4).
-        And they say no more than that it is so; whose it is lets the newcomer see for itself. There
-        is no credit to pay from, and it is shorter than any HELLO.
+        Stock nodes use the known peer's AES keys here, which the newcomer cannot open (01, appendix
+        B, item 4), and name nobody. The identity that holds the address goes along, so that the
+        newcomer can check the claim. No credit is needed: the answer is shorter than any HELLO.
         """
         code = ErrorCode.IDENTITY_COLLISION
         self._local.count(f"tx_error_{code.name.lower()}")

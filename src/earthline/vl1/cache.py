@@ -26,10 +26,13 @@ RENEW_MS = 3_600_000
 MAX_RENEWED = 256
 """Records stored again, though they are the same, at a time."""
 MAX_RENEWED_AT_STOP = 1024
+"""Records written again when the node stops: a stop has to end within seconds."""
 MAX_RECORDS = 4_096
 """Records that the host keeps; of more, the oldest goes of the source prefix that has most."""
 _FORMAT = 2
+"""First byte of a record: the stock format's number (02, 3.3)."""
 _GENUINE = 1
+"""A bit of our own after the paths, which stock nodes do not read."""
 _VERSIONS = struct.Struct(">HHHHH")
 
 

@@ -19,9 +19,11 @@ MAX_ASKED = 64
 """Paths of a peer for which that is remembered."""
 
 LIFETIME_MS = 5_000
+"""How long an answer is held: as long as any packet that waits (02, 4.6)."""
 MAX_HELD = 512
 """Of more, the oldest goes of the network that most came from."""
 MAX_HELD_PER_PATH = 16
+"""Answers held for one peer and path: some round trips of what one peer asks."""
 
 Action: TypeAlias = Callable[[int], None]
 """What is done then; it takes the time."""

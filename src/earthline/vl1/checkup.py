@@ -19,7 +19,9 @@ from earthline.wire.packet import HEADER_LENGTH, Verb
 _OK_PREFIX = 9
 """Verb and packet ID that an OK puts before what it gives back."""
 _MAX_PATHS = 256
+"""Paths asked about at a time: more than all roots and sockets make."""
 _MAX_ASKED = 1_024
+"""Questions remembered: four for each of these paths."""
 
 
 class Checkup:

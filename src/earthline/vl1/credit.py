@@ -21,6 +21,7 @@ from earthline.vl1.path import EXPIRY_MS
 from earthline.vl1.peer import Peer
 
 FACTOR = 3
+"""Bytes sent for each byte that came: what QUIC allows too (RFC 9000, 8.1)."""
 PROVEN_MS = EXPIRY_MS
 """An address may be given to somebody else: an answer proves as long as it keeps a slot."""
 MAX_CREDIT = 32_768

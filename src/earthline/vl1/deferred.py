@@ -11,6 +11,7 @@ from earthline.vl1.local import Local
 from earthline.vl1.path import ip_prefix
 
 LIFETIME_MS = 5_000
+"""How long a packet waits for an identity (02, 4.6)."""
 MAX_SEALED = 256
 """Of more, one of the network goes that most came from: source addresses cost a forger nothing."""
 MAX_SEALED_PER_SOURCE = 8

@@ -1,6 +1,6 @@
 """From an authenticated packet to its handler: who may send it, its gate, what follows (02, 4.5).
 
-    verb ──▶ sender allowed? ──▶ allowance ──▶ gate ──▶ handler ──▶ "received" (4.8)
+    verb ──▶ sender allowed? ──▶ allowance ──▶ gate ──▶ handler ──▶ "received" (02, 4.8)
 
 The allowance of a peer for a verb is a row of `allowance`; a gate of its own is in the verb's rule.
 

@@ -8,7 +8,7 @@ from earthline.vl1.path import PathTable
 from earthline.vl1.peer import Peer
 
 INTERVAL_MS = 166
-"""At most one answer per path and this time (4.10)."""
+"""At most one answer per path and this time (02, 4.10)."""
 
 
 class EchoReplies:

@@ -260,7 +260,7 @@ class PeerEngine(Wiring):
     def send(
         self, destination: int, verb: Verb, payload: bytes, now: int, *, compress: bool = False
     ) -> int | None:
-        """Send by address (5.1): the wire packet ID, or None while the packet waits for a way.
+        """Send by address (02, 5.1): the wire packet ID, or None while the packet waits for a way.
 
         Its OKs come to the handler registered for the verb in either case.
         """
@@ -272,7 +272,7 @@ class PeerEngine(Wiring):
         return packet_id
 
     def reply_ok(self, packet: PacketReceived, payload: bytes, now: int) -> None:
-        """OK, back the way the packet came (5.4)."""
+        """OK, back the way the packet came (02, 5.4)."""
         peer = self.topology.peer(packet.source)
         if peer is not None:
             self._answers.ok(peer, request_of(packet), payload, now)
@@ -280,7 +280,7 @@ class PeerEngine(Wiring):
     def reply_error(
         self, packet: PacketReceived, code: ErrorCode, payload: bytes, now: int
     ) -> None:
-        """ERROR, back the way the packet came (5.4)."""
+        """ERROR, back the way the packet came (02, 5.4)."""
         peer = self.topology.peer(packet.source)
         if peer is not None:
             self._answers.error(peer, request_of(packet), code, payload, now)
@@ -297,7 +297,7 @@ class PeerEngine(Wiring):
         self._dispatch.register_ok(in_re_verb, handler, asked)
 
     def register_error(self, code: ErrorCode, handler: ErrorHandler) -> None:
-        """Have ERRORs of a code handled; they are not matched to anything sent (4.7)."""
+        """Have ERRORs of a code handled; they are not matched to anything sent (02, 4.7)."""
         self._dispatch.register_error(code, handler)
 
     def defer(self, packet: PacketReceived, now: int) -> None:
@@ -328,7 +328,7 @@ class PeerEngine(Wiring):
         return True
 
     def trusted(self, address: int, path: Path, now: int) -> None:
-        """A packet of the peer by this path proved common membership (4.8)."""
+        """A packet of the peer by this path proved common membership (02, 4.8)."""
         peer = self.topology.peer(address)
         if peer is None:
             return
@@ -398,13 +398,13 @@ class PeerEngine(Wiring):
         return self.topology.is_upstream(address)
 
     def best_upstream(self, now: int) -> int | None:
-        """The root that serves best as relay (2.8)."""
+        """The root that serves best as relay (02, 2.8)."""
         best = self.topology.best_upstream(now)
         return None if best is None else best.address
 
     @property
     def acting_as_upstream(self) -> bool:
-        """Whether we are a root of the planet or of a moon (2.5)."""
+        """Whether we are a root of the planet or of a moon (02, 2.5)."""
         return self.worlds.acting_as_upstream
 
     @property
@@ -417,21 +417,21 @@ class PeerEngine(Wiring):
         return self._hello.greetings.room
 
     def take_world(self, world: World, now: int) -> bool:
-        """Take a planet or moon of the user, if the rules allow (2.3)."""
+        """Take a planet or moon of the user, if the rules allow (02, 2.3)."""
         accepted = self.worlds.accept(world, from_disk=True)
         if accepted:
             self._worlds_changed(now)
         return accepted
 
     def orbit(self, world_id: int, seed: int, now: int) -> None:
-        """Want a moon, to be had from a seed (2.6)."""
+        """Want a moon, to be had from a seed (02, 2.6)."""
         self.worlds.orbit(world_id, seed)
         if self.topology.peer(seed) is not None:
             self._whois.need(seed, now)
         self.timers.hasten(Timer.CHECK, now)
 
     def deorbit(self, world_id: int, now: int) -> None:
-        """Leave a moon (2.6)."""
+        """Leave a moon (02, 2.6)."""
         if self.worlds.deorbit(world_id):
             self._worlds_changed(now)
 
@@ -447,11 +447,11 @@ class PeerEngine(Wiring):
     # Set by the host and the layer above
 
     def set_physical_networks(self, networks: Iterable[PhysicalNetwork]) -> None:
-        """MTU and trusted path ID of physical networks (9)."""
+        """MTU and trusted path ID of physical networks (02, 9)."""
         self.physical.configure(networks)
 
     def set_low_bandwidth(self, enabled: bool, now: int) -> None:
-        """Whether to say as little as can be, at the price of slower reactions (1.7)."""
+        """Whether to say as little as can be, at the price of slower reactions (02, 1.7)."""
         if enabled and not self.local.low_bandwidth:
             # What is not asked about any more may not be used either.
             self.mtu.start_over(now)
@@ -459,12 +459,12 @@ class PeerEngine(Wiring):
         self.timers.set_frugal(enabled)
 
     def set_hints(self, hints: Callable[[int], Sequence[InetAddress]]) -> None:
-        """Static addresses to look for a peer at (7.11)."""
+        """Static addresses to look for a peer at (02, 7.11)."""
         self._seek.hints = hints
 
     @property
     def extra_contacts(self) -> Callable[[], Iterable[int]]:
-        """Anchors and replicators of joined networks, to be contacted for ever (1.5)."""
+        """Anchors and replicators of joined networks, to be contacted for ever (02, 1.5)."""
         return self._keepalive.extra_contacts
 
     @extra_contacts.setter
@@ -482,7 +482,7 @@ class PeerEngine(Wiring):
 
     @property
     def assigned_networks(self) -> Callable[[], Iterable[InetAddress]]:
-        """Subnets of our virtual addresses: never a physical path (6.2)."""
+        """Subnets of our virtual addresses: never a physical path (02, 6.2)."""
         return self.local.assigned_networks
 
     @assigned_networks.setter
@@ -491,7 +491,7 @@ class PeerEngine(Wiring):
 
     @property
     def path_allowed(self) -> Callable[[int, InetAddress], bool]:
-        """The host's veto on a physical address of a peer (7.8)."""
+        """The host's veto on a physical address of a peer (02, 7.8)."""
         return self.local.path_allowed
 
     @path_allowed.setter
@@ -516,7 +516,7 @@ class PeerEngine(Wiring):
         return peer_states(self.topology, ways, judge, now)
 
     def nat_report(self) -> NatReport:
-        """Our NAT, as far as peers' reports tell (7.5)."""
+        """Our NAT, as far as peers' reports tell (02, 7.5)."""
         return self.nat.report()
 
     def save(self) -> None:

@@ -2,7 +2,7 @@
 
 A socket is opened for it that has sent to one root only, the *witness*, which says at which place
 it sees it. Then another root, the *stranger*, is told that place, as peers are told of addresses
-(02, 7.2), and contacts it (7.3) with all its sockets:
+(02, 7.2), and contacts it (02, 7.3) with all its sockets:
 
     it gets through                                        filtering is endpoint-independent
     not before we sent to it; then by another port, too    address-dependent
@@ -29,13 +29,16 @@ from earthline.wire.inet import InetAddress
 from earthline.wire.packet import Verb, build
 
 PERIOD_MS = 3_600_000
+"""A NAT is examined again after this long: once an hour, since each time costs packets to roots."""
 SETTLED_MS = 5_000
 """After a start or new sockets: first let the roots say where they see us."""
 REPEAT_MS = 400
+"""Between two tries: longer than most round trips."""
 TRIES = 4
 """Every question is asked so often, so that loss is not taken for an answer."""
 
 OPENER_LENGTH = 4
+"""Bytes of a datagram that opens a NAT: below what counts as a packet (01, 1.5)."""
 
 
 class Stage(Enum):

@@ -18,9 +18,11 @@ K = TypeVar("K", bound=Hashable)
 H = TypeVar("H", bound=Hashable)
 
 _HASH_BITS = 14
+"""Bits that a source prefix is folded to (02, 4.10)."""
 _HASH_MASK = (1 << _HASH_BITS) - 1
 
 _FORGOTTEN_AT_ONCE = 2
+"""Old entries forgotten for each new one: the table shrinks, and no call takes long."""
 
 
 class Interval(Generic[K, H]):
@@ -98,7 +100,7 @@ class Buckets(Generic[K]):
 
 
 class IdentityGate:
-    """Limits the checks of new identities per source prefix (4.10).
+    """Limits the checks of new identities per source prefix (02, 4.10).
 
     Stock nodes let one per prefix pass every 2 s. A bucket, too, bounds the cost over time, but
     lets the honest hosts behind one prefix come together. There is none for all prefixes: HELLOs
@@ -114,7 +116,7 @@ class IdentityGate:
 
 
 def prefix_key(ip: bytes) -> int:
-    """14 bits of an IPv4 /24 or IPv6 /48 (4.10)."""
+    """14 bits of an IPv4 /24 or IPv6 /48 (02, 4.10)."""
     if len(ip) == 4:
         prefix = int.from_bytes(ip, "big") >> 8
         return (prefix ^ prefix >> _HASH_BITS) & _HASH_MASK

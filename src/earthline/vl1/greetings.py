@@ -30,6 +30,7 @@ before it can hand over what it found, up to 5 ms if we are busy."""
 SHARE = 20
 """Percent of one core for agreements: some 4,000 a second."""
 CREDIT_MS = 1_000
+"""After a rest work of so much time is allowed at once."""
 
 
 @dataclass(frozen=True, slots=True)

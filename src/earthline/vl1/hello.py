@@ -78,7 +78,7 @@ class HelloReception:
     # HELLO
 
     def receive_clear(self, event: HelloReceived, now: int) -> None:
-        """A suite-0 HELLO: it must authenticate itself (3.6, steps 1 to 5)."""
+        """A suite-0 HELLO: it must authenticate itself (02, 3.6, steps 1 to 5)."""
         header = Header.parse(event.packet)
         hello = Hello.parse(event.packet[HEADER_LENGTH:])
         if hello.protocol < MINIMUM_PROTOCOL_VERSION:
@@ -140,7 +140,7 @@ class HelloReception:
         self.receive(peer, _as_packet(event.path, header, event.packet[HEADER_LENGTH:]), now)
 
     def receive(self, peer: Peer, packet: PacketReceived, now: int) -> None:
-        """An authenticated HELLO (3.6, steps 6 to 9)."""
+        """An authenticated HELLO (02, 3.6, steps 6 to 9)."""
         mask = tail_mask(peer.session, packet.packet_id)
         hello = Hello.parse(packet.payload, mask)
         if hello.protocol < MINIMUM_PROTOCOL_VERSION or hello.identity != peer.identity:
@@ -177,7 +177,7 @@ class HelloReception:
     # Its answer
 
     def receive_ok(self, peer: Peer, packet: PacketReceived, ok: Ok, now: int) -> None:
-        """An expected answer to our HELLO (3.7)."""
+        """An expected answer to our HELLO (02, 3.7)."""
         answer = OkHello.parse(ok.payload)
         if answer.protocol < MINIMUM_PROTOCOL_VERSION:
             raise Malformed(f"OK(HELLO) of protocol {answer.protocol}")

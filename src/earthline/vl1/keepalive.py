@@ -15,10 +15,11 @@ from earthline.vl1.topology import Topology
 from earthline.wire.inet import InetAddress
 
 FULL_HELLO_MS = 60_000
+"""A peer gets a full HELLO this often (02, 3.9)."""
 UNPROVED_MS = 2 * HEARTBEAT_MS
 """An upstream that has not answered by a path for this long is asked by it at every check."""
 LEAF_HELLO_MS = 28_000
-"""A contact that is no root and has no path gets a relayed HELLO this often (2.9)."""
+"""A contact that is no root and has no path gets a relayed HELLO this often (02, 2.9)."""
 EAGER_TRIES = 20
 """So often an upstream is tried after a start, or with new sockets, before checks are enough.
 
@@ -129,7 +130,7 @@ class KeepAlive:
             self._contact.hello(peer, relay.path.key, now, relayed=True)
 
     def _keep(self, peer: Peer, now: int) -> bool:
-        """Keep a peer's slots alive and delete the expired; whether a full HELLO was due (3.9)."""
+        """Keep a peer's slots alive, delete the expired; whether a full HELLO was due (02, 3.9)."""
         full = now - peer.full_hello_at >= FULL_HELLO_MS
         live = [slot for slot in peer.slots if not slot.expired(now)]
         if len(live) < len(peer.slots):
@@ -155,7 +156,7 @@ class KeepAlive:
         """One HELLO to each remote address of its slots, by every socket.
 
         A socket opened for one path only is not among "every": it sends by itself. So does each
-        in low-bandwidth mode (1.7).
+        in low-bandwidth mode (02, 1.7).
         """
         peer.full_hello_at = now
         alone, extra = self._local.low_bandwidth, self._local.extra

@@ -42,7 +42,9 @@ IPV4_HEADERS, IPV6_HEADERS = 28, 48
 PROBE_MS = 250
 """ECHOs by one path are at least this far apart: the peer answers one per 166 ms (02, 4.10)."""
 PATIENCE_MS = 1_000
+"""An ECHO that is not answered within this time counts as lost."""
 TRIES = 3
+"""ECHOs of one size that must be lost before it counts as too large: one is lost by chance."""
 CONFIRM_MS = 5_000
 """A size above the default proves itself this often: a black hole lasts no longer than 8 s."""
 CONFIRM_TRIES, CONFIRM_PAUSE_MS = 7, 300
@@ -56,6 +58,7 @@ QUESTION_MS = 10_000
 MAX_PATHS = 4_096
 """Ways of which something is known; of more, one of the peer goes that has most."""
 _NONCE = 16
+"""Random bytes of a probe, so that nobody can answer it who has not got it."""
 
 Way: TypeAlias = tuple[int, Path]
 """(peer, path): relayed peers share the path of their relay, but not what it proved."""

@@ -25,6 +25,7 @@ from earthline.wire.inet import InetAddress, Scope
 _MIN_PORT, _MAX_PORT = 1_024, 65_535
 
 _WIDTH = {Scope.PRIVATE: 1, Scope.SHARED: 2, Scope.PSEUDO_PRIVATE: 3, Scope.GLOBAL: 4}
+"""How far a scope reaches: of the addresses reported the widest is the outside one."""
 
 MAX_STRIDE = 16
 """Ports further apart per mapping are called random."""
@@ -33,7 +34,7 @@ MAX_DESTINATIONS = 1_024
 MAPPING_MS = 30_000
 """A destination not sent to for this long probably needs a new mapping."""
 PREDICTED = 6
-"""Ports told to peers: receivers try eight per scope and family (7.3)."""
+"""Ports told to peers: receivers try eight per scope and family (02, 7.3)."""
 
 
 class Mapping(Enum):

@@ -1,8 +1,8 @@
 """Newcomers: they proved to hold their key, and wait for the proof of their address (02, 3.6).
 
 Nothing is known of them to the rest of the engine until then: what else they send waits as that of
-any stranger does (4.6). Their HELLOs are answered once they are let in, the last one of each path,
-so that a newcomer with several sockets is reached by all of them.
+any stranger does (02, 4.6). Their HELLOs are answered once they are let in, the last one of each
+path, so that a newcomer with several sockets is reached by all of them.
 
     HELLO whose MAC holds ──┬───────────────────────────────▶ in line for the proof ──▶ let in
                             └─▶ line is long: our HELLO ─OK─▶

@@ -24,6 +24,7 @@ MAX_PIECES = 7
 """Pieces of one packet that receivers accept (01, 4.3)."""
 
 _FLAGS_OFFSET = 18
+"""Of the flags byte in a packet (01, 3.1)."""
 _UNANSWERED = frozenset((Verb.OK, Verb.ERROR))
 _COUNTED_AS = {verb.value: f"tx_{verb.name.lower()}" for verb in Verb}
 

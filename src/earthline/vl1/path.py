@@ -10,18 +10,21 @@ from earthline.effects import Path
 from earthline.wire.inet import InetAddress, Scope
 
 ALIVE_MS = 19_000
-"""A path is alive while something came in by it within this time (6.1)."""
+"""A path is alive while something came in by it within this time (02, 6.1)."""
 HEARTBEAT_MS = 14_000
-"""A path needs a heartbeat when nothing was sent by it for this long (6.1)."""
+"""A path needs a heartbeat when nothing was sent by it for this long (02, 6.1)."""
 EXPIRY_MS = 243_000
-"""A peer's slot expires when the peer sent nothing valid by it for this long (6.1)."""
+"""A peer's slot expires when the peer sent nothing valid by it for this long (02, 6.1)."""
 UNKNOWN_LATENCY = 65_535
+"""ms; what a path without a measurement is ranked by (02, 3.12)."""
 RECENT_LIMIT = 16_384
 """Paths remembered that no peer has among its slots; of more, one of the network goes that most
 lead to: source ports cost whoever plays with them nothing."""
 
 _AGE_CAP_MS = 140_000
+"""Silence beyond this makes a path no worse (02, 6.4)."""
 _SCOPE_BASE = 8
+"""Latency is weighed by this less the number of the scope, so that near scopes win (02, 6.4)."""
 
 
 @dataclass(slots=True, weakref_slot=True)
@@ -64,13 +67,13 @@ class PathState:
         return now - self.last_out >= HEARTBEAT_MS
 
     def sample_latency(self, round_trip_ms: int) -> None:
-        """Fold in one measured round trip: the first as it is, later ones halfway (3.12)."""
+        """Fold in one measured round trip: the first as it is, later ones halfway (02, 3.12)."""
         known = self.latency < UNKNOWN_LATENCY
         sample = (self.latency + round_trip_ms) // 2 if known else round_trip_ms
         self.latency = max(0, min(sample, UNKNOWN_LATENCY))
 
     def quality(self, now: int) -> int:
-        """Lower is better: latency, by scope, with a penalty for silence (6.4)."""
+        """Lower is better: latency, by scope, with a penalty for silence (02, 6.4)."""
         age = max(0, min(now - self.last_in, _AGE_CAP_MS))
         base = self.latency if self.alive(now) else self.latency + UNKNOWN_LATENCY + age
         return base * (_SCOPE_BASE - self.scope)
@@ -98,7 +101,7 @@ class PathTable:
         return self._paths.get(key)
 
     def forget_unused(self) -> None:
-        """Forget paths that no peer references (6.1)."""
+        """Forget paths that no peer references (02, 6.1)."""
         self._recent.clear()
 
     def __len__(self) -> int:

@@ -15,11 +15,11 @@ from earthline.wire.inet import InetAddress
 from earthline.wire.packet import Suite
 
 MAX_SLOTS = 64
-"""Paths per peer (6.7)."""
+"""Paths per peer (02, 6.7)."""
 ACTIVE_MS = 500_000
-"""A peer that sent network traffic within this time is kept alive (1.5)."""
+"""A peer that sent network traffic within this time is kept alive (02, 1.5)."""
 TRUST_MS = 600_000
-"""How long proof of common network membership lasts (4.8)."""
+"""How long proof of common network membership lasts (02, 4.8)."""
 
 UNANSWERING_MS = 5_000
 """A peer not heard for this long, although it was asked, does not answer."""
@@ -29,6 +29,7 @@ STRANGERS = 0
 
 MAX_PLACES = 16
 MAX_ATTEMPTS = 16
+"""Places remembered of a peer, and of those that were tried: a stock peer pushes fewer."""
 
 _STAMPS = (
     "created_at",
@@ -58,10 +59,11 @@ _STAMPS = (
 AES_PROTOCOL = 12
 """From this protocol version on a peer understands suite 3 (01, 3.4)."""
 _ECHO_PROTOCOL = 5
+"""From this protocol version on a peer answers ECHO (02, 3.10)."""
 
 
 class Version(NamedTuple):
-    """Software version; all zero while unknown (3.11)."""
+    """Software version; all zero while unknown (02, 3.11)."""
 
     major: int = 0
     minor: int = 0
@@ -73,6 +75,7 @@ class Version(NamedTuple):
 
 
 _ECHO_BROKEN = Version(1, 1, 0)
+"""The release that does not answer it (02, 3.10)."""
 
 
 @dataclass(slots=True)
@@ -83,7 +86,7 @@ class Slot:
     received_at: int
     """Last valid direct packet of the peer by it; 0 puts it out of use until it answers."""
     reset_at: int = 0
-    """When it was put out of use, until it answers: our address changed (7.1), or it is silent."""
+    """When it was put out of use until it answers: our address changed (02, 7.1), or silence."""
 
     def expired(self, now: int) -> bool:
         return now - self.received_at >= EXPIRY_MS
@@ -127,7 +130,7 @@ class Peer:
     version: Version = field(default_factory=Version)
     slots: list[Slot] = field(default_factory=list)
     cached_addresses: tuple[InetAddress, ...] = ()
-    """Where it was reached in an earlier run, or by sockets that are gone; tried once (3.3)."""
+    """Where it was reached in an earlier run, or by sockets that are gone; tried once (02, 3.3)."""
     stored: bytes = field(default=b"", repr=False)
     """Its record as the host last got it to store."""
     stored_heard_at: int = 0
@@ -148,18 +151,18 @@ class Peer:
     whois_answered_at: int = 0
     hint_tried_at: int = 0
     passed_over_at: int = 0
-    """When it was last spared when one had to go to make room, because it had been heard."""
+    """When a peer had to go to make room and this one was last spared, since it had been heard."""
     evicted: bool = False
-    """It goes to make room, and is not worth to be remembered on disk."""
+    """Dropped to make room: its record is not stored."""
     full_at: dict[int, int] = field(default_factory=dict)
     """When each of its allowances is full again (see `allowance`)."""
     confirmations: dict[Path, int] = field(default_factory=dict)
-    """When each unknown path was last answered with HELLO (6.3)."""
+    """When each unknown path was last answered with HELLO (02, 6.3)."""
 
     flow_at: int = 0
-    """When the last packet left for it that calls for an answer."""
+    """When the last packet was sent to it that makes an answer likely."""
     doubted_at: int = 0
-    """Since when its ways have to prove that they still are any; 0: none is in doubt."""
+    """Since when its ways are in doubt and have to be confirmed by an answer; 0: none is."""
     beside: Path | None = None
     """The path it last came by while another of the same IP was in use..."""
     beside_at: int = 0
@@ -167,9 +170,9 @@ class Peer:
     proved: dict[Path, int] = field(default_factory=dict)
     """When each way to it, relays included, last brought an answer."""
     credit: dict[tuple[bytes, int], int] = field(default_factory=dict)
-    """Bytes that it may have us send to each place that it never answered from, by IP and port."""
+    """Bytes we may still send to each endpoint that it never answered from, by IP and port."""
     places_full_at: int = 0
-    """When it may again have us send as much as ever to where it says that it is."""
+    """When the allowance for sending to places that it names is full again."""
     clock_offset: int | None = None
     """Its clock less ours in ms, as its last HELLO said: too low by the time that took."""
     asked_since: int = 0
@@ -181,9 +184,9 @@ class Peer:
     relay_until: int = 0
     """...and until when that is preferred."""
     places: deque[InetAddress] = field(default_factory=lambda: deque(maxlen=MAX_PLACES))
-    """Where it may be: what it or a root said, where it was; newest last."""
+    """Places to look for it at: named by it or by a root, or used before; newest last."""
     hard_nat: bool = False
-    """It named more outside ports than it has sockets: every destination sees another one."""
+    """Behind a symmetric NAT, since it named more outside ports than it has sockets."""
     relayed_since: int = 0
     punches: int = 0
     punched_at: int = 0
@@ -205,7 +208,7 @@ class Peer:
 
     @property
     def understands_echo(self) -> bool:
-        """Whether an ECHO may stand in for a HELLO (3.10)."""
+        """Whether an ECHO may stand in for a HELLO (02, 3.10)."""
         return self.protocol >= _ECHO_PROTOCOL and self.version != _ECHO_BROKEN
 
     @property
@@ -257,7 +260,7 @@ class Peer:
         return next((slot for slot in self.slots if slot.path.key == path), None)
 
     def best(self, now: int, *, expired: bool = False) -> Slot | None:
-        """The slot to send by; with ``expired`` any slot counts (6.4).
+        """The slot to send by; with ``expired`` any slot counts (02, 6.4).
 
         While ways are in doubt, those that it was heard by since come first.
         """
@@ -274,7 +277,7 @@ class Peer:
 
 
 def best_of(slots: Iterable[Slot], now: int) -> Slot | None:
-    """The slot of lowest quality; the later one of equals (6.4)."""
+    """The slot of lowest quality; the later one of equals (02, 6.4)."""
     best: Slot | None = None
     lowest = 0
     for slot in slots:

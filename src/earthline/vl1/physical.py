@@ -9,8 +9,10 @@ from earthline.wire.inet import InetAddress
 from earthline.wire.packet import DEFAULT_MTU
 
 MIN_MTU = 1_400
+"""Least and most that the MTU of a physical network may be, bytes of UDP payload (02, 9)."""
 MAX_MTU = 10_324
 MAX_NETWORKS = 32
+"""Physical networks in the settings (02, 9)."""
 
 
 class PhysicalNetwork(NamedTuple):

@@ -24,23 +24,27 @@ from earthline.wire.messages.paths import (
 from earthline.wire.packet import Verb
 
 DIRECT_INTERVAL_MS = 120_000
+"""Between two pushes to a peer that is reached directly (02, 7.2)."""
 FRUGAL_INTERVAL_MS = 16 * DIRECT_INTERVAL_MS
-"""In place of it in low-bandwidth mode (1.7)."""
+"""In place of it in low-bandwidth mode (02, 1.7)."""
 RELAYED_INTERVAL_MS = 15_000
+"""The same to one that is reached through a relay (02, 7.2)."""
 URGENT_INTERVAL_MS = 400
+"""The same after our sockets changed: shorter than the second within which a user notices."""
 ANSWER_INTERVAL_MS = 2_000
 """A push is not answered with a push if it may be an answer itself."""
 
 MAX_PAYLOAD = 1_100
-"""Keeps a whole packet below 1200 bytes (7.2)."""
+"""Keeps a whole packet below 1200 bytes (02, 7.2)."""
 MAX_PER_SCOPE = 8
-"""Addresses tried per packet, scope and family (7.3)."""
+"""Addresses tried per packet, scope and family (02, 7.3)."""
 MAX_TRIED = 16
 """The same of all together: so many places of a peer are remembered. Who has more gets some of each
 kind tried."""
 
 GATE_WINDOW_MS = 30_000
 GATE_COUNT = 8
+"""Of so many pushes within this window the rest is ignored (02, 4.10)."""
 
 
 class PushSender:
@@ -180,7 +184,7 @@ class PushReception:
         return [place for place in kinds if place in chosen]
 
     def _gate(self, peer: Peer, now: int) -> bool:
-        """Ignore a peer from its ninth push on until it pauses (4.10)."""
+        """Ignore a peer from its ninth push on until it pauses (02, 4.10)."""
         recent = now - peer.push_received_at <= GATE_WINDOW_MS
         peer.push_count = peer.push_count + 1 if recent else 0
         peer.push_received_at = now

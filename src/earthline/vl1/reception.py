@@ -22,7 +22,7 @@ NONTRIVIAL_VERBS = frozenset(
         Verb.NETWORK_CONFIG_REQUEST,
     )
 )
-"""Verbs that make a peer active (1.5)."""
+"""Verbs that make a peer active (02, 1.5)."""
 
 
 class Reception:

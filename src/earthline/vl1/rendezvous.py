@@ -17,13 +17,14 @@ from earthline.wire.messages.rendezvous import Rendezvous
 from earthline.wire.packet import Verb
 
 INTERVAL_MS = 30_000
-"""A pair is introduced at most this often (4.10)."""
+"""A pair is introduced at most this often (02, 4.10)."""
 MAX_PAIRS = 65_536
 """Of more, the oldest goes that was introduced for the network that most come from."""
 
 OPENER_LENGTH = 4
+"""Bytes of a datagram that opens a NAT: below what counts as a packet (01, 1.5)."""
 OPENER_TTL = 2
-"""Enough to open our own NAT, too little to reach the other's (7.4)."""
+"""Enough to open our own NAT, too little to reach the other's (02, 7.4)."""
 
 
 class Introduction:
@@ -58,7 +59,7 @@ class Introduction:
 
 
 def _common_ground(one: Peer, other: Peer, now: int) -> tuple[Slot, Slot] | None:
-    """The best slots of both in the highest common scope, IPv6 before IPv4 (4.4)."""
+    """The best slots of both in the highest common scope, IPv6 before IPv4 (02, 4.4)."""
     for scope in sorted(Scope, reverse=True):
         for is_ipv4 in (False, True):
             ours = _best_in(one, scope, now, is_ipv4=is_ipv4)

@@ -14,7 +14,7 @@ from earthline.wire.inet import InetAddress
 
 
 class SurfaceReports:
-    """Takes what peers say of our address, and tries paths anew when it changed (7.1)."""
+    """Takes what peers say of our address, and tries paths anew when it changed (02, 7.1)."""
 
     def __init__(
         self,

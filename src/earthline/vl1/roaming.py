@@ -25,6 +25,7 @@ from earthline.wire.inet import InetAddress, Subnets
 JUMP_MS = 10_000
 """Waking this much later than planned is a suspend and resume (02, 1.4)."""
 ANNOUNCE_MS = 500
+"""Between two announcements to the same peers."""
 ANNOUNCEMENTS = 4
 """How often active peers are told where we are now: each by itself may be lost."""
 MAX_TOLD = 512
@@ -101,7 +102,7 @@ class Roaming:
             self._contact.hello(peer, toward(endpoint), now)
 
     def tunnel(self, up: bool, now: int) -> None:
-        """A TCP tunnel stands in for UDP, or no longer does (8.3).
+        """A TCP tunnel stands in for UDP, or no longer does (02, 8.3).
 
         Everybody sees us elsewhere then, as if we had moved.
         """

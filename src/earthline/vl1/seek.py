@@ -11,7 +11,7 @@ from earthline.vl1.topology import Topology
 from earthline.wire.inet import InetAddress
 
 HINT_INTERVAL_MS = 30_000
-"""A static hint is tried at most this often per peer (4.10)."""
+"""A static hint is tried at most this often per peer (02, 4.10)."""
 
 
 def _no_hints(_address: int) -> Sequence[InetAddress]:

@@ -15,6 +15,7 @@ from earthline.vl1.topology import Topology
 from earthline.wire.packet import Verb
 
 LIFETIME_MS = 5_000
+"""How long a packet waits for a way (02, 5.1)."""
 MAX_QUEUED = 256
 """Packets; of more, the oldest for the destination goes that most wait for."""
 

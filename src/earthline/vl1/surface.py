@@ -12,12 +12,14 @@ from earthline.vl1.path import PathState
 from earthline.wire.inet import InetAddress, Scope
 
 LIFETIME_MS = 600_000
+"""A report of our address counts for this long (02, 7.1)."""
 MAX_OF_UPSTREAMS = 512
 """One for each of our sockets and each of their endpoints."""
 MAX_OF_MEMBERS = 1_536
 MAX_OF_STRANGERS = 2_048
+"""Reports kept of members of our networks, and of all others."""
 MAX_FOREIGN = 8
-"""Addresses reported by others than upstreams that peers are told of: they try no more (7.3).
+"""Addresses reported by others than upstreams that peers are told of: they try no more (02, 7.3).
 
 Anybody can report any address, and one for each port of its own.
 """

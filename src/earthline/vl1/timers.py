@@ -10,13 +10,13 @@ class Timer(Enum):
     """What is done from time to time."""
 
     CHECK = "check"
-    """Always, and at once for new worlds or sockets: keep-alive, upstreams, online state (1.5)."""
+    """Always, at once for new worlds or sockets: keep-alive, upstreams, online state (02, 1.5)."""
     HOUSEKEEPING = "housekeeping"
-    """Always: expiry of peers, paths, surface records; saving of changed peers (3.3, 6.1, 7.1)."""
+    """Always: expiry of peers, paths, surface records; saving changed peers (02, 3.3, 6.1, 7.1)."""
     WATCH = "watch"
     """While traffic flows or peers are to be found again: proof of ways, punching."""
     QUEUE = "queue"
-    """While packets wait: repeats of WHOIS (1.4)."""
+    """While packets wait: repeats of WHOIS (02, 1.4)."""
     CONTACT = "contact"
     """While an upstream was not reached yet: HELLO."""
     PROOF = "proof"
@@ -32,7 +32,7 @@ PERIOD_MS = {
     Timer.PROOF: 1_000,
 }
 FRUGAL_CHECK_MS = 25_000
-"""The check's period in low-bandwidth mode (1.7)."""
+"""The check's period in low-bandwidth mode (02, 1.7)."""
 
 
 class Timers:

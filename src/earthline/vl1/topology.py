@@ -27,10 +27,13 @@ OURS = -1
 """In place of a source prefix: we ourselves had reason to know the peer."""
 
 _WORST_QUALITY = 0xFFFFFFFF
+"""Of a relay that was silent for the lifetime of a peer (02, 2.8)."""
 _QUALITY_STEP_MS = 61_000
+"""Each such time of silence counts as its latency once more (02, 2.8)."""
 
 _PATH_SCOPES = frozenset((Scope.PRIVATE, Scope.PSEUDO_PRIVATE, Scope.SHARED, Scope.GLOBAL))
 _TUNNEL_BROKER = InetAddress(bytes.fromhex("20010470") + bytes(12), 32)
+"""2001:470::/32, a tunnel broker: never a path (02, 6.2)."""
 
 
 def _ignore(_peer: Peer, _now: int) -> None:
@@ -85,7 +88,7 @@ class Topology:
         prefix: int = OURS,
         genuine: bool = False,
     ) -> Peer | None:
-        """The peer of an identity to be believed; an existing record is never replaced (3.2).
+        """The peer of an identity to be believed; an existing record is never replaced (02, 3.2).
 
         ``key`` saves an agreement made already; ``prefix``: whose packets are the reason for it;
         ``genuine``: its address was proved. None for addresses that no peer has.
@@ -123,7 +126,7 @@ class Topology:
         return peer.genuine or self.worlds.lists(peer.identity)
 
     def expire(self, now: int) -> None:
-        """Forget silent peers that are not upstreams, and paths nobody uses (3.3, 6.1)."""
+        """Forget silent peers that are not upstreams, and paths nobody uses (02, 3.3, 6.1)."""
         for peer in list(self.peers.values()):
             silent = now - peer.last_heard >= PEER_LIFETIME_MS
             if silent and not self.is_contact(peer.address):
@@ -174,7 +177,7 @@ class Topology:
     # Upstreams
 
     def recompute(self, now: int) -> None:
-        """Derive the upstream set from the worlds and know all its identities (2.4)."""
+        """Derive the upstream set from the worlds and know all its identities (02, 2.4)."""
         roots = self.worlds.roots()
         self.upstreams = tuple(
             root.address for root in roots if root.address != self._local.address
@@ -190,11 +193,11 @@ class Topology:
         return address in self.upstreams
 
     def is_contact(self, address: int) -> bool:
-        """Whether the node is a root or the seed of a wanted moon (1.5)."""
+        """Whether the node is a root or the seed of a wanted moon (02, 1.5)."""
         return address in self.upstreams or address in self.worlds.seeds()
 
     def relay_quality(self, peer: Peer, now: int) -> int:
-        """How well an upstream serves as relay; lower is better (2.8)."""
+        """How well an upstream serves as relay; lower is better (02, 2.8)."""
         idle = now - peer.last_receive
         if idle >= PEER_LIFETIME_MS or peer.silent_at:
             return _WORST_QUALITY
@@ -204,7 +207,7 @@ class Topology:
         return max(latency, 1) * (max(idle, 0) // _QUALITY_STEP_MS + 1)
 
     def ranked_upstreams(self, now: int) -> list[Peer]:
-        """Upstreams, best first; of equals the one of the highest address first (2.8)."""
+        """Upstreams, best first; of equals the one of the highest address first (02, 2.8)."""
         peers = [self.peers[address] for address in self.upstreams if address in self.peers]
         return sorted(peers, key=lambda peer: (self.relay_quality(peer, now), -peer.address))
 
@@ -216,7 +219,7 @@ class Topology:
     # Addresses
 
     def usable(self, address: int, endpoint: InetAddress) -> bool:
-        """Whether a physical address may become a path to the node (6.2)."""
+        """Whether a physical address may become a path to the node (02, 6.2)."""
         return any(self.usable_of(address, (endpoint,)))
 
     def usable_of(self, address: int, endpoints: Iterable[InetAddress]) -> Iterator[InetAddress]:

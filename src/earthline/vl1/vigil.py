@@ -33,6 +33,7 @@ FLOW_MS = 10_000
 """A flow ends when no frame left for this long."""
 PROBE_MS = 300
 SLOW_PROBE_MS = 3_000
+"""Between two probes of a way that is silent: quick at first, then slow."""
 PATIENT_PROBES = 10
 """After this many the probes become slow: the peer may be switched off."""
 VERDICT_PROBES = 4
@@ -47,8 +48,11 @@ MAX_TRIALS = 1_024
 MAX_PROBED = 128
 """Peers probed per tick."""
 MAX_SLOTS_PROBED = 4
+"""Other paths of the same peer that are probed beside the silent one."""
 MAX_WAYS = 128
+"""Silent ways watched at a time: each sends three ECHOs a second."""
 MAX_RIVALS = 4
+"""Other relays that are tried for a relayed peer."""
 
 
 @dataclass(slots=True)

@@ -33,9 +33,9 @@ from earthline.wire.messages.whois import Whois as Question
 from earthline.wire.packet import HEADER_LENGTH, Verb
 
 ASK_INTERVAL_MS = 500
-"""At most one WHOIS per target and this time (4.10)."""
+"""At most one WHOIS per target and this time (02, 4.10)."""
 ANSWER_INTERVAL_MS = 100
-"""At most one answer per asker and this time, unless we are an upstream (4.10)."""
+"""At most one answer per asker and this time, unless we are an upstream (02, 4.10)."""
 
 MAX_TARGETS = 1_024
 """Targets that we need ourselves, asked for at a time. Whoever had most of them asked for makes
@@ -53,6 +53,7 @@ PACE_MS = 4
 _LONGEST_PAUSE_MS = 2_000
 """Of the growing ones between questions for a foreign target."""
 _FORGET_MS = 5_000
+"""A question is forgotten after this time: as long as packets wait for its answer (02, 4.6)."""
 _QUESTION_LENGTH = HEADER_LENGTH + ADDRESS_LENGTH
 
 
@@ -235,7 +236,7 @@ class Whois:
         _forget_old(self._foreign, now)
 
     def receive_ok(self, peer: Peer, _packet: PacketReceived, ok: Ok, now: int) -> None:
-        """Identities from an upstream (3.4), of whom we asked for.
+        """Identities from an upstream (02, 3.4), of whom we asked for.
 
         Stock nodes believe them without proof, so that a root could put itself in anybody's place.
         """
@@ -289,7 +290,7 @@ class Whois:
         self._deceived[address] = times
 
     def may_answer(self, peer: Peer, _packet: PacketReceived, now: int) -> bool:
-        """The gate of incoming requests (4.10); roots answer always."""
+        """The gate of incoming requests (02, 4.10); roots answer always."""
         if self._topology.worlds.acting_as_upstream:
             return True
         if now - peer.whois_answered_at < ANSWER_INTERVAL_MS:
@@ -298,7 +299,7 @@ class Whois:
         return True
 
     def receive(self, peer: Peer, packet: PacketReceived, now: int) -> None:
-        """Answer with the identities known; look the others up for a later repeat (3.5)."""
+        """Answer with the identities known; look the others up for a later repeat (02, 3.5)."""
         # Each once: an address said over and over packs small, and its identities do not.
         question = Question.parse(packet.payload)
         if question.unread:

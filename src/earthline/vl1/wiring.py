@@ -243,7 +243,7 @@ class Wiring:
         )
 
     def _register(self) -> None:
-        """Verb → handler, who may send it, its rate gate (4.9, 4.10)."""
+        """Verb → handler, who may send it, its rate gate (02, 4.9, 4.10)."""
         echo = EchoReplies(self.paths, self._answers)
         push = PushReception(
             self.local,

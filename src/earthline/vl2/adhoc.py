@@ -17,8 +17,11 @@ from earthline.wire.network_config import FLAG_EMULATE_NEIGHBOURS, NetworkConfig
 from earthline.wire.rules import ACCEPT_ALL, Rule, RuleType, emit_rules
 
 _ADHOC = 0xFF
+"""First byte of the ID of an ad-hoc network (03, 1.3)."""
 _CREDENTIAL_WINDOW_MS = 7_200_000
+"""Of all ad-hoc networks (03, 1.3)."""
 _MULTICAST_LIMIT = 1_024
+"""Of the flat IPv4 form (03, 1.3)."""
 
 _IPV6 = 0x86DD
 _ICMPV6 = 0x3A

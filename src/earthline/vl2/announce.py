@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from earthline.wire.multicast import MulticastGroup
 
 ANNOUNCE_PERIOD_MS = 60_000
+"""Groups are announced again this often (03, 8.3); others forget them after 600 s."""
 
 REPEAT_MS = 5_000
 """A first announcement is unacknowledged and may be lost, so it is repeated after this once."""
@@ -29,6 +30,7 @@ MAX_NETWORKS = 32
 """Of one packet whose groups are recorded: stock nodes and ours name one."""
 
 _ID_LENGTH = 8
+"""Bytes of a network ID."""
 
 _GROUPS_PER_PACKET = 540
 """18 bytes each, below the packet limit with room for the header."""

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from earthline.wire.messages.config import ConfigChunk
 
 MAX_CHUNKS = 474
+"""Of one configuration: as many as a stock member takes (03, 3.2)."""
 SLOTS = 3
+"""Configurations put together at a time (03, 3.2)."""
 
 
 class Chunk(Enum):

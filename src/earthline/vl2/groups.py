@@ -49,9 +49,11 @@ _PROVED_WEIGHS = RECORDS_PROVED // RECORDS_UNPROVED
 
 _ADDRESS_BITS = 40
 _ADDRESS = (1 << _ADDRESS_BITS) - 1
+"""A node address is the low 40 bits of an entry."""
 
 _ETHERTYPE_ARP = 0x0806
 _ARP_LENGTH = 14 + 28
+"""An Ethernet header, and ARP for IPv4."""
 
 
 def group_of(frame: bytes, *, broadcast: bool) -> MulticastGroup:

@@ -28,6 +28,7 @@ ETHERNET_HEADER = 14
 _ICMPV6 = 0x3A
 _SOLICITATION = 0x87
 _SHORTEST_SOLICITATION = 64
+"""Bytes: an IPv6 header and a neighbour solicitation without options (03, 8.8)."""
 
 _ADVERTISEMENT_HEADER = bytes.fromhex("6000000000203aff")
 _ADVERTISEMENT = bytes.fromhex("8800")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _SIX_PLANE_LENGTH = 5
 _RFC4193_LENGTH = 11
+"""First bytes of a computed address that name network and node (03, 6.4)."""
 
 
 def network_entry(network: int, config: NetworkConfig) -> InstallNetwork:

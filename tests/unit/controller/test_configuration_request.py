@@ -118,7 +118,7 @@ def test_authorised_member_gets_what_was_recorded(lab: Lab) -> None:
     member = lab.member()
     assert member["ipAssignments"] == [ip.ip_text for ip in config.static_ips[2:]]
     assert member["tags"] == [[1000, 100]]
-    # The denied request made the record, so the default capability was missed (9.5).
+    # The denied request made the record, so the default capability was missed (04, 9.5).
     assert member["capabilities"] == []
     assert (member["vMajor"], member["vMinor"], member["vRev"], member["vProto"]) == (1, 14, 1, 12)
 

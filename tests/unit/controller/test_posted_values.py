@@ -1,4 +1,4 @@
-"""Lenient reading of posted values (04, section 3) and what cannot be posted (7.3)."""
+"""Lenient reading of posted values (04, 3) and what cannot be posted (04, 7.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules as JSON, normal and as a table of the wire (04, section 12; 03, 6.1)."""
+"""Rules as JSON, normal and as a table of the wire (04, 12; 03, 6.1)."""
 
 from __future__ import annotations
 

@@ -242,8 +242,10 @@ def test_bonding_of_the_user_is_understood_and_kept(tmp_path):
 
 def test_settings_that_wait_for_a_restart_are_named():
     before = ServiceSettings()
-    after = ServiceSettings.model_validate({"primaryPort": 1, "secondaryPort": 2, "bind": ["::"]})
-    assert restart_needed(before, after) == ["primaryPort"]
+    after = ServiceSettings.model_validate(
+        {"primaryPort": 1, "secondaryPort": 2, "bind": ["::"], "enableWebServer": True}
+    )
+    assert restart_needed(before, after) == ["primaryPort", "enableWebServer"]
     assert restart_needed(after, after) == []
 
 

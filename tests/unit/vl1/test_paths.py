@@ -1,4 +1,4 @@
-"""Learning, choosing and expiry of paths (02, 6), keep-alive (3.9), changing sockets (7.9)."""
+"""Learning, choosing and expiry of paths, keep-alive, changing sockets (02, 3.9, 6 and 7.9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What survives a restart (02, 3.3 and 13.5)."""
+"""What survives a restart (02, 3.3 and 13, item 5)."""
 
 from __future__ import annotations
 

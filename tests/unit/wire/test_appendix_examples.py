@@ -1,4 +1,4 @@
-"""The worked examples of the specification (01, appendix A; 03, section 12)."""
+"""The worked examples of the specification (01, appendix A; 03, 12)."""
 
 from __future__ import annotations
 

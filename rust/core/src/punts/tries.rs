@@ -77,7 +77,7 @@ struct Counts {
 
 impl Counts {
     fn new(cells: usize) -> Self {
-        // From an allocator that has it from the kernel: nothing is touched that nobody uses.
+        // Zeroed pages straight from the kernel: none takes memory before it is written to.
         Self { cells: vec![0; cells].into_boxed_slice(), any: false, new: 0, since: 0 }
     }
 
@@ -120,7 +120,7 @@ impl Counts {
             return;
         }
         if std::mem::take(&mut self.any) {
-            // What is zero is not written, so that pages nobody used stay untouched.
+            // Cells that are zero are not written, so that unused pages stay unallocated.
             for count in self.cells.iter_mut().filter(|count| **count != 0) {
                 *count /= 2;
                 self.any |= *count != 0;

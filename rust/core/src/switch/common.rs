@@ -1,6 +1,5 @@
-//! What the twins of a switch know together of a network: what one of them learns and another needs, and
-//! what may happen only so often whoever does it. Unicast frames between two nodes' own MACs, once they flow,
-//! touch none of this.
+//! The state of a network that the twins of a switch share: what one twin learns and another needs, and rate
+//! limits that hold for all twins together. Established unicast between two nodes' own MACs touches none of it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
@@ -33,7 +32,7 @@ pub(super) struct Common {
 struct Limits {
     /// When the credentials of a sender that the rules refuse were last asked for.
     asked: FairTable<u64, u64, Option<u64>>,
-    /// When members were last gathered for whom of which group, held by who asks.
+    /// When each member last had the members of each group gathered; held by the member that asks.
     gathers: FairTable<(u64, GroupId), u64, Option<u64>>,
     /// What our own multicast frames may cost.
     sending: Budget,

@@ -102,7 +102,8 @@ impl Switch {
 pub(super) enum Origin {
     /// The TAP.
     Tap,
-    /// The TAP, and the engines saw it: it is in the budget, and nobody answers it for its neighbour.
+    /// The TAP, by way of the engines: it was counted against the multicast budget already, and neighbour
+    /// emulation did not answer it.
     Again,
     /// A member for which we replicate it.
     Member(u64),

@@ -21,7 +21,7 @@ const IDENTITY_TYPE: usize = 5;
 /// Lengths that a private key may say it has; it is read past, never used.
 const PRIVATE_LENGTHS: [u8; 2] = [0, 64];
 
-/// Why a HELLO cannot be one, whoever sent it.
+/// What makes a HELLO invalid whatever its keys are: the counter to add to.
 fn fault(head: &Head<'_>) -> Option<Counter> {
     let Some((versions, rest)) = head.payload().split_first_chunk::<VERSIONS_LENGTH>() else {
         return Some(Counter::DropHelloMalformed);
@@ -46,8 +46,8 @@ fn fault(head: &Head<'_>) -> Option<Counter> {
 }
 
 impl Switch {
-    /// A suite-0 HELLO. One whose MAC fits the session of its source is its peer's; any other is a newcomer's,
-    /// that of somebody who claims the same address, or forged: only the engines can tell.
+    /// A suite-0 HELLO. If its MAC fits the session of its source, that peer sent it. Otherwise it is from a
+    /// newcomer or from another identity with the same address, or it is forged: only the engines can tell.
     pub(super) fn greet(&mut self, path: Path, packet: &mut [u8], now: u64, out: &mut Output) {
         let Some(head) = Head::parse(packet) else { return self.count(Counter::DropNoise) };
         let (source, hops) = (head.source(), head.hops());

@@ -17,13 +17,12 @@ use crate::packet::{
 
 /// Verb of the greeting, which authenticates itself.
 const HELLO: u8 = 0x01;
-/// Verb of replies, which count as received only for who knows the request (02, 4.7).
+/// Verb of replies. They count as received only once the engines have matched the request (02, 4.7).
 const OK: u8 = 0x03;
 
 impl Switch {
-    /// Have in the cache what opening this datagram needs, which will be ingested soon. Where there are more
-    /// peers than the cache holds, it pays to tell of a whole batch before: memory answers several questions
-    /// at a time.
+    /// Prefetch the keys that opening this datagram will need. With more peers than the processor's cache
+    /// holds, calling this for a whole batch before the first is opened pays: the memory reads overlap.
     pub fn foresee_datagram(&self, datagram: &[u8]) {
         if let Datagram::Head(head) = Datagram::classify(datagram)
             && head.destination() == self.vl1.address

@@ -6,7 +6,7 @@ use super::vl1::Vl1;
 use crate::offload::mss;
 use crate::packet::HEADER_LENGTH;
 
-/// Where a frame whose MSS is lowered is written anew: those of the TAP may not be changed in place.
+/// A buffer for frames whose MSS is lowered: the frames of the TAP must not be changed in place.
 #[derive(Default)]
 pub(super) struct Clamp {
     pub(super) enabled: bool,

@@ -83,7 +83,8 @@ impl Egress<'_> {
         groups.get(&id).filter(|group| self.now < group.refresh_at)
     }
 
-    /// To the replicator, which judges no rules for us. Where it is out of reach the engines choose anew.
+    /// Send it to the replicator, which evaluates no rules for us. If there is no route to the replicator, the
+    /// frame is punted and the engines choose another one.
     fn hand_off(&mut self, network: &Network, id: GroupId, group: &Group) -> Result<(), Held> {
         let plain = self.multicast_packet(network, id, group);
         let (verb, payload) = (plain[VERB], &plain[HEADER_LENGTH..]);
@@ -191,9 +192,9 @@ impl Egress<'_> {
 
 /// The group a frame goes to: ARP requests have one for each address asked for (03, 8.5).
 ///
-/// One that asks for its sender's own address asks nobody: it tells everybody where that address is from now on,
-/// and goes to all, since in the address' own group there is at most who had it before. Where there are no
-/// broadcasts nobody listens to those, and that is still the one to tell.
+/// A request for the sender's own address (a gratuitous ARP) is an announcement: it goes to the broadcast group,
+/// since the group of the address holds at most its previous owner. On networks without broadcast no member is in
+/// the broadcast group, so there it goes to the group of the address.
 fn group_of(header: Header, payload: &[u8], broadcast: bool) -> GroupId {
     let is_request = header.destination == BROADCAST
         && header.ethertype == ARP

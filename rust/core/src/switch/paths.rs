@@ -56,7 +56,7 @@ const MAX_TRUSTED: usize = 4096;
 pub struct PathActivity {
     /// The path.
     pub path: Path,
-    /// Last authentic packet that came by it, or datagram for somebody else by which its peer is still there.
+    /// When the last authentic packet came by it, or a datagram to relay, which shows that its peer is alive.
     pub in_at: u64,
     /// Last datagram the switch sent by it.
     pub out_at: u64,
@@ -73,7 +73,7 @@ struct Entry {
 /// The installed paths of all peers, and the trusted ones.
 pub(super) struct PathTable {
     installed: Table<Path, Entry>,
-    /// Held by the peers that proved it: whoever sends from many ports loses those of its own.
+    /// Held by the peers that proved them: a peer that sends from many ports crowds out its own paths only.
     trusted: FairTable<Path, u64, u64>,
     moved: Vec<Path>,
 }
@@ -95,7 +95,7 @@ impl PathTable {
         entry.references += 1;
     }
 
-    /// One peer less has it; nobody: it is forgotten.
+    /// One peer less uses the path; it is forgotten with the last one.
     pub(super) fn release(&mut self, path: &Path) {
         if let Some(entry) = self.installed.get_mut(path) {
             entry.references -= 1;

@@ -98,7 +98,8 @@ pub struct Punt {
     pub suite: u8,
     /// Its verb, without flags.
     pub verb: u8,
-    /// Bytes of the packet as it came, its pieces joined; 0 where another punt tells them, or nobody asks.
+    /// Bytes of the packet as received, pieces joined; 0 if another punt of the same packet carries them, or if
+    /// this kind of punt needs none.
     pub size: usize,
     /// The network ID.
     pub network: u64,

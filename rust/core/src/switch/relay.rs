@@ -17,13 +17,13 @@ const MAX_PAIRS: usize = 16_384;
 /// An unordered pair of addresses, the lower one first.
 type Pair = (u64, u64);
 
-/// To whom and for whom we relay.
+/// Which datagrams for others we pass on, and where to.
 pub(super) struct Relay {
     open: bool,
     upstream: u64,
     path: Option<Path>,
-    /// When each pair was last reported for introduction, held by the source prefix that had it reported: nobody
-    /// has the pairs of others reported again and again.
+    /// When each pair was last reported for introduction. Entries are held by the source prefix that caused
+    /// them, so that a flood of made-up pairs makes no other pair be reported again.
     introduced: FairTable<Pair, u64, u64>,
     /// The pair that was looked up last, and when it was reported.
     last: (Pair, Option<u64>),
@@ -104,8 +104,8 @@ impl Switch {
         Some(NextHop { address: self.relay.upstream, direct: false, path })
     }
 
-    /// A peer whose packets we relay may send none to us: its path is alive all the same. Since nobody can tell
-    /// who sent a datagram for others, only those count that come where the peer was heard lately.
+    /// A peer whose packets we relay may send none to us, and its path is alive all the same. The source of a
+    /// datagram for others cannot be verified, so it only counts on a path where the peer was heard lately.
     fn note_relayed(&mut self, source: u64, path: &Path, now: u64) {
         if self.vl1.paths.is_note_due(path, now) && self.vl1.peers.is_at(source, path, now) {
             self.vl1.paths.came_in(path, now);

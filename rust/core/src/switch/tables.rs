@@ -1,7 +1,7 @@
 //! The tables of the switch, keyed by the host's seed so that nobody can aim at them.
 //!
-//! Forged datagrams make entries for whom they name: who waits, prefixes, repeats. Their hash is SipHash-2-4,
-//! made to withstand whoever chooses keys and watches what comes of it, and takes some 15 ns.
+//! Some tables get entries from forged datagrams, under addresses that the forger chooses: those of waiting
+//! senders, prefixes and repeats. They use SipHash-2-4, which resists chosen keys and costs some 15 ns.
 //!
 //! All other entries are made by the host, or by peers that hold their key: networks, peers, paths, members,
 //! groups. Those are looked up several times a frame, by foldhash, in 2 ns. Its seed is as secret, but it is not

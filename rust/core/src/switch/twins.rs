@@ -35,9 +35,9 @@ impl Twins {
         self.0.len()
     }
 
-    /// The twin of a thread. Only who writes the tables ever keeps it from being locked at once.
+    /// The twin of a thread, locked. The thread waits only while the host writes to the tables.
     pub fn of(&self, thread: usize) -> MutexGuard<'_, Switch> {
-        // A call that panicked left tables that are still whole.
+        // A panic poisons the lock; no call leaves a table half written, so the twin can go on being used.
         self.0[thread % self.0.len()].lock().unwrap_or_else(PoisonError::into_inner)
     }
 

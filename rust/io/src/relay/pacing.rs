@@ -1,7 +1,8 @@
 //! How much a client may say to those who have not answered it.
 //!
-//! A relay lends strangers its address. Whoever answers a client wants to hear it, so it hears all of it; to
-//! anybody else goes what a greeting takes, and then hardly anything: nobody can be flooded from behind it.
+//! A relay lends strangers its address. A host that answers a client wants its datagrams, so all are passed on.
+//! A host that does not answer gets as many as a greeting takes, and then very few: a relay cannot be used to
+//! flood it.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Who holds how many connections, and who gives one up when there are enough.
+//! How many connections each source holds, and which source loses one when the relay is full.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};

@@ -26,12 +26,14 @@ TCP_FLAGS = {"fin": 0x01, "syn": 0x02, "rst": 0x04, "psh": 0x08, "ack": 0x10}
 TCP_FLAGS |= {"urg": 0x20, "ece": 0x40, "cwr": 0x80, "ns": 0x100}
 
 VLAN_TAG = 0x8100
+"""EtherType of a frame with a VLAN tag."""
 MAX_PAYLOAD = 10_000
 """Bytes: the largest MTU of a network."""
 
 _SMALLEST = 46
 """Bytes of payload that Ethernet pads to, for frames whose content nobody named."""
 _ECHO_REQUEST = {4: 8, 6: 128}
+"""Type of an echo request in ICMP, by IP version."""
 _ARP_SENDER = 8
 """Offset of the sender's MAC in an ARP packet."""
 _TARGET_OF = {135: 1, 136: 0}

@@ -18,6 +18,7 @@ RESERVED = OPENING | OTHER_RESERVED | MATCHES.keys()
 _NAME = re.compile(r"(?!\d)\w+")
 _CALL = re.compile(r"([^()]*)(?:\((.*)\))?")
 _LAST_FLAG = 31
+"""Values of tags have 32 bits (04, 13.5)."""
 
 
 @dataclass(frozen=True, slots=True)

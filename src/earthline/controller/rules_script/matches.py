@@ -28,6 +28,7 @@ from earthline.controller.rules_script.words import Word
 Fields = dict[str, Any]
 _CHARACTERISTIC_MASKS = {name: 1 << bit for name, bit in CHARACTERISTICS.items()}
 _LAST_BIT = 63
+"""Characteristics have 64 bits (04, 12.3)."""
 
 
 class Arguments:

@@ -11,9 +11,12 @@ from earthline.controller.rules_script.words import Word
 
 ADDRESS_DIGITS = 10
 MAC_DIGITS = 12
+"""Hex digits of a node address, and of a MAC."""
 U8, U16, U32 = 0xFF, 0xFFFF, 0xFFFFFFFF
+"""Largest values of that width."""
 
 _NAMES_SHOWN = 20
+"""Names that an error lists of those that would do."""
 _NUMBER = r"0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20}"
 _INTEGER = re.compile(rf"(-?)({_NUMBER})")
 _RANGE = re.compile(rf"({_NUMBER})(?:-({_NUMBER}))?")

@@ -14,6 +14,7 @@ from earthline.controller.rules_script.limits import MAX_SCRIPT
 
 _WORD = re.compile(r"[^ \t\r\n]+")
 _SHOWN = 40
+"""Characters of a word that an error shows."""
 
 
 class ScriptFault(Exception):

@@ -1,6 +1,7 @@
-"""What every request asks, past SQLAlchemy's way there, which takes many times as long as SQLite.
+"""The queries of every configuration request, sent through the database driver itself.
 
-The statements stay SQLAlchemy's: each is compiled once for its dialect.
+SQLAlchemy's own execution takes many times as long as SQLite needs for such a query. The statements
+are still SQLAlchemy's: each is compiled once for its dialect.
 """
 
 from __future__ import annotations

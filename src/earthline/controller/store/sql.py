@@ -24,6 +24,7 @@ from earthline.controller.store.transactions import Transactions
 from earthline.wire.address import format_network
 
 _SUMMARIES_AT_ONCE = 256
+"""Members whose summaries are read in one statement."""
 
 # What every request asks, built once.
 _NETWORK_OBJECT = select(NETWORK.c.object).where(NETWORK.c.id == bindparam("network"))

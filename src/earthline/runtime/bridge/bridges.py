@@ -38,6 +38,7 @@ from earthline.wire.inet import InetAddress
 log = structlog.get_logger()
 
 CHECK_S = 2.0
+"""How often bridges are looked at: parts that vanished, and what is due to be undone."""
 
 
 class Indexes(NamedTuple):

@@ -13,10 +13,13 @@ from earthline.runtime.portmap.lease import NotMapped, Site
 from earthline.wire.reader import Malformed
 
 GATEWAY_PORT = 5351
+"""UDP port of NAT-PMP and PCP (RFC 6886, 6887)."""
 FIRST_WAIT_S = 0.25
+"""For the first answer, as RFC 6886 has it."""
 TRIALS = 4
 """The wait doubles with each: 3.75 s in all."""
 MAX_ANSWER = 1100
+"""Bytes: the longest message of PCP (RFC 6887)."""
 
 T = TypeVar("T")
 

@@ -18,6 +18,7 @@ LIFETIME_S = 600
 CHECK_S = 120
 """A mapping is renewed at half its life, and at least this often: addresses and gateways change."""
 SOONEST_S = 10
+"""A lease is renewed no sooner than this, however short it is."""
 
 _OUTSIDE = frozenset({Scope.PRIVATE, Scope.SHARED, Scope.GLOBAL})
 """Another NAT may be behind the gateway; pseudo-private networks are only found on virtual ones."""

@@ -23,7 +23,9 @@ NO_GATEWAY_S = 0.5
 NO_GATEWAY_MOST_S = 30.0
 """Without a gateway: the wait doubles from the one to the other."""
 GOODBYE_S = 2.0
+"""How long taking mappings back may hold up the end of the service."""
 DEBOUNCE_S = 0.2
+"""Changes so close together are one."""
 
 MakeClient = Callable[[Site], Awaitable[Client]]
 

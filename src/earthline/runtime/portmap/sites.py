@@ -11,6 +11,7 @@ from earthline.runtime.portmap.lease import Site
 from earthline.runtime.sockets import Place
 
 MAX_SITES = 4
+"""Gateways asked at a time; a host has seldom more than one."""
 
 
 async def find_sites(netlink: Netlink, places: Iterable[Place], port: int) -> list[Site]:

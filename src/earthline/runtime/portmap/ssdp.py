@@ -16,12 +16,17 @@ from urllib.parse import urlsplit
 from earthline.runtime.portmap.lease import NotMapped, Site
 
 GROUP = ("239.255.255.250", 1900)
+"""Multicast address and port of SSDP."""
 SEARCH_S = 5.0
+"""How long a search lasts (02, 7.7)."""
 AGAIN_S = 1.0
+"""The question is repeated after this time: multicast is lost easily on Wi-Fi."""
 STRAGGLERS_S = 0.3
 """One device answers for each of its services: the first place is nearly always the only one."""
 MAX_ANSWER = 4096
+"""Bytes of an answer that are read."""
 MAX_PLACES = 4
+"""Descriptions of devices that are fetched."""
 TARGETS = (
     "urn:schemas-upnp-org:device:InternetGatewayDevice:2",
     "urn:schemas-upnp-org:device:InternetGatewayDevice:1",

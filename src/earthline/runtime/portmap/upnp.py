@@ -22,16 +22,22 @@ from earthline.runtime.portmap.lease import Lease, NotMapped, Site, candidates, 
 from earthline.runtime.portmap.ssdp import find_descriptions, on_gateway
 
 LEASE_S = 3600
+"""What we ask for: a mapping that a crash leaves behind is gone within the hour."""
 FOR_EVER = 0
+"""A lease without an end, for gateways that know no other."""
 REQUEST_S = 5.0
+"""How long a gateway may take to answer."""
 PAUSE_S = 1.0
 """After a port that the gateway refused (02, 7.7)."""
 MAX_BODY = 1 << 17
+"""Bytes of a description or answer that are read."""
 MAX_REASON = 80
+"""Characters of a refusal that are shown."""
 
 NO_SUCH_ENTRY = (713, 714)
 CONFLICT = (718, 729)
 ONLY_FOR_EVER = 725
+"""Error codes of UPnP's WANIPConnection."""
 
 SERVICES = (
     "urn:schemas-upnp-org:service:WANIPConnection:2",

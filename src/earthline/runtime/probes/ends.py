@@ -17,9 +17,11 @@ from earthline.runtime.probes.wire import WireWatch
 from earthline.wire.inet import InetAddress
 
 MAX_ENDPOINTS = 16
+"""Endpoints tried by TCP: four roots with four each."""
 ELSEWHERE = 33_434
 """Where nobody listens, and what traceroute sends to: firewalls let it through if any."""
 TCP_S = 2.0
+"""How long a connection may take."""
 
 
 @dataclass(slots=True)

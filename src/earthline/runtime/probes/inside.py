@@ -26,6 +26,7 @@ from earthline.wire.packet import DEFAULT_MTU
 
 ROUND_S = 0.3
 ROUNDS = 8
+"""Questions are repeated in rounds of this length, for 2.4 s in all."""
 SMALLER = 1_232
 """Bytes that pass where IPv6 is at its narrowest."""
 BLIND = (

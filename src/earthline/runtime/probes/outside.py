@@ -19,8 +19,10 @@ from earthline.wire.address import format_address
 from earthline.wire.world import Root, World
 
 DEFAULT_PORT = 9993
+"""Where a node is asked if nothing else is said (01, 1.5)."""
 ROUND_S = 0.4
 ROUNDS = 5
+"""Questions are repeated in rounds of this length, for 2 s in all."""
 
 
 async def look_outside(path: Path, *, running: bool, unseen: tuple[str, ...] = ()) -> Snapshot:

@@ -1,4 +1,4 @@
-"""FRAME, EXT_FRAME and MULTICAST_FRAME: Ethernet without its 14-byte header (01, 6.7 on)."""
+"""FRAME, EXT_FRAME and MULTICAST_FRAME: without an Ethernet header (01, 6.7, 6.8 and 6.18)."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ revision = "0002"
 down_revision = "0001"
 
 _AT_ONCE = 1_000
+"""Rows changed in one statement."""
 _FROM_SOMEWHERE = 0
 """Where they came from was not written down."""
 
