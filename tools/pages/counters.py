@@ -13,7 +13,7 @@ HEAD = """# Counters
 
 Made by `tools/references.py` from the code: change the words there.
 
-All of these are in `/status` under `earthline.counters`, and series of `earthline_events_total` at
+All of these are at `GET /earthline/counters`, and series of `earthline_events_total` at
 `/metrics`. They count from the start of the service, and never down. Names that begin with `drop_`
 are the reasons for which the data plane dropped a datagram or a frame.
 

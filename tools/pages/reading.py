@@ -25,10 +25,12 @@ def meanings(kind: str) -> Mapping[str, str]:
 
 def demand_same(kind: str, named: set[str], told: Mapping[str, str]) -> None:
     """Each name of the code has words, and each of the words a name."""
-    for name in sorted(named - set(told)):
-        raise Undocumented(f"{MEANINGS.relative_to(ROOT)}: [{kind}] does not say what {name} is")
-    for name in sorted(set(told) - named):
-        raise Undocumented(f"{MEANINGS.relative_to(ROOT)}: [{kind}] names {name}: no code does")
+    missing, idle = sorted(named - set(told)), sorted(set(told) - named)
+    if missing:
+        raise Undocumented(f"{MEANINGS.relative_to(ROOT)}: [{kind}] lacks {', '.join(missing)}")
+    if idle:
+        where = f"{MEANINGS.relative_to(ROOT)}: [{kind}]"
+        raise Undocumented(f"{where} has words for {', '.join(idle)}, which no code names")
 
 
 def modules() -> Iterator[tuple[Path, ast.Module]]:

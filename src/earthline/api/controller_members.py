@@ -59,6 +59,7 @@ def controller_members_router(
 
     @router.post("/network", openapi_extra=JSON_OBJECT)
     async def create_network(request: Request) -> Response:
+        """Create a network with a free IPv4 subnet and a pool; the body as for changing one."""
         body = parse_object(await request.body())
         try:
             made, commands = await run(
@@ -73,15 +74,18 @@ def controller_members_router(
 
     @router.get("/network/{network}/member")
     async def list_members(network: NetworkId) -> Response:
+        """All members of a network."""
         return _answer(await run(authority.describe_members, parse_network(network), now_ms()))
 
     @router.get("/network/{network}/member/{member}")
     async def get_member(network: NetworkId, member: Address) -> Response:
+        """One member."""
         ids = parse_network(network), parse_address(member)
         return _answer(await run(authority.describe_member, *ids, now_ms()))
 
     @router.post("/network/{network}/member/{member}", openapi_extra=JSON_OBJECT)
     async def post_member(network: NetworkId, member: Address, request: Request) -> Response:
+        """Change a member; 400 for an address that another member has."""
         ids = parse_network(network), parse_address(member)
         body = parse_object(await request.body())
         try:

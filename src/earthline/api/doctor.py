@@ -32,6 +32,7 @@ def doctor_router(service: Service) -> APIRouter:
 
     @router.get("/glance")
     async def at_a_glance() -> dict[str, Any]:
+        """What the service knows by itself of what is wrong, without asking anybody."""
         return report(await glance(service, twins))
 
     return router

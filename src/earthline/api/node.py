@@ -135,6 +135,7 @@ def node_router(service: Service) -> APIRouter:
 
     @router.get("/earthline/counters")
     async def counters() -> dict[str, int]:
+        """What the node counted since its start, by name: drops by reason, and events."""
         return dict(service.counters())
 
     @router.get("/peer")

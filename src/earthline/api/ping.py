@@ -43,6 +43,7 @@ def ping_router(service: Service) -> APIRouter:
 
     @router.post("/{address}")
     async def ping(address: Address) -> Response:
+        """Ask a node to answer, for up to 5 s; all null if it did not."""
         number = parse_address(address)
         if number == service.identity.address:
             return failure(400, "this is the address of this node itself")

@@ -1,7 +1,7 @@
 """The programs of this package, each by all of its names.
 
 The stock programs are one file with three names, two of them links, and packages and scripts make
-such links (05, section 1). Here any program may be a link to any other::
+such links (05, 1). Here any program may be a link to any other::
 
     ln -s earthline-one zerotier-cli
 

@@ -53,7 +53,7 @@ class AddressPolicy:
         )
 
     def routed(self, address: InetAddress) -> InetAddress | None:
-        """The subnet, or else the smallest route over the address by way of a gateway (9.7)."""
+        """The subnet, or else the smallest route over the address by way of a gateway (04, 9.7)."""
         return self.subnet(address) or _smallest(
             target for target, _ in self.routes if target.contains(address)
         )
@@ -210,7 +210,7 @@ class _Search:
                 yield candidate
 
     def _ipv4_numbers(self, first: int, last: int) -> Iterator[int]:
-        """In the order of stock (9.9), and then those that it never draws."""
+        """In the order of stock (04, 9.9), and then those that it never draws."""
         if last < first or first == 0:
             return
         length = last - first

@@ -311,7 +311,7 @@ class Authority:
     # --- pushes -----------------------------------------------------------------------------------
 
     def _push_all(self, network: int, now: int, *, other_than: int | None = None) -> list[Command]:
-        """Send everybody who is online the configuration anew (10.1); some now, others later."""
+        """Send all who are online the configuration anew (04, 10.1); some now, others later."""
         for member in self._activity.online(network, now):
             if member != other_than:
                 self._due[network, member] = None

@@ -23,7 +23,7 @@ class Sighting:
     """Of its software, as it says itself: major, minor, revision."""
 
     def is_online(self, now: int) -> bool:
-        """Whether it asked so lately that it still must be there (04, section 10)."""
+        """Whether it asked so lately that it still must be there (04, 10)."""
         return abs(now - self.at) < ONLINE_MS
 
 

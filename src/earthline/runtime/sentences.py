@@ -51,6 +51,9 @@ SENTENCES: Mapping[str, str] = {
     "state_misnamed": "What was kept as {kind} {key} is none, or another one, and not used.",
     "set_aside": "{file} could not be used: it is called {name} now.",
     "settings_ignored": "The settings were changed, and cannot be used: {fault}.",
+    "reverse_path_loose": "{device} takes answers by any way while the default route is here.",
+    "reverse_path_not_restored": "The reverse path filter of an interface stays loose: {why}.",
+    "bridges_not_checked": "The bridges could not be looked at: {error}.",
     "stopping": "Stopping.",
     "stopped": "Stopped.",
 }

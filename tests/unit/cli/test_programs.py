@@ -1,4 +1,4 @@
-"""Every program by every name, as packages and scripts link them (05, section 1)."""
+"""Every program by every name, as packages and scripts link them (05, 1)."""
 
 from __future__ import annotations
 
