@@ -10,7 +10,6 @@ import typer
 from earthline.cli import colors, credentials
 from earthline.cli.commands import Commands
 from earthline.cli.output import (
-    answer_to,
     call,
     call_own,
     fail,
@@ -49,7 +48,8 @@ COLUMNS = (
 def list_members(nwid: NetworkArgument, as_json: AsJson = False) -> None:
     """List the members of a network."""
     network_id = hexadecimal(nwid, 16, "network ID")
-    found = _members(network_id)
+    path = f"/controller/network/{network_id}/member"
+    found = call_own("GET", path, stock=f"/unstable{path}")["data"]
     if as_json:
         show_json(found)
         return
@@ -67,14 +67,6 @@ def list_members(nwid: NetworkArgument, as_json: AsJson = False) -> None:
         for item in found
     )
     show_table(COLUMNS, rows, "no members yet: no node has asked to join")
-
-
-def _members(network_id: str) -> list[dict[str, Any]]:
-    path = f"controller/network/{network_id}/member"
-    answer = answer_to("GET", f"/earthline/{path}")
-    if answer.status != 200:
-        return list(call("GET", f"/unstable/{path}")["data"])
-    return list(answer.json()["data"])
 
 
 def _set_authorized(nwid: str, address: str, *, authorized: bool, as_json: bool) -> None:

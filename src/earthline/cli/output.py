@@ -76,6 +76,16 @@ def say_painted(*parts: str | tuple[str, str]) -> None:
     print("".join(clean(p) if isinstance(p, str) else paint(clean(p[0]), p[1]) for p in parts))
 
 
+def steer(codes: str) -> None:
+    """Control codes of our own for the terminal."""
+    print(codes, end="", flush=True)
+
+
+def say_screen(lines: Iterable[str]) -> None:
+    """Lines of `table_lines`, and others in which nothing is that somebody else may choose."""
+    print("\n".join(lines), flush=True)
+
+
 def say_text(text: str) -> None:
     """A text of several lines, such as a script, with its tabs."""
     print(clean_lines(text.rstrip("\n")))
@@ -146,10 +156,13 @@ def call(method: str, path: str, body: Any = None) -> Any:
     return _unwrapped(answer_to(method, path, body), path)
 
 
-def call_own(method: str, path: str, body: Any = None) -> Any:
-    """The same by our own route of this name, which does more; where there is none, by this one."""
+def call_own(method: str, path: str, body: Any = None, *, stock: str = "") -> Any:
+    """The same by our own route of this name, which does more; where there is none, by this one.
+
+    ``stock`` is the stock route, where that has another name.
+    """
     answer = answer_to(method, f"/earthline{path}", body)
-    return call(method, path, body) if answer.status == 404 else _unwrapped(answer, path)
+    return call(method, stock or path, body) if answer.status == 404 else _unwrapped(answer, path)
 
 
 def _unwrapped(answer: Answer, path: str) -> Any:

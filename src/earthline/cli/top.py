@@ -12,7 +12,14 @@ from typing import Annotated, Any
 import typer
 
 from earthline.cli import colors
-from earthline.cli.output import call, demand_earthline, show_json, table_lines
+from earthline.cli.output import (
+    call,
+    demand_earthline,
+    say_screen,
+    show_json,
+    steer,
+    table_lines,
+)
 from earthline.cli.peers import latency_of, path_of, reached, role_of
 from earthline.cli.stock_beside import OURS
 from earthline.cli.table import Column
@@ -65,7 +72,7 @@ def top(
     before = _sample()
     live = sys.stdout.isatty() and not as_json
     if live:
-        print(_OTHER_SCREEN, end="")
+        steer(_OTHER_SCREEN)
     try:
         while True:
             time.sleep(interval)
@@ -74,7 +81,9 @@ def top(
                 show_json(_document(before, now))
                 return
             lines = list(_screen(before, now, _room() if live else ALL_ROWS))
-            print(_CLEAR * live + "\n".join(lines), flush=True)
+            if live:
+                steer(_CLEAR)
+            say_screen(lines)
             if not live:
                 return
             before = now
@@ -82,7 +91,7 @@ def top(
         pass  # as announced
     finally:
         if live:
-            print(_BACK, end="", flush=True)
+            steer(_BACK)
 
 
 def _sample() -> Sample:

@@ -72,13 +72,13 @@ def _tap_failed(network: NetworkSight, seen: Snapshot) -> Finding | None:
 
 
 def judge_devices(seen: Snapshot) -> Iterator[Finding]:
-    """That no virtual interface can be made, before a network is joined."""
+    """That no device can be made, before a network is joined."""
     failed = any(network.status is NetworkStatus.PORT_ERROR for network in seen.networks)
     if seen.no_devices and not failed:
         made = note if seen.is_root else warning  # a root may do without
         yield made(
             "no_devices",
-            f"This service cannot create virtual interfaces: {seen.no_devices}.",
+            f"This service cannot create network devices: {seen.no_devices}.",
             "Run `modprobe tun` as root, and start the service as root or by its systemd unit.",
         )
 

@@ -301,7 +301,7 @@ class Snapshot:
     paths: tuple[PathSight, ...] = ()
     relay: Relay | None = None
     no_devices: str = ""
-    """Why the service can make no virtual interface, in a few words."""
+    """Why the service can make no device, in a few words."""
     stacked: tuple[Stacked, ...] = ()
     strict: tuple[str, ...] = ()
     """Interfaces that drop what comes in where the route back leads elsewhere (rp_filter=1)."""

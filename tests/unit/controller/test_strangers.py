@@ -21,9 +21,9 @@ HOUR_MS = 3_600_000
 SMALL_POOL = {
     "v4AssignMode": "zt",
     "routes": [{"target": "10.7.0.0/16"}],
-    "ipAssignmentPools": [{"ipRangeStart": "10.7.0.10", "ipRangeEnd": "10.7.0.13"}],
+    "ipAssignmentPools": [{"ipRangeStart": "10.7.0.10", "ipRangeEnd": "10.7.0.12"}],
 }
-"""Of three addresses: the end is never given."""
+"""Of three addresses."""
 
 
 def on_file(lab: Lab, network: int = LAB) -> list[int]:

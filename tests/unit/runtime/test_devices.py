@@ -46,14 +46,6 @@ def test_device_map_is_read_line_by_line(tmp_path):
     assert device_map(tmp_path / "nowhere") == {}
 
 
-@pytest.mark.parametrize(
-    "name", ["a/b", "a b", "a:b", ".", "..", "", "sixteen-letters-", "l\u00e4n", "\0"]
-)
-def test_name_that_no_interface_can_have_is_left_aside(tmp_path, name):
-    (tmp_path / "devicemap").write_text(f"# mine\n1122334455000001={name}\n1122334455000002=ok.1\n")
-    assert device_map(tmp_path) == {0x1122334455000002: "ok.1"}
-
-
 def test_device_map_that_cannot_be_read_gives_no_names(tmp_path):
     (tmp_path / "devicemap").mkdir()
     assert device_map(tmp_path) == {}

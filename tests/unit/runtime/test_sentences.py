@@ -12,21 +12,25 @@ import earthline
 from earthline.runtime.sentences import SENTENCES, sentence
 
 SOURCES = Path(earthline.__file__).parent
-OF_THE_NODE = {"offline"}
-"""Reported by the protocol core, without a field."""
+OTHERWISE = {
+    "offline": set(),
+    "network_cache_malformed": {"network"},
+    "file_not_written": {"file", "why"},
+}
+"""Events whose name or fields are not said where they are logged or reported, and their fields."""
 
 
 def logged() -> dict[str, set[str]]:
     """Every event that is logged by its name, and the fields it has each time."""
-    found: dict[str, set[str]] = {name: set() for name in OF_THE_NODE}
+    found: dict[str, set[str]] = {name: set(fields) for name, fields in OTHERWISE.items()}
     for file in SOURCES.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
-            if node.func.attr not in {"info", "warning", "error"} or not node.args:
+            if node.func.attr not in {"info", "warning", "error", "report"} or not node.args:
                 continue
             name = node.args[0]
-            if isinstance(name, ast.Constant) and isinstance(name.value, str):
+            if isinstance(name, ast.Constant) and name.value not in OTHERWISE:
                 fields = {keyword.arg for keyword in node.keywords if keyword.arg}
                 found[name.value] = found.get(name.value, fields) & fields
     return found
