@@ -82,8 +82,8 @@ def test_lan_comes_up_and_pings_under_20_percent_loss(simulate, seed):
     for _second in range(120):
         alice.nic(lan).ping(bob.nic(lan).ipv4)
         sim.run_for(1_000)
-    assert sim.direct(alice, bob)
-    assert sim.direct(bob, alice)
+    # Of so many losses some are of what proves a path: then it is out of use for a moment.
+    assert sim.run_until(lambda: sim.direct(alice, bob) and sim.direct(bob, alice), within_ms=5_000)
 
 
 def test_private_network_opens_once_the_member_is_authorised(simulate):
