@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,9 +43,15 @@ class Nursery:
         self._running.discard(pid)
         return os.waitstatus_to_exitcode(status)
 
-    def close(self) -> None:
-        for pid in self._running:
+    def end_all(self) -> None:
+        """Kill what runs, as after a test that failed."""
+        for pid in list(self._running):
             os.kill(pid, signal.SIGKILL)
+            while self.ended(pid) is None:
+                time.sleep(0.01)
+
+    def close(self) -> None:
+        self.end_all()
         self._process.communicate()
 
     def _ask(self, **order: object) -> int:

@@ -38,7 +38,7 @@ REFUSED = {
     "local.conf": ("empty",),
     "trustedpaths": ("empty",),
     "controller.d/controller.sqlite3": ("empty",),
-    "earthline.lock": ("empty", "garbage", "truncated", "lost link"),
+    "earthline.lock": ("empty", "garbage", "truncated"),
 }
 """What is not started without, and the damages that are none to it."""
 
@@ -69,6 +69,7 @@ class Place:
         return self.service.home / name.format(**self.names)
 
     def renew(self) -> None:
+        self.nursery.end_all()
         shutil.rmtree(self.service.home)
         shutil.copytree(self.whole, self.service.home)
 
@@ -77,7 +78,7 @@ class Place:
         file = self.file(name)
         held = file.read_bytes() if file.is_file() else b""
         file.unlink(missing_ok=True)
-        left = {"empty": b"", "garbage": GARBAGE, "truncated": held[: len(held) // 2]}
+        left = {"empty": b"", "garbage": GARBAGE, "truncated": held[: len(held) // 3]}
         match how:
             case "folder":
                 file.mkdir()

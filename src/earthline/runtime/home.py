@@ -120,6 +120,9 @@ class Home:
         try:
             return open_regular(path, os.O_RDWR | os.O_CREAT, PUBLIC)
         except OSError as error:
+            if error.errno == errno.ENOENT and path.is_symlink():
+                what = "this is a symbolic link to what is not there"
+                raise StartFault(f"{path}: {what}") from error
             if error.errno not in NO_ROOM:
                 raise self._unusable(error) from error
         try:
