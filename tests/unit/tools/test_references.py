@@ -28,9 +28,9 @@ def test_a_stale_page_is_named_and_left_alone(tmp_path, monkeypatch, capsys):
 
 def test_a_name_without_words_is_refused_and_words_without_a_name_too():
     reading.demand_same("events", {"one"}, {"one": "First"})
-    with pytest.raises(reading.Undocumented, match="does not say what two is"):
+    with pytest.raises(reading.Undocumented, match="lacks two"):
         reading.demand_same("events", {"one", "two"}, {"one": "First"})
-    with pytest.raises(reading.Undocumented, match="names two"):
+    with pytest.raises(reading.Undocumented, match="has words for two"):
         reading.demand_same("events", {"one"}, {"one": "First", "two": "Second"})
 
 
