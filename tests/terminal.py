@@ -11,6 +11,7 @@ import signal
 import struct
 import subprocess
 import termios
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -58,10 +59,15 @@ def on_a_terminal(argv: Sequence[str], *, stop_at: str = "", **more: str) -> Sho
     """A program on a terminal of `WIDTH` columns; ``stop_at``: what to press Ctrl-C at."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, WIDTH, 0, 0))
+    # A shell that put the tests into the background has them ignore Ctrl-C, which is inherited.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         argv, stdin=theirs, stdout=theirs, stderr=theirs, env=environment(**more)
     ) as process:
+        signal.signal(signal.SIGINT, before)
         os.close(theirs)
+        late = threading.Timer(TIMEOUT_S, process.kill)
+        late.start()
         sent = b""
         with contextlib.suppress(OSError):  # the last one to hold the other end has gone
             while read := os.read(ours, 65_536):
@@ -71,4 +77,5 @@ def on_a_terminal(argv: Sequence[str], *, stop_at: str = "", **more: str) -> Sho
                     stop_at = ""
         os.close(ours)
         status = process.wait(TIMEOUT_S)
+        late.cancel()
     return Shown(sent.decode().replace("\r\n", "\n"), status)
