@@ -169,6 +169,11 @@ CHANGES = {
     "POST /controller/network/{network}": [
         ("/controller/network/{network}", '{"name": "office"}', 500)
     ],
+    "POST /earthline/controller/network": [("/earthline/controller/network", "{}", 500)],
+    "POST /earthline/controller/network/{network}/member/{member}": [
+        ("/earthline/controller/network/{network}/member/{address}", '{"name": "me"}', 500)
+    ],
+    "POST /earthline/ping/{address}": [("/earthline/ping/{address}", "", 400)],
     "DELETE /controller/network/{network}": [("/controller/network/{network}", "", 500)],
     "POST /controller/network/{network}/member/{member}": [
         ("/controller/network/{network}/member/{address}", '{"name": "me"}', 500)
