@@ -39,8 +39,8 @@ NAMED_LIMIT = 64
 """Answers of which some are still to be noted: as many as come of our own questions for the groups
 that a host sends to when it starts."""
 
-_RESULT_LIMIT = 500
-"""Addresses in one answer: a quarter of a packet, since they are drawn while others wait. Who
+_RESULT_LIMIT = 300
+"""Addresses in one answer: a seventh of a packet, since they are drawn while others wait. Who
 may send to more than that asks again after a minute, and gets others."""
 
 _NAMED_PER_TOKEN = 27

@@ -181,7 +181,7 @@ def test_members_named_cost_more_than_a_question(bench):
     assert answers(bench, PEERS[0], 1, network=elsewhere, limit=5) == 1
     assert bench.underlay.tokens_spent == before
     bench.underlay.tokens = before + 300
-    assert answers(bench, PEERS[0], 50, network=elsewhere, limit=0xFFFFFFFF) == 16
+    assert answers(bench, PEERS[0], 50, network=elsewhere, limit=0xFFFFFFFF) == 27
 
 
 def test_gathers_that_ride_on_frames_cost_as_much(bench):
