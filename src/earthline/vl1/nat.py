@@ -114,6 +114,8 @@ class NatWatch:
         """Mappings per scope: what stays on the LAN needs none of those that the outside sees."""
         self._filtering = Filtering.UNKNOWN
         self._hairpin: bool | None = None
+        self._strays_of: tuple[int, frozenset[InetAddress]] = (-1, frozenset())
+        """What was found last, and of which revision of the surface: each push asks."""
 
     def sent(self, path: Path, now: int) -> None:
         """A datagram leaves by the path: the NAT makes a mapping, unless it has one."""
@@ -155,7 +157,9 @@ class NatWatch:
 
     def strays(self) -> frozenset[InetAddress]:
         """Places that only the one sees who sent first: nobody else reaches us there."""
-        return self._strays(self._from_outside())
+        if self._strays_of[0] != self._surface.revision:
+            self._strays_of = (self._surface.revision, self._strays(self._from_outside()))
+        return self._strays_of[1]
 
     def examined(self, filtering: Filtering, hairpin: bool | None) -> None:
         """What an examination has shown."""

@@ -38,7 +38,7 @@ MAX_PAYLOAD = 1_100
 """Keeps a whole packet below 1200 bytes (02, 7.2)."""
 MAX_PER_SCOPE = 8
 """Addresses tried per packet, scope and family (02, 7.3)."""
-MAX_TRIED = 16
+MAX_TRIED = 12
 """The same of all together: so many places of a peer are remembered. Who has more gets some of each
 kind tried."""
 

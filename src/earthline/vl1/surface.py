@@ -45,6 +45,11 @@ class Reported:
     upstream: bool
     vouched: bool
 
+    @property
+    def says(self) -> tuple[InetAddress, bool, bool]:
+        """All but the time."""
+        return self.surface, self.upstream, self.vouched
+
 
 class Sighting(NamedTuple):
     """By whom and over which path we are seen, and as what."""
@@ -71,6 +76,8 @@ class Surface:
         self._members: _Records = FairTable(MAX_OF_MEMBERS)
         self._strangers: _Records = FairTable(MAX_OF_STRANGERS)
         self._tables = (self._upstreams, self._members, self._strangers)
+        self.revision = 0
+        """Another one as soon as anybody says something else than before, or is forgotten."""
 
     def record(
         self,
@@ -94,7 +101,10 @@ class Surface:
         before = next((known for table in self._tables if (known := table.pop(key))), None)
         others = self._members if member else self._strangers
         table = self._upstreams if upstream else others
-        table.put(key, reporter, Reported(surface, now, upstream, upstream or member))
+        reported = Reported(surface, now, upstream, upstream or member)
+        table.put(key, reporter, reported)
+        if before is None or before.says != reported.says:
+            self.revision += 1
         if before is None or not upstream or now - before.at >= LIFETIME_MS:
             return False
         if before.surface.ip == surface.ip:
@@ -106,8 +116,11 @@ class Surface:
         self._drop(lambda key, _: key.scope is source.scope and key.endpoint != source.endpoint)
 
     def _drop(self, unwanted: Callable[[Reporter, Reported], bool]) -> None:
+        before = sum(map(len, self._tables))
         for table in self._tables:
             table.drop(unwanted)
+        if sum(map(len, self._tables)) < before:
+            self.revision += 1
 
     def _in_order(self) -> list[tuple[Reporter, Reported]]:
         """The newest last."""
