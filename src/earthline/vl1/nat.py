@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from earthline.bounded import FairTable
 from earthline.effects import Path
@@ -87,6 +88,15 @@ class NatReport:
     surfaces: tuple[InetAddress, ...]
 
 
+class Outlook(NamedTuple):
+    """What peers are to be told besides what they see themselves, and what not."""
+
+    predicted: tuple[InetAddress, ...]
+    """Where those see us that are told, or will once we send to them; the likeliest first."""
+    strays: frozenset[InetAddress]
+    """Places that only the one sees who sent first: nobody else reaches us there."""
+
+
 @dataclass(slots=True)
 class _Sent:
     """The mapping of one destination: how many were made before it, and when it was last used."""
@@ -114,8 +124,6 @@ class NatWatch:
         """Mappings per scope: what stays on the LAN needs none of those that the outside sees."""
         self._filtering = Filtering.UNKNOWN
         self._hairpin: bool | None = None
-        self._strays_of: tuple[int, frozenset[InetAddress]] = (-1, frozenset())
-        """What was found last, and of which revision of the surface: each push asks."""
 
     def sent(self, path: Path, now: int) -> None:
         """A datagram leaves by the path: the NAT makes a mapping, unless it has one."""
@@ -155,12 +163,6 @@ class NatWatch:
             tuple(dict.fromkeys(s.surface for s in sightings if s.surface not in strays)),
         )
 
-    def strays(self) -> frozenset[InetAddress]:
-        """Places that only the one sees who sent first: nobody else reaches us there."""
-        if self._strays_of[0] != self._surface.revision:
-            self._strays_of = (self._surface.revision, self._strays(self._from_outside()))
-        return self._strays_of[1]
-
     def examined(self, filtering: Filtering, hairpin: bool | None) -> None:
         """What an examination has shown."""
         self._filtering, self._hairpin = filtering, hairpin
@@ -189,8 +191,8 @@ class NatWatch:
     def _from_outside(self) -> list[Sighting]:
         """By IPv4, of the widest scope only: on its own LAN every node is seen as it is."""
         seen = self._sightings()
-        widest = max((_WIDTH.get(s.surface.scope, 0) for s in seen), default=0)
-        return _weighed([s for s in seen if _WIDTH.get(s.surface.scope, 0) == widest])
+        widest = max((_WIDTH.get(s.scope, 0) for s in seen), default=0)
+        return _weighed([s for s in seen if _WIDTH.get(s.scope, 0) == widest])
 
     def _port(self, sighting: Sighting) -> int:
         bound = self._local.sockets.get(sighting.path[0])
@@ -266,9 +268,14 @@ class NatWatch:
         steady = all(abs(port - low - stride * (n - first)) <= tolerance for n, port in pairs)
         return stride if small and steady else 0
 
-    def predicted(self, targets: Iterable[InetAddress]) -> tuple[InetAddress, ...]:
-        """Where the targets see us, or will once we send to them; the likeliest first."""
+    def outlook(self, targets: Iterable[InetAddress]) -> Outlook:
+        """What there is to say to the targets of where we are seen."""
         sightings = self._from_outside()
+        return Outlook(self._predicted(sightings, targets), self._strays(sightings))
+
+    def _predicted(
+        self, sightings: list[Sighting], targets: Iterable[InetAddress]
+    ) -> tuple[InetAddress, ...]:
         mapping, stride = self._classify(sightings)
         if mapping is not Mapping.SEQUENTIAL:
             return ()

@@ -38,7 +38,7 @@ MAX_PAYLOAD = 1_100
 """Keeps a whole packet below 1200 bytes (02, 7.2)."""
 MAX_PER_SCOPE = 8
 """Addresses tried per packet, scope and family (02, 7.3)."""
-MAX_TRIED = 12
+MAX_TRIED = 16
 """The same of all together: so many places of a peer are remembered. Who has more gets some of each
 kind tried."""
 
@@ -101,9 +101,8 @@ class PushSender:
 
     def _endpoints(self, peer: Peer) -> tuple[InetAddress, ...]:
         """Predicted, mapped, bound and reported addresses, each once, the likeliest first."""
-        predicted = self._nat.predicted(reversed(peer.places))
+        predicted, strays = self._nat.outlook(reversed(peer.places))
         bound = (a for a in self._local.sockets.values() if a.scope is not Scope.NONE)
-        strays = self._nat.strays()
         told = (place for place in self._surface.told() if place not in strays)
         return tuple(dict.fromkeys((*predicted, *self._local.mapped, *bound, *told)))
 

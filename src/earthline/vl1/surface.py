@@ -15,9 +15,10 @@ LIFETIME_MS = 600_000
 """A report of our address counts for this long (02, 7.1)."""
 MAX_OF_UPSTREAMS = 512
 """One for each of our sockets and each of their endpoints."""
-MAX_OF_MEMBERS = 1_536
-MAX_OF_STRANGERS = 2_048
-"""Reports kept of members of our networks, and of all others."""
+MAX_OF_MEMBERS = 128
+MAX_OF_STRANGERS = 64
+"""Reports kept of members of our networks, and of all others: more say nothing new of our NAT, and
+all are gone through for each push."""
 MAX_FOREIGN = 8
 """Addresses reported by others than upstreams that peers are told of: they try no more (02, 7.3).
 
@@ -45,11 +46,6 @@ class Reported:
     upstream: bool
     vouched: bool
 
-    @property
-    def says(self) -> tuple[InetAddress, bool, bool]:
-        """All but the time."""
-        return self.surface, self.upstream, self.vouched
-
 
 class Sighting(NamedTuple):
     """By whom and over which path we are seen, and as what."""
@@ -57,6 +53,8 @@ class Sighting(NamedTuple):
     reporter: int
     path: Path
     surface: InetAddress
+    scope: Scope
+    """Of the surface."""
     upstream: bool
     vouched: bool
     """By an upstream, or by a member of a common network."""
@@ -76,8 +74,6 @@ class Surface:
         self._members: _Records = FairTable(MAX_OF_MEMBERS)
         self._strangers: _Records = FairTable(MAX_OF_STRANGERS)
         self._tables = (self._upstreams, self._members, self._strangers)
-        self.revision = 0
-        """Another one as soon as anybody says something else than before, or is forgotten."""
 
     def record(
         self,
@@ -101,10 +97,7 @@ class Surface:
         before = next((known for table in self._tables if (known := table.pop(key))), None)
         others = self._members if member else self._strangers
         table = self._upstreams if upstream else others
-        reported = Reported(surface, now, upstream, upstream or member)
-        table.put(key, reporter, reported)
-        if before is None or before.says != reported.says:
-            self.revision += 1
+        table.put(key, reporter, Reported(surface, now, upstream, upstream or member))
         if before is None or not upstream or now - before.at >= LIFETIME_MS:
             return False
         if before.surface.ip == surface.ip:
@@ -116,11 +109,8 @@ class Surface:
         self._drop(lambda key, _: key.scope is source.scope and key.endpoint != source.endpoint)
 
     def _drop(self, unwanted: Callable[[Reporter, Reported], bool]) -> None:
-        before = sum(map(len, self._tables))
         for table in self._tables:
             table.drop(unwanted)
-        if sum(map(len, self._tables)) < before:
-            self.revision += 1
 
     def _in_order(self) -> list[tuple[Reporter, Reported]]:
         """The newest last."""
@@ -148,7 +138,8 @@ class Surface:
         """Every report, the newest last."""
         for key, record in self._in_order():
             path = (key.socket, key.endpoint.ip, key.endpoint.port)
-            yield Sighting(key.address, path, record.surface, record.upstream, record.vouched)
+            said = (record.surface, key.scope, record.upstream, record.vouched)
+            yield Sighting(key.address, path, *said)
 
     def forget_sockets(self, sockets: Collection[int]) -> None:
         """Forget what was reported of sockets that are gone, or bound to another address."""

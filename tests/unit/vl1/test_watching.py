@@ -81,14 +81,14 @@ def test_accident_with_one_destination_makes_no_nat_symmetric(gateway):
     report = gateway.nat.report()
     assert report.mapping is Mapping.INDEPENDENT
     assert report.surfaces == (InetAddress.parse("81.0.0.1/40000"),)
-    assert gateway.nat.strays() == {InetAddress.parse("81.0.0.1/52117")}
+    assert gateway.nat.outlook(()).strays == {InetAddress.parse("81.0.0.1/52117")}
 
 
 def test_port_that_is_kept_once_leaves_the_kind_of_nat_open(gateway):
     gateway.seen(1, "80.1.0.1/9993", "81.0.0.1/9993")
     gateway.seen(1, "80.1.0.1/27001", "81.0.0.1/52117")
     assert gateway.nat.report().mapping is Mapping.UNKNOWN
-    assert gateway.nat.strays() == {InetAddress.parse("81.0.0.1/52117")}
+    assert gateway.nat.outlook(()).strays == {InetAddress.parse("81.0.0.1/52117")}
 
 
 def test_listed_addresses_of_roots_decide(gateway):
@@ -98,7 +98,7 @@ def test_listed_addresses_of_roots_decide(gateway):
     gateway.seen(1, one, "81.0.0.1/9993")
     gateway.seen(2, two, "81.0.0.1/52117")
     assert gateway.nat.report().mapping is Mapping.RANDOM
-    assert gateway.nat.strays() == frozenset()
+    assert gateway.nat.outlook(()).strays == frozenset()
 
 
 def test_address_dependent_mapping_is_symmetric_to_other_hosts(gateway):
@@ -112,7 +112,7 @@ def test_ports_are_predicted_past_what_was_sent_since(gateway):
     gateway.seen(1, "80.1.0.1/9993", "81.0.0.1/40000")
     gateway.seen(2, "80.2.0.1/9993", "81.0.0.1/40001")
     gateway.sends("80.9.0.1/1", "80.9.0.1/2", "80.9.0.1/1")
-    ports = [address.port for address in gateway.nat.predicted(())]
+    ports = [address.port for address in gateway.nat.outlook(()).predicted]
     assert ports == list(range(40_004, 40_004 + PREDICTED))
 
 
@@ -121,20 +121,20 @@ def test_targets_sent_to_already_are_told_the_ports_they_see(gateway):
     gateway.seen(2, "80.2.0.1/9993", "81.0.0.1/40001")
     gateway.sends("80.9.0.1/1", "80.9.0.1/2")
     targets = [InetAddress.parse("80.9.0.1/2"), InetAddress.parse("80.9.0.1/1")]
-    ports = [address.port for address in gateway.nat.predicted(targets)]
+    ports = [address.port for address in gateway.nat.outlook(targets).predicted]
     assert ports[:3] == [40_002, 40_003, 40_004]
 
 
 def test_random_ports_are_not_predicted(gateway):
     gateway.seen(1, "80.1.0.1/9993", "81.0.0.1/40000")
     gateway.seen(2, "80.2.0.1/9993", "81.0.0.1/1999")
-    assert gateway.nat.predicted(()) == ()
+    assert gateway.nat.outlook(()).predicted == ()
 
 
 def test_predicted_ports_stay_in_range(gateway):
     gateway.seen(1, "80.1.0.1/9993", "81.0.0.1/65533")
     gateway.seen(2, "80.2.0.1/9993", "81.0.0.1/65534")
-    assert [address.port for address in gateway.nat.predicted(())] == [65_535]
+    assert [address.port for address in gateway.nat.outlook(()).predicted] == [65_535]
 
 
 def test_destinations_counted_are_bounded(gateway):
