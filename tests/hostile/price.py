@@ -189,14 +189,12 @@ def _line_length(report: effects.Report) -> int:
 def of_tries(tries: list[Price]) -> Price:
     """The price of a packet that was tried several times: the least of identical tries.
 
-    Where they were not identical, as when a gate closed, it is that of the dearest kind that
-    at least one in four is of.
+    Where they were not identical, as when a gate closed, it is that of the dearest kind.
     """
     kinds: dict[tuple[tuple[str, int], ...], list[Price]] = {}
     for price in tries:
         kinds.setdefault(price.happened, []).append(price)
-    often = max(2, len(tries) // 4)
-    common = [same for same in kinds.values() if len(same) >= often] or [tries]
+    common = [same for same in kinds.values() if len(same) > 1] or [tries]
     cheapest = [min(same, key=lambda price: price.cpu_ns) for same in common]
     dearest = max(cheapest, key=lambda price: price.cpu_ns)
     return Price(
