@@ -14,9 +14,9 @@ from earthline import effects
 from earthline._native import Output, Switch
 from earthline.wire.inet import InetAddress
 from earthline.wire.mac import is_multicast, mac_of
-from earthline.wire.messages.frame import ExtFrame, Frame, MulticastFrame
+from earthline.wire.messages.frame import FLAG_CERTIFICATE, ExtFrame, Frame, MulticastFrame
 from earthline.wire.packet import HEADER_LENGTH, Suite, Verb
-from earthline.wire.reader import Malformed
+from earthline.wire.reader import Malformed, Reader
 from earthline.wire.rules import ACCEPT_ALL
 from hostile.grammar import Scene, damaged, payload
 from hostile.stateful import Kind
@@ -372,10 +372,24 @@ def _carries_nothing(verb: int, said: bytes) -> bool:
         Verb.EXT_FRAME: ExtFrame.parse,
         Verb.MULTICAST_FRAME: MulticastFrame.parse,
     }.get(verb)
+    if parse is None:
+        return False
     try:
-        return parse is not None and not parse(said).payload
+        return not parse(said if verb == Verb.FRAME else _without_certificate(said)).payload
     except Malformed:
         return False
+
+
+def _without_certificate(said: bytes) -> bytes:
+    """The switch does not look into the certificate that comes with a frame, only behind it."""
+    reader = Reader(said)
+    network, flags = reader.take(8), reader.u8()
+    if flags & FLAG_CERTIFICATE and reader.u8() == 1:
+        reader.take(24 * reader.u16())
+        if reader.take(5) != bytes(5):
+            reader.take(96)
+        return network + bytes([flags & ~FLAG_CERTIFICATE]) + reader.rest()
+    return said
 
 
 KEPT = frozenset(("frame", "gate", "rules", "packet", "unknown_source"))
