@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from earthline.runtime.sentences import SENTENCES
 
-from .reading import MEANINGS, ROOT, Undocumented, meanings, module_name, modules, table
+from .reading import demand_same, meanings, module_name, modules, table
 
 HEAD = """# Log events
 
@@ -54,12 +54,9 @@ def page() -> str:
 
 def _told(names: set[str]) -> dict[str, str]:
     """The sentence that people see of an event, else its words of our own."""
-    more = meanings("events")
-    for name in sorted(names - set(SENTENCES) - set(more)):
-        raise Undocumented(f"{MEANINGS.relative_to(ROOT)}: [events] does not say what {name} is")
-    for name in sorted((set(SENTENCES) | set(more)) - names):
-        raise Undocumented(f"a sentence or meaning for the event {name}: no code writes it")
-    return {**more, **SENTENCES}
+    told = {**meanings("events"), **SENTENCES}
+    demand_same("events", names, told)
+    return told
 
 
 def _found() -> Iterator[tuple[str, str, set[str], str]]:

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from earthline.cli import colors
+from earthline.cli.doctor import MARKS
 from earthline.cli.output import Session, answer_to, call, show_facts, show_json, show_marked
 from earthline.cli.stock_beside import OURS, is_ours, product
 
-MARKS = {"fault": ("✗", "bold red"), "warning": ("!", "bold yellow")}
 STANDINGS = {
     "OK": "ok",
     "ACCESS_DENIED": "waiting for authorization",
@@ -55,7 +55,7 @@ def _show_worst() -> None:
     answer = answer_to("GET", "/earthline/doctor/glance")
     found: dict[str, Any] = answer.json() if answer.status == 200 else {}
     severity = found["findings"][0]["severity"] if found.get("findings") else "ok"
-    if found.get("line") and severity in MARKS:
+    if found.get("line") and severity in {"fault", "warning"}:
         show_marked(*MARKS[severity], f"{found['line']}: see `earthline doctor`")
 
 

@@ -45,8 +45,13 @@ class _Entry:
     """When it asked first, without having been away since."""
 
     def is_online(self, now: int) -> bool:
-        # Symmetric, so that a clock set back a little forgets nobody and far back does not lock in.
-        return abs(now - self.asked_at) < ONLINE_MS
+        return is_online(self.asked_at, now)
+
+
+def is_online(asked_at: int, now: int) -> bool:
+    """Whether who asked then still must be there (04, 10)."""
+    # Symmetric, so that a clock set back a little forgets nobody and far back does not lock in.
+    return abs(now - asked_at) < ONLINE_MS
 
 
 class Activity:

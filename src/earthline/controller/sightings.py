@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from earthline.bounded import FairTable
-from earthline.controller.activity import ONLINE_MS
+from earthline.controller.activity import is_online
 from earthline.effects import Path
 
 MAX_SIGHTINGS = 1 << 16
@@ -24,7 +24,7 @@ class Sighting:
 
     def is_online(self, now: int) -> bool:
         """Whether it asked so lately that it still must be there (04, 10)."""
-        return abs(now - self.at) < ONLINE_MS
+        return is_online(self.at, now)
 
 
 class Sightings:

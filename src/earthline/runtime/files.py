@@ -42,9 +42,16 @@ def read_if_there(path: Path) -> bytes | None:
         with regular_file(path, os.O_RDONLY) as descriptor:
             return _read_all(descriptor)
     except FileNotFoundError:
-        if path.is_symlink():
-            raise UnsafeFile(path, "this is a symbolic link to what is not there") from None
+        if (lost := lost_link(path)) is not None:
+            raise lost from None
         return None
+
+
+def lost_link(path: Path) -> UnsafeFile | None:
+    """What to say of a file that is not there, if it is a link that leads nowhere."""
+    if not path.is_symlink():
+        return None
+    return UnsafeFile(path, "this is a symbolic link to what is not there")
 
 
 def write_atomic(path: Path, data: bytes, mode: int = PRIVATE, *, durable: bool = True) -> bool:

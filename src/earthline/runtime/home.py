@@ -19,6 +19,7 @@ from earthline.runtime.files import (
     PRIVATE,
     PRIVATE_FOLDER,
     PUBLIC,
+    lost_link,
     make_folder,
     open_regular,
     read_if_there,
@@ -120,9 +121,8 @@ class Home:
         try:
             return open_regular(path, os.O_RDWR | os.O_CREAT, PUBLIC)
         except OSError as error:
-            if error.errno == errno.ENOENT and path.is_symlink():
-                what = "this is a symbolic link to what is not there"
-                raise StartFault(f"{path}: {what}") from error
+            if error.errno == errno.ENOENT and (lost := lost_link(path)) is not None:
+                raise StartFault(str(lost)) from error
             if error.errno not in NO_ROOM:
                 raise self._unusable(error) from error
         try:
