@@ -16,6 +16,7 @@ from earthline.controller.authority import Authority
 from earthline.controller.coercion import render
 from earthline.controller.newcomers import BURST, MAX_IN_LINE
 from earthline.controller.request import MAX_UNKNOWN
+from earthline.controller.sightings import MAX_SIGHTINGS, Sightings
 from earthline.controller.store.sqlite import IN_MEMORY, SqliteStore
 from earthline.effects import RequestConfig
 from earthline.runtime.authority_thread import MAX_REQUESTS, AuthorityThread
@@ -86,6 +87,20 @@ def members() -> None:
             lambda n: _asks(lab, STRANGERS + n, STRANGE),
             lambda member: lately.requester(LAB, member, lab.now) is not None,
             lambda: len(lately.online(LAB, lab.now)),
+            FEW,
+        )
+
+
+@fills("Members that our controller's owner is shown as seen", MAX_SIGHTINGS)
+def sightings() -> None:
+    with controller() as lab:
+        lab.create(private=False)
+        seen = lab.authority._requests.sightings = Sightings(FEW)
+        overfill(
+            lambda n: _asks(lab, 1 + n, HONEST),
+            lambda n: _asks(lab, STRANGERS + n, STRANGE),
+            lambda member: seen.last(LAB, member) is not None,
+            lambda: len(seen),
             FEW,
         )
 

@@ -18,11 +18,27 @@ from earthline.api.protocol import BoundedHttp, Patience
 from earthline.runtime.logs import LINE_MS, LINES_AT_ONCE, Sparing
 from earthline.runtime.portmap.ssdp import MAX_PLACES, _Listener
 from earthline.runtime.settings import TcpRelaySettings
-from tables import MORE, fills, rust
+from earthline.vl1.pinging import MAX_ASKED, Pings
+from tables import MORE, fill_alone, fills, rust
 
 HERE = "127.0.0.1"
 FEW = 20
 """In place of bounds that take many files."""
+
+
+# What the user asks the node
+
+
+@fills("ECHOs of `earthline ping` whose answers are awaited", MAX_ASKED)
+def echoes() -> None:
+    pings = Pings(lambda *_: None, lambda _: None)
+
+    def asked(number: int) -> tuple[int, bytes]:
+        key = 1 + number, number.to_bytes(16, "big")
+        pings.ask(*key, 0)
+        return key
+
+    fill_alone(asked, lambda key: key in pings._asked, lambda: len(pings), MAX_ASKED)
 
 
 # The API
