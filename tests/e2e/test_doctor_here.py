@@ -264,6 +264,13 @@ def test_rules_that_forget_arp_are_named(world: World) -> None:
     assert network in found["seen"]
 
 
+def strict_filter(service: Service) -> dict[str, Any] | None:
+    """What a diagnosis says right after the filter was made strict."""
+    service.host.namespace.sysctl("net/ipv4/conf/eth0/rp_filter", "1")
+    found = (f for f in diagnosed(service)["findings"] if f["id"] == "rp_filter_strict")
+    return next(found, None)
+
+
 def test_default_route_to_nobody_is_a_fault(world: World) -> None:
     out = {"target": "0.0.0.0/0", "via": "10.74.0.1"}
     with joined(world, world.alice, **subnet("10.74.0.0/24", out)) as network:
@@ -275,9 +282,9 @@ def test_default_route_to_nobody_is_a_fault(world: World) -> None:
         )
         namespace = world.alice.host.namespace
         gone = named(diagnosed(world.alice), "exit_unreachable")
-        namespace.sysctl("net/ipv4/conf/eth0/rp_filter", "1")
         try:
-            strict = named(diagnosed(world.alice), "rp_filter_strict")
+            # The service makes it loose again whenever it looks at its sockets.
+            strict = wait_until("a strict filter is named", lambda: strict_filter(world.alice))
         finally:
             namespace.sysctl("net/ipv4/conf/eth0/rp_filter", "0")
     assert "to 10.74.0.1, and no member answers for that address" in gone["seen"]

@@ -352,6 +352,7 @@ class Service:
                 self.subscriptions.changed()
 
     def _rerouted(self) -> None:
+        self.underlay.rebind.wake()  # its sockets may lead further now, or less far
         self.core.receive(effects.DefaultRouteChanged())
 
     async def _work(self) -> None:
