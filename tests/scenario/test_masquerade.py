@@ -2,6 +2,9 @@
 
 Whoever's packet comes to such a router before the host behind it has sent spoils that host's port
 for itself, for as long as it goes on sending: the pair would stay relayed while traffic flows.
+
+Here the internet takes longer than a node takes to follow an introduction. Where it does not, who
+follows it first spoils the other's port all the same.
 """
 
 from __future__ import annotations
