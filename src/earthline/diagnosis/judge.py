@@ -24,6 +24,7 @@ from earthline.diagnosis.snapshot import Snapshot
 from earthline.diagnosis.traffic import (
     judge_exits,
     judge_relay,
+    judge_resent,
     judge_reverse_path,
     judge_rules,
     judge_stacked,
@@ -39,6 +40,7 @@ _JUDGES: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
     judge_own_root,
     judge_reverse_path,
     judge_stacked,
+    judge_resent,
     judge_roots,
     judge_tunnel,
     judge_devices,

@@ -18,6 +18,8 @@ def judge_networks(seen: Snapshot) -> Iterator[Finding]:
         status = _tap_failed(network, seen) or judge_status(network, seen.own_address)
         yield _follows(status, network) if rootless else status
         for line in network.notes:
+            if network.held and line.endswith(network.held):
+                continue  # has a finding of its own
             yield note("network_note", f"{network.network}: {line}.", "", network.network)
 
 

@@ -231,6 +231,8 @@ class NetworkSight:
     """Where its default route leads to, while that is in use."""
     on_link_exit: bool = False
     """Its default route names no gateway, so everything is looked for on the network itself."""
+    held: str = ""
+    """Why a reverse path filter keeps its default route from being used; empty if none does."""
     arp: ArpDrop | None = None
     bridge: bool = False
     """The device belongs to a bridge of this host."""
@@ -303,6 +305,8 @@ class Snapshot:
     no_devices: str = ""
     """Why the service can make no device, in a few words."""
     stacked: tuple[Stacked, ...] = ()
+    resent: tuple[str, ...] = ()
+    """Tunnels in use by the service that send what they carry anew, without its mark."""
     strict: tuple[str, ...] = ()
     """Interfaces that drop what comes in where the route back leads elsewhere (rp_filter=1)."""
     strangers: int = 0

@@ -15,8 +15,19 @@ RP_FILTER = "Run `sysctl -w net.ipv4.conf.all.rp_filter=2`, and put it into /etc
 def judge_reverse_path(seen: Snapshot) -> Iterator[Finding]:
     """The kernel drops answers from outside where the default route is a network's (RFC 3704).
 
-    If no root is heard for that reason, it is said of the roots.
+    If no root is heard for that reason, it is said of the roots. Where the service may not change
+    the filter, as in a unit with ProtectKernelTunables, it takes no such route.
     """
+    for network in seen.networks:
+        if network.held:
+            yield warning(
+                "default_route_held",
+                f"The default route of network {network.network} is allowed here and not used, so "
+                "traffic to the Internet goes out without it: rp_filter=1 would drop the answers "
+                "of roots and peers, and this service may not change that.",
+                f"{RP_FILTER} The service then takes the route by itself.",
+                network.network,
+            ).because(network.held)
     over = seen.default_over
     if not over or not seen.strict or any(root.shut_out for root in seen.roots):
         return
@@ -124,6 +135,22 @@ def judge_stacked(seen: Snapshot) -> Iterator[Finding]:
                 device.name,
                 device.network,
             )
+
+
+def judge_resent(seen: Snapshot) -> Iterator[Finding]:
+    """A tunnel that sends anew what it carries takes off the mark that devices of ours go by."""
+    if not seen.networks:
+        return
+    for name in seen.resent:
+        yield note(
+            "tunnel_takes_off_mark",
+            f"The service also sends through {name}, a tunnel that sends what it carries anew, and "
+            "so without the mark that keeps this node's own packets out of its networks. If the "
+            f"other end of {name} is reached over a network, that network would carry itself.",
+            "Where that is so, exclude it in local.conf: "
+            f'`"interfacePrefixBlacklist": ["{name}"]`.',
+            name,
+        ).because(f"a socket is bound on {name}")
 
 
 def judge_relay(seen: Snapshot) -> Iterator[Finding]:

@@ -71,6 +71,8 @@ class Tap:
     """Why it is not called as the user wishes."""
     default_error: str = ""
     """Why the default route over IPv4 is not installed, though the user allows it."""
+    filter_error: str = ""
+    """The same, where a reverse path filter is in the way that may not be changed."""
     addresses: set[InetAddress] = field(default_factory=set)
     """What we gave it, and take away again; whether it is still there is for the kernel to say."""
     routes: set[KernelRoute] = field(default_factory=set)
@@ -309,8 +311,8 @@ class Taps:
         """Before a default route leads over it, what comes by the cables must be let in."""
         tap.default_error = "" if self._online else "nobody answers this node just now"
         leads = any(route.target in HALVES[4] for route in self._wanted_routes(tap))
-        if leads:
-            tap.default_error = self.reverse_path.loosen()
+        tap.filter_error = self.reverse_path.loosen() if leads else ""
+        tap.default_error = tap.default_error or tap.filter_error
         if leads and not tap.default_error:
             self._leading.add(tap.wanted.network)
         else:

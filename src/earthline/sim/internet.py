@@ -87,6 +87,15 @@ class Segment:
     exit: Gateway | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Early:
+    """A datagram on its way to a NAT that has no flow for it yet, but may have when it arrives."""
+
+    gateway: Gateway
+    source: Endpoint
+    port: int
+
+
 class Internet:
     """Carries datagrams between attached hosts in virtual time."""
 
@@ -121,6 +130,9 @@ class Internet:
         """Route one datagram of ``sender``; NAT state changes now, delivery comes later."""
         route = self._route(segment, source, destination, ttl or DEFAULT_TTL)
         now = self.clock.now
+        if isinstance(route, Early):
+            self._fly_early(sender.link, route, datagram)
+            route = "nat refused"
         if isinstance(route, str):
             self.lost[route] += 1
             flight = Flight(now, sender.name, route, source, destination, datagram, destination)
@@ -171,9 +183,29 @@ class Internet:
         for delay in arrivals:
             self.clock.after(delay, lambda: receiver.datagram_in(destination[1], source, datagram))
 
+    def _fly_early(self, link: Link, early: Early, datagram: bytes) -> None:
+        """Such a NAT is asked again on arrival, and remembers what it refuses.
+
+        The access of the host behind it is on the NAT's other side, as most are.
+        """
+        behind = next(iter(early.gateway.inner.hosts.values()), None)
+        if behind is None:
+            return
+        for first in link.arrivals(self._entropy):
+            for second in behind.link.arrivals(self._entropy):
+                self.clock.after(first + second, lambda: self._arrive_early(early, datagram))
+
+    def _arrive_early(self, early: Early, datagram: bytes) -> None:
+        nat, now = early.gateway.nat, self.clock.now
+        inside = nat.inbound(early.port, early.source, now)
+        if inside is None:
+            nat.astray(early.port, early.source, now)
+        elif inside[0] in early.gateway.inner.hosts:
+            early.gateway.inner.hosts[inside[0]].datagram_in(inside[1], early.source, datagram)
+
     def _route(
         self, segment: Segment, source: Endpoint, destination: Endpoint, ttl: int
-    ) -> tuple[Attached, Endpoint, Endpoint] | str:
+    ) -> tuple[Attached, Endpoint, Endpoint] | Early | str:
         """(receiver, source as it sees it, its own endpoint), or the reason for the loss."""
         here = segment
         came_through: Gateway | None = None
@@ -203,7 +235,7 @@ class Internet:
         source: Endpoint,
         destination: Endpoint,
         ttl: int,
-    ) -> tuple[Attached, Endpoint, Endpoint] | str:
+    ) -> tuple[Attached, Endpoint, Endpoint] | Early | str:
         while destination[0] in here.gateways:
             gateway = here.gateways[destination[0]]
             if gateway is came_through and not gateway.nat.hairpin:
@@ -211,6 +243,8 @@ class Internet:
             if ttl <= 0:
                 return "ttl"
             inside = gateway.nat.inbound(destination[1], source, self.clock.now)
+            if inside is None and gateway.nat.tracks_strays:
+                return Early(gateway, source, destination[1])
             if inside is None:
                 return "nat refused"
             destination, here = inside, gateway.inner

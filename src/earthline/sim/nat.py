@@ -8,6 +8,7 @@
 | `symmetric`          | inside endpoint and destination  | that destination                 |
 | `symmetric-by-address` | inside endpoint and host     | that host                        |
 | `symmetric-sequential` | as symmetric, each the next port | that destination               |
+| `masquerade`         | as port-restricted, but see its class | endpoints that were sent to |
 | `udp-blocked`        | nothing leaves                   | nobody                           |
 """
 
@@ -40,6 +41,8 @@ class Nat(ABC):
 
     name: ClassVar[str] = ""
     blocks_udp: ClassVar[bool] = False
+    tracks_strays: ClassVar[bool] = False
+    """Whether what it refuses has an effect: see `Masquerade`."""
 
     def __init_subclass__(cls) -> None:
         KINDS[cls.name] = cls
@@ -70,6 +73,10 @@ class Nat(ABC):
         if mapping is None or now - mapping.used_at > self.lifetime_ms:
             return None
         return mapping.inside if self.lets_in(mapping, source) else None
+
+    def astray(self, port: int, source: Endpoint, now: int) -> None:
+        """A datagram that is refused has arrived."""
+        del port, source, now
 
     def forget(self) -> None:
         """Lose all mappings, as after a power cut."""
@@ -169,6 +176,67 @@ class SymmetricSequential(Symmetric):
         port = self._next
         self._next += 1
         return port
+
+
+class Masquerade(Nat):
+    """Linux with `masquerade` and no filter on what the router itself is sent.
+
+    It tracks flows, not ports. What comes for a port that leads nowhere goes to the router, and is
+    tracked as a flow of its own, a *stray*: until that lapses, whoever sent it sees the inside host
+    at another port than everybody else.
+    """
+
+    name = "masquerade"
+    tracks_strays = True
+
+    def __init__(self, *, lifetime_ms: int = 30_000, hairpin: bool = False) -> None:
+        super().__init__(lifetime_ms=lifetime_ms, hairpin=hairpin)
+        self._by_flow: dict[tuple[int, Endpoint], Mapping] = {}
+        self._strays: dict[tuple[int, Endpoint], int] = {}
+
+    def outbound(
+        self, inside: Endpoint, destination: Endpoint, now: int, entropy: random.Random
+    ) -> int:
+        """The inside port, or a random one if another flow with the destination has it."""
+        mapping = self._by_inside.get((inside, destination))
+        if mapping is None or now - mapping.used_at > self.lifetime_ms:
+            port = inside[1]
+            while self._used(port, destination, now):
+                port = entropy.randrange(1024, 65536)
+            mapping = Mapping(inside, port, now)
+            self._by_inside[inside, destination] = self._by_flow[port, destination] = mapping
+        mapping.used_at = now
+        return mapping.port
+
+    def _used(self, port: int, destination: Endpoint, now: int) -> bool:
+        flow = (port, destination)
+        moments = [self._strays[flow]] if flow in self._strays else []
+        if flow in self._by_flow:
+            moments.append(self._by_flow[flow].used_at)
+        return any(now - at <= self.lifetime_ms for at in moments)
+
+    def inbound(self, port: int, source: Endpoint, now: int) -> Endpoint | None:
+        """The inside endpoint of the flow; each datagram keeps the flow alive."""
+        mapping = self._by_flow.get((port, source))
+        if mapping is None or now - mapping.used_at > self.lifetime_ms:
+            return None
+        mapping.used_at = now
+        return mapping.inside
+
+    def astray(self, port: int, source: Endpoint, now: int) -> None:
+        """A datagram for no flow has arrived."""
+        self._strays[port, source] = now
+
+    def forget(self) -> None:
+        """Lose all flows."""
+        super().forget()
+        self._by_flow.clear()
+        self._strays.clear()
+
+    def lets_in(self, mapping: Mapping, source: Endpoint) -> bool:
+        """Whatever belongs to the flow."""
+        del mapping, source
+        return True
 
 
 class UdpBlocked(Nat):

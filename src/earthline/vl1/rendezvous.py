@@ -99,15 +99,17 @@ class RendezvousReception:
         introduced = Rendezvous.parse(packet.payload)
         if not self._topology.usable(introduced.peer, introduced.endpoint):
             return
+        path = (packet.path[0], introduced.endpoint.ip, introduced.endpoint.port)
+        if introduced.endpoint.is_ipv4:
+            # Also toward a stranger, whose own packet may come before we know it: see `sim.nat`'s
+            # `Masquerade` for what a NAT that is not open by then makes of it.
+            opener = self._local.entropy(OPENER_LENGTH)
+            self._local.emit(Transmit(path, opener, OPENER_TTL))
         peer = self._topology.peer(introduced.peer)
         if peer is None:
             self._whois(introduced.peer, now, upstream.address)
             self._defer(packet, now)
             return
         peer.remember_place(introduced.endpoint)
-        path = (packet.path[0], introduced.endpoint.ip, introduced.endpoint.port)
-        if introduced.endpoint.is_ipv4:
-            opener = self._local.entropy(OPENER_LENGTH)
-            self._local.emit(Transmit(path, opener, OPENER_TTL))
         self._contact.probe(peer, path, now)
         self._introduced(peer, introduced.endpoint, now)

@@ -30,6 +30,7 @@ def directives(text):
         ("LimitCORE", ["0"]),
         ("RemoveIPC", ["yes"]),
         ("ProtectSystem", ["strict"]),
+        ("ProtectKernelTunables", ["yes"]),
         ("ProtectProc", ["invisible"]),
         ("DevicePolicy", ["closed"]),
         ("DeviceAllow", ["/dev/net/tun rw"]),

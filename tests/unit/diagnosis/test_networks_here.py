@@ -136,6 +136,20 @@ def test_strict_filter_is_the_cause_and_no_firewall():
     assert bad(on(here(), roots=shut.roots)) == ["udp_blocked_here"]
 
 
+def test_filter_that_the_service_may_not_change_names_the_command():
+    """Under the shipped unit /proc/sys is read-only."""
+    why = "eth0 drops what comes by another way (Read-only file system)"
+    shown = on(here(held=why, notes=(f"the default route is not applied: {why}",)))
+    assert bad(shown) == ["default_route_held"]
+    said = found(shown, "default_route_held")
+    assert "`sysctl -w net.ipv4.conf.all.rp_filter=2`" in said.do
+    assert said.evidence == (why,)
+    assert said.subjects == (NETWORK,)
+    assert not [one for one in judge(shown) if one.id == "network_note"]
+    other = on(here(held=why, notes=("address 10.9.0.1/24 is not applied",)))
+    assert [one.seen for one in judge(other) if one.id == "network_note"] != []
+
+
 def test_rule_that_drops_arp_is_named():
     shown = on(here(arp=ArpDrop(3, "drop", 12)))
     said = found(shown, "arp_dropped")
@@ -151,6 +165,18 @@ def test_tunnel_in_the_tunnel_is_a_fault_where_it_is_used():
     assert bad(on(here(), stacked=(over,))) == ["tunnel_in_tunnel"]
     assert "interfacePrefixBlacklist" in found(on(stacked=(over,)), "tunnel_in_tunnel").do
     assert bad(on(here(), stacked=(replace(over, used=False),))) == []
+
+
+def test_tunnel_that_takes_off_the_mark_is_noted():
+    """A WireGuard interface hides where it sends to, so that no more can be said."""
+    shown = on(here(), resent=("wg0",))
+    assert bad(shown) == []
+    said = found(shown, "tunnel_takes_off_mark")
+    assert said.severity is Severity.NOTE
+    assert '`"interfacePrefixBlacklist": ["wg0"]`' in said.do
+    assert said.subjects == ("wg0",)
+    lonely = seen(networks=(), resent=("wg0",))
+    assert not [one for one in judge(lonely) if one.id == "tunnel_takes_off_mark"]
 
 
 # --- devices, relay -------------------------------------------------------------------------------

@@ -11,8 +11,9 @@ import pytest
 
 from earthline.diagnosis.snapshot import Gateway, Udp
 from earthline.runtime.netlink import Interface
+from earthline.runtime.probes import surroundings
 from earthline.runtime.probes.icmp import Complaint, Told, meaning
-from earthline.runtime.probes.surroundings import read_gateways, sight_of
+from earthline.runtime.probes.surroundings import read_gateways, sends_anew, sight_of
 from earthline.runtime.probes.twin import TwinWatch
 from earthline.runtime.probes.udp import UdpProbe
 from earthline.runtime.probes.wire import WireWatch
@@ -145,6 +146,17 @@ def test_interfaces_are_shown_with_why_they_are_not_used():
     assert "virtual" in tun.why_not
     assert nowhere.why_not == "it has no carrier: no cable, or no wireless network"
     assert nowhere.unused == ("169.254.1.1 (link-local: it reaches nobody beyond the wire)",)
+
+
+def test_tunnels_that_send_anew_are_told_from_those_that_send_on(monkeypatch, tmp_path):
+    monkeypatch.setattr(surroundings, "_NET", tmp_path)
+    devices = {"wg0": "DEVTYPE=wireguard\nINTERFACE=wg0\n", "vpn0": "", "gre1": "", "eth0": ""}
+    for name, said in devices.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "uevent").write_text(said)
+    (tmp_path / "vpn0" / "tun_flags").write_text("0x1001\n")
+    assert {name for name in devices if sends_anew(name)} == {"wg0", "vpn0"}
+    assert not sends_anew("gone0")
 
 
 def test_bind_list_decides_alone_which_interfaces_count():

@@ -264,11 +264,19 @@ async def test_default_route_waits_for_filters_that_let_answers_in(kernel, tmp_p
         taps.configure(command("10.7.0.59/16", routes=[route]))
         await settled()
         assert (kernel.routes, taps.tap(NETWORK).default_error) == (set(), "eth0 drops it")
+        assert taps.tap(NETWORK).filter_error == "eth0 drops it"
+        taps.set_online(False)
+        await settled()
+        assert taps.tap(NETWORK).default_error == "nobody answers this node just now"
+        assert taps.tap(NETWORK).filter_error == ""
+        taps.set_online(True)
+        await settled()
         said[0] = ""
         restored.clear()
         taps.check()
         await settled()
         assert (len(kernel.routes), taps.tap(NETWORK).default_error, restored) == (2, "", [])
+        assert taps.tap(NETWORK).filter_error == ""
         taps.permit(NETWORK, Permissions())
         await settled()
         assert restored == [set()]

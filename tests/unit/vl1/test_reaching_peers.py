@@ -81,6 +81,19 @@ def test_rendezvous_opens_the_nat_with_a_short_lived_datagram(trio, frames):
     assert openers == [(2, 4)]
 
 
+def test_rendezvous_with_a_stranger_opens_the_nat_before_anybody_says_who_it_is(trio):
+    trio.start()
+    ann, stranger = trio.ann, identity(77).address
+    path = (0, trio.root.addresses[0].ip, 9993)
+    payload = Rendezvous(stranger, InetAddress.parse("198.19.0.7/9993")).emit()
+    sent = len(ann.sent)
+    ann.give(PacketReceived(path, trio.root.address, 5, 1, 1, Verb.RENDEZVOUS, payload))
+    opener = ann.sent[sent]
+    assert (opener.ttl, len(opener.datagram)) == (2, 4)
+    assert opener.path == (0, bytes([198, 19, 0, 7]), 9993)
+    assert ann.engine.topology.peer(stranger) is None
+
+
 def test_rendezvous_from_a_leaf_is_refused(trio):
     trio.start()
     ann = trio.ann

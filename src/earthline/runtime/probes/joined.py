@@ -65,6 +65,7 @@ def network_sight(
         routes=tuple(str(r.target) for r in tap.routes if not _is_half(r.target)),
         exits=tuple(_exits(tap, by_address)),
         on_link_exit=any(_is_half(r.target) and r.gateway is None for r in tap.routes),
+        held=tap.filter_error,
         bridge=bool(tap.bridge),
     )
 

@@ -22,6 +22,7 @@ from earthline.runtime.probes.joined import network_sight
 from earthline.runtime.probes.surroundings import (
     devices_below,
     gateways,
+    sends_anew,
     sight_of,
     tracked_flows,
 )
@@ -86,6 +87,7 @@ def known(
         relay=_relay(service),
         no_devices=why_no_devices() or "",
         stacked=_stacked(service, interfaces),
+        resent=_resent(service, physical),
         strangers=strangers,
         strict=tuple(sorted(strict_interfaces() - own)),
         tracked=tracked_flows(),
@@ -139,6 +141,11 @@ def _own_endpoints(status: NodeStatus) -> tuple[str, ...]:
 def _relay(service: Service) -> Relay:
     said, state = service.settings.parsed.settings.tcp_relay, service.tcp_relay
     return Relay(tuple(said.listen), state.failure)
+
+
+def _resent(service: Service, physical: Iterable[Interface]) -> tuple[str, ...]:
+    bound = {place.index for place in service.underlay.sockets.places}
+    return tuple(i.name for i in physical if i.index in bound and sends_anew(i.name))
 
 
 def _stacked(service: Service, interfaces: Iterable[Interface]) -> tuple[Stacked, ...]:

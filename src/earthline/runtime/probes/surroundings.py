@@ -69,6 +69,17 @@ def devices_below(name: str) -> set[str]:
     return found
 
 
+def sends_anew(name: str) -> bool:
+    """Whether what is sent through a device leaves the host as datagrams of somebody else.
+
+    WireGuard's kernel module has sockets of its own, and a TUN device has a program behind it.
+    GRE and VXLAN send on the very packet that they were given, with its mark.
+    """
+    device = _NET / name
+    kind = "DEVTYPE=wireguard" in _lines(str(device / "uevent"))
+    return kind or (device / "tun_flags").exists()
+
+
 class Neighbour(NamedTuple):
     """An entry of the IPv4 neighbour table."""
 

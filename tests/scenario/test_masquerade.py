@@ -1,0 +1,73 @@
+"""Two routers on Linux that masquerade and filter nothing of what they are sent themselves.
+
+Whoever's packet comes to such a router before the host behind it has sent spoils that host's port
+for itself, for as long as it goes on sending: the pair would stay relayed while traffic flows.
+
+Here the internet takes longer than a node takes to follow an introduction. Where it does not, who
+follows it first spoils the other's port all the same.
+"""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from outage import POOL, ROUTE, both_direct
+
+from earthline.sim.link import Link
+from earthline.sim.nat import Masquerade, PortRestricted, SymmetricSequential
+
+SEEDS = range(4)
+INSIDE, FIRST, SECOND = (b"\x0a\0\0\2", 9993), (b"\x51\0\0\1", 9993), (b"\x51\0\0\2", 9993)
+
+
+def until_direct(sim, near, far, nats, within_s):
+    """Seconds from the first ping until both go direct; the distance of each is in ms."""
+    controller = sim.root("one", "80.1.0.1", "two", "80.2.0.1")
+    alice = sim.host("alice", nat=nats[0](), link=near)
+    bob = sim.host("bob", nat=nats[1](), link=far)
+    network = sim.network(controller, POOL, ROUTE)
+    for member in (alice, bob):
+        member.join(network)
+    assert sim.run_until(lambda: sim.joined(network, alice, bob), within_ms=60_000)
+    sim.run_for(2_000)
+    began = sim.clock.now
+    while sim.clock.now - began < within_s * 1_000:
+        alice.nic(network).ping(bob.nic(network).ipv4)
+        if sim.run_until(lambda: both_direct(sim, alice, bob), 1_000):
+            return (sim.clock.now - began) / 1_000
+    return None
+
+
+@pytest.mark.parametrize(("near", "far"), [(10, 10), (5, 60), (60, 5)])
+def test_members_behind_linux_masquerades_go_direct_within_a_second(simulate, near, far):
+    for seed in SEEDS:
+        links = Link(delay_ms=near), Link(delay_ms=far)
+        taken = until_direct(simulate(seed=seed), *links, (Masquerade, Masquerade), within_s=5)
+        assert taken is not None, seed
+        assert taken < 1, seed
+
+
+@pytest.mark.parametrize("other", [PortRestricted, SymmetricSequential])
+def test_far_member_behind_a_linux_masquerade_goes_direct_with_other_nats(simulate, other):
+    links = Link(delay_ms=5), Link(delay_ms=60)
+    for seed in SEEDS:
+        assert until_direct(simulate(seed=seed), *links, (other, Masquerade), within_s=15), seed
+
+
+def test_stray_moves_the_port_for_whoever_sent_it_until_it_lapses():
+    nat, entropy = Masquerade(lifetime_ms=30_000), random.Random(1)
+    assert nat.inbound(9993, FIRST, 0) is None
+    nat.astray(9993, FIRST, 0)
+    assert nat.outbound(INSIDE, FIRST, 10, entropy) != 9993
+    assert nat.outbound(INSIDE, SECOND, 10, entropy) == 9993
+    assert nat.inbound(9993, SECOND, 20) == INSIDE
+    assert nat.inbound(9993, FIRST, 20) is None
+    assert nat.outbound(INSIDE, FIRST, 30_041, entropy) == 9993
+
+
+def test_power_cut_makes_it_forget_strays():
+    nat = Masquerade()
+    nat.astray(9993, FIRST, 0)
+    nat.forget()
+    assert nat.outbound(INSIDE, FIRST, 10, random.Random(1)) == 9993
