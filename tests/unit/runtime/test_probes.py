@@ -216,6 +216,19 @@ def test_more_packets_of_our_own_than_we_sent_are_another_hosts():
     assert watch.strange == 3
 
 
+def test_packets_that_crossed_ours_are_another_hosts():
+    """Each host got those of the other: as many as it has sent."""
+    came = 0
+    first, second = TwinWatch(lambda: 0), TwinWatch(lambda: came)
+    first.take_stock()
+    first.sent(1)
+    came = 1
+    second.take_stock()
+    second.sent(1)
+    assert second.strange == 1
+    assert first.strange == 0
+
+
 async def test_error_about_another_port_says_nothing_of_the_endpoint():
     """The doctor asks other ports of the host as well."""
     here = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -41,6 +41,7 @@ async def look_inside(service: Service, twins: TwinWatch) -> Snapshot:
     asked_at = now_ms()
     roots = {root.address: root.endpoints for root in _roots(service)}
     async with Ends(roots, service.node.address, tuple(service.ports)) as ends:
+        twins.take_stock()
         twins.sent(ends.send_to_ourselves())
         size = await _ask(service, ends, asked_at)
         own = {address.ip_text for interface in interfaces for address in interface.addresses}
