@@ -38,7 +38,7 @@ class PhysicalNetworks:
 
     def mtu(self, endpoint: InetAddress) -> int:
         """UDP payload bytes for datagrams to the address."""
-        entry = self._find(endpoint)
+        entry = self._find(endpoint) if self._networks else None
         if entry is None or entry.mtu == 0:
             return DEFAULT_MTU
         return min(max(entry.mtu, MIN_MTU), MAX_MTU)
@@ -50,7 +50,7 @@ class PhysicalNetworks:
 
     def trusted_path_id(self, endpoint: InetAddress) -> int:
         """The ID to send instead of a MAC; 0: none."""
-        entry = self._find(endpoint)
+        entry = self._find(endpoint) if self._networks else None
         return 0 if entry is None else entry.trusted_path_id
 
     def _find(self, endpoint: InetAddress) -> PhysicalNetwork | None:
