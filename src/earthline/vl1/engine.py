@@ -23,10 +23,12 @@ from earthline.effects import (
     HelloReceived,
     HellosOpened,
     IdentityProved,
+    NodeSettings,
     PacketReceived,
     PairRelayed,
     Path,
     PathSeen,
+    PhysicalNetwork,
     SocketsChanged,
     SocketsOpened,
     StateLoaded,
@@ -42,7 +44,6 @@ from earthline.vl1.gates import prefix_key
 from earthline.vl1.local import Emit
 from earthline.vl1.nat import NatReport
 from earthline.vl1.peer import Peer
-from earthline.vl1.physical import PhysicalNetwork
 from earthline.vl1.reasons import Explained, explain
 from earthline.vl1.roaming import JUMP_MS
 from earthline.vl1.status import NodeStatus, PeerState, Ways, node_status, peer_states
@@ -426,6 +427,15 @@ class PeerEngine(Wiring):
         self._pings.ask(address, payload, now)
 
     # Set by the host and the layer above
+
+    def configure(self, settings: NodeSettings, now: int) -> None:
+        """Go by the operator's settings from now on."""
+        self.set_physical_networks(settings.physical_networks)
+        self.local.path_allowed = settings.path_allowed
+        self.set_low_bandwidth(settings.low_bandwidth, now)
+        self.set_hints(lambda address: settings.hints.get(address, ()))
+        self.spray.enabled = settings.port_spray
+        self.mtu.enable(settings.path_mtu_discovery, now)
 
     def set_physical_networks(self, networks: Iterable[PhysicalNetwork]) -> None:
         """MTU and trusted path ID of physical networks (02, 9)."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
+from earthline.effects import PhysicalNetwork
 from earthline.wire.inet import InetAddress
 from earthline.wire.packet import DEFAULT_MTU
 
@@ -13,14 +13,6 @@ MIN_MTU = 1_400
 MAX_MTU = 10_324
 MAX_NETWORKS = 32
 """Physical networks in the settings (02, 9)."""
-
-
-class PhysicalNetwork(NamedTuple):
-    """A network (prefix length as port), its UDP payload MTU (0: default), its trusted path ID."""
-
-    network: InetAddress
-    mtu: int = 0
-    trusted_path_id: int = 0
 
 
 class PhysicalNetworks:
