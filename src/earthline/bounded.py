@@ -237,6 +237,8 @@ class FairQueue(Generic[H, V]):
 
     def take(self, wanted: Callable[[V], bool]) -> list[V]:
         """Take out whatever is wanted."""
+        if not self._waiting:
+            return []
         found = [(key, value) for key, value in self._waiting.items() if wanted(value)]
         for key, _ in found:
             self._waiting.pop(key)

@@ -18,6 +18,7 @@ from earthline import effects
 from earthline.effects import Command, Event, HostCommand, InstallNetwork
 from earthline.vl1.contact import SOFTWARE_VERSION
 from earthline.vl1.engine import PeerEngine
+from earthline.vl1.nat import NatReport
 from earthline.vl1.status import NodeStatus, PeerState
 from earthline.vl2.configuration import STORED
 from earthline.vl2.ethernet import EthernetEngine
@@ -77,7 +78,7 @@ class Node:
         self.ethernet.settle(now)
 
     def send(self, command: HostCommand, now: int) -> None:
-        """Take a command of the host; a malformed world raises ValueError."""
+        """Take a command of the host; a malformed world, or settings, raise ValueError."""
         match command:
             case effects.Orbit():
                 self.peers.orbit(command.world_id, command.seed, now)
@@ -87,6 +88,9 @@ class Node:
                 self.peers.take_world(World.parse(command.world), now)
             case effects.AskRoots():
                 self.peers.ask_upstreams(command.size, now)
+            case effects.Configure():
+                self.peers.configure(command.settings, now)
+                self.ethernet.set_low_bandwidth(command.settings.low_bandwidth, now)
             case effects.SendEcho():
                 self.peers.ping(command.address, command.payload, now)
             case _:
@@ -107,11 +111,6 @@ class Node:
         """The commands since the last call."""
         commands, self._commands = self._commands, []
         return commands
-
-    def set_low_bandwidth(self, enabled: bool, now: int) -> None:
-        """Whether to say as little as can be (02, 1.7)."""
-        self.peers.set_low_bandwidth(enabled, now)
-        self.ethernet.set_low_bandwidth(enabled, now)
 
     @property
     def newcomers_room(self) -> int:
@@ -135,6 +134,11 @@ class Node:
         return self.peers.online
 
     @property
+    def acting_as_upstream(self) -> bool:
+        """Whether we are a root of the planet or of a moon (02, 2.5)."""
+        return self.peers.acting_as_upstream
+
+    @property
     def counters(self) -> Counter[str]:
         """Drops and events of the engines by reason; the switch has its own."""
         return self.peers.counters
@@ -154,6 +158,10 @@ class Node:
     def status(self, now: int) -> NodeStatus:
         """The node itself: worlds, surface, online."""
         return self.peers.status(now)
+
+    def nat_report(self) -> NatReport:
+        """Our NAT, as far as peers' reports tell (02, 7.5)."""
+        return self.peers.nat_report()
 
     def save(self) -> None:
         """Have every changed state object stored, as before a stop."""

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import select
 import socket
-import subprocess
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
+from stations import (
+    ALICE,
+    BOB,
+    IP_RECVTTL,
+    KEY,
+    LOOPBACK,
+    NETWORK,
+    WAIT_S,
+    Namespace,
+    Station,
+    frame,
+    hello_of,
+    ip,
+    packet_of,
+    wire,
+)
 
-from earthline._native import Driver, SessionKey, Switch
-from earthline.effects import InstallNetwork
+from earthline._native import Switch
 from earthline.wire.mac import mac_of
-from earthline.wire.packet import Suite, Verb, build
-
-T = TypeVar("T")
-
-CLONE_NEWNET = 0x40000000
-IP_RECVTTL = 12
-UDP_SEGMENT = 103
-ALICE, BOB = 0xA11CE00001, 0xB0B0000002
-NETWORK = 0x8056C2E21C000001
-LOOPBACK = bytes([127, 0, 0, 1])
-KEY = bytes(range(48))
-WAIT_S = 20.0
-"""Longest wait for the kernel; a failure, never a measurement."""
+from earthline.wire.packet import Verb, build
 
 pytestmark = [
     pytest.mark.namespaces,
@@ -42,96 +40,11 @@ pytestmark = [
 ]
 
 
-def _enter_new_namespace() -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWNET) != 0:
-        raise OSError(ctypes.get_errno(), "unshare")
-    Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").write_text("1")
-    ip("link", "set", "lo", "up")
-
-
-def ip(*words: str) -> str:
-    done = subprocess.run(["ip", *words], check=True, capture_output=True, text=True)
-    return done.stdout
-
-
-class Namespace:
-    """Runs functions on the thread that lives in the namespace."""
-
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, initializer=_enter_new_namespace)
-        self.drivers: list[Driver] = []
-
-    def run(self, act: Callable[[], T]) -> T:
-        return self._thread.submit(act).result()
-
-    def driver(self, switch: Switch, **offload: bool) -> Driver:
-        driver = Driver(switch, **offload)
-        self.drivers.append(driver)
-        return driver
-
-    def close(self) -> None:
-        for driver in self.drivers:
-            driver.close()
-        self._thread.shutdown()
-
-
 @pytest.fixture
 def namespace() -> Iterator[Namespace]:
     namespace = Namespace()
     yield namespace
     namespace.close()
-
-
-class Station:
-    """A switch with its driver, a socket on the loopback device, and a TAP."""
-
-    def __init__(
-        self, namespace: Namespace, address: int, tap: str, *, threads: int = 1, **offload: bool
-    ) -> None:
-        self.address, self.tap = address, tap
-        self.switch = Switch(address, bytes([address & 0xFF]) * 32, threads=threads)
-        self.driver = namespace.driver(self.switch, **offload)
-        self.port = self.driver.add_udp(1, LOOPBACK, 0, None)
-        self.driver.add_tap(NETWORK, tap, mac_of(address, NETWORK), 2800)
-        self.switch.set_network(
-            InstallNetwork(NETWORK, 2800, False, True, False, True, 32, (), b"\x01\x00")
-        )
-
-    def meet(self, other: Station) -> None:
-        path = (1, LOOPBACK, other.port)
-        self.switch.set_session(other.address, KEY, 3)
-        self.switch.set_known_paths(other.address, [path])
-        self.switch.set_route(other.address, path, True, 1432, 0)
-        self.switch.set_member(NETWORK, other.address, True, True, 2**63)
-
-
-def wire(interface: str) -> socket.socket:
-    """The host's side of a TAP."""
-    raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88B5))
-    raw.bind((interface, 0x88B5))
-    raw.settimeout(WAIT_S)
-    return raw
-
-
-def frame(destination: int, source: int, length: int) -> bytes:
-    macs = mac_of(destination, NETWORK).to_bytes(6, "big") + mac_of(source, NETWORK).to_bytes(
-        6, "big"
-    )
-    return macs + b"\x88\xb5" + bytes(index * 7 & 0xFF for index in range(length))
-
-
-def hello_of(address: int, protocol: int = 12) -> bytes:
-    """A well-formed HELLO to Alice that fits no key."""
-    identity = address.to_bytes(5, "big") + bytes(66)
-    payload = bytes([protocol]) + bytes(12) + identity
-    return build(7, ALICE, address, Verb.HELLO, payload)
-
-
-def packet_of(address: int, payload: bytes) -> bytes:
-    """A question to Alice, of somebody who shares the key with her."""
-    packet = build(7, ALICE, address, Verb.WHOIS, payload)
-    return SessionKey(KEY).seal(packet, Suite.AES_GMAC_SIV)
 
 
 def test_frames_cross_from_tap_to_tap_without_a_punt(namespace: Namespace) -> None:
@@ -403,102 +316,3 @@ def test_output_of_a_call_from_python_is_carried_out(namespace: Namespace) -> No
             assert far.recv(4096) == sent
 
     namespace.run(applied)
-
-
-NOTHING = dict.fromkeys(("tso", "uso", "join", "gso", "gro"), False)
-MODES = {
-    "all on": {},
-    "all off": NOTHING,
-    **{f"{name} off": {name: False} for name in NOTHING},
-    **{f"only {name}": {**NOTHING, name: True} for name in NOTHING},
-}
-
-
-class Lan:
-    """Two namespaces with a cable between them, a station in each, and IP over the TAPs."""
-
-    def __init__(
-        self, near: Namespace, far: Namespace, offload: dict[str, bool], threads: int = 1
-    ) -> None:
-        self.threads = threads
-        self.near, self.far = near, far
-        self.inner = near.run(threading.get_native_id), far.run(threading.get_native_id)
-        near.run(lambda: ip("link", "add", "one", "type", "veth", "peer", "name", "two"))
-        near.run(lambda: ip("link", "set", "two", "netns", f"/proc/{self.inner[1]}/ns/net"))
-        self.alice = near.run(lambda: self.station(near, ALICE, "one", 1, offload))
-        self.bob = far.run(lambda: self.station(far, BOB, "two", 2, offload))
-        near.run(lambda: self.meet(self.alice, self.bob, 2))
-        far.run(lambda: self.meet(self.bob, self.alice, 1))
-
-    def station(
-        self, namespace: Namespace, address: int, device: str, host: int, offload: dict[str, bool]
-    ) -> Station:
-        ip("addr", "add", f"10.1.0.{host}/24", "dev", device)
-        ip("link", "set", device, "up")
-        station = Station(namespace, address, "tap", threads=self.threads, **offload)
-        station.port = station.driver.add_udp(2, bytes([10, 1, 0, host]), 0, None)
-        ip("addr", "add", f"10.2.0.{host}/24", "dev", "tap")
-        return station
-
-    @staticmethod
-    def meet(station: Station, other: Station, host: int) -> None:
-        path = (2, bytes([10, 1, 0, host]), other.port)
-        station.meet(other)
-        station.switch.set_known_paths(other.address, [path])
-        station.switch.set_route(other.address, path, True, 1432, 0)
-        mac = mac_of(other.address, NETWORK).to_bytes(6, "big").hex(":")
-        ip("neighbour", "replace", f"10.2.0.{host}", "lladdr", mac, "dev", "tap")
-
-
-@pytest.fixture
-def near_and_far() -> Iterator[tuple[Namespace, Namespace]]:
-    near, far = Namespace(), Namespace()
-    yield near, far
-    near.close()
-    far.close()
-
-
-@pytest.mark.parametrize("mode", [*MODES, "three threads"])
-def test_streams_and_datagrams_arrive_whole_whatever_is_left_to_the_kernel(
-    near_and_far: tuple[Namespace, Namespace], mode: str
-) -> None:
-    near, far = near_and_far
-    lan = Lan(near, far, MODES.get(mode, {}), threads=3 if mode == "three threads" else 1)
-    stream = os.urandom(4_000_000)
-    sent, server = near.run(socket.socket), far.run(lambda: socket.create_server(("10.2.0.2", 0)))
-    with sent, server:
-        sent.settimeout(WAIT_S)
-        server.settimeout(WAIT_S)
-        sent.connect(server.getsockname())
-        sender = threading.Thread(target=lambda: (sent.sendall(stream), sent.close()))
-        sender.start()
-        received, _ = server.accept()
-        with received:
-            received.settimeout(WAIT_S)
-            assert b"".join(iter(lambda: received.recv(1 << 16), b"")) == stream
-        sender.join()
-    exchange_datagrams(near, far)
-    assert lan.alice.driver.counters()["drop_tap_read"] == 0
-    assert lan.bob.driver.counters()["drop_tap_write"] == 0
-    assert lan.bob.switch.counters()["drop_unauthentic"] == 0
-
-
-def exchange_datagrams(near: Namespace, far: Namespace) -> None:
-    """Some of odd and even lengths, and several in one call where the kernel knows how."""
-    sender, receiver = (
-        namespace.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-        for namespace in (near, far)
-    )
-    with sender, receiver:
-        receiver.settimeout(WAIT_S)
-        receiver.bind(("10.2.0.2", 0))
-        target = receiver.getsockname()
-        for length in (0, 1, 1333, 1400, 2772, 5000):
-            datagram = os.urandom(length)
-            for _ in range(20):
-                sender.sendto(datagram, target)
-            assert [receiver.recv(9000) for _ in range(20)] == [datagram] * 20
-        many = os.urandom(10_500)
-        sender.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 1000)
-        sender.sendto(many, target)
-        assert b"".join(receiver.recv(9000) for _ in range(11)) == many

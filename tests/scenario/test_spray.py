@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 from outage import both_direct, lan, longest_outage
 
+from earthline.effects import Configure, NodeSettings
 from earthline.sim.link import Link
 from earthline.sim.nat import PortRestricted, Symmetric
 from earthline.vl1 import spray
@@ -110,7 +111,7 @@ def test_hopeless_spray_is_bounded_ends_and_rests(simulate):
 def test_nobody_is_sprayed_at_who_does_not_agree(simulate, unwilling):
     """A stock peer skips the offer; so does one whose user said no."""
     sim, alice, bob, network = pair(simulate, 1, Symmetric(), PortRestricted())
-    sim.hosts[unwilling].node.peers.spray.enabled = False
+    sim.hosts[unwilling].command(Configure(NodeSettings(port_spray=False)))
     talk(sim, alice, bob, network, 40)
     assert not both_direct(sim, alice, bob)
     assert alice.node.counters["spray_begun"] == bob.node.counters["spray_begun"] == 0
@@ -119,7 +120,7 @@ def test_nobody_is_sprayed_at_who_does_not_agree(simulate, unwilling):
 @pytest.mark.parametrize("frugal", ["alice", "bob"])
 def test_nothing_is_sprayed_in_low_bandwidth_mode(simulate, frugal):
     sim, alice, bob, network = pair(simulate, 1, Symmetric(), PortRestricted())
-    sim.hosts[frugal].node.set_low_bandwidth(True, sim.clock.now)
+    sim.hosts[frugal].command(Configure(NodeSettings(low_bandwidth=True)))
     talk(sim, alice, bob, network, 40)
     assert not both_direct(sim, alice, bob)
     assert alice.node.counters["spray_begun"] == bob.node.counters["spray_begun"] == 0

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from earthline import effects
 from earthline.node import Node
 from earthline.sim.simulation import throwaway_identities
-from earthline.wire.packet import Verb
+from earthline.wire.inet import InetAddress
+from earthline.wire.packet import DEFAULT_MTU, Verb
 from earthline.wire.reader import Malformed
 
 NOW = 1_700_000_000_000
@@ -63,6 +64,46 @@ def test_moon_can_be_wanted_and_no_longer_wanted():
     assert node.status(NOW).wanted_moons == ((7, PEER.address),)
     node.send(effects.Deorbit(7), NOW)
     assert node.status(NOW).wanted_moons == ()
+
+
+def test_settings_come_as_one_value_of_which_every_part_counts():
+    node, place = new_node(), InetAddress.parse("203.0.113.5/9993")
+    network = effects.PhysicalNetwork(InetAddress.parse("203.0.113.0/24"), 1_400, 7)
+    settings = effects.NodeSettings(
+        physical_networks=(network,),
+        hints={PEER.address: (place,)},
+        path_allowed=lambda address, _endpoint: address != PEER.address,
+        low_bandwidth=True,
+        port_spray=False,
+        path_mtu_discovery=False,
+    )
+    node.send(effects.Configure(settings), NOW)
+    engine = node.peers
+    assert (engine.physical.mtu(place), engine.physical.trusted_path_id(place)) == (1_400, 7)
+    assert engine._seek.hints(PEER.address) == (place,)
+    assert not engine.topology.usable(PEER.address, place)
+    assert engine.topology.usable(CONTROLLER.address, place)
+    assert engine.local.low_bandwidth
+    assert node.ethernet._station.low_bandwidth
+    assert not (engine.spray.enabled)
+    assert not (engine.mtu._enabled)
+    node.send(effects.Configure(effects.NodeSettings()), NOW)
+    assert engine.physical.mtu(place) == DEFAULT_MTU
+    assert engine._seek.hints(PEER.address) == ()
+    assert engine.topology.usable(PEER.address, place)
+    assert not (engine.local.low_bandwidth)
+    assert not (node.ethernet._station.low_bandwidth)
+    assert engine.spray.enabled
+    assert engine.mtu._enabled
+
+
+def test_settings_with_too_many_networks_change_nothing():
+    node = new_node()
+    network = effects.PhysicalNetwork(InetAddress.parse("203.0.113.0/24"), 1_400)
+    settings = effects.NodeSettings(physical_networks=(network,) * 33, low_bandwidth=True)
+    with pytest.raises(ValueError, match="at most 32"):
+        node.send(effects.Configure(settings), NOW)
+    assert not node.peers.local.low_bandwidth
 
 
 def test_timer_never_stands_still():

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from earthline.api.answers import JSON_OBJECT, Address, StockJson, read_object_or_nothing
 from earthline.effects import Deorbit, Orbit
+from earthline.runtime.clock import now_ms
 from earthline.runtime.service import Service
 from earthline.wire.address import parse_address
 from earthline.wire.world import World
@@ -57,12 +58,13 @@ def moon_router(service: Service) -> APIRouter:
     router = APIRouter(prefix="/moon", tags=["moon"])
 
     def held(world_id: int) -> World | None:
-        return service.node.peers.worlds.moons.get(world_id)
+        moons = service.node.status(now_ms()).moons
+        return next((moon for moon in moons if moon.world_id == world_id), None)
 
     @router.get("")
     async def moons() -> list[dict[str, Any]]:
         """Every moon that this node holds."""
-        return [moon_object(moon) for _, moon in sorted(service.node.peers.worlds.moons.items())]
+        return [moon_object(moon) for moon in service.node.status(now_ms()).moons]
 
     @router.get("/{world}")
     async def moon(world: Address) -> dict[str, Any]:

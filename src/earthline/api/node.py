@@ -53,7 +53,7 @@ def status_object(service: Service) -> dict[str, Any]:
             "root": status.acting_as_upstream,
             "upstreams": [f"{address:010x}" for address in status.upstreams],
             "earth": None if earth is None else f"{earth:016x}",
-            "nat": nat_object(service.node.peers.nat_report()),
+            "nat": nat_object(service.node.nat_report()),
             "tunnel": tunnel_object(service.tunnel),
             "tcpRelay": relay_object(service.tcp_relay),
             "startedAt": service.started_at,

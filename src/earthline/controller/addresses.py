@@ -9,9 +9,10 @@ So it is the same in the first configuration, which picks it, and in all others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from operator import attrgetter
 
 from earthline.wire.computed_ip import rfc4193, six_plane
 from earthline.wire.inet import InetAddress
@@ -48,15 +49,13 @@ class AddressPolicy:
 
     def subnet(self, address: InetAddress) -> InetAddress | None:
         """The smallest route over the address that needs no gateway, host bits cleared, if any."""
-        return _smallest(
-            target for target, via in self.routes if not via and target.contains(address)
-        )
+        found = [target for target, via in self.routes if not via and target.contains(address)]
+        return _smallest(found) if found else None
 
     def routed(self, address: InetAddress) -> InetAddress | None:
         """The subnet, or else the smallest route over the address by way of a gateway (04, 9.7)."""
-        return self.subnet(address) or _smallest(
-            target for target, _ in self.routes if target.contains(address)
-        )
+        found = [target for target, _ in self.routes if target.contains(address)]
+        return self.subnet(address) or (_smallest(found) if found else None)
 
 
 def is_reserved(address: InetAddress, subnet: InetAddress) -> bool:
@@ -67,9 +66,8 @@ def is_reserved(address: InetAddress, subnet: InetAddress) -> bool:
     return address.ip == subnet.ip or (last is not None and address.ip == last.ip)
 
 
-def _smallest(networks: Iterable[InetAddress]) -> InetAddress | None:
-    found = max(networks, key=lambda network: network.port, default=None)
-    return None if found is None else found.network
+def _smallest(networks: Sequence[InetAddress]) -> InetAddress:
+    return max(networks, key=attrgetter("port")).network
 
 
 @dataclass(slots=True)

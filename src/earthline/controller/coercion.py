@@ -67,7 +67,9 @@ def as_int(value: object, default: int) -> int:
 
 def as_bool(value: object, default: bool) -> bool:
     """*Bool*: numbers above 0 (as unsigned), and texts that begin with ``t``, ``T`` or ``1``."""
-    if isinstance(value, (bool, int, float)):
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, (int, float)):
         return as_int(value, 0) > 0
     if isinstance(value, str):
         return value[:1] in ("t", "T", "1")

@@ -41,6 +41,7 @@ from earthline.effects.commands import (
     TrustPath,
     WriteFrame,
 )
+from earthline.effects.configure import Configure, NodeSettings, PhysicalNetwork
 from earthline.effects.events import (
     AckRequested,
     Activity,
@@ -88,6 +89,7 @@ __all__ = [
     "AskRoots",
     "CloseSockets",
     "Command",
+    "Configure",
     "ConfigureTap",
     "CredentialDue",
     "DatagramTooLarge",
@@ -116,6 +118,7 @@ __all__ = [
     "InstallSession",
     "Join",
     "Leave",
+    "NodeSettings",
     "OpenHellos",
     "OpenSockets",
     "Orbit",
@@ -123,6 +126,7 @@ __all__ = [
     "PairRelayed",
     "Path",
     "PathSeen",
+    "PhysicalNetwork",
     "PortFailed",
     "ProveIdentity",
     "RemoveMember",

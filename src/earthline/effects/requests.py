@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from earthline.effects.configure import Configure
+
 
 @dataclass(frozen=True, slots=True)
 class Join:
@@ -95,6 +97,7 @@ HostCommand: TypeAlias = (
     | TakeWorld
     | AskRoots
     | SendEcho
+    | Configure
     | SendConfig
     | SendConfigError
     | SendCredentials

@@ -5,10 +5,23 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
+from earthline.effects import NodeSettings, PhysicalNetwork
 from earthline.runtime.settings import Settings
-from earthline.vl1.physical import PhysicalNetwork
 from earthline.wire.address import parse_address
 from earthline.wire.inet import InetAddress
+
+
+def node_settings(settings: Settings) -> NodeSettings:
+    """All that the core goes by."""
+    said = settings.settings
+    return NodeSettings(
+        physical_networks=tuple(physical_networks(settings)),
+        hints=static_hints(settings),
+        path_allowed=PathPolicy(settings).allows,
+        low_bandwidth=said.low_bandwidth_mode,
+        port_spray=said.port_spray,
+        path_mtu_discovery=said.path_mtu_discovery,
+    )
 
 
 def physical_networks(settings: Settings) -> list[PhysicalNetwork]:

@@ -273,7 +273,7 @@ class Service:
     def _stop_core(self) -> None:
         """The node says goodbye: what it wants to remember is written."""
         self._proving.close()
-        self.node.peers.save()
+        self.node.save()
         self.core.stop()
         log.info("stopped")
 
@@ -324,7 +324,7 @@ class Service:
         """What the user of a node that is online has to do, or to look at."""
         if self.joined:
             return "earthline networks shows its networks, earthline peers who is reached how"
-        if self.node.peers.acting_as_upstream:
+        if self.node.acting_as_upstream:
             return "earthline network create NAME makes a network"
         return "earthline join NETWORK joins a network"
 
@@ -425,7 +425,7 @@ class Service:
     @property
     def planet(self) -> World | None:
         """The planet this node holds."""
-        return self.node.peers.worlds.planet
+        return self.node.status(now_ms()).planet
 
     def network(self, network: int) -> NetworkState | None:
         """What is known of a joined network."""

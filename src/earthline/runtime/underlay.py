@@ -11,12 +11,12 @@ from dataclasses import replace
 from itertools import islice
 
 from earthline._native import Switch
-from earthline.effects import SocketsChanged, SocketsOpened
+from earthline.effects import Configure, SocketsChanged, SocketsOpened
 from earthline.node import Node
 from earthline.runtime.clock import now_ms
 from earthline.runtime.extra_sockets import ExtraSockets
 from earthline.runtime.netlink import Interface, Netlink
-from earthline.runtime.physical import PathPolicy, physical_networks, static_hints
+from earthline.runtime.physical import node_settings
 from earthline.runtime.portmap.lease import Site
 from earthline.runtime.portmap.mapper import PortMapper
 from earthline.runtime.portmap.protocols import protocols_of
@@ -126,14 +126,8 @@ class Underlay:
         """Take over what the settings say of physical networks, as of now."""
         settings = self._settings.parsed
         switch.set_trusted_networks(settings.trusted_networks())
-        node.peers.set_physical_networks(physical_networks(settings))
-        node.peers.path_allowed = PathPolicy(settings).allows
-        hints = static_hints(settings)
-        node.set_low_bandwidth(settings.settings.low_bandwidth_mode, now_ms())
-        node.peers.set_hints(lambda address: hints.get(address, ()))
+        node.send(Configure(node_settings(settings)), now_ms())
         self.sockets.ports = follow_settings(settings, self.sockets.ports, self._favourite)
-        node.peers.spray.enabled = settings.settings.port_spray
-        node.peers.mtu.enable(settings.settings.path_mtu_discovery, now_ms())
         switch.set_mss_clamp(settings.settings.mss_clamp)
         self.rebind.wake()
 

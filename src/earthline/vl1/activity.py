@@ -90,7 +90,7 @@ class ActivityLog:
         peer.trusted_at = _latest(peer.trusted_at, session.trusted_at, now)
         if session.sent_at > peer.flow_at:
             peer.last_sent = _latest(peer.last_sent, session.sent_at, now)
-            self._vigil.flows(peer, min(session.sent_at, now))
+            self._vigil.flows(peer, min(session.sent_at, now), now)
             self._mtu.flows(peer, now)
         if relayed or peer.best(now) is None:
             self._punch.relayed(peer, now)

@@ -12,6 +12,7 @@ from earthline.vl1.contact import Contact
 from earthline.vl1.local import Local
 from earthline.vl1.path import ip_prefix
 from earthline.vl1.peer import Peer
+from earthline.vl1.timers import Timer, Timers
 
 INTERVAL_MS = 1_000
 """A peer is asked by a path that it is not known by at most this often (02, 4.10)."""
@@ -44,8 +45,9 @@ class Held:
 class Challenges:
     """HELLOs or ECHOs to paths that are not proven, within what their credit allows."""
 
-    def __init__(self, local: Local, contact: Contact) -> None:
+    def __init__(self, local: Local, timers: Timers, contact: Contact) -> None:
         self._local = local
+        self._timers = timers
         self._contact = contact
         self._held: FairQueue[bytes, Held] = FairQueue(MAX_HELD)
 
@@ -71,6 +73,7 @@ class Challenges:
 
     def hold(self, peer: Peer, path: Path, action: Action, now: int, *, direct: bool) -> None:
         """Do something once the peer has answered by the path, which it is asked to do."""
+        self._timers.begin(Timer.QUEUE, now)
         prefix = ip_prefix(path[1])
         same = [held for held in self._held.of(prefix) if _of(held, peer, path)]
         if len(same) >= MAX_HELD_PER_PATH:

@@ -9,6 +9,7 @@ from earthline.bounded import FairQueue
 from earthline.effects import IngestDatagram, PacketReceived, Path
 from earthline.vl1.local import Local
 from earthline.vl1.path import ip_prefix
+from earthline.vl1.timers import Timer, Timers
 
 LIFETIME_MS = 5_000
 """How long a packet waits for an identity (02, 4.6)."""
@@ -41,8 +42,11 @@ class Opened:
 class Deferred:
     """Two bounded queues, oldest first. ``dispatch`` takes a packet that was opened before."""
 
-    def __init__(self, local: Local, dispatch: Callable[[PacketReceived, int], None]) -> None:
+    def __init__(
+        self, local: Local, timers: Timers, dispatch: Callable[[PacketReceived, int], None]
+    ) -> None:
         self._local = local
+        self._timers = timers
         self._dispatch = dispatch
         self._sealed: FairQueue[bytes, Sealed] = FairQueue(MAX_SEALED)
         self._opened: FairQueue[int, Opened] = FairQueue(MAX_OPENED)
@@ -54,6 +58,7 @@ class Deferred:
 
     def keep_sealed(self, path: Path, source: int, packet: bytes, now: int) -> None:
         """Keep a stranger's packet until its identity is known."""
+        self._timers.begin(Timer.QUEUE, now)
         prefix = ip_prefix(path[1])
         same = [kept for kept in self._sealed.of(prefix) if kept.source == source]
         if len(same) >= MAX_SEALED_PER_SOURCE:
@@ -65,6 +70,7 @@ class Deferred:
 
     def keep(self, packet: PacketReceived, now: int) -> None:
         """Keep an opened packet; one tried again keeps the time of its arrival."""
+        self._timers.begin(Timer.QUEUE, now)
         at = now if self._arrived_at is None else self._arrived_at
         if self._opened.append(packet.source, Opened(packet, at)) is not None:
             self._local.count("deferred_overflow")

@@ -23,6 +23,7 @@ from earthline.vl1.local import Local
 from earthline.vl1.peer import Peer
 from earthline.vl1.reception import Reception
 from earthline.vl1.replies import ExpectedReplies
+from earthline.vl1.timers import Timers
 from earthline.vl1.topology import Topology
 from earthline.wire.messages.error import Error
 from earthline.wire.messages.ok import Ok
@@ -62,13 +63,15 @@ class Dispatch:
         reception: Reception,
         replies: ExpectedReplies,
         challenges: Challenges,
+        *,
+        timers: Timers,
     ) -> None:
         self._local = local
         self._topology = topology
         self._reception = reception
         self._replies = replies
         self._challenges = challenges
-        self.deferred = Deferred(local, self.again)
+        self.deferred = Deferred(local, timers, self.again)
         self._rules: dict[int, Rule] = {
             Verb.ERROR: Rule(self._error),
             Verb.USER_MESSAGE: Rule(self._unwanted),

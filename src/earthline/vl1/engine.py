@@ -23,10 +23,12 @@ from earthline.effects import (
     HelloReceived,
     HellosOpened,
     IdentityProved,
+    NodeSettings,
     PacketReceived,
     PairRelayed,
     Path,
     PathSeen,
+    PhysicalNetwork,
     SocketsChanged,
     SocketsOpened,
     StateLoaded,
@@ -42,11 +44,10 @@ from earthline.vl1.gates import prefix_key
 from earthline.vl1.local import Emit
 from earthline.vl1.nat import NatReport
 from earthline.vl1.peer import Peer
-from earthline.vl1.physical import PhysicalNetwork
 from earthline.vl1.reasons import Explained, explain
 from earthline.vl1.roaming import JUMP_MS
 from earthline.vl1.status import NodeStatus, PeerState, Ways, node_status, peer_states
-from earthline.vl1.timers import PERIOD_MS, Timer
+from earthline.vl1.timers import Timer
 from earthline.vl1.wiring import Wiring
 from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.inet import InetAddress
@@ -102,7 +103,6 @@ class PeerEngine(Wiring):
             self._receivers[type(event)](event, now)
         except Malformed:
             self.local.count(f"malformed_{type(event).__name__}")
-        self._arm(now)
 
     def _stranger(self, event: UnknownSource, now: int) -> None:
         if self._examination.recognises(event) or self._hello.newcomers.answered(event, now):
@@ -156,7 +156,6 @@ class PeerEngine(Wiring):
         self._note_time(now)
         for timer in self.timers.take_due(now):
             self._on_timer[timer](now)
-        self._arm(now)
 
     def _note_time(self, now: int) -> None:
         """Wall clocks jump: on resume from suspend, and when they are set."""
@@ -177,7 +176,7 @@ class PeerEngine(Wiring):
         self._examination.start_over(now)
         self.spray.start_over(now)
         self.mtu.start_over(now)
-        self._keepalive.start_over()
+        self._keepalive.start_over(now)
         self.timers.hasten(Timer.CHECK, now)
 
     def _check(self, now: int) -> None:
@@ -206,7 +205,7 @@ class PeerEngine(Wiring):
             self.timers.stop(Timer.WATCH)
 
     def _watching(self) -> bool:
-        """Whether anything is to be done every 100 ms; asked after every event."""
+        """Whether anything is still to be done every 100 ms."""
         return not (
             self._vigil.idle()
             and self._roaming.idle()
@@ -227,13 +226,13 @@ class PeerEngine(Wiring):
             self.timers.stop(Timer.QUEUE)
 
     def _contact_upstreams(self, now: int) -> None:
-        self._keepalive.try_unreached(now)
         self.timers.stop(Timer.CONTACT)
+        self._keepalive.try_unreached(now)
 
     def _prove(self, now: int) -> None:
+        self.timers.stop(Timer.PROOF)
         self._hello.greetings.work(now)
         self._proofs.work(now)
-        self.timers.stop(Timer.PROOF)
 
     def _waiting(self) -> bool:
         return (
@@ -242,18 +241,6 @@ class PeerEngine(Wiring):
             or len(self._challenges) > 0
             or not self._whois.idle()
         )
-
-    def _arm(self, now: int) -> None:
-        if self._waiting():
-            self.timers.hasten(Timer.QUEUE, now + PERIOD_MS[Timer.QUEUE])
-        if self._watching():
-            self.timers.hasten(Timer.WATCH, now + PERIOD_MS[Timer.WATCH])
-        eager_at = self._keepalive.eager_at(now)
-        if eager_at is not None:
-            self.timers.hasten(Timer.CONTACT, eager_at)
-        for due_at in (self._hello.greetings.due_at(now), self._proofs.due_at(now)):
-            if due_at is not None:
-                self.timers.hasten(Timer.PROOF, due_at)
 
     # For the layer above
 
@@ -267,8 +254,7 @@ class PeerEngine(Wiring):
         packet_id = self._queue.send(destination, verb, payload, now, compress=compress)
         peer = self.topology.peer(destination)
         if peer is not None and verb in _ANSWERED:
-            self._vigil.flows(peer, now)
-        self._arm(now)
+            self._vigil.flows(peer, now, now)
         return packet_id
 
     def reply_ok(self, packet: PacketReceived, payload: bytes, now: int) -> None:
@@ -303,7 +289,6 @@ class PeerEngine(Wiring):
     def defer(self, packet: PacketReceived, now: int) -> None:
         """Keep an opened packet up to 5 s: dispatched again every 500 ms and for each new peer."""
         self._deferred.keep(packet, now)
-        self._arm(now)
 
     def came_in(self, source: int, path: Path, size: int, now: int) -> None:
         """Of a peer so many authentic bytes came by a path, in a frame (see `vl1.credit`)."""
@@ -315,9 +300,7 @@ class PeerEngine(Wiring):
         If not, it is asked to, and the packet is dispatched again when it does: for what costs, or
         has others be sent to, much more than it takes to ask for.
         """
-        assured = self._dispatch.assured(packet, now)
-        self._arm(now)
-        return assured
+        return self._dispatch.assured(packet, now)
 
     def affords(self, address: int, verb: Verb, tokens: int, now: int) -> bool:
         """Whether what a peer asks for with a verb may cost so much more (see `allowance`)."""
@@ -442,9 +425,17 @@ class PeerEngine(Wiring):
     def ping(self, address: int, payload: bytes, now: int) -> None:
         """Send a node an ECHO; its answer is emitted as `EchoAnswered` (see `pinging`)."""
         self._pings.ask(address, payload, now)
-        self._arm(now)
 
     # Set by the host and the layer above
+
+    def configure(self, settings: NodeSettings, now: int) -> None:
+        """Go by the operator's settings from now on."""
+        self.set_physical_networks(settings.physical_networks)
+        self.local.path_allowed = settings.path_allowed
+        self.set_low_bandwidth(settings.low_bandwidth, now)
+        self.set_hints(lambda address: settings.hints.get(address, ()))
+        self.spray.enabled = settings.port_spray
+        self.mtu.enable(settings.path_mtu_discovery, now)
 
     def set_physical_networks(self, networks: Iterable[PhysicalNetwork]) -> None:
         """MTU and trusted path ID of physical networks (02, 9)."""

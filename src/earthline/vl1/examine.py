@@ -24,6 +24,7 @@ from earthline.vl1.local import Local
 from earthline.vl1.nat import Filtering, Mapping, NatWatch
 from earthline.vl1.peer import Peer
 from earthline.vl1.push import PushSender
+from earthline.vl1.timers import Timer, Timers
 from earthline.vl1.topology import Topology
 from earthline.wire.inet import InetAddress
 from earthline.wire.packet import Verb, build
@@ -64,6 +65,7 @@ class Examination:
         topology: Topology,
         contact: Contact,
         *,
+        timers: Timers,
         push: PushSender,
         nat: NatWatch,
         sockets: ExtraSockets,
@@ -71,6 +73,7 @@ class Examination:
         self._local = local
         self._topology = topology
         self._contact = contact
+        self._timers = timers
         self._push = push
         self._nat = nat
         self._sockets = sockets
@@ -112,6 +115,7 @@ class Examination:
         self._ordinary = ordinary
         self._own_mark = int.from_bytes(self._local.entropy(5), "big") & 0x7F_FFFF_FFFF | 1
         self._stage = Stage.OPENING
+        self._timers.begin(Timer.WATCH, now)
         self._sockets.open(ordinary, 1, self._opened)
 
     def _roots(self, now: int, socket: int | None) -> list[tuple[int, InetAddress]]:

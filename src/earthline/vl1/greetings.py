@@ -17,6 +17,7 @@ from earthline.effects import HelloReceived, HellosOpened, OpenHellos, Path
 from earthline.vl1.budget import WorkBudget
 from earthline.vl1.gates import IdentityGate, prefix_key
 from earthline.vl1.local import Local
+from earthline.vl1.timers import Timer, Timers
 from earthline.vl1.turns import Regulars, Turns
 from earthline.wire.identity import Identity
 
@@ -58,8 +59,11 @@ Authentic: TypeAlias = Callable[[Greeting, bytes, int], None]
 class Greetings:
     """``authentic`` is told of each HELLO whose MAC holds."""
 
-    def __init__(self, local: Local, regulars: Regulars, authentic: Authentic) -> None:
+    def __init__(
+        self, local: Local, timers: Timers, regulars: Regulars, authentic: Authentic
+    ) -> None:
         self._local = local
+        self._timers = timers
         self._authentic = authentic
         self._budget = WorkBudget(SHARE, CREDIT_MS)
         self._waiting: Turns[Greeting] = Turns(MAX_WAITING, regulars.known)
@@ -99,13 +103,13 @@ class Greetings:
                 self._authentic(greeting, key, now)
         self.work(now)
 
-    def due_at(self, now: int) -> int | None:
-        """When `work` has something to do again; None while nothing waits, or the host works."""
-        return self._budget.ready_at(now) if self._waiting and not self._running else None
-
     def work(self, now: int) -> None:
-        """Hand the host those whose turn it is, if it is idle and the budget allows."""
-        if self._running or not self._waiting or self._budget.ready_at(now) > now:
+        """Hand the host those whose turn it is, if it is idle; once the budget allows."""
+        if self._running or not self._waiting:
+            return
+        ready_at = self._budget.ready_at(now)
+        if ready_at > now:
+            self._timers.hasten(Timer.PROOF, ready_at)
             return
         count = min(AT_ONCE, len(self._waiting))
         taken = (self._waiting.take(now) for _ in range(count))

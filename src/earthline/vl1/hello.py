@@ -17,6 +17,7 @@ from earthline.vl1.peer import Peer, Version
 from earthline.vl1.proofs import Proofs
 from earthline.vl1.reception import Reception
 from earthline.vl1.reports import SurfaceReports
+from earthline.vl1.timers import Timers
 from earthline.vl1.topology import Topology
 from earthline.vl1.turns import Regulars
 from earthline.wire.address import format_address, is_reserved
@@ -55,6 +56,7 @@ class HelloReception:
         reception: Reception,
         reports: SurfaceReports,
         *,
+        timers: Timers,
         contact: Contact,
         proofs: Proofs,
         regulars: Regulars,
@@ -70,7 +72,7 @@ class HelloReception:
         self._regulars = regulars
         self._worlds_changed = worlds_changed
         self._version_learned = version_learned
-        self.greetings = Greetings(local, regulars, self._authentic)
+        self.greetings = Greetings(local, timers, regulars, self._authentic)
         self.newcomers = Newcomers(
             local, topology, proofs, greet=contact.compose_bare, admitted=self._take
         )

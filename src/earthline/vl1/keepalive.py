@@ -11,6 +11,7 @@ from earthline.vl1.path import HEARTBEAT_MS
 from earthline.vl1.peer import Peer, Slot
 from earthline.vl1.routes import Routes
 from earthline.vl1.seek import Seek
+from earthline.vl1.timers import Timer, Timers
 from earthline.vl1.topology import Topology
 from earthline.wire.inet import InetAddress
 
@@ -47,6 +48,7 @@ class KeepAlive:
         contact: Contact,
         seek: Seek,
         *,
+        timers: Timers,
         whois: Callable[[int, int], None],
         changed: Callable[[Peer, int], None],
     ) -> None:
@@ -55,6 +57,7 @@ class KeepAlive:
         self._routes = routes
         self._contact = contact
         self._seek = seek
+        self._timers = timers
         self._whois = whois
         self._changed = changed
         self._tries: dict[int, int] = {}
@@ -108,6 +111,7 @@ class KeepAlive:
             return
         tries = self._tries[peer.address] = self._tries.get(peer.address, 0) + 1
         self._again_at[peer.address] = now + min(tries * EAGER_STEP_MS, EAGER_MS)
+        self._be_eager(now)
         reached = {slot.path.address.is_ipv4 for slot in peer.slots}
         for is_ipv4 in self._local.families - reached:
             endpoints = self._endpoints(peer, is_ipv4=is_ipv4)
@@ -175,23 +179,25 @@ class KeepAlive:
 
     # Upstreams not reached yet
 
-    def start_over(self) -> None:
+    def start_over(self, now: int) -> None:
         """Sockets or worlds are new: be eager again."""
         self._tries.clear()
         self._again_at.clear()
+        self._be_eager(now)
 
-    def eager_at(self, now: int) -> int | None:
-        """When an upstream is to be tried that cannot wait for the next check; None if none is."""
-        if not self._local.families:
-            return None
-        times = (self._again_at.get(peer.address, now + EAGER_MS) for peer in self._unreached())
-        return min(times, default=None)
+    def _be_eager(self, now: int) -> None:
+        """Wake up for upstreams that cannot wait for the next check."""
+        if self._local.families:
+            for peer in self._unreached():
+                again_at = self._again_at.get(peer.address, now + EAGER_MS)
+                self._timers.hasten(Timer.CONTACT, again_at)
 
     def try_unreached(self, now: int) -> None:
         """Try those whose time has come."""
         for peer in list(self._unreached()):
             if self._again_at.get(peer.address, now) <= now:
                 self._try_endpoints(peer, now, full=False)
+        self._be_eager(now)
 
     def _unreached(self) -> Iterable[Peer]:
         for address in self._topology.upstreams:

@@ -27,6 +27,7 @@ from earthline.vl1.path import PathState
 from earthline.vl1.peer import Peer, Slot
 from earthline.vl1.physical import PhysicalNetworks
 from earthline.vl1.routes import Routes
+from earthline.vl1.timers import Timer, Timers
 from earthline.vl1.topology import Topology
 from earthline.vl1.vigil import FLOW_MS, Vigil
 from earthline.wire.address import format_address
@@ -164,6 +165,7 @@ class MtuSearch:
         routes: Routes,
         outbound: Outbound,
         *,
+        timers: Timers,
         sizes: PathSizes,
         vigil: Vigil,
         changed: Callable[[Peer, int], None],
@@ -172,6 +174,7 @@ class MtuSearch:
         self._topology = topology
         self._routes = routes
         self._outbound = outbound
+        self._timers = timers
         self._sizes = sizes
         self._vigil = vigil
         self._changed = changed
@@ -204,6 +207,7 @@ class MtuSearch:
         size = 0 if known is None else _due(known, route.path, now)
         if known is not None and size and self._has_turn(now):
             self._asking[way] = Question(size, since=now, confirms=size == known.size)
+            self._timers.begin(Timer.WATCH, now)
 
     def _has_turn(self, now: int) -> bool:
         """Whether one more may be asked; who has been asked for long in vain gives way."""

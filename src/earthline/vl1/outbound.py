@@ -70,11 +70,13 @@ class Outbound:
         packet = build(self._local.packet_id(), peer.address, self._local.address, verb, payload)
         if compress:
             packet = _native.compress(packet)
-        packet = self.mark(packet, path)
-        if len(packet) > self._capacity(path):
+        mtu = self._mtu(path)
+        if len(packet) <= min(mtu, MAX_PACKET):
+            return packet
+        if len(packet) > _capacity(mtu):
             self._local.count("tx_too_large")
             return None
-        return packet
+        return _marked(packet)
 
     def send(
         self,
@@ -136,14 +138,17 @@ class Outbound:
     def _mtu(self, path: Path) -> int:
         return self.physical.mtu(InetAddress(path[1], path[2]))
 
-    def _capacity(self, path: Path) -> int:
-        mtu = self._mtu(path)
-        return min(MAX_PACKET, mtu + (MAX_PIECES - 1) * (mtu - FRAGMENT_HEADER_LENGTH))
-
     def mark(self, packet: bytes, path: Path) -> bytes:
         """Set the fragmented flag of a plain packet where the path's MTU needs it (01, 4.2)."""
-        if len(packet) <= self._mtu(path):
-            return packet
-        marked = bytearray(packet)
-        marked[_FLAGS_OFFSET] |= FLAG_FRAGMENTED
-        return bytes(marked)
+        return packet if len(packet) <= self._mtu(path) else _marked(packet)
+
+
+def _capacity(mtu: int) -> int:
+    """Bytes of the largest packet that arrives in pieces of a size."""
+    return min(MAX_PACKET, mtu + (MAX_PIECES - 1) * (mtu - FRAGMENT_HEADER_LENGTH))
+
+
+def _marked(packet: bytes) -> bytes:
+    marked = bytearray(packet)
+    marked[_FLAGS_OFFSET] |= FLAG_FRAGMENTED
+    return bytes(marked)

@@ -119,6 +119,7 @@ class Peer:
     identity: Identity
     key: bytes = field(repr=False)
     created_at: int
+    address: int = field(init=False)
     session: SessionKey = field(init=False, repr=False)
     genuine: bool = False
     """Its address was found to belong to its key by the slow hash (01, 2.4)."""
@@ -194,11 +195,8 @@ class Peer:
     """Where it was looked for, other than by its slots; the oldest first."""
 
     def __post_init__(self) -> None:
+        self.address = self.identity.address
         self.session = SessionKey(self.key)
-
-    @property
-    def address(self) -> int:
-        return self.identity.address
 
     @property
     def suite(self) -> int:

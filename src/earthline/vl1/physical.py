@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
+from earthline.effects import PhysicalNetwork
 from earthline.wire.inet import InetAddress
 from earthline.wire.packet import DEFAULT_MTU
 
@@ -13,14 +13,6 @@ MIN_MTU = 1_400
 MAX_MTU = 10_324
 MAX_NETWORKS = 32
 """Physical networks in the settings (02, 9)."""
-
-
-class PhysicalNetwork(NamedTuple):
-    """A network (prefix length as port), its UDP payload MTU (0: default), its trusted path ID."""
-
-    network: InetAddress
-    mtu: int = 0
-    trusted_path_id: int = 0
 
 
 class PhysicalNetworks:
@@ -38,7 +30,7 @@ class PhysicalNetworks:
 
     def mtu(self, endpoint: InetAddress) -> int:
         """UDP payload bytes for datagrams to the address."""
-        entry = self._find(endpoint)
+        entry = self._find(endpoint) if self._networks else None
         if entry is None or entry.mtu == 0:
             return DEFAULT_MTU
         return min(max(entry.mtu, MIN_MTU), MAX_MTU)
@@ -50,7 +42,7 @@ class PhysicalNetworks:
 
     def trusted_path_id(self, endpoint: InetAddress) -> int:
         """The ID to send instead of a MAC; 0: none."""
-        entry = self._find(endpoint)
+        entry = self._find(endpoint) if self._networks else None
         return 0 if entry is None else entry.trusted_path_id
 
     def _find(self, endpoint: InetAddress) -> PhysicalNetwork | None:

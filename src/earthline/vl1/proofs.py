@@ -20,6 +20,7 @@ from typing import TypeAlias
 from earthline.effects import IdentityProved, ProveIdentity
 from earthline.vl1.budget import WorkBudget
 from earthline.vl1.local import Local
+from earthline.vl1.timers import Timer, Timers
 from earthline.vl1.turns import Regulars, Turns
 from earthline.wire.identity import Identity
 
@@ -39,8 +40,9 @@ CREDIT_MS = 5_000
 class Proofs:
     """Hands the host one identity after the other. ``heard`` is told of each result."""
 
-    def __init__(self, local: Local, regulars: Regulars, heard: Heard) -> None:
+    def __init__(self, local: Local, timers: Timers, regulars: Regulars, heard: Heard) -> None:
         self._local = local
+        self._timers = timers
         self._heard = heard
         self._budget = WorkBudget(SHARE, CREDIT_MS)
         self._ours: dict[Identity, None] = {}
@@ -97,14 +99,8 @@ class Proofs:
             self._heard(identity, event.valid, now)
         self.work(now)
 
-    def due_at(self, now: int) -> int | None:
-        """When `work` has something to do again; None while nothing waits, or one is at work."""
-        if self._running is not None or not (self._strangers or self._later):
-            return None
-        return self._budget.ready_at(now)
-
     def work(self, now: int) -> None:
-        """Hand the host the next one, if it is idle and the budget allows."""
+        """Hand the host the next one, if it is idle; strangers once the budget allows."""
         if self._running is not None:
             return
         self._running = self._next(now)
@@ -118,7 +114,11 @@ class Proofs:
             del self._ours[identity]
             self._in_line.discard(identity)
             return identity
-        if self._budget.ready_at(now) > now:
+        if not (self._strangers or self._later):
+            return None
+        ready_at = self._budget.ready_at(now)
+        if ready_at > now:
+            self._timers.hasten(Timer.PROOF, ready_at)
             return None
         while (stranger := self._strangers.take(now)) is not None:
             if stranger in self._in_line:

@@ -15,6 +15,7 @@ from earthline.vl1.peer import Peer
 from earthline.vl1.push import PushSender
 from earthline.vl1.routes import Routes
 from earthline.vl1.spray import Spray
+from earthline.vl1.timers import Timer, Timers
 from earthline.vl1.topology import Topology
 
 PAUSES_MS = (300, 700, 1_500, 3_000, 5_000, 8_000, 15_000)
@@ -40,6 +41,7 @@ class Punch:
         routes: Routes,
         contact: Contact,
         *,
+        timers: Timers,
         push: PushSender,
         nat: NatWatch,
         spray: Spray,
@@ -47,6 +49,7 @@ class Punch:
         self._topology = topology
         self._routes = routes
         self._contact = contact
+        self._timers = timers
         self._push = push
         self._nat = nat
         self._spray = spray
@@ -56,6 +59,7 @@ class Punch:
         """Traffic of the peer was seen; whether it is direct is looked at later."""
         if not peer.trusted(now):
             return
+        self._timers.begin(Timer.WATCH, now)
         self._wanted[peer.address] = None
         if len(self._wanted) > MAX_WANTED:
             self._wanted.popitem(last=False)

@@ -18,6 +18,7 @@ from earthline.vl1.peer import Peer
 from earthline.vl1.push import PushSender
 from earthline.vl1.routes import Routes
 from earthline.vl1.surface import Surface
+from earthline.vl1.timers import Timer, Timers
 from earthline.vl1.topology import Topology
 from earthline.vl1.vigil import Vigil
 from earthline.wire.inet import InetAddress, Subnets
@@ -42,6 +43,7 @@ class Roaming:
         routes: Routes,
         contact: Contact,
         *,
+        timers: Timers,
         push: PushSender,
         surface: Surface,
         vigil: Vigil,
@@ -51,6 +53,7 @@ class Roaming:
         self._topology = topology
         self._routes = routes
         self._contact = contact
+        self._timers = timers
         self._push = push
         self._surface = surface
         self._vigil = vigil
@@ -153,6 +156,7 @@ class Roaming:
             lost = self._lost_members if peer.trusted(now) else self._lost_strangers
             lost[peer.address] = ANNOUNCEMENTS
             self._announce_at = now
+            self._timers.begin(Timer.WATCH, now)
             self._vigil.doubt(peer, now)
 
     def idle(self) -> bool:

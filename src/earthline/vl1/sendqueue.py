@@ -11,6 +11,7 @@ from earthline.vl1.outbound import Outbound
 from earthline.vl1.peer import Peer
 from earthline.vl1.routes import Route, Routes
 from earthline.vl1.seek import Seek
+from earthline.vl1.timers import Timer, Timers
 from earthline.vl1.topology import Topology
 from earthline.wire.packet import Verb
 
@@ -42,6 +43,7 @@ class SendQueue:
         outbound: Outbound,
         seek: Seek,
         *,
+        timers: Timers,
         whois: Callable[[int, int], None],
     ) -> None:
         self._local = local
@@ -49,6 +51,7 @@ class SendQueue:
         self._routes = routes
         self._outbound = outbound
         self._seek = seek
+        self._timers = timers
         self._whois = whois
         self._queue: FairQueue[int, Queued] = FairQueue(MAX_QUEUED)
 
@@ -67,6 +70,7 @@ class SendQueue:
         if peer is not None and route is not None:
             return self._write(peer, route, packet, now)
         self._keep(packet)
+        self._timers.begin(Timer.QUEUE, now)
         if peer is None:
             self._whois(destination, now)
         return None

@@ -32,6 +32,7 @@ from earthline.vl1.nat import NatWatch
 from earthline.vl1.peer import Peer
 from earthline.vl1.push import PushSender
 from earthline.vl1.routes import Routes
+from earthline.vl1.timers import Timer, Timers
 from earthline.vl1.topology import Topology
 from earthline.wire.address import format_address
 from earthline.wire.inet import InetAddress
@@ -116,6 +117,7 @@ class Spray:
         routes: Routes,
         contact: Contact,
         *,
+        timers: Timers,
         push: PushSender,
         nat: NatWatch,
         sockets: ExtraSockets,
@@ -124,6 +126,7 @@ class Spray:
         self._topology = topology
         self._routes = routes
         self._contact = contact
+        self._timers = timers
         self._push = push
         self._nat = nat
         self._sockets = sockets
@@ -214,6 +217,7 @@ class Spray:
         prospect.offers, prospect.began_at = 0, now
         attempt = Attempt(peer, prospect.place, now, PROBES if probes else 0, [source])
         self._attempt = attempt
+        self._timers.begin(Timer.WATCH, now)
         self._local.count("spray_begun")
         if self._nat.report().mapping.symmetric:
             self._sockets.open(source, SOCKETS, self._opened)

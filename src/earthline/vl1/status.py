@@ -57,6 +57,8 @@ class PathReport:
     """Bytes of the largest datagram that frames are sent in by it, without relays behind it."""
     searched: bool
     """Whether that is what a search has found, be it the default."""
+    default_mtu: int
+    """The same where nothing was searched for: the default, or what the operator says."""
     proved_at: int
     """When it last brought an answer to something of ours."""
     largest: int
@@ -172,6 +174,7 @@ def _path_reports(peer: Peer, ways: Ways, now: int) -> tuple[PathReport, ...]:
             trusted_path_id=ways.physical.trusted_path_id(slot.path.address),
             mtu=ways.sizes.of(peer.address, slot.path),
             searched=ways.sizes.searched(peer.address, slot.path),
+            default_mtu=ways.physical.mtu(slot.path.address),
             proved_at=peer.proved.get(slot.path.key, 0),
             largest=ways.checkup.largest(slot.path.key),
         )

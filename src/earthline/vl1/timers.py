@@ -1,4 +1,8 @@
-"""The engine's timers, each with its period and when it fires (02, 1.4)."""
+"""The engine's timers, each with its period and when it fires (02, 1.4).
+
+Whoever has something to be done later begins the timer for it. The engine ends it when it fires and
+nobody has anything left.
+"""
 
 from __future__ import annotations
 
@@ -51,6 +55,11 @@ class Timers:
         due = self._due.get(timer)
         if due is None or at < due:
             self._due[timer] = at
+
+    def begin(self, timer: Timer, now: int) -> None:
+        """Something is to be done: fire in its period from now, unless it is due already."""
+        if timer not in self._due:
+            self._due[timer] = now + self._periods[timer]
 
     def restart(self, now: int) -> None:
         """The clock jumped: all is due in its period from now, the check at once."""

@@ -21,6 +21,7 @@ from earthline.vl1 import credit
 from earthline.vl1.contact import Contact, probe_length
 from earthline.vl1.peer import STRANGERS, Peer, Slot
 from earthline.vl1.routes import Route, Routes
+from earthline.vl1.timers import Timer, Timers
 from earthline.vl1.topology import Topology
 
 QUIET_MS = 700
@@ -105,6 +106,7 @@ class Vigil:
 
     def __init__(
         self,
+        timers: Timers,
         topology: Topology,
         routes: Routes,
         contact: Contact,
@@ -112,6 +114,7 @@ class Vigil:
         changed: Callable[[Peer, int], None],
         relay_changed: Callable[[int], None],
     ) -> None:
+        self._timers = timers
         self._topology = topology
         self._routes = routes
         self._contact = contact
@@ -123,8 +126,9 @@ class Vigil:
 
     # What is told
 
-    def flows(self, peer: Peer, at: int) -> None:
-        """A packet that calls for an answer left for the peer."""
+    def flows(self, peer: Peer, at: int, now: int) -> None:
+        """A packet that calls for an answer left for the peer, at a time not later than now."""
+        self._timers.begin(Timer.WATCH, now)
         peer.flow_at = max(peer.flow_at, at)
         self._flows.add(peer.address)
 
@@ -142,6 +146,7 @@ class Vigil:
             trial.rivals = [*trial.rivals[1 - MAX_RIVALS :], rival]
 
     def _begin(self, peer: Peer, trial: Trial, now: int) -> None:
+        self._timers.begin(Timer.WATCH, now)
         is_root = self._topology.is_upstream(peer.address)
         holder = peer.address if is_root else peer.holder(now)
         evicted = self._trials.put(peer.address, holder, trial)

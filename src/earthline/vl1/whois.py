@@ -23,6 +23,7 @@ from earthline.vl1.outbound import Outbound
 from earthline.vl1.peer import Peer
 from earthline.vl1.proofs import Proofs
 from earthline.vl1.routes import Routes
+from earthline.vl1.timers import Timer, Timers
 from earthline.vl1.topology import OURS, Topology
 from earthline.vl1.turns import Regulars, Turns
 from earthline.vl1.verdict import Verdicts
@@ -96,6 +97,7 @@ class Whois:
         outbound: Outbound,
         answers: Answers,
         *,
+        timers: Timers,
         proofs: Proofs,
         regulars: Regulars,
         verdicts: Verdicts,
@@ -105,6 +107,7 @@ class Whois:
         self._routes = routes
         self._outbound = outbound
         self._answers = answers
+        self._timers = timers
         self._proofs = proofs
         self._verdicts = verdicts
         self._asked: _Targets = FairTable(MAX_TARGETS)
@@ -170,6 +173,7 @@ class Whois:
             if not self._waiting and self._within_pace(now):
                 self._ask_foreign(address, prefix, now)
                 return
+            self._timers.begin(Timer.QUEUE, now)
             self._in_line.add(address)
             gone = self._waiting.put(prefix, (address, prefix))
             if gone is not None:

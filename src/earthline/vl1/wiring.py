@@ -88,14 +88,14 @@ class Wiring:
         self._online = Online(self.local, self.topology)
         self._cache = PeerCache(self.local, self.topology)
         self._regulars = Regulars()
-        self._proofs = Proofs(self.local, self._regulars, self._proved)
+        self._proofs = Proofs(self.local, self.timers, self._regulars, self._proved)
         self._verdicts = Verdicts(self.local, self.topology, self._vouched)
 
     def _build_sending(self) -> None:
         self._replies = ExpectedReplies()
         self._outbound = Outbound(self.local, self.paths, self._replies, self.physical, self.nat)
         self._contact = Contact(self.local, self.worlds, self._outbound)
-        self._challenges = Challenges(self.local, self._contact)
+        self._challenges = Challenges(self.local, self.timers, self._contact)
         self._answers = Answers(self.local, self._outbound, self._challenges)
         self._seek = Seek(self.local, self.topology, self._contact)
         self._whois = Whois(
@@ -104,6 +104,7 @@ class Wiring:
             self.routes,
             self._outbound,
             self._answers,
+            timers=self.timers,
             proofs=self._proofs,
             regulars=self._regulars,
             verdicts=self._verdicts,
@@ -114,6 +115,7 @@ class Wiring:
             self.routes,
             self._outbound,
             self._seek,
+            timers=self.timers,
             whois=self._whois.need,
         )
         self._tables = SwitchTables(
@@ -127,6 +129,7 @@ class Wiring:
     def _build_watching(self) -> None:
         """What notices that ways are dead, and looks for better ones."""
         self._vigil = Vigil(
+            self.timers,
             self.topology,
             self.routes,
             self._contact,
@@ -138,6 +141,7 @@ class Wiring:
             self.topology,
             self.routes,
             self._outbound,
+            timers=self.timers,
             sizes=self.sizes,
             vigil=self._vigil,
             changed=self._refresh.peer,
@@ -148,6 +152,7 @@ class Wiring:
             self.topology,
             self.routes,
             self._contact,
+            timers=self.timers,
             push=self._push,
             nat=self.nat,
             sockets=self._extra,
@@ -156,6 +161,7 @@ class Wiring:
             self.local,
             self.topology,
             self._contact,
+            timers=self.timers,
             push=self._push,
             nat=self.nat,
             sockets=self._extra,
@@ -164,6 +170,7 @@ class Wiring:
             self.topology,
             self.routes,
             self._contact,
+            timers=self.timers,
             push=self._push,
             nat=self.nat,
             spray=self.spray,
@@ -173,6 +180,7 @@ class Wiring:
             self.topology,
             self.routes,
             self._contact,
+            timers=self.timers,
             push=self._push,
             surface=self.surface,
             vigil=self._vigil,
@@ -197,7 +205,12 @@ class Wiring:
             examined=self._examination.takes,
         )
         self._dispatch = Dispatch(
-            self.local, self.topology, self._reception, self._replies, self._challenges
+            self.local,
+            self.topology,
+            self._reception,
+            self._replies,
+            self._challenges,
+            timers=self.timers,
         )
         self._deferred = self._dispatch.deferred
         reports = SurfaceReports(
@@ -209,6 +222,7 @@ class Wiring:
             self._answers,
             self._reception,
             reports,
+            timers=self.timers,
             contact=self._contact,
             proofs=self._proofs,
             regulars=self._regulars,
@@ -235,6 +249,7 @@ class Wiring:
             self.routes,
             self._contact,
             self._seek,
+            timers=self.timers,
             whois=self._whois.ask,
             changed=self._refresh.peer,
         )
@@ -316,7 +331,7 @@ class Wiring:
         self.topology.recompute(now)
         self._refresh.relay(now)
         self._online.update(now)
-        self._keepalive.start_over()
+        self._keepalive.start_over(now)
         self.timers.hasten(Timer.CHECK, now)
 
     def _heard(self, peer: Peer, now: int) -> None:

@@ -196,8 +196,10 @@ class GroupTable:
     def suffices(self, key: GroupKey, count: int) -> bool:
         """Whether at least so many members are known, without looking at more."""
         code = key.emit()
-        most = max(len(self._crowd(code)), len(self._hearsay.members(code)))
-        return most >= count or self.count(key) >= count
+        announced, heard = len(self._crowd(code)), len(self._hearsay.members(code))
+        if announced + heard < count:
+            return False
+        return max(announced, heard) >= count or self.count(key) >= count
 
     def sample(self, key: GroupKey, count: int, entropy: Callable[[int], bytes]) -> list[int]:
         """So many members at random, without looking at all; ``entropy(n)``: n random bytes."""

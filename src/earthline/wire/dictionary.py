@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator
 from earthline.wire.address import format_address
 
 _ESCAPES = {b"\\": b"\\\\", b"\x00": b"\\0", b"\r": b"\\r", b"\n": b"\\n", b"=": b"\\e"}
+_SPECIAL = re.compile(rb"[\\\x00\r\n=]")
+_NOT_IN_KEYS = re.compile(r"[\x00\r\n=]")
 _ESCAPED = re.compile(rb"\\(.?)", re.DOTALL)
 _UNESCAPES = {b"0": b"\x00", b"r": b"\r", b"n": b"\n", b"e": b"="}
 _LINE_END = re.compile(rb"[\r\n]+")
@@ -40,9 +42,11 @@ class Dictionary:
         return cls(_read_lines(text))
 
     def emit(self) -> bytes:
-        return b"\n".join(
-            key.encode("latin-1") + b"=" + _escape(value) for key, value in self._entries
-        )
+        lines = []
+        for key, value in self._entries:
+            written = _escape(value) if _SPECIAL.search(value) else value
+            lines.append(b"%s=%s" % (key.encode("latin-1"), written))
+        return b"\n".join(lines)
 
     def __iter__(self) -> Iterator[tuple[str, bytes]]:
         return iter(self._entries)
@@ -88,7 +92,7 @@ class Dictionary:
 
     def set(self, key: str, value: bytes) -> None:
         """Put an entry at the end, or in the place of the first with this key."""
-        if not key or not key.isascii() or any(c in key for c in "\x00\r\n="):
+        if not key or not key.isascii() or _NOT_IN_KEYS.search(key):
             raise ValueError(f"not a dictionary key: {key!r}")
         if key in self._first:
             index = next(i for i, (k, _) in enumerate(self._entries) if k == key)

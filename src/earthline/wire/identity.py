@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import struct
 from dataclasses import dataclass, field
 
 from earthline import _native
@@ -24,6 +25,8 @@ IDENTITY_LENGTH = 71
 """Bytes of a public identity on the wire."""
 
 _TYPE_V0 = 0x00
+_PUBLIC = struct.Struct(">BIB64sB")
+"""Up to the length of the private key; the address in two parts."""
 
 _TEXT = re.compile(
     r"(?P<address>[0-9a-f]{10}):0:(?P<public>[0-9a-f]{128})(?::(?P<private>[0-9a-f]{128}))?",
@@ -50,14 +53,13 @@ class Identity:
     @classmethod
     def read(cls, reader: Reader) -> Identity:
         """Read the binary form; a private key in it is passed over (01, 2.6)."""
-        address = reader.address()
-        if (kind := reader.u8()) != _TYPE_V0:
+        high, low, kind, public_key, length = _PUBLIC.unpack(reader.take(_PUBLIC.size))
+        if kind != _TYPE_V0:
             raise Malformed(f"identity of unknown type {kind:#04x}")
-        public_key = reader.take(PUBLIC_KEY_LENGTH)
-        if (length := reader.u8()) not in (0, PRIVATE_KEY_LENGTH):
+        if length not in (0, PRIVATE_KEY_LENGTH):
             raise Malformed(f"private key of {length} bytes")
         reader.skip(length)
-        return cls(address, public_key)
+        return cls(high << 32 | low, public_key)
 
     def emit(self) -> bytes:
         """71 bytes."""

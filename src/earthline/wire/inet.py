@@ -99,14 +99,15 @@ class InetAddress(NamedTuple):
     @property
     def network(self) -> InetAddress:
         """The address with its host bits cleared."""
-        return self._with(self._number & self._mask())
+        return self._with(int.from_bytes(self.ip, "big") & self._mask())
 
     @property
     def broadcast(self) -> InetAddress | None:
         """The address with its host bits set; None for IPv6 and /32."""
-        if not self.is_ipv4 or self.port >= 32:
+        if len(self.ip) != 4 or self.port >= 32:
             return None
-        return self._with(self._number | ~self._mask() & 0xFFFFFFFF)
+        last = int.from_bytes(self.ip, "big") | 0xFFFFFFFF >> self.port
+        return InetAddress(last.to_bytes(4, "big"), self.port)
 
     @property
     def is_network(self) -> bool:
@@ -122,20 +123,20 @@ class InetAddress(NamedTuple):
 
         An IPv6 network written with host bits contains nothing, as at stock nodes.
         """
-        if len(other.ip) != len(self.ip) or not self.netmask_valid:
+        length = len(self.ip)
+        host_bits = 8 * length - self.port
+        if len(other.ip) != length or host_bits < 0:
             return False
-        mask = self._mask()
-        base = self._number & mask if self.is_ipv4 else self._number
-        return int.from_bytes(other.ip, "big") & mask == base
-
-    @property
-    def _number(self) -> int:
-        return int.from_bytes(self.ip, "big")
+        base = int.from_bytes(self.ip, "big") >> host_bits << host_bits
+        if length != 4 and base != int.from_bytes(self.ip, "big"):
+            return False
+        return int.from_bytes(other.ip, "big") >> host_bits << host_bits == base
 
     def _mask(self) -> int:
-        if not self.netmask_valid:
-            raise ValueError(f"prefix length {self.port} of a {self.bits}-bit address")
-        ones = (1 << self.bits) - 1
+        bits = 8 * len(self.ip)
+        if self.port > bits:
+            raise ValueError(f"prefix length {self.port} of a {bits}-bit address")
+        ones = (1 << bits) - 1
         return ones >> self.port ^ ones
 
     def _with(self, number: int) -> InetAddress:

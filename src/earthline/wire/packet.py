@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -90,6 +91,10 @@ class Suite(IntEnum):
     AES_GMAC_SIV = 3
 
 
+_HEADER = struct.Struct(">QBIBIB8sB")
+"""Addresses in two parts, as there is no code for 5 bytes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """The clear part of a packet and its verb byte, which is only readable once opened."""
@@ -106,15 +111,8 @@ class Header:
         """Read the first 28 bytes."""
         if len(packet) < HEADER_LENGTH:
             raise Malformed(f"packet of {len(packet)} bytes")
-        reader = Reader(packet)
-        return cls(
-            packet_id=reader.u64(),
-            destination=reader.address(),
-            source=reader.address(),
-            flags=reader.u8(),
-            mac=reader.take(8),
-            verb_byte=reader.u8(),
-        )
+        packet_id, to_high, to, from_high, source, *rest = _HEADER.unpack_from(packet)
+        return cls(packet_id, to_high << 32 | to, from_high << 32 | source, *rest)
 
     @property
     def fragmented(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from earthline.runtime.physical import PathPolicy, physical_networks, static_hints
+from earthline.runtime.physical import PathPolicy, node_settings, physical_networks, static_hints
 from earthline.runtime.settings import Settings
 from earthline.vl1.physical import PhysicalNetwork
 from earthline.wire.inet import InetAddress
@@ -52,3 +52,19 @@ def test_physical_networks_carry_mtu_and_trusted_path():
         PhysicalNetwork(at("0.0.0.0/0"), 1400, 0),
         PhysicalNetwork(at("2001:db8::/32"), 0, 5),
     ]
+
+
+def test_the_core_gets_everything_in_one_value():
+    given = node_settings(SETTINGS)
+    assert list(given.physical_networks) == physical_networks(SETTINGS)
+    assert given.hints == static_hints(SETTINGS)
+    assert not given.path_allowed(BOB, at("10.50.9.9/1"))
+    assert not given.low_bandwidth
+    assert given.port_spray
+    assert given.path_mtu_discovery
+    switches = ("lowBandwidthMode", "portSpray", "pathMtuDiscovery")
+    said = {"settings": dict(zip(switches, (True, False, False), strict=True))}
+    given = node_settings(Settings.model_validate(said))
+    assert given.low_bandwidth
+    assert not (given.port_spray)
+    assert not (given.path_mtu_discovery)

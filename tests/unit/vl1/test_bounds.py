@@ -150,3 +150,14 @@ def test_timers_fire_in_order_and_can_be_hastened():
     assert timers.next() == 2_000
     timers.stop(Timer.QUEUE)
     assert timers.next() == 6_000
+
+
+def test_a_timer_begins_once_and_again_after_it_was_stopped():
+    timers = Timers()
+    list(timers.take_due(1_000))
+    timers.begin(Timer.WATCH, 1_000)
+    timers.begin(Timer.WATCH, 1_050)
+    assert timers.next() == 1_100
+    timers.stop(Timer.WATCH)
+    timers.begin(Timer.WATCH, 1_090)
+    assert timers.next() == 1_190

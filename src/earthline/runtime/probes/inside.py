@@ -55,7 +55,7 @@ async def _ask(service: Service, ends: Ends, asked_at: int) -> int:
     """Ask the roots until all have answered everything; the bytes of the largest datagrams."""
     service.core.send(AskRoots(0))
     stir_exits(service)
-    size = _full_size(service, _roots(service))
+    size = _full_size(_roots(service))
     for number in range(ROUNDS):
         ends.send()
         await asyncio.sleep(ROUND_S)
@@ -71,9 +71,9 @@ def _roots(service: Service) -> list[PeerState]:
     return [p for p in service.node.peer_states(now_ms()) if p.role is not Role.LEAF]
 
 
-def _full_size(service: Service, roots: Iterable[PeerState]) -> int:
+def _full_size(roots: Iterable[PeerState]) -> int:
     """What the engine itself sends at most: it makes no use of larger sizes that were found."""
-    sizes = (service.node.peers.physical.mtu(path.address) for p in roots for path in p.paths)
+    sizes = (path.default_mtu for root in roots for path in root.paths)
     return min(sizes, default=DEFAULT_MTU)
 
 

@@ -66,7 +66,7 @@ def known(
         ports=tuple(service.ports),
         bound=tuple(str(address) for address in service.listening_on),
         roots=roots,
-        nat=service.node.peers.nat_report(),
+        nat=service.node.nat_report(),
         port_mapping=_port_mapping(service),
         tunnel=_tunnel(service),
         clocks=_clocks(service, peers),

@@ -91,7 +91,7 @@ class CertificateOfMembership:
         return head + self.signed_bytes() + address_bytes(self.signed_by) + self.signature
 
     def signed_bytes(self) -> bytes:
-        return b"".join(_QUALIFIER.pack(*qualifier) for qualifier in self.qualifiers)
+        return b"".join([_QUALIFIER.pack(*qualifier) for qualifier in self.qualifiers])
 
     def sign(self, controller: SecretIdentity) -> CertificateOfMembership:
         signature = controller.sign(self.signed_bytes())
