@@ -67,6 +67,7 @@ from earthline.effects.events import (
     SubscriptionsChanged,
     TunnelChanged,
     UnknownSource,
+    WallClock,
 )
 from earthline.effects.requests import (
     AskRoots,
@@ -149,5 +150,6 @@ __all__ = [
     "TrustPath",
     "TunnelChanged",
     "UnknownSource",
+    "WallClock",
     "WriteFrame",
 ]
