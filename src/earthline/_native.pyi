@@ -1,7 +1,7 @@
 """The only door to Rust: protocol primitives, the packet codec, the switch, and its I/O driver.
 
 Addresses are 40-bit ``int``, network IDs and packet IDs 64-bit ``int``, MACs 48-bit ``int``, times
-``int`` milliseconds since the Unix epoch. A physical endpoint is ``(ip, port)`` with 4 or 16 bytes of
+``int`` milliseconds of `now_ms`. A physical endpoint is ``(ip, port)`` with 4 or 16 bytes of
 IP; a path is ``(socket, ip, port)``, where ``socket`` is the number the host gave to a bound UDP socket.
 Misuse (a key of the wrong length, a reserved address) raises ``ValueError``; what a peer sent never does.
 """
@@ -30,6 +30,7 @@ __all__ = [
     "keep_capabilities",
     "memory_hard_digest",
     "narrow_capabilities",
+    "now_ms",
     "open_hellos",
     "public_key_of",
     "seal_process",
@@ -278,6 +279,11 @@ class Switch:
         are those of packets with frames since the last call."""
     def counters(self) -> dict[str, int]:
         """Every counter by name: ``packets_rx``, ``frames_tx``, ``punts``, ``drop_<reason>``, ..."""
+
+# --- the clock (Linux) ----------------------------------------------------------------------------
+
+def now_ms() -> int:
+    """What time it is for switch and engines: nobody can set it, and it goes on while we sleep."""
 
 # --- the process (Linux) --------------------------------------------------------------------------
 

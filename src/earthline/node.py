@@ -23,6 +23,7 @@ from earthline.vl1.status import NodeStatus, PeerState
 from earthline.vl2.configuration import STORED
 from earthline.vl2.ethernet import EthernetEngine
 from earthline.vl2.status import NetworkState
+from earthline.wall import Wall
 from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.metadata import RequestMetadata
 from earthline.wire.world import World
@@ -36,6 +37,7 @@ _BELOW = (
     effects.Activity,
     effects.HellosOpened,
     effects.IdentityProved,
+    effects.WallClock,
     effects.SocketsChanged,
     effects.SocketsOpened,
     effects.DatagramTooLarge,
@@ -61,7 +63,13 @@ class Node:
         metadata = RequestMetadata(*SOFTWARE_VERSION, platform).emit()
         self.peers = PeerEngine(identity, entropy, self._emit)
         self.ethernet = EthernetEngine(
-            identity, self.peers, self._emit, entropy, metadata=metadata, now=now
+            identity,
+            self.peers,
+            self._emit,
+            entropy,
+            metadata=metadata,
+            now=now,
+            wall=self.wall,
         )
         self.peers.extra_contacts = self.ethernet.contacts
         self.peers.relied_on = self.ethernet.relies_on
@@ -122,6 +130,11 @@ class Node:
     @property
     def address(self) -> int:
         return self._identity.address
+
+    @property
+    def wall(self) -> Wall:
+        """Unix time, as the host last told of it."""
+        return self.peers.local.wall
 
     @property
     def identity(self) -> Identity:

@@ -120,7 +120,7 @@ def test_member_that_was_away_refuses_who_was_put_out_meanwhile(office, restarte
 def test_revocation_that_never_left_the_controller_is_told_after_its_restart(office):
     """It was made and written down, and the machine went down before a packet was sent."""
     office.controller.authority.post_member(
-        office.network, office.mal.address, {"authorized": False}, office.controller.controller_now
+        office.network, office.mal.address, {"authorized": False}, office.sim.clock.now
     )
     office.restart_controller()
     office.sim.run_for(MINUTE + 10_000)
@@ -177,7 +177,7 @@ def test_member_put_out_knows_and_loses_its_address_at_once_until_it_is_let_in_a
 
 
 def test_members_of_a_network_that_is_deleted_lose_their_addresses_at_once(office):
-    now = office.controller.controller_now
+    now = office.sim.clock.now
     _, commands = office.controller.authority.delete_network(office.network, now)
     office.controller.obey(commands)
     office.sim.run_for(CUT_MS)

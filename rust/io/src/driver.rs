@@ -15,6 +15,7 @@ use earthline_core::switch::{Output, Path, Punt, Switch, Twins};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{EventfdFlags, eventfd};
 
+use crate::clock::now_ms;
 use crate::counters::{Counter, Counters};
 use crate::mark::Mark;
 use crate::offload::Offload;
@@ -91,7 +92,7 @@ impl Shared {
 
     pub(crate) fn punt(&self, punts: Vec<Punt>) {
         if !punts.is_empty() {
-            self.punts.push(punts, worker::now_ms());
+            self.punts.push(punts, now_ms());
         }
     }
 

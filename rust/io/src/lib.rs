@@ -2,6 +2,7 @@
 //!
 //! | module | owns |
 //! |---|---|
+//! | [`clock`] | what time it is, for all of us |
 //! | [`driver`] | the I/O threads, and what Python asks of them |
 //! | [`ports`] | the sockets and devices that are open |
 //! | [`worker`] | one thread's loop: wait, read a batch, switch it, send a batch |
@@ -21,6 +22,7 @@
 
 #![deny(unsafe_code)]
 
+mod clock;
 mod counters;
 mod driver;
 mod framing;
@@ -43,6 +45,7 @@ mod udp;
 mod ways;
 mod worker;
 
+pub use clock::now_ms;
 pub use driver::Driver;
 pub use mark::Mark;
 pub use offload::Offload;

@@ -8,12 +8,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use earthline_core::switch::{Output, Path};
 use rustix::event::epoll;
 
+use crate::clock::now_ms;
 use crate::counters::Counter;
 use crate::driver::{ANY_LANE, Shared};
 use crate::framing::{Decoder, GREETING, Record};
 use crate::reach::goes_far;
 use crate::stream::Stream;
-use crate::worker::now_ms;
 
 /// Bytes that may wait; what finds no room is dropped.
 const QUEUE: usize = 64 << 10;

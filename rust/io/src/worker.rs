@@ -7,7 +7,7 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use earthline_core::offload::{Joiner, Malformed, SuperFrame, Write, complete_checksum};
 use earthline_core::switch::{Output, Path, Switch};
@@ -15,6 +15,7 @@ use rustix::buffer::spare_capacity;
 use rustix::event::epoll;
 use rustix::thread::set_current_timer_slack;
 
+use crate::clock::now_ms;
 use crate::counters::Counter;
 use crate::driver::{ANY_LANE, Shared, WAKE};
 use crate::moderation::Moderation;
@@ -355,9 +356,4 @@ pub(crate) fn write_frame(shared: &Shared, ports: &Ports, network: u64, frame: &
     let taken = ports.tap(network).is_some_and(|tap| tap.write(ANY_LANE, frame).is_ok());
     shared.counters.add(if taken { Counter::TapTx } else { Counter::DropTapWrite }, 1);
     taken
-}
-
-/// Milliseconds since the Unix epoch.
-pub(crate) fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

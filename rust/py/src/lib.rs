@@ -19,8 +19,15 @@ fn exactly<const N: usize>(name: &str, bytes: &[u8]) -> PyResult<[u8; N]> {
     })
 }
 
+/// What time it is for switch and engines, in ms.
+#[pyfunction]
+fn now_ms() -> u64 {
+    earthline_io::now_ms()
+}
+
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(now_ms, module)?)?;
     identity::register(module)?;
     packet::register(module)?;
     privileges::register(module)?;

@@ -56,7 +56,7 @@ def bridge_object(service: Service, entry: Bridging) -> dict[str, Any]:
         "device": entry.device,
         "interface": entry.interface,
         "network": format_network(entry.network),
-        "rollbackAt": entry.roll_back_at,
+        "rollbackAt": service.node.wall.at(entry.roll_back_at),
     }
 
 

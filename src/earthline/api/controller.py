@@ -14,7 +14,7 @@ from starlette.responses import Response
 from earthline.api.answers import JSON_OBJECT, Address, NetworkId, StockJson, empty
 from earthline.controller.authority import Authority, NoFreeNetwork
 from earthline.controller.coercion import parse_object
-from earthline.runtime.clock import now_ms
+from earthline.runtime.clock import now_ms, wall_ms
 from earthline.wire.address import format_address, format_network, parse_address, parse_network
 
 CarryOut = Callable[..., None]
@@ -40,7 +40,7 @@ async def status() -> Response:
     lines = (
         '\t"controller": true',
         f'\t"apiVersion": {_API_VERSION}',
-        f'\t"clock": {now_ms()}',
+        f'\t"clock": {wall_ms()}',
         '\t"databaseReady": true',
     )
     return Response("{\n" + ",\n".join(lines) + "\n}\n", media_type="application/json")

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from earthline import STOCK_VERSION, __version__
 from earthline.api.answers import Address, StockJson
 from earthline.api.explained import nat_object, peer_explained, relay_object, tunnel_object
-from earthline.runtime.clock import now_ms
+from earthline.runtime.clock import now_ms, wall_ms
 from earthline.runtime.service import Service
 from earthline.vl1.status import PathReport, PeerState
 
@@ -41,7 +41,7 @@ def status_object(service: Service) -> dict[str, Any]:
     earth = None if planet is None else planet.earth
     return version_object() | {
         "address": f"{status.address:010x}",
-        "clock": now,
+        "clock": wall_ms(),
         "config": service.settings.shown | {"settings": _settings_object(service)},
         "online": status.online,
         "planetWorldId": 0 if planet is None else planet.world_id,
@@ -56,7 +56,7 @@ def status_object(service: Service) -> dict[str, Any]:
             "nat": nat_object(service.node.nat_report()),
             "tunnel": tunnel_object(service.tunnel),
             "tcpRelay": relay_object(service.tcp_relay),
-            "startedAt": service.started_at,
+            "startedAt": service.node.wall.at(service.started_at),
         },
     }
 
@@ -87,7 +87,8 @@ def _settings_object(service: Service) -> dict[str, Any]:
 def peer_object(peer: PeerState, now: int, *, tunneled: bool) -> dict[str, Any]:
     """A peer and its path slots; ``earthline`` holds what the stock API does not have.
 
-    ``tunneled``: the TCP tunnel is up, by which any peer's packets may go (05, 7.8).
+    ``now`` is Unix time in ms, as are the stamps of the peer. ``tunneled``: the TCP tunnel is up,
+    by which any peer's packets may go (05, 7.8).
     """
     major, minor, revision = peer.version or UNKNOWN_VERSION
     return {
@@ -131,7 +132,7 @@ def node_router(service: Service) -> APIRouter:
     @router.get("/health")
     async def health() -> dict[str, Any]:
         """Whether the service runs and is online; needs no token."""
-        return version_object() | {"clock": now_ms(), "online": service.node.online}
+        return version_object() | {"clock": wall_ms(), "online": service.node.online}
 
     @router.get("/earthline/counters")
     async def counters() -> dict[str, int]:
@@ -142,16 +143,17 @@ def node_router(service: Service) -> APIRouter:
     async def peers() -> list[dict[str, Any]]:
         """Every peer in memory, ascending by address, with its paths."""
         now, tunneled = now_ms(), service.tunnel.connected_to is not None
-        peers = service.node.peer_states(now)
-        return [peer_object(peer, now, tunneled=tunneled) for peer in peers]
+        peers, unix = service.node.peer_states(now), service.node.wall.at(now)
+        return [peer_object(peer, unix, tunneled=tunneled) for peer in peers]
 
     @router.get("/peer/{address}")
     async def peer(address: Address) -> dict[str, Any]:
         """One peer; an empty object if it is not in memory."""
         wanted, now = int(address, 16), now_ms()
         tunneled = service.tunnel.connected_to is not None
+        unix = service.node.wall.at(now)
         found = (p for p in service.node.peer_states(now) if p.address == wanted)
-        return next((peer_object(peer, now, tunneled=tunneled) for peer in found), {})
+        return next((peer_object(peer, unix, tunneled=tunneled) for peer in found), {})
 
     @router.get("/bond/show/{address}")
     async def bond(address: Address) -> Response:  # noqa: ARG001 - no peer is bonded

@@ -26,6 +26,7 @@ from earthline.controller.store import Store, StoreFault
 from earthline.controller.strangers import FORGET_MS
 from earthline.controller.terms import NetworkTerms, read_terms
 from earthline.effects import RequestConfig, SendConfigError
+from earthline.wall import Wall
 from earthline.wire.address import controller_of
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.inet import InetAddress
@@ -54,6 +55,8 @@ class Authority:
     raises `coercion.UnfitObject` for what cannot be converted, anything `store.StoreFault` for a
     store that fails, except `handle_request` and `handle_timeout`, which never raise.
 
+    ``now`` is of the node's clock; what is stored, issued or shown bears the Unix time of ``wall``.
+
     One thread at a time, except for `address` and `counters`. Each call waits for the store: a
     host that has other things to do calls it in a thread, several in a `group`.
     """
@@ -75,7 +78,9 @@ class Authority:
         self._store = store
         self._entropy = entropy
         self._records = Records(store)
-        self._clock = IssueClock(store)
+        self.wall = Wall()
+        """Unix time: the host tells it before anything else, and whenever it was set."""
+        self._clock = IssueClock(store, self.wall)
         self._revocations = Revocations(identity, store, self._clock, entropy)
         self._activity = Activity()
         self._requests = Requests(
@@ -84,6 +89,7 @@ class Authority:
             self._records,
             self._clock,
             self._activity,
+            wall=self.wall,
             revocations=self._revocations,
             entropy=entropy,
             forget_ms=forget_ms,
@@ -135,10 +141,14 @@ class Authority:
         times = (
             self._due_at if self._due else None,
             self._requests.next_newcomer(),
-            self._requests.expiry.next_check(),
+            self._next_expiry(),
             self._revocations.next_again(),
         )
         return min((time for time in times if time is not None), default=None)
+
+    def _next_expiry(self) -> int | None:
+        expires_at = self._requests.expiry.next_check()
+        return None if expires_at is None else self.wall.moment(expires_at)
 
     def handle_timeout(self, now: int) -> list[Command]:
         """Go on with pushes and newcomers that are due; revoke whose sign-on has expired."""
@@ -184,7 +194,7 @@ class Authority:
         if network is None:
             network = self._draw_network()
         stored = self._records.network(network)
-        changed = network_object.complete(stored or {}, network, now)
+        changed = network_object.complete(stored or {}, network, self.wall.at(now))
         network_object.apply_post(changed, body)
         if source is not None:
             changed["rulesSource"] = source
@@ -279,7 +289,7 @@ class Authority:
     ) -> JsonObject:
         notes = address_notes(member, terms.addresses, others)
         sighting = self._requests.sightings.last(network, as_hex(member.get("id"), 0))
-        return {**member, "earthline": extension(member, sighting, notes, now)}
+        return {**member, "earthline": extension(member, sighting, notes, now, self.wall)}
 
     def post_member(
         self, network: int, address: int, body: JsonObject, now: int
@@ -288,8 +298,9 @@ class Authority:
         if self._store.read_network(network) is None:
             return None, []
         stored = self._records.member(network, address)
-        changed = member_object.complete(stored or {}, network, address, now)
-        member_object.apply_post(changed, body, now)
+        unix = self.wall.at(now)
+        changed = member_object.complete(stored or {}, network, address, unix)
+        member_object.apply_post(changed, body, unix)
         if not self._records.save_member(network, address, changed, stored):
             self._store.touch_member(network, address)  # who looked at it wants to keep it
             return changed, []
@@ -375,9 +386,10 @@ class Authority:
 
     def _revoke_expired(self, now: int) -> list[Command]:
         commands: list[Command] = []
-        for network, address in self._requests.expiry.expired(now):
+        unix = self.wall.at(now)
+        for network, address in self._requests.expiry.expired(unix):
             member = self._records.member(network, address)
-            if member is not None and as_int(member.get("authenticationExpiryTime"), 0) <= now:
+            if member is not None and as_int(member.get("authenticationExpiryTime"), 0) <= unix:
                 commands += self._revoke(network, [address], now)
         return commands
 

@@ -21,6 +21,7 @@ from collections import OrderedDict
 
 from earthline.controller.store import IssueMark, Store
 from earthline.controller.terms import MAX_WINDOW_MS
+from earthline.wall import Wall
 
 _NOTE_EVERY_MS = 60_000
 """The clock stands still, rather than to count as set back, while the host's is behind by less.
@@ -36,10 +37,11 @@ _ALL = 0
 
 
 class IssueClock:
-    """The host's clock, as far ahead as it has to be, and what each network adds to it."""
+    """The host's wall clock, as far ahead as it has to be, and what each network adds to it."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, wall: Wall) -> None:
         self._store = store
+        self._wall = wall
         self._latest = 0
         self._ahead = 0
         self._noted: IssueMark | None = None
@@ -70,15 +72,16 @@ class IssueClock:
 
     def _go_on(self, now: int) -> int:
         """The time of issue of networks that are not ahead of others."""
+        unix = self._wall.at(now)
         noted = self._noted
         if noted is None:
             noted = self._store.issue_mark(_ALL)
             self._latest = max(self._latest, noted.at)
             self._ahead = max(self._ahead, noted.ahead)
-        if now + self._ahead < self._latest - _NOTE_EVERY_MS:  # the host's clock was set back
+        if unix + self._ahead < self._latest - _NOTE_EVERY_MS:  # the host's clock was set back
             # The minute after the last note counts as used up: it may be.
-            self._ahead = self._latest + _NOTE_EVERY_MS - now
-        self._latest = max(self._latest, now + self._ahead)
+            self._ahead = self._latest + _NOTE_EVERY_MS - unix
+        self._latest = max(self._latest, unix + self._ahead)
         if self._ahead != noted.ahead or self._latest - noted.at >= _NOTE_EVERY_MS:
             noted = IssueMark(self._latest, self._ahead)
             self._store.note_issue(_ALL, noted)

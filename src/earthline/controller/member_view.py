@@ -11,6 +11,7 @@ from typing import Any
 from earthline.controller.addresses import AddressPolicy, Taken, is_reserved
 from earthline.controller.coercion import JsonObject, as_array, as_bool, as_int, read_address
 from earthline.controller.sightings import Sighting
+from earthline.wall import Wall
 from earthline.wire.inet import InetAddress
 from earthline.wire.network_config import MAX_STATIC_IPS
 
@@ -19,7 +20,7 @@ _MAX_NAMED = 3
 
 
 def extension(
-    member: JsonObject, sighting: Sighting | None, notes: list[str], now: int
+    member: JsonObject, sighting: Sighting | None, notes: list[str], now: int, wall: Wall
 ) -> dict[str, Any]:
     """What is said of a member under the key ``earthline``.
 
@@ -29,7 +30,7 @@ def extension(
     """
     return {
         "online": sighting is not None and sighting.is_online(now),
-        "lastSeen": None if sighting is None else sighting.at,
+        "lastSeen": None if sighting is None else wall.at(sighting.at),
         "physicalAddress": _physical_address(sighting),
         "version": _version(member, sighting),
         "notes": notes,

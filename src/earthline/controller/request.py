@@ -35,6 +35,7 @@ from earthline.controller.store import AddressTaken, Arrival, Filed, Store
 from earthline.controller.strangers import FORGET_MS, Strangers, came_by_itself
 from earthline.controller.terms import MAX_WINDOW_MS, NetworkTerms, read_terms
 from earthline.effects import RequestConfig, SendConfig, SendConfigError, SendCredentials
+from earthline.wall import Wall
 from earthline.wire.address import controller_of
 from earthline.wire.dictionary import Dictionary
 from earthline.wire.identity import Identity, SecretIdentity
@@ -66,6 +67,8 @@ class _Case:
     metadata: RequestMetadata
     in_re: int
     now: int
+    unix: int
+    """The same by the wall clock: what is stored, compared with what people set, or expires."""
     prefix: int
     text: str | None
     """The member's record as it is stored."""
@@ -88,6 +91,7 @@ class Requests:
         clock: IssueClock,
         activity: Activity,
         *,
+        wall: Wall,
         revocations: Revocations,
         entropy: Callable[[int], bytes],
         forget_ms: int = FORGET_MS,
@@ -98,6 +102,7 @@ class Requests:
         self._records = records
         self._clock = clock
         self._activity = activity
+        self._wall = wall
         self._revocations = revocations
         self._unknown = Activity(MAX_UNKNOWN)
         self._entropy = entropy
@@ -160,6 +165,7 @@ class Requests:
         if filed is None:  # 4
             return self._refuse(network, address, in_re, ErrorCode.OBJECT_NOT_FOUND)
         stored = None if filed.member is None else json.loads(filed.member)
+        unix = self._wall.at(now)
         case = _Case(
             network=network,
             terms=read_terms(filed.network),
@@ -168,23 +174,24 @@ class Requests:
             metadata=_read_metadata(requester.metadata),
             in_re=in_re,
             now=now,
+            unix=unix,
             prefix=source_prefix(request.path),
             text=filed.member,
             stored=stored,
-            member=member_object.complete(stored or {}, network, address, now),
+            member=member_object.complete(stored or {}, network, address, unix),
         )
         if case.member.setdefault("identity", str(case.identity)) != str(case.identity):  # 5
             self.counters["identity_mismatch"] += 1
             return self._refuse(network, address, in_re, ErrorCode.NETWORK_ACCESS_DENIED)
         if in_re != PUSH:
-            self._strangers.note_seen(network, address, filed.seen_at, now)
+            self._strangers.note_seen(network, address, filed.seen_at, unix)
             told = case.metadata
             version = told.major, told.minor, told.revision
             sighting = Sighting(now, request.path, version)
             self.sightings.note(network, address, sighting, case.prefix)
         if stored is None:
             self._activity.note(network, address, requester, now, case.prefix)
-            self._strangers.forget_unseen(now)
+            self._strangers.forget_unseen(unix)
         return self._judge(case)
 
     def _judge(self, case: _Case) -> list[Command]:
@@ -248,7 +255,7 @@ class Requests:
         )
 
     def _reclaim(self, case: _Case, ips: Sequence[bytes]) -> bytes | None:
-        return self._strangers.reclaim(case.network, ips, case.now)
+        return self._strangers.reclaim(case.network, ips, case.unix)
 
     def _save_waiting(self, case: _Case) -> None:
         if case.stored is None:
@@ -258,7 +265,7 @@ class Requests:
     def _save(self, case: _Case, member: JsonObject, picked: Sequence[bytes] = ()) -> None:
         if case.text is not None and render(member) == case.text:
             return  # as nearly always
-        arrival = Arrival(case.prefix, case.now) if came_by_itself(member) else None
+        arrival = Arrival(case.prefix, case.unix) if came_by_itself(member) else None
         self._records.save_member(
             case.network, case.address, member, case.stored, picked, arrival=arrival
         )
@@ -287,7 +294,7 @@ class Requests:
     def _note_missed_expiry(self, case: _Case) -> None:
         """Have a sign-on revoked that expired while we were away, or whose revocation failed."""
         expires_at = as_int(case.member.get("authenticationExpiryTime"), 0)
-        ago_ms = case.now - expires_at
+        ago_ms = case.unix - expires_at
         if expires_at <= 0 or ago_ms > MAX_WINDOW_MS:
             return
         if not self._revocations.made_within(case.network, case.address, ago_ms, case.now):
@@ -320,13 +327,13 @@ def _authorise(case: _Case) -> bool:
     if member_object.is_authorised(member):
         return True
     if not case.terms.private:
-        member_object.admit(member, "public", None, case.now)
+        member_object.admit(member, "public", None, case.unix)
         return True
     token = case.metadata.token.removeprefix(_TOKEN)
     if case.metadata.token.startswith(_TOKEN) and token in case.terms.tokens:
         expires_at = case.terms.tokens[token]
-        if expires_at == 0 or expires_at > case.now:
-            member_object.admit(member, "token", token, case.now)
+        if expires_at == 0 or expires_at > case.unix:
+            member_object.admit(member, "token", token, case.unix)
             return True
     return False
 
@@ -334,7 +341,7 @@ def _authorise(case: _Case) -> bool:
 def _needs_sign_on(case: _Case) -> bool:
     if not case.terms.sso or as_bool(case.member.get("ssoExempt"), False):
         return False
-    return as_int(case.member.get("authenticationExpiryTime"), 0) <= case.now
+    return as_int(case.member.get("authenticationExpiryTime"), 0) <= case.unix
 
 
 def _note_version(case: _Case) -> None:

@@ -68,6 +68,7 @@ from earthline.effects.events import (
     SubscriptionsChanged,
     TunnelChanged,
     UnknownSource,
+    WallClock,
 )
 from earthline.effects.requests import (
     AskRoots,
@@ -153,5 +154,6 @@ __all__ = [
     "TrustPath",
     "TunnelChanged",
     "UnknownSource",
+    "WallClock",
     "WriteFrame",
 ]

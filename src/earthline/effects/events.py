@@ -188,6 +188,14 @@ class IdentityProved:
 
 
 @dataclass(frozen=True, slots=True)
+class WallClock:
+    """The wall clock as it is now: at the start, and whenever it was set."""
+
+    offset_ms: int
+    """Unix time less the ``now`` of all events, ms."""
+
+
+@dataclass(frozen=True, slots=True)
 class SocketsChanged:
     """The bound UDP sockets by number, and other addresses that lead to us (port mappings)."""
 
@@ -267,6 +275,7 @@ Event: TypeAlias = (
     | Activity
     | HellosOpened
     | IdentityProved
+    | WallClock
     | SocketsChanged
     | SocketsOpened
     | DatagramTooLarge

@@ -25,7 +25,7 @@ from earthline.controller.newcomers import source_prefix
 from earthline.controller.request import Command
 from earthline.controller.store import StoreFault
 from earthline.effects import RequestConfig
-from earthline.runtime.clock import now_ms
+from earthline.runtime.clock import now_ms, wall_offset_ms
 from earthline.runtime.logs import Sparing
 from earthline.vl1.turns import Turns
 
@@ -39,7 +39,7 @@ MAX_REQUESTS = 1024
 AT_ONCE = 32
 """Requests of a group: so many are answered together."""
 LOOK_AGAIN_S = 1.0
-"""While a timer runs: the clock may have been set."""
+"""While a timer runs: the wall clock may have been set, which sign-ons expire by."""
 
 _Tell: TypeAlias = Callable[[], None]
 """To be called on the loop when the group is durable."""
@@ -186,6 +186,7 @@ class AuthorityThread:
         return min(max(due_at - now_ms(), 0) / 1000, LOOK_AGAIN_S)
 
     def _done(self, jobs: list[_Job]) -> list[_Tell]:
+        self._authority.wall.set(wall_offset_ms(), now_ms())
         try:
             with self._authority.group():
                 return [self._do(job) for job in jobs]

@@ -17,10 +17,10 @@ from typing import Any
 import structlog
 
 from earthline._native import Driver, Output
-from earthline.effects import DatagramTooLarge, Transmit, WriteFrame
+from earthline.effects import DatagramTooLarge, Transmit, WallClock, WriteFrame
 from earthline.host import SwitchHost
 from earthline.node import Node
-from earthline.runtime.clock import now_ms
+from earthline.runtime.clock import STEP_MS, now_ms, wall_offset_ms
 from earthline.runtime.logs import Sparing
 
 log = structlog.get_logger()
@@ -68,7 +68,9 @@ class Core:
         self._round_taken = False
         """Whether this turn had its round of punts."""
         self._active_at = 0
+        self._wall_offset_ms: int | None = None
         self._loop = asyncio.get_running_loop()
+        self._look_at_wall()
 
     def start(self) -> None:
         """Listen to the switch and to the clock."""
@@ -115,19 +117,25 @@ class Core:
             self._timer.cancel()
             self._timer = None
         now = now_ms()
-        # A clock behind the last wake was set back; the node is to know it by an event.
-        planned = self._active_at <= now < self._active_at + ACTIVITY_MS
-        if not planned or now >= self.node.next_timeout():
+        if now >= min(self._active_at + ACTIVITY_MS, self.node.next_timeout()):
             self._active_at = now
+            self._look_at_wall()
             self._guarded(self.node.receive, self._host.activity(), now)
         if now >= self.node.next_timeout():
             self._guarded(self.node.handle_timeout, now)
         self._settle()
 
+    def _look_at_wall(self) -> None:
+        """Tell the node of the wall clock, at the start and when it was set."""
+        offset_ms, known = wall_offset_ms(), self._wall_offset_ms
+        if known is None or abs(offset_ms - known) >= STEP_MS:
+            self._wall_offset_ms = offset_ms
+            self._guarded(self.node.receive, WallClock(offset_ms), now_ms())
+
     def _arm(self) -> None:
         """See to it that we are woken in time; too early does no harm."""
         wake_at = min(self.node.next_timeout(), self._active_at + ACTIVITY_MS)
-        # Never longer than that: after the clock was set back, both are far in the future.
+        # Never longer than that: the loop's clock stands still in suspend, ours does not.
         delay_ms = min(max(1, wake_at - now_ms()), ACTIVITY_MS)
         when = self._loop.time() + delay_ms / 1000
         if self._timer is not None:

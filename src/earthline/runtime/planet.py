@@ -19,7 +19,7 @@ from earthline.root.planet import (
     WorldDefinition,
     define_planet,
 )
-from earthline.runtime.clock import now_ms
+from earthline.runtime.clock import now_ms, wall_ms
 from earthline.runtime.files import PRIVATE, PUBLIC, make_folder, read_if_there, write_atomic
 from earthline.runtime.home import Home, StartFault, parse_planet
 from earthline.wire.identity import Identity
@@ -162,7 +162,7 @@ class Planets:
             earth = earth_definition(earth_range)
         except ValueError as fault:
             raise PlanetRefused(str(fault)) from None
-        now = now_ms()
+        now = wall_ms()
         held = self._node.status(now_ms()).planet
         planet = make_planet(self._home, self._identity, endpoints, held, now)
         if planet.earth is not None:
@@ -182,7 +182,7 @@ class Planets:
     def reissue(self, endpoints: Sequence[InetAddress], send: Callable[..., None]) -> World:
         """A newer revision of our own planet; it spreads by itself."""
         held = self._node.status(now_ms()).planet
-        planet = reissue_planet(self._home, self._identity, endpoints, held, now_ms())
+        planet = reissue_planet(self._home, self._identity, endpoints, held, wall_ms())
         return self._take(planet, send)
 
     def install(self, data: bytes, send: Callable[..., None]) -> World:

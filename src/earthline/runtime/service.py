@@ -22,7 +22,7 @@ from earthline.host import SwitchHost
 from earthline.node import Node
 from earthline.runtime.authority_thread import AuthorityThread
 from earthline.runtime.bridge.bridges import Bridges
-from earthline.runtime.clock import now_ms
+from earthline.runtime.clock import now_ms, wall_ms
 from earthline.runtime.core import Core
 from earthline.runtime.default_routes import DefaultRoutes
 from earthline.runtime.default_way import DefaultWay
@@ -227,7 +227,7 @@ class Service:
         }
 
     def _load_state(self, planet: bytes | None) -> None:
-        now = now_ms()
+        now = wall_ms()
         if planet is not None:
             self.core.receive(effects.StateLoaded("planet", 0, planet))
         for kind in ("moon", "network"):

@@ -112,6 +112,7 @@ class Tunnel:
         self._settings = settings
         self._topology = node.peers.topology
         self._address = node.address
+        self._wall = node.wall
         self._uplinks = uplinks
         self._report = report
         self._untried: deque[Relay] = deque()
@@ -135,7 +136,7 @@ class Tunnel:
             forced=self._said.force_tcp_relay,
             connected_to=None if relay is None else relay.address,
             tls=relay is not None and relay.tls,
-            since=self._up_since,
+            since=self._wall.at(self._up_since),
             failure=self._failure,
         )
 

@@ -69,8 +69,7 @@ class SimHost:
         """Answers to ECHOs that it was told to send."""
         self.disk: dict[tuple[str, int], bytes] = {}
         self.authority: Authority | None = None
-        self.clock_error_ms = 0
-        """By how much the clock is ahead that its controller goes by."""
+        self._clock_error_ms = 0
         self._controller_store: SqliteStore | None = None
         self._internet = internet
         self._clock: Clock = internet.clock
@@ -113,6 +112,7 @@ class SimHost:
         if self.punts is not None:
             self.punts = PuntQueue(self.switch)
         self.running = True
+        self.tell(effects.WallClock(self._clock_error_ms))
         stored = sorted(self.disk.items(), key=lambda item: (item[0][0] != "planet", item[0]))
         for (kind, key), data in stored:
             self.tell(effects.StateLoaded(kind, key, data))
@@ -141,12 +141,26 @@ class SimHost:
 
     def _open_controller(self, store: SqliteStore) -> Authority:
         self.authority = Authority(self.identity, store, self._entropy.randbytes)
+        self.authority.wall.set(self._clock_error_ms, self._clock.now)
         return self.authority
 
     @property
-    def controller_now(self) -> int:
-        """The time by the clock of its controller, ms."""
-        return self._clock.now + self.clock_error_ms
+    def clock_error_ms(self) -> int:
+        """By how much its wall clock is ahead; setting it steps the clock of a running host."""
+        return self._clock_error_ms
+
+    @clock_error_ms.setter
+    def clock_error_ms(self, error_ms: int) -> None:
+        self._clock_error_ms = error_ms
+        if self.authority is not None:
+            self.authority.wall.set(error_ms, self._clock.now)
+        if self.running:
+            self.tell(effects.WallClock(error_ms))
+
+    @property
+    def wall_now(self) -> int:
+        """The time by its wall clock, ms."""
+        return self._clock.now + self._clock_error_ms
 
     def move(self, ip: bytes, segment: Segment) -> None:
         """Take the host to another network, as a laptop is taken home."""
@@ -284,9 +298,7 @@ class SimHost:
         if self.authority is not None and (when := self.authority.next_timeout()) is not None:
             if self._authority_wake is not None:
                 self._authority_wake.cancel()
-            self._authority_wake = self._clock.at(
-                when - self.clock_error_ms, self._on_authority_wake
-            )
+            self._authority_wake = self._clock.at(when, self._on_authority_wake)
 
     def _on_wake(self) -> None:
         self._activity_at = self._clock.now + ACTIVITY_MS
@@ -295,7 +307,7 @@ class SimHost:
 
     def _on_authority_wake(self) -> None:
         if self.running and self.authority is not None:
-            self.obey(self.authority.handle_timeout(self.controller_now))
+            self.obey(self.authority.handle_timeout(self._clock.now))
 
     # Carrying out commands
 
@@ -409,7 +421,7 @@ class SimHost:
 
     def _answer_request(self, command: effects.RequestConfig) -> None:
         if self.authority is not None:
-            self.obey(self.authority.handle_request(command, self.controller_now))
+            self.obey(self.authority.handle_request(command, self._clock.now))
 
     def _store(self, command: effects.Store) -> None:
         if command.data is None:

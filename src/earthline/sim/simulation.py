@@ -114,7 +114,7 @@ class Simulation:
             "routes": [{"target": route}],
             "ipAssignmentPools": [{"ipRangeStart": pool[0], "ipRangeEnd": pool[1]}],
         }
-        network, commands = authority.post_network(None, body, controller.controller_now)
+        network, commands = authority.post_network(None, body, self.clock.now)
         controller.obey(commands)
         return int(network["id"], 16)
 
@@ -123,7 +123,7 @@ class Simulation:
     ) -> None:
         """Let a member into a private network, or put it out."""
         _member, commands = _authority(controller).post_member(
-            network, member.address, {"authorized": yes}, controller.controller_now
+            network, member.address, {"authorized": yes}, self.clock.now
         )
         controller.obey(commands)
 

@@ -60,7 +60,7 @@ class Contact:
         """The payload of a HELLO that names no worlds, so that its answer carries none either."""
         sent_to = InetAddress(path[1], path[2])
         ours = self._local.identity.public
-        hello = Hello(PROTOCOL_VERSION, *SOFTWARE_VERSION, now, ours, sent_to)
+        hello = Hello(PROTOCOL_VERSION, *SOFTWARE_VERSION, self._local.wall.at(now), ours, sent_to)
         return hello.emit_clear()
 
     def _compose(self, sent_to: InetAddress, now: int) -> Hello:
@@ -68,7 +68,7 @@ class Contact:
         return Hello(
             PROTOCOL_VERSION,
             *SOFTWARE_VERSION,
-            now,
+            self._local.wall.at(now),
             self._local.identity.public,
             sent_to,
             0 if planet is None else planet.world_id,

@@ -35,6 +35,7 @@ from earthline.effects import (
     TrustPath,
     TunnelChanged,
     UnknownSource,
+    WallClock,
 )
 from earthline.vl1 import credit
 from earthline.vl1.allowance import affords_more
@@ -86,6 +87,7 @@ class PeerEngine(Wiring):
             Activity: self._activity.apply,
             HellosOpened: self._hello.greetings.opened,
             IdentityProved: self._proofs.answered,
+            WallClock: lambda event, now: self.local.wall.set(event.offset_ms, now),
             SocketsChanged: self._sockets_changed,
             SocketsOpened: self._extra.opened,
             DatagramTooLarge: self.mtu.too_large,
@@ -504,7 +506,7 @@ class PeerEngine(Wiring):
             return explain(peer, route, now, topology=self.topology, local=self.local, nat=nat)
 
         ways = Ways(self.physical, self.sizes, self.checkup)
-        return peer_states(self.topology, ways, judge, now)
+        return peer_states(self.local, self.topology, ways, judge, now)
 
     def nat_report(self) -> NatReport:
         """Our NAT, as far as peers' reports tell (02, 7.5)."""

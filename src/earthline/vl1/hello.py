@@ -187,7 +187,7 @@ class HelloReception:
             self._hear_of_worlds(peer, answer, now)
         if packet.hops == 0:
             path = self._topology.paths.get(packet.path)
-            path.sample_latency(now - answer.timestamp)
+            path.sample_latency(self._local.wall.since(answer.timestamp, now))
             if answer.seen_from is not None:
                 self._reports.record(peer, packet.path, answer.seen_from, now)
         self._learn_version(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from earthline.effects import Command, Path, Report
+from earthline.wall import Wall
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.inet import InetAddress, Subnets
 
@@ -35,6 +36,8 @@ class Local:
         self.entropy = entropy
         self.emit = emit
         self.counters: Counter[str] = Counter()
+        self.wall = Wall()
+        """Unix time, for the wire and for people; all else goes by ``now``."""
         self.sockets: dict[int, InetAddress] = {}
         self.extra: dict[int, InetAddress] = {}
         """Sockets opened for one purpose each (`vl1.extra`); nothing else leaves by them."""

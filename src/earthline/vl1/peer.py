@@ -175,7 +175,7 @@ class Peer:
     places_full_at: int = 0
     """When the allowance for sending to places that it names is full again."""
     clock_offset: int | None = None
-    """Its clock less ours in ms, as its last HELLO said: too low by the time that took."""
+    """Its wall clock less our ``now`` in ms, by its last HELLO: too low by the time that took."""
     asked_since: int = 0
     """When it was first asked for proof after it was last heard."""
     silent_at: int = 0

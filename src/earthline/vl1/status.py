@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from earthline.vl1.checkup import Checkup
@@ -15,6 +15,7 @@ from earthline.vl1.reasons import Explained, Reason, State
 from earthline.vl1.surface import Surface
 from earthline.vl1.topology import Topology
 from earthline.vl1.worlds import Role
+from earthline.wall import Wall
 from earthline.wire.identity import Identity
 from earthline.wire.inet import InetAddress
 from earthline.wire.world import World
@@ -42,7 +43,7 @@ class NodeStatus:
 
 @dataclass(frozen=True, slots=True)
 class PathReport:
-    """One path slot of a peer. Times are milliseconds, 0 is never."""
+    """One path slot of a peer. Times are Unix time in ms, 0 is never."""
 
     socket: int
     address: InetAddress
@@ -91,12 +92,13 @@ class PeerState:
     attempts: tuple[Attempt, ...]
     """Where it was looked for lately, other than at its paths; the oldest first."""
     last_receive: int
+    """Unix time in ms, as is that of attempts; 0 is never."""
     last_send: int
     received_bytes: int
     """Bytes of packets with frames that came from it since it is known, and that went to it."""
     sent_bytes: int
     clock_offset: int | None
-    """Its clock less ours in ms; None while unknown."""
+    """Its wall clock less ours in ms; None while unknown."""
     endpoints: tuple[InetAddress, ...]
     """Upstreams: where the planet or a moon says it is."""
     paths: tuple[PathReport, ...]
@@ -125,6 +127,7 @@ def node_status(
 
 
 def peer_states(
+    local: Local,
     topology: Topology,
     ways: Ways,
     judge: Callable[[Peer], Explained],
@@ -133,13 +136,21 @@ def peer_states(
     """Every peer in memory, ascending by address; ``judge`` says why it is reached as it is."""
     peers = [peer for _, peer in sorted(topology.peers.items())]
     return tuple(
-        _peer_state(peer, topology, judge(peer), _path_reports(peer, ways, now)) for peer in peers
+        _peer_state(
+            peer, topology, judge(peer), _path_reports(peer, ways, local.wall, now), local.wall
+        )
+        for peer in peers
     )
 
 
 def _peer_state(
-    peer: Peer, topology: Topology, explained: Explained, paths: tuple[PathReport, ...]
+    peer: Peer,
+    topology: Topology,
+    explained: Explained,
+    paths: tuple[PathReport, ...],
+    wall: Wall,
 ) -> PeerState:
+    ahead = peer.clock_offset
     return PeerState(
         address=peer.address,
         identity=peer.identity,
@@ -149,25 +160,25 @@ def _peer_state(
         latency=peer.latency,
         state=explained.state,
         reason=explained.reason,
-        attempts=tuple(peer.attempts.values()),
-        last_receive=peer.last_receive,
-        last_send=peer.last_sent,
+        attempts=tuple(replace(tried, at=wall.at(tried.at)) for tried in peer.attempts.values()),
+        last_receive=wall.at(peer.last_receive),
+        last_send=wall.at(peer.last_sent),
         received_bytes=peer.received_bytes,
         sent_bytes=peer.sent_bytes,
-        clock_offset=peer.clock_offset,
+        clock_offset=None if ahead is None else ahead - wall.offset_ms,
         endpoints=topology.worlds.endpoints(peer.address),
         paths=paths,
     )
 
 
-def _path_reports(peer: Peer, ways: Ways, now: int) -> tuple[PathReport, ...]:
+def _path_reports(peer: Peer, ways: Ways, wall: Wall, now: int) -> tuple[PathReport, ...]:
     preferred = peer.best(now)
     return tuple(
         PathReport(
             socket=slot.path.socket,
             address=slot.path.address,
-            last_send=slot.path.last_out,
-            last_receive=slot.path.last_in,
+            last_send=wall.at(slot.path.last_out),
+            last_receive=wall.at(slot.path.last_in),
             latency=slot.path.reported_latency,
             preferred=slot is preferred,
             expired=slot.expired(now),
@@ -175,7 +186,7 @@ def _path_reports(peer: Peer, ways: Ways, now: int) -> tuple[PathReport, ...]:
             mtu=ways.sizes.of(peer.address, slot.path),
             searched=ways.sizes.searched(peer.address, slot.path),
             default_mtu=ways.physical.mtu(slot.path.address),
-            proved_at=peer.proved.get(slot.path.key, 0),
+            proved_at=wall.at(peer.proved.get(slot.path.key, 0)),
             largest=ways.checkup.largest(slot.path.key),
         )
         for slot in peer.slots

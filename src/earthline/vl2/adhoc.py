@@ -44,7 +44,7 @@ def is_adhoc(network: int) -> bool:
 
 
 def synthesise(network: int, address: int, now: int) -> NetworkConfig | NoConfig:
-    """The configuration of the member ``address``, issued now."""
+    """The configuration of the member ``address``, issued now: ``now`` is Unix time in ms."""
     if network & 0xFFFFFF == 0:
         return _port_range(network, address, now)
     if network & 0xFF == 0x01:

@@ -58,6 +58,7 @@ from earthline.wire.packet import ErrorCode, Verb
 from earthline.wire.reader import Malformed
 
 if TYPE_CHECKING:
+    from earthline.wall import Wall
     from earthline.wire.credentials.com import CertificateOfMembership
     from earthline.wire.identity import SecretIdentity
     from earthline.wire.inet import InetAddress
@@ -76,8 +77,9 @@ class EthernetEngine:
         *,
         metadata: bytes,
         now: int,
+        wall: Wall,
     ) -> None:
-        station = Station(identity, underlay, emit, entropy, {})
+        station = Station(identity, underlay, emit, entropy, {}, wall)
         self._station = station
         self._roster = Roster(station)
         self._groups = GroupTable()
@@ -191,7 +193,7 @@ class EthernetEngine:
 
     def networks(self) -> list[NetworkState]:
         """The joined networks."""
-        return [network_state(network) for network in self._networks()]
+        return [network_state(network, self._station.wall) for network in self._networks()]
 
     def switch_entry(self, network: int) -> InstallNetwork | None:
         """What the switch goes by on a network; None without a configuration."""

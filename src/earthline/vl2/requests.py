@@ -89,7 +89,7 @@ class Requests:
             )
 
     def _synthesise(self, network: Network, now: int) -> None:
-        config = synthesise(network.id, self._station.address, now)
+        config = synthesise(network.id, self._station.address, self._station.wall.at(now))
         if config is NoConfig.BAD_RANGE:
             self._configuration.refuse(network, NetworkStatus.NOT_FOUND)
         elif not isinstance(config, NoConfig):

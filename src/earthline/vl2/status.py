@@ -10,6 +10,7 @@ from earthline.wire.sign_on import SignOn
 
 if TYPE_CHECKING:
     from earthline.vl2.network import Authentication, Network, NetworkStatus
+    from earthline.wall import Wall
     from earthline.wire.inet import InetAddress
     from earthline.wire.multicast import MulticastGroup
 
@@ -31,7 +32,7 @@ class NetworkState:
     """Of the configuration; 0 without one."""
     configured: bool
     updated_at: int
-    """When a configuration was last applied, ms; 0 if never since the start."""
+    """When a configuration was last applied, Unix time in ms; 0 if never since the start."""
     issued_at: int
     """When that was made, by the controller's clock; 0 without one."""
     controller: int | None
@@ -49,7 +50,7 @@ class NetworkState:
     """Those of them that pass our gate."""
 
 
-def network_state(network: Network) -> NetworkState:
+def network_state(network: Network, wall: Wall) -> NetworkState:
     """The snapshot."""
     config = network.config
     records = network.members.values()
@@ -65,7 +66,7 @@ def network_state(network: Network) -> NetworkState:
         port_error=network.port_error,
         revision=0 if config is None else config.revision,
         configured=config is not None,
-        updated_at=network.updated_at,
+        updated_at=wall.at(network.updated_at),
         issued_at=0 if config is None else config.timestamp,
         controller=network.controller,
         addresses=() if config is None else config.static_ips,

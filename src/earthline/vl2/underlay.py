@@ -11,6 +11,7 @@ from earthline.vl2.crowd import Crowd
 if TYPE_CHECKING:
     from earthline.effects import Command, PacketReceived
     from earthline.vl2.network import Network
+    from earthline.wall import Wall
     from earthline.wire.identity import Identity, SecretIdentity
     from earthline.wire.messages.error import Error
     from earthline.wire.messages.ok import Ok
@@ -127,6 +128,8 @@ class Station:
     entropy: Callable[[int], bytes]
     networks: dict[int, Network]
     """Joined networks by ID."""
+    wall: Wall
+    """Unix time, for configurations that we make up and for people."""
     low_bandwidth: bool = False
     """Ask and tell as seldom as can be (02, 1.7)."""
 

@@ -7,8 +7,9 @@ import os
 
 import pytest
 
-from earthline.effects import Activity
+from earthline.effects import Activity, WallClock
 from earthline.runtime import core as module
+from earthline.runtime.clock import STEP_MS
 from earthline.runtime.core import ACTIVITY_MS, Core
 
 NOW = 1_700_000_000_000
@@ -47,10 +48,11 @@ class QuietHost:
 
 
 class Clock:
-    """The wall clock, to be set."""
+    """The clock, and by how much the one on the wall is ahead of it."""
 
     def __init__(self):
         self.now = NOW
+        self.wall_offset_ms = HOUR_MS
 
     def __call__(self):
         return self.now
@@ -60,6 +62,7 @@ class Clock:
 def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(module, "now_ms", clock)
+    monkeypatch.setattr(module, "wall_offset_ms", lambda: clock.wall_offset_ms)
     return clock
 
 
@@ -99,26 +102,36 @@ async def woken(driver):
 
 async def test_switch_is_asked_twice_a_second_what_moved(clock, driver):
     core = await woken(driver)
-    assert core.node.heard == [(Activity, NOW)]
+    assert core.node.heard == [(WallClock, NOW), (Activity, NOW)]
     assert 0 < delay_ms(core) <= ACTIVITY_MS
     clock.now += 100
     core._wake()
-    assert len(core.node.heard) == 1
+    assert len(core.node.heard) == 2
     clock.now += ACTIVITY_MS
     core._wake()
-    assert len(core.node.heard) == 2
+    assert core.node.heard[2:] == [(Activity, clock.now)]
     core.stop()
 
 
-@pytest.mark.parametrize("back_ms", [10_000, HOUR_MS])
-async def test_clock_that_was_set_back_does_not_put_the_node_to_sleep(clock, driver, back_ms):
+@pytest.mark.parametrize("step_ms", [-HOUR_MS, -1_000, 1_000, HOUR_MS])
+async def test_node_is_told_within_half_a_second_that_the_wall_clock_was_set(
+    clock, driver, step_ms
+):
     core = await woken(driver)
-    clock.now -= back_ms
-    core._punted()
-    assert 0 < delay_ms(core) <= ACTIVITY_MS
+    clock.wall_offset_ms += step_ms
+    clock.now += ACTIVITY_MS
     core._wake()
-    assert core.node.heard[-1] == (Activity, NOW - back_ms)
+    assert core.node.heard[2:] == [(WallClock, clock.now), (Activity, clock.now)]
     assert 0 < delay_ms(core) <= ACTIVITY_MS
+    core.stop()
+
+
+async def test_reading_two_clocks_one_after_the_other_is_no_step(clock, driver):
+    core = await woken(driver)
+    clock.wall_offset_ms += STEP_MS - 1
+    clock.now += ACTIVITY_MS
+    core._wake()
+    assert core.node.heard[2:] == [(Activity, clock.now)]
     core.stop()
 
 

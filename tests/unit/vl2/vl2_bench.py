@@ -11,6 +11,7 @@ from earthline import effects
 from earthline._native import SessionKey, Switch, compress, decompress
 from earthline.host import SwitchHost
 from earthline.vl2.ethernet import EthernetEngine
+from earthline.wall import Wall
 from earthline.wire.credentials.com import CertificateOfMembership
 from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.messages.error import Error
@@ -149,7 +150,13 @@ class Bench:
         self._packet_ids = itertools.count(1)
         self._pending: list[object] = []
         self.engine = EthernetEngine(
-            own, self.underlay, self._pending.append, entropy(), metadata=b"v=7", now=now
+            own,
+            self.underlay,
+            self._pending.append,
+            entropy(),
+            metadata=b"v=7",
+            now=now,
+            wall=Wall(),
         )
 
     # The world around

@@ -46,7 +46,7 @@ class Bridging:
     managed: list[str] = field(default_factory=list)
     """The network's own addresses, which the bridge has while it stands."""
     roll_back_at: int = 0
-    """When to undo all of it unless somebody confirms, ms; 0: confirmed."""
+    """When to undo all of it unless somebody confirms, ms of `now_ms`; 0: confirmed."""
 
 
 class Journal:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from earthline.runtime.clock import now_ms
+from earthline.runtime.clock import wall_ms
 from earthline.runtime.portmap.lease import Client, Lease, NotMapped, Site
 from earthline.wire.inet import InetAddress
 
@@ -198,7 +198,7 @@ class PortMapper:
                 gateway=held.site.gateway,
                 external=held.lease.external,
                 internal_port=held.site.port,
-                expires_at=now_ms() + life_ms if life_ms else None,
+                expires_at=wall_ms() + life_ms if life_ms else None,
                 tried=trials,
             )
         external = self.state.external

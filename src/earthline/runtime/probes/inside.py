@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from earthline.diagnosis.snapshot import RootSight, Snapshot
 from earthline.effects import AskRoots
-from earthline.runtime.clock import now_ms
+from earthline.runtime.clock import now_ms, wall_ms
 from earthline.runtime.probes.ends import Ends
 from earthline.runtime.probes.joined import stir_exits
 from earthline.runtime.probes.known import known
@@ -38,7 +38,7 @@ BLIND = (
 async def look_inside(service: Service, twins: TwinWatch) -> Snapshot:
     """Probe for up to 2.5 s, and say what was seen; one at a time."""
     interfaces = await service.netlink.interfaces()
-    asked_at = now_ms()
+    asked_at = wall_ms()
     roots = {root.address: root.endpoints for root in _roots(service)}
     async with Ends(roots, service.node.address, tuple(service.ports)) as ends:
         twins.take_stock()
