@@ -17,6 +17,7 @@ import structlog
 from earthline import effects
 from earthline._native import Driver, Switch
 from earthline.controller.authority import Authority
+from earthline.controller.changes import Change
 from earthline.controller.store.places import open_store
 from earthline.host import SwitchHost
 from earthline.node import Node
@@ -25,7 +26,9 @@ from earthline.runtime.bridge.bridges import Bridges
 from earthline.runtime.clock import now_ms
 from earthline.runtime.core import Core
 from earthline.runtime.earth import EarthWatch
+from earthline.runtime.events import Events
 from earthline.runtime.files import PUBLIC
+from earthline.runtime.happenings import Happenings
 from earthline.runtime.home import Home
 from earthline.runtime.jobs import Jobs
 from earthline.runtime.logs import Sparing
@@ -47,6 +50,7 @@ from earthline.runtime.taps import Taps
 from earthline.runtime.tunnel import Tunnel, TunnelState
 from earthline.runtime.underlay import Underlay
 from earthline.vl2.status import NetworkState
+from earthline.wire.address import format_address, format_network
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.inet import InetAddress
 from earthline.wire.world import World
@@ -73,6 +77,7 @@ class Service:
         self.settings = settings
         self.options = options
         self.started_at = now_ms()
+        self.events = Events(self.started_at)
         self.stopping = asyncio.Event()
         self.broken = False
         self.collided = False
@@ -174,11 +179,18 @@ class Service:
             secrets.token_bytes,
             forget_ms=settings.controller_forget_days * DAY_MS,
         )
-        self.controller = AuthorityThread(self.authority, self._obey)
+        self.controller = AuthorityThread(self.authority, self._obey, self._changed)
         self._exits.callback(self.controller.close)
         self._proving = Proving(self.identity, self._tell)
         self.pings = Pings(self._obey)
-        self.core = Core(self.node, SwitchHost(self.switch), self.driver, self._commands())
+        self.happenings = Happenings(self.events, self.node)
+        self.core = Core(
+            self.node,
+            SwitchHost(self.switch),
+            self.driver,
+            self._commands(),
+            self.happenings.observers(),
+        )
         self.planets = Planets(
             self.home, self.identity.public, self.node, self.authority, self.controller.run
         )
@@ -272,6 +284,14 @@ class Service:
 
     def _obey(self, *commands: effects.HostCommand) -> None:
         self.core.send(*commands)
+
+    def _changed(self, change: Change) -> None:
+        fields = {"network": format_network(change.network)}
+        if change.member is not None:
+            fields["member"] = format_address(change.member)
+        if change.name:
+            fields["name"] = change.name
+        self.events.publish(change.what.value, **fields)
 
     def _open_sockets(self, command: effects.OpenSockets) -> None:
         self.underlay.extra.open(command)

@@ -62,7 +62,7 @@ class Surroundings:
         self._service.core.receive(effects.DefaultRouteChanged())
 
     async def _work(self) -> None:
-        """Twice a second: online state, and whether we slept."""
+        """Twice a second: online state, whether we slept, and what changed by itself."""
         service, now = self._service, now_ms()
         if now - self._passed_at > ASLEEP_MS:
             service.underlay.rebind.wake()
@@ -72,6 +72,7 @@ class Surroundings:
         service.taps.set_online(self._default_way.leads(now, online=online))
         service.underlay.set_online(online, now)
         service.tcp_tunnel.check(now)
+        service.happenings.look(now)
 
     async def _tell_supervisor(self) -> None:
         service = self._service
