@@ -31,8 +31,8 @@ KINDS: Final[Mapping[str, str]] = {
     "peer.path_lost": "A path to a node is given up: `address`, `path`",
     "peer.direct": "A node is reached directly: `address`, `path`",
     "peer.tunnelled": "A node is reached by our TCP tunnel: `address`, `path`, `reason`",
-    "peer.relayed": "A node is reached by way of a root, for a `reason`, told again if another: `address`",
-    "peer.unreachable": "A node is not reached, for a `reason`, told again if another: `address`",
+    "peer.relayed": "A node is reached by a root, or is so for another reason: `address`, `reason`",
+    "peer.unreachable": "A node is not reached, or for another reason: `address`, `reason`",
     "network.joined": "This node is in a network, from its start or from now on: `network`",
     "network.status": "What became of a joined network: `network`, `status`",
     "network.configured": "Its controller gave a network its configuration:"
