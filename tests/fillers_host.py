@@ -15,6 +15,7 @@ from earthline._native import TcpRelay
 from earthline.api.answers import StockJson
 from earthline.api.connections import MAX_CONNECTIONS, Connections
 from earthline.api.protocol import BoundedHttp, Patience
+from earthline.runtime.events import KEPT, MAX_LISTENERS, MAX_WAITING, Events
 from earthline.runtime.logs import LINE_MS, LINES_AT_ONCE, Sparing
 from earthline.runtime.portmap.ssdp import MAX_PLACES, _Listener
 from earthline.runtime.settings import TcpRelaySettings
@@ -85,6 +86,47 @@ async def _connections() -> None:
         assert len(table) == FEW
         with contextlib.suppress(ConnectionResetError):
             assert await flood[0][0].read() == b""
+
+
+# Events
+
+
+@fills("Events kept of one kind", KEPT)
+def events() -> None:
+    bus = Events(1)
+    bus.publish("network.joined", network="honest")
+    for number in range(KEPT + MORE):
+        bus.publish("peer.new", address=f"{number:010x}")
+    bus.publish("network.left", network="honest")
+    kept = bus.listen("0").waiting
+    assert [event.kind for event in kept if event.fields.get("network") == "honest"] == (
+        ["network.joined", "network.left"]
+    )
+    flood = [event.fields["address"] for event in kept if event.kind == "peer.new"]
+    assert flood == [f"{number:010x}" for number in range(MORE, KEPT + MORE)]
+
+
+@fills("Listeners to events", MAX_LISTENERS)
+def listeners() -> None:
+    bus = Events(1)
+    first, *others = [bus.listen(None) for _ in range(MAX_LISTENERS + MORE)]
+    assert bus.listeners == MAX_LISTENERS
+    bus.publish("node.online")
+    assert (len(first.waiting), bool(first.ended)) == (0, True)
+    for late in others[-MAX_LISTENERS:]:
+        assert (len(late.waiting), late.ended) == (1, "")
+
+
+@fills("Events that wait for one listener", MAX_WAITING)
+def events_of_one() -> None:
+    bus = Events(1)
+    slow, reader = bus.listen(None), bus.listen(None)
+    for _ in range(MAX_WAITING + MORE):
+        bus.publish("peer.new", address="0000000001")
+        assert len(slow.waiting) <= MAX_WAITING
+        reader.waiting.clear()
+    assert (len(slow.waiting), bool(slow.ended)) == (0, True)
+    assert not reader.ended
 
 
 # The TCP relay

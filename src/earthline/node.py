@@ -19,6 +19,7 @@ from earthline.effects import Command, Event, HostCommand, InstallNetwork
 from earthline.vl1.contact import SOFTWARE_VERSION
 from earthline.vl1.engine import PeerEngine
 from earthline.vl1.nat import NatReport
+from earthline.vl1.reasons import Explained
 from earthline.vl1.status import NodeStatus, PeerState
 from earthline.vl2.configuration import STORED
 from earthline.vl2.ethernet import EthernetEngine
@@ -167,6 +168,10 @@ class Node:
     def peer_states(self, now: int) -> tuple[PeerState, ...]:
         """The known peers."""
         return self.peers.peer_states(now)
+
+    def explain(self, address: int, now: int) -> Explained | None:
+        """How a peer is reached, and why; None if it is not known."""
+        return self.peers.explain(address, now)
 
     def status(self, now: int) -> NodeStatus:
         """The node itself: worlds, surface, online."""

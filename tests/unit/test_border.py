@@ -10,7 +10,7 @@ CORE = ("node.py", "vl1", "vl2", "wire", "effects")
 ENGINES = ("peers", "ethernet")
 
 STILL_READ = {
-    ("runtime/service.py", "peers"): 1,
+    ("runtime/surroundings.py", "peers"): 1,
     ("runtime/tunnel.py", "peers"): 1,
 }
 """The topology that `DefaultWay` and `Tunnel` are given; both read it, and set nothing."""

@@ -8,6 +8,7 @@ from unittest.mock import MagicMock
 from fastapi import FastAPI
 
 from earthline.api.app import create_app
+from earthline.runtime.events import KEPT, KINDS
 
 from .reading import Undocumented, table
 
@@ -21,6 +22,17 @@ On TCP port 9993, or `primaryPort`; the token is that of `authtoken.secret`, in 
 `/metrics` takes the metrics token, too. PUT is POST, HEAD is GET; what is no route is 404. IDs are
 hex digits: 16 of a network, 10 of a node or a moon. Routes below `/earthline` are Earthline's own,
 the others those of a stock service (04, 7; 05, 7).
+"""
+
+EVENTS = f"""
+## Kinds of events
+
+The `data` of each is a JSON object with `event`, the time `at` (ms) and the fields below. The
+newest {KEPT} of each kind are kept, and given again to who names the last `id` it has seen; first
+comes `stream.missed` if some in between are not kept any more. `stream.ended` comes last and says
+`why`: the listener did not keep up, too many others came, or the service ends. After 15 s without
+an event a comment is sent.
+
 """
 
 
@@ -37,6 +49,8 @@ def page() -> str:
     for tag, rows in by_tag.items():
         parts.append(f"\n## {tag.capitalize()}\n\n")
         parts.append(table(("request", "body", "answer"), rows))
+    parts.append(EVENTS)
+    parts.append(table(("event", "says"), [(f"`{kind}`", KINDS[kind]) for kind in KINDS]))
     return "".join(parts)
 
 

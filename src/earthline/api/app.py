@@ -16,8 +16,9 @@ from earthline.api.bridge import bridge_router
 from earthline.api.config import config_router
 from earthline.api.controller import controller_router
 from earthline.api.controller_members import controller_members_router
-from earthline.api.doctor import doctor_router
+from earthline.api.doctor import doctor_router, twin_watch
 from earthline.api.dress import Dress
+from earthline.api.events import events_router
 from earthline.api.gate import Gate
 from earthline.api.limit import BodyLimit
 from earthline.api.metrics import Metrics, metrics_router
@@ -55,6 +56,7 @@ def create_app(service: Service, metrics: Metrics) -> ASGIApp:
         redirect_slashes=False,
         default_response_class=StockJson,
     )
+    twins = twin_watch(service)
     routers = (
         node_router(service),
         network_router(service),
@@ -63,7 +65,8 @@ def create_app(service: Service, metrics: Metrics) -> ASGIApp:
         metrics_router(metrics),
         planet_router(service),
         bridge_router(service),
-        doctor_router(service),
+        doctor_router(service, twins),
+        events_router(service, twins),
         ping_router(service),
         controller_router(service.authority, service.controller.run, service.core.send),
         controller_members_router(

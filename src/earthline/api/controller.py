@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from earthline.api.answers import JSON_OBJECT, Address, NetworkId, StockJson, empty
+from earthline.api.answers import JSON_OBJECT, Address, NetworkId, StockJson, empty, listed
 from earthline.controller.authority import Authority, NoFreeNetwork
 from earthline.controller.coercion import parse_object
 from earthline.runtime.clock import now_ms, wall_ms
@@ -64,7 +64,8 @@ def _add_networks(router: APIRouter, authority: Authority, run: Run, carry_out: 
     @router.get("/unstable/controller/network")
     async def list_networks_whole() -> Response:
         """All networks with counts of their members."""
-        return _answer(await run(authority.network_listing))
+        answer: Response = await run(listed, authority.network_listing)
+        return answer
 
     @router.post("/controller/network", openapi_extra=JSON_OBJECT)
     async def create_network(request: Request) -> Response:
@@ -108,7 +109,8 @@ def _add_members(router: APIRouter, authority: Authority, run: Run, carry_out: C
     @router.get("/unstable/controller/network/{network}/member")
     async def list_members_whole(network: NetworkId) -> Response:
         """All members, with counts."""
-        return _answer(await run(authority.member_listing, parse_network(network)))
+        answer: Response = await run(listed, authority.member_listing, parse_network(network))
+        return answer
 
     @router.get("/controller/network/{network}/member/{member}")
     async def get_member(network: NetworkId, member: Address) -> Response:

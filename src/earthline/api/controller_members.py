@@ -25,7 +25,15 @@ from collections.abc import Awaitable, Callable, Iterable
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from earthline.api.answers import JSON_OBJECT, Address, NetworkId, StockJson, empty, failure
+from earthline.api.answers import (
+    JSON_OBJECT,
+    Address,
+    NetworkId,
+    StockJson,
+    empty,
+    failure,
+    listed,
+)
 from earthline.api.controller import CarryOut, Run
 from earthline.controller.authority import Authority, NoFreeNetwork
 from earthline.controller.coercion import JsonObject, parse_object
@@ -75,7 +83,9 @@ def controller_members_router(
     @router.get("/network/{network}/member")
     async def list_members(network: NetworkId) -> Response:
         """All members of a network."""
-        return _answer(await run(authority.describe_members, parse_network(network), now_ms()))
+        ids = parse_network(network), now_ms()
+        answer: Response = await run(listed, authority.describe_members, *ids)
+        return answer
 
     @router.get("/network/{network}/member/{member}")
     async def get_member(network: NetworkId, member: Address) -> Response:

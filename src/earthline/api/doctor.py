@@ -14,7 +14,12 @@ from earthline.runtime.probes.twin import TwinWatch
 from earthline.runtime.service import Service
 
 
-def doctor_router(service: Service) -> APIRouter:
+def twin_watch(service: Service) -> TwinWatch:
+    """The one of a service, for all who diagnose it."""
+    return TwinWatch(lambda: service.switch.counters().get("drop_own_source", 0))
+
+
+def doctor_router(service: Service, twins: TwinWatch) -> APIRouter:
     """Two routes. The whole diagnosis takes up to three seconds, since roots are asked.
 
     A glance takes milliseconds: it judges what the service knows anyway, and its answer has the
@@ -22,7 +27,6 @@ def doctor_router(service: Service) -> APIRouter:
     """
     router = APIRouter(prefix="/earthline/doctor", tags=["doctor"])
     one_at_a_time = asyncio.Lock()
-    twins = TwinWatch(lambda: service.switch.counters().get("drop_own_source", 0))
 
     @router.get("")
     async def doctor() -> dict[str, Any]:

@@ -32,7 +32,8 @@ class Dress:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        translated = {**scope, "method": METHODS.get(scope["method"], scope["method"])}
+        asked = scope["method"]
+        translated = {**scope, "method": METHODS.get(asked, asked), "asked_method": asked}
         callback = callback_of(scope)
         if callback is not None and not self._may_call_back(scope):
             callback = None

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from earthline.api.gate import is_open
+from earthline.runtime.events import KINDS
 
 FAILURE: dict[str, Any] = {
     "type": "object",
@@ -19,6 +20,15 @@ FAILURE: dict[str, Any] = {
     "properties": {
         "error": {"type": "integer", "description": "the status"},
         "description": {"type": "string", "description": "what is wrong, in one line"},
+    },
+}
+EVENT: dict[str, Any] = {
+    "type": "object",
+    "description": "The data of one event of `/earthline/events`",
+    "required": ["event"],
+    "properties": {
+        "event": {"type": "string", "enum": [*KINDS, "stream.missed", "stream.ended"]},
+        "at": {"type": "integer", "description": "ms since the epoch"},
     },
 }
 _IN_A_LINE = {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}}}
@@ -60,6 +70,7 @@ def _completed(schema: dict[str, Any]) -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Failure"] = FAILURE
+    schemas["Event"] = EVENT
     components["securitySchemes"] = KEYS
     return schema
 

@@ -102,7 +102,7 @@ async def serve_api(service: Service, listeners: list[socket.socket]) -> None:
     service.write_port_file()
     service.supervisor.ready()
     async with metrics_kept(metrics):
-        while await _serve_until(app, protocol, listeners, stopping, service.management_moved):
+        while await _serve_until(service, app, protocol, listeners, stopping):
             listeners[:] = _listen_again(service)
     log.info("stopping")
     service.supervisor.stopping()
@@ -110,18 +110,20 @@ async def serve_api(service: Service, listeners: list[socket.socket]) -> None:
 
 
 async def _serve_until(
+    service: Service,
     app: ASGIApp,
     protocol: Any,
     listeners: list[socket.socket],
     stopping: asyncio.Task[Any],
-    moved: asyncio.Event,
 ) -> bool:
     """Serve until it is to end; whether only to go on with other listeners."""
+    moved = service.management_moved
     moved.clear()
     server = _Server(_config(app, protocol))
     serving = asyncio.create_task(server.serve(listeners), name="api")
     moving = asyncio.create_task(moved.wait())
     done, _ = await asyncio.wait({serving, stopping, moving}, return_when=asyncio.FIRST_COMPLETED)
+    service.events.end_all("the service stops listening here")
     server.end()
     moving.cancel()
     await serving

@@ -28,6 +28,7 @@ from earthline.cli import (
 from earthline.cli.commands import Commands, Group
 from earthline.cli.config import config
 from earthline.cli.doctor import doctor
+from earthline.cli.events import events
 from earthline.cli.logs import logs
 from earthline.cli.output import Session, say, show_json
 from earthline.cli.peers import peers
@@ -59,6 +60,7 @@ ORDER = (
         "ping",
         "doctor",
         "logs",
+        "events",
     ),
     *("planet", "moon", "tcp-relay"),
     *("network", "member", "rules"),
@@ -102,6 +104,7 @@ app.command(epilog="Example: earthline up --home /srv/node --port 9994", rich_he
 app.command(rich_help_panel=START)(life.down)
 app.command("stop", hidden=True)(life.down)
 app.command(rich_help_panel=START)(logs)
+app.command(epilog="Example: earthline events --follow", rich_help_panel=START)(events)
 app.command(rich_help_panel=START)(status)
 app.command("info", hidden=True)(status)
 app.command(rich_help_panel=START)(joined.networks)

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,12 @@ class Client:
 
     def request(self, method: str, path: str, body: Any = None) -> Answer:
         """One exchange; `NoService` if there is no connection. ``body`` is sent as JSON."""
+        with self.asked(method, path, body) as response:
+            return Answer(response.status, response.read())
+
+    @contextlib.contextmanager
+    def asked(self, method: str, path: str, body: Any = None) -> Iterator[http.client.HTTPResponse]:
+        """The same, for answers that are read bit by bit as they come."""
         headers = {"X-ZT1-Auth": self.token}
         payload = None
         if body is not None:
@@ -101,8 +108,7 @@ class Client:
             if self.token:
                 self._check_listener(connection.sock.getpeername()[0])
             connection.request(method, path, payload, headers)
-            response = connection.getresponse()
-            return Answer(response.status, response.read())
+            yield connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             raise NoService(str(error) or type(error).__name__) from None
         finally:

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -69,6 +69,14 @@ def say(*lines: object) -> None:
     for line in lines:
         for part in fold(clean(line), width()):
             print(part)
+
+
+def say_at_once(line: str) -> None:
+    """A line of something that goes on: cut where the terminal ends, seen before the next one."""
+    text, columns = clean(line), width()
+    if columns is not None and len(text) > columns:
+        text = f"{text[: columns - 1]}…"
+    print(text, flush=True)
 
 
 def say_painted(*parts: str | tuple[str, str]) -> None:
@@ -151,6 +159,23 @@ def answer_to(method: str, path: str, body: Any = None) -> Answer:
     fail(why_no_answer(Session.home))
 
 
+def stream(path: str) -> Iterator[str]:
+    """The lines of an answer as they come; whatever else ends the program."""
+    found = client()
+    if found is None:
+        fail(why_no_answer(Session.home))
+    try:
+        with found.asked("GET", path) as response:
+            if response.status != 200:
+                _unwrapped(Answer(response.status, response.read()), path)
+            for line in response:
+                yield line.decode("utf-8", "replace").rstrip("\r\n")
+    except NotTheService as error:
+        fail(str(error))
+    except NoService as error:
+        fail(f"the service on {Session.home} does not answer any more: {error}")
+
+
 def call(method: str, path: str, body: Any = None) -> Any:
     """Ask the service, and give back the parsed answer; whatever else ends the program."""
     return _unwrapped(answer_to(method, path, body), path)
@@ -218,6 +243,11 @@ def hint(*lines: str) -> None:
 def show_json(value: Any) -> None:
     """Indented, keys sorted; texts are as they came."""
     show_json_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))
+
+
+def show_json_line(value: Any) -> None:
+    """In one line, keys sorted, seen before the next one."""
+    print(escape(json.dumps(value, sort_keys=True, ensure_ascii=False)), flush=True)
 
 
 def show_json_text(text: str) -> None:

@@ -15,6 +15,7 @@ from functools import partial
 from earthline.controller import member_object, network_object
 from earthline.controller.activity import Activity
 from earthline.controller.addresses import Taken
+from earthline.controller.changes import Change, Changed, What
 from earthline.controller.coercion import JsonObject, as_hex, as_int
 from earthline.controller.default_subnet import default_subnet, subnet_fields
 from earthline.controller.issue_clock import IssueClock
@@ -106,6 +107,10 @@ class Authority:
     def counters(self) -> dict[str, int]:
         """What became of requests, and what was saved, by name."""
         return dict(Counter(self._requests.counters) + Counter(self._records.counters))
+
+    def tell(self, changed: Changed) -> None:
+        """Have every change told, before it is durable, by the thread that makes it."""
+        self._records.changed = changed
 
     @contextmanager
     def group(self) -> Iterator[None]:
@@ -230,6 +235,7 @@ class Authority:
         targets = self._online_members(network, now)
         commands = self._revoke(network, targets, now)
         self._store.delete_network(network)
+        self._records.changed(Change(What.NETWORK_DELETED, network))
         self._revocations.leave_behind(network, now)
         return found, commands
 
@@ -316,6 +322,7 @@ class Authority:
         if found is None:
             return None, []
         self._store.delete_member(network, address)
+        self._records.changed(Change(What.MEMBER_DELETED, network, address))
         commands = self._revoke_if_put_out(network, address, found, {}, now)
         return found, commands + self._tell_of_bridge(network, address, found, {}, now)
 

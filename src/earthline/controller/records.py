@@ -6,10 +6,12 @@ import json
 from collections import Counter
 from collections.abc import Collection
 
+from earthline.controller.changes import Change, Changed, What, ignored
 from earthline.controller.coercion import (
     JsonObject,
     as_array,
     as_int,
+    as_text,
     read_address,
     render,
 )
@@ -29,6 +31,8 @@ class Records:
         self._store = store
         self.counters: Counter[str] = Counter()
         """What was saved, by name."""
+        self.changed: Changed = ignored
+        """Told of each change, before it is durable."""
 
     def network(self, network: int) -> JsonObject | None:
         """The stored object; a fresh copy every time."""
@@ -53,6 +57,8 @@ class Records:
             return False
         self._store.write_network(network, render(changed))
         self.counters["network_changes"] += 1
+        what = What.NETWORK_CREATED if stored is None else What.NETWORK_CHANGED
+        self.changed(Change(what, network, name=as_text(changed.get("name"), "")))
         return True
 
     def save_member(
@@ -74,8 +80,14 @@ class Records:
         self._store.write_member(network, _record(address, changed, arrival), picked)
         self.counters["member_changes"] += 1
         may, might = is_authorised(changed), stored is not None and is_authorised(stored)
+        if stored is None and arrival is not None:
+            self.changed(Change(What.MEMBER_ASKED, network, address))
         if may != might:
             self.counters["member_auths" if may else "member_deauths"] += 1
+            what = What.MEMBER_AUTHORIZED if may else What.MEMBER_DEAUTHORIZED
+            self.changed(Change(what, network, address))
+        elif stored is not None or arrival is None:
+            self.changed(Change(What.MEMBER_CHANGED, network, address))
         return True
 
     def restore_network(self, network: int, found: JsonObject) -> None:

@@ -21,6 +21,7 @@ from typing import Any, ParamSpec, Protocol, TypeAlias, TypeVar
 import structlog
 
 from earthline.controller.authority import Authority
+from earthline.controller.changes import Change, Changed, ignored
 from earthline.controller.newcomers import source_prefix
 from earthline.controller.request import Command
 from earthline.controller.store import StoreFault
@@ -100,10 +101,22 @@ class _Timers:
 class AuthorityThread:
     """Whatever is asked of an authority in a running service."""
 
-    def __init__(self, authority: Authority, carry_out: Callable[..., None]) -> None:
-        """``carry_out`` takes commands for the node, on the loop that this is made in."""
+    def __init__(
+        self,
+        authority: Authority,
+        carry_out: Callable[..., None],
+        changed: Changed = ignored,
+    ) -> None:
+        """``carry_out`` takes commands for the node, on the loop that this is made in.
+
+        ``changed`` is told there of each change of the records, once it is durable.
+        """
         self._authority = authority
         self._send = carry_out
+        self._changed = changed
+        self._changes: list[Change] = []
+        """Of the group that is being done: the thread's own."""
+        authority.tell(self._changes.append)
         self._loop = asyncio.get_running_loop()
         self._counted: Counter[str] = Counter()
         self._sparing = Sparing()
@@ -187,14 +200,16 @@ class AuthorityThread:
 
     def _done(self, jobs: list[_Job]) -> list[_Tell]:
         self._authority.wall.set(wall_offset_ms(), now_ms())
+        self._changes.clear()
         try:
             with self._authority.group():
-                return [self._do(job) for job in jobs]
+                tells = [self._do(job) for job in jobs]
         except StoreFault as fault:
             return [job.fail(fault) for job in jobs]
         except Exception as error:  # noqa: BLE001 - it must not end the controller
             ours = self._fault(error)
             return [job.fail(ours) for job in jobs]
+        return [*(partial(self._changed, change) for change in self._changes), *tells]
 
     def _do(self, job: _Job) -> _Tell:
         """A fault of ours in one request is nothing to the others, who may be its sender's aim."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -27,6 +28,7 @@ log = structlog.get_logger()
 
 PUNTS_AT_ONCE = 64
 """More than a round of the driver's queue, which gives each class its share of it."""
+NOBODY: Mapping[type, Callable[[Any], None]] = MappingProxyType({})
 TURN_S = 0.005
 """Events and commands are handled for this long before other tasks of the loop have their turn, and
 no more than one round of punts: a request to the API takes some dozens of turns, and is to be
@@ -38,7 +40,10 @@ ACTIVITY_MS = 500
 
 
 class Core:
-    """One running node. ``commands`` maps the types of commands that the service carries out."""
+    """One running node. ``commands`` maps the types of commands that the service carries out.
+
+    ``observers`` see commands of some types, once they are carried out.
+    """
 
     def __init__(
         self,
@@ -46,6 +51,7 @@ class Core:
         host: SwitchHost,
         driver: Driver,
         commands: Mapping[type, Callable[[Any], None]],
+        observers: Mapping[type, Callable[[Any], None]] = NOBODY,
     ) -> None:
         self.node = node
         self.driver = driver
@@ -57,6 +63,7 @@ class Core:
             WriteFrame: self._write_frame,
             **commands,
         }
+        self._observers = observers
         self._events: deque[Any] = deque()
         self._commands: deque[Any] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -179,7 +186,10 @@ class Core:
         if not self._commands:
             self._commands.extend(self.node.poll())
         if self._commands:
-            self._guarded(self._perform, self._commands.popleft())
+            command = self._commands.popleft()
+            self._guarded(self._perform, command)
+            if (observe := self._observers.get(type(command))) is not None:
+                self._guarded(observe, command)
             return True
         if not self._events and not self._round_taken and self._may_take():
             self._take_punts()

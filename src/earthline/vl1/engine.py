@@ -500,13 +500,19 @@ class PeerEngine(Wiring):
     def peer_states(self, now: int) -> tuple[PeerState, ...]:
         """Every peer in memory, ascending by address (05, 7.8)."""
         nat = self.nat.report()
-
-        def judge(peer: Peer) -> Explained:
-            route = self.routes.of(peer, now)
-            return explain(peer, route, now, topology=self.topology, local=self.local, nat=nat)
-
         ways = Ways(self.physical, self.sizes, self.checkup)
-        return peer_states(self.local, self.topology, ways, judge, now)
+        return peer_states(
+            self.local, self.topology, ways, lambda peer: self._judge(peer, nat, now), now
+        )
+
+    def explain(self, address: int, now: int) -> Explained | None:
+        """How one peer is reached, and why; None if it is not in memory."""
+        peer = self.topology.peer(address)
+        return None if peer is None else self._judge(peer, self.nat.report(), now)
+
+    def _judge(self, peer: Peer, nat: NatReport, now: int) -> Explained:
+        route = self.routes.of(peer, now)
+        return explain(peer, route, now, topology=self.topology, local=self.local, nat=nat)
 
     def nat_report(self) -> NatReport:
         """Our NAT, as far as peers' reports tell (02, 7.5)."""

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from earthline.controller.authority import Authority
+from earthline.controller.changes import Change, What
 from earthline.controller.coercion import UnfitObject
 from earthline.controller.store import StoreFault
 from earthline.controller.store.sqlite import IN_MEMORY, SqliteStore
 from earthline.effects import RequestConfig, SendConfig, SendConfigError
 from earthline.runtime.authority_thread import AT_ONCE, MAX_REQUESTS, AuthorityThread
 from earthline.runtime.clock import now_ms
+from earthline.runtime.events import KINDS
 from earthline.sim.simulation import throwaway_identities
 from earthline.wire.identity import Identity
 from earthline.wire.metadata import RequestMetadata
@@ -55,11 +57,16 @@ class Bench:
         self.authority = Authority(SELF, self.store, bytes)
         self.authority.post_network(NETWORK, {"private": False}, now_ms())
         self.commands: list[Any] = []
-        self.thread = AuthorityThread(self.authority, self._carry_out)
+        self.changes: list[Change] = []
+        self.thread = AuthorityThread(self.authority, self._carry_out, self._changed)
 
     def _carry_out(self, *commands: Any) -> None:
         assert threading.current_thread() is threading.main_thread()
         self.commands += commands
+
+    def _changed(self, change: Change) -> None:
+        assert threading.current_thread() is threading.main_thread()
+        self.changes.append(change)
 
     def ask(self, member: int, *, prefix: int | None = None) -> None:
         identity = Identity(member, SELF.public.public_key).emit()
@@ -180,6 +187,55 @@ async def test_prefix_that_asks_most_makes_room_in_the_queue(bench: Bench) -> No
     assert bench.thread.counters["dropped_out_of_line"] == 6
     bench.store.may_commit.set()
     await bench.until(lambda: 2 in [command.member for command in bench.commands])
+
+
+async def test_changes_are_told_once_they_are_durable_and_before_their_result(
+    bench: Bench,
+) -> None:
+    bench.store.may_commit.clear()
+    bench.ask(7)
+    await bench.until(lambda: bench.store.groups == 1)
+    assert bench.changes == []
+    bench.store.may_commit.set()
+    await bench.until(lambda: bool(bench.commands))
+    assert bench.changes == [
+        Change(What.MEMBER_ASKED, NETWORK, 7),
+        Change(What.MEMBER_AUTHORIZED, NETWORK, 7),
+    ]
+    run, authority = bench.thread.run, bench.authority
+    await run(authority.post_network, NETWORK, {"private": True}, now_ms())
+    bench.changes.clear()
+    for authorized in (False, False, True):
+        await run(authority.post_member, NETWORK, 7, {"authorized": authorized}, now_ms())
+    await run(authority.post_member, NETWORK, 8, {"name": "typed"}, now_ms())
+    await run(authority.post_network, NETWORK, {"name": "renamed"}, now_ms())
+    await run(authority.post_network, NETWORK + 1, {}, now_ms())
+    await run(authority.delete_member, NETWORK, 7, now_ms())
+    await run(authority.delete_member, NETWORK, 7, now_ms())
+    await run(authority.delete_network, NETWORK, now_ms())
+    assert bench.changes == [
+        Change(What.MEMBER_DEAUTHORIZED, NETWORK, 7),
+        Change(What.MEMBER_AUTHORIZED, NETWORK, 7),
+        Change(What.MEMBER_CHANGED, NETWORK, 8),
+        Change(What.NETWORK_CHANGED, NETWORK, name="renamed"),
+        Change(What.NETWORK_CREATED, NETWORK + 1),
+        Change(What.MEMBER_DELETED, NETWORK, 7),
+        Change(What.NETWORK_DELETED, NETWORK),
+    ]
+
+
+async def test_nobody_hears_of_changes_that_were_undone(bench: Bench) -> None:
+    bench.store.fails = True
+    with pytest.raises(StoreFault):
+        await bench.thread.run(post, bench.authority, {"name": "renamed"})
+    assert bench.changes == []
+    bench.store.fails = False
+    await bench.thread.run(post, bench.authority, {"name": "another"})
+    assert bench.changes == [Change(What.NETWORK_CHANGED, NETWORK, name="another")]
+
+
+def test_every_change_is_a_kind_of_event() -> None:
+    assert {what.value for what in What} <= set(KINDS)
 
 
 async def test_call_after_the_end_is_refused() -> None:
