@@ -17,7 +17,16 @@ from typing import TypeVar
 import pytest
 
 from earthline._native import Driver, SessionKey, Switch
-from earthline.effects import InstallNetwork
+from earthline.effects import (
+    HelloReceived,
+    InstallMember,
+    InstallNetwork,
+    InstallPaths,
+    InstallRoute,
+    InstallSession,
+    PacketReceived,
+    SwitchCommand,
+)
 from earthline.wire.mac import mac_of
 from earthline.wire.packet import Suite, Verb, build
 
@@ -94,16 +103,19 @@ class Station:
         self.driver = namespace.driver(self.switch, **offload)
         self.port = self.driver.add_udp(1, LOOPBACK, 0, None)
         self.driver.add_tap(NETWORK, tap, mac_of(address, NETWORK), 2800)
-        self.switch.set_network(
-            InstallNetwork(NETWORK, 2800, False, True, False, True, 32, (), b"\x01\x00")
-        )
+        self.write(InstallNetwork(NETWORK, 2800, False, True, False, True, 32, (), b"\x01\x00"))
+
+    def write(self, *commands: SwitchCommand) -> None:
+        self.switch.apply(commands, 0)
 
     def meet(self, other: Station) -> None:
         path = (1, LOOPBACK, other.port)
-        self.switch.set_session(other.address, KEY, 3)
-        self.switch.set_known_paths(other.address, [path])
-        self.switch.set_route(other.address, path, True, 1432, 0)
-        self.switch.set_member(NETWORK, other.address, True, True, 2**63)
+        self.write(
+            InstallSession(other.address, KEY, 3),
+            InstallPaths(other.address, (path,)),
+            InstallRoute(other.address, path, direct=True),
+            InstallMember(NETWORK, other.address, True, True, 2**63),
+        )
 
 
 def wire(interface: str) -> socket.socket:
@@ -210,8 +222,7 @@ def test_punts_wait_behind_a_readable_descriptor(namespace: Namespace) -> None:
             assert select.select([driver.punt_fd()], [], [], 0)[0] == []
             path = (7, LOOPBACK, peer.getsockname()[1])
         for punt in punts:
-            assert (punt.kind, punt.path, punt.source) == ("hello", path, BOB)
-            assert punt.data == hello
+            assert punt == HelloReceived(path, hello)
 
     namespace.run(punted)
 
@@ -227,7 +238,7 @@ def test_newcomers_for_whom_there_is_no_room_leave_the_descriptor_silent(
             assert select.select([driver.punt_fd()], [], [], WAIT_S)[0]
             assert driver.take_punts(9, newcomers=0) == []
             assert select.select([driver.punt_fd()], [], [], 0)[0] == []
-            assert [punt.kind for punt in driver.take_punts(9)] == ["hello"]
+            assert [type(punt) for punt in driver.take_punts(9)] == [HelloReceived]
             peer.sendto(hello_of(BOB), ("127.0.0.1", port))
             assert select.select([driver.punt_fd()], [], [], WAIT_S)[0], "it tells of the next"
 
@@ -239,7 +250,7 @@ def test_punts_nobody_takes_are_dropped_and_counted(namespace: Namespace) -> Non
         switch = Switch(ALICE, bytes(32))
         driver = namespace.driver(switch)
         port = driver.add_udp(7, LOOPBACK, 0, None)
-        switch.set_session(BOB, KEY, 3)
+        switch.apply([InstallSession(BOB, KEY, 3)], 0)
         question = packet_of(BOB, bytes(5))
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
             while driver.counters()["drop_punt_peers"] == 0:
@@ -261,7 +272,7 @@ def test_flood_of_strangers_keeps_no_packet_of_a_known_peer_waiting(namespace: N
         switch = Switch(ALICE, bytes(32))
         driver = namespace.driver(switch)
         port = driver.add_udp(7, LOOPBACK, 0, None)
-        switch.set_session(BOB, KEY, 3)
+        switch.apply([InstallSession(BOB, KEY, 3)], 0)
 
         def flood() -> None:
             for number in range(strangers // 2):
@@ -274,7 +285,7 @@ def test_flood_of_strangers_keeps_no_packet_of_a_known_peer_waiting(namespace: N
 
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
             flood()
-            while not switch.take_activity()[0]:
+            while not switch.take_activity().sessions:
                 # The kernel's buffer may be full of the flood.
                 peer.sendto(packet_of(BOB, b"known"), ("127.0.0.1", port))
             before = driver.counters()["udp_rx"]
@@ -282,7 +293,7 @@ def test_flood_of_strangers_keeps_no_packet_of_a_known_peer_waiting(namespace: N
             while driver.counters()["udp_rx"] < before + strangers:
                 flood()
             punts = driver.take_punts(100)
-            assert b"known" in {punt.data for punt in punts if punt.kind == "packet"}
+            assert b"known" in {punt.payload for punt in punts if isinstance(punt, PacketReceived)}
             assert len(punts) < 40
         counters = driver.counters()
         assert counters["drop_punt_unrepeated"] > 0
@@ -444,8 +455,9 @@ class Lan:
     def meet(station: Station, other: Station, host: int) -> None:
         path = (2, bytes([10, 1, 0, host]), other.port)
         station.meet(other)
-        station.switch.set_known_paths(other.address, [path])
-        station.switch.set_route(other.address, path, True, 1432, 0)
+        station.write(
+            InstallPaths(other.address, (path,)), InstallRoute(other.address, path, direct=True)
+        )
         mac = mac_of(other.address, NETWORK).to_bytes(6, "big").hex(":")
         ip("neighbour", "replace", f"10.2.0.{host}", "lladdr", mac, "dev", "tap")
 

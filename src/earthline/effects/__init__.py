@@ -9,6 +9,7 @@ integers.
 from __future__ import annotations
 
 from earthline.effects.commands import (
+    SWITCH_COMMANDS,
     CloseSockets,
     Command,
     ConfigureTap,
@@ -37,6 +38,7 @@ from earthline.effects.commands import (
     RequestConfig,
     Route,
     Store,
+    SwitchCommand,
     Transmit,
     TrustPath,
     WriteFrame,
@@ -59,6 +61,7 @@ from earthline.effects.events import (
     Path,
     PathSeen,
     PortFailed,
+    Punted,
     RulesRefused,
     SessionActivity,
     SocketsChanged,
@@ -83,6 +86,7 @@ from earthline.effects.requests import (
 )
 
 __all__ = [
+    "SWITCH_COMMANDS",
     "AckRequested",
     "Activity",
     "AskRoots",
@@ -125,6 +129,7 @@ __all__ = [
     "PathSeen",
     "PortFailed",
     "ProveIdentity",
+    "Punted",
     "RemoveMember",
     "RemoveMulticast",
     "RemoveNetwork",
@@ -144,6 +149,7 @@ __all__ = [
     "StateLoaded",
     "Store",
     "SubscriptionsChanged",
+    "SwitchCommand",
     "TakeWorld",
     "Transmit",
     "TrustPath",

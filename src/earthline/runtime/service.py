@@ -18,7 +18,6 @@ from earthline import effects
 from earthline._native import Driver, Switch
 from earthline.controller.authority import Authority
 from earthline.controller.store.places import open_store
-from earthline.host import SwitchHost
 from earthline.node import Node
 from earthline.runtime.authority_thread import AuthorityThread
 from earthline.runtime.bridge.bridges import Bridges
@@ -193,7 +192,7 @@ class Service:
         self._exits.callback(self.controller.close)
         self._proving = Proving(self.identity, self._tell)
         self.pings = Pings(self._obey)
-        self.core = Core(self.node, SwitchHost(self.switch), self.driver, self._commands())
+        self.core = Core(self.node, self.switch, self.driver, self._commands())
         self.planets = Planets(
             self.home, self.identity.public, self.node, self.authority, self.controller.run
         )

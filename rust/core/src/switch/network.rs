@@ -4,9 +4,14 @@ use std::sync::Arc;
 
 use super::budget::Allowance;
 use super::common::Common;
-use super::filter::{Filter, NodeCredentials};
+use super::counters::DropReason;
+use super::credentials::NodeCredentials;
+use super::due::is_due;
+use super::filter::{Candidate, Filter, Passage};
+use super::group::{Group, GroupId};
 use super::tables::{Keyed, Map, Table};
 use crate::ethernet;
+use crate::rules::Context;
 
 /// A member whose copy of our credentials is old is reported this often, in ms.
 const PUSH_DUE_MS: u64 = 1000;
@@ -64,6 +69,19 @@ impl Network {
         Self { id, mac: ethernet::mac_of(own, id), we_bridge, filter, config }
     }
 
+    /// What the rules say of a frame from or to `other`.
+    pub(super) fn judge(
+        &self,
+        frame: &Candidate<'_>,
+        other: &NodeCredentials,
+        random: impl FnMut() -> u32,
+    ) -> Result<Passage, DropReason> {
+        let NetworkConfig { credentials: own, unknown_match, emulated, .. } = &self.config;
+        let (unknown_match, sender) = (*unknown_match, if frame.inbound { other } else { own });
+        let context = Context { own: &own.owned, other: &other.owned, unknown_match, emulated };
+        self.filter.judge(frame, &context, &sender.capabilities, random)
+    }
+
     pub(super) fn is_bridge(&self, address: u64) -> bool {
         self.config.bridges.binary_search(&address).is_ok()
     }
@@ -91,29 +109,6 @@ impl Member {
     }
 }
 
-/// Whether something that may be done once in a period may be done now; it is then.
-pub(super) fn is_due(last_at: &mut Option<u64>, period_ms: u64, now: u64) -> bool {
-    let due = last_at.is_none_or(|at| now.saturating_sub(at) >= period_ms);
-    if due {
-        *last_at = Some(now);
-    }
-    due
-}
-
-/// A multicast group: its MAC and its ADI.
-pub(super) type GroupId = (u64, u32);
-
-/// To whom frames of a multicast group go.
-pub(super) struct Group {
-    pub(super) recipients: Vec<u64>,
-    /// Not 0: asked for in every frame.
-    pub(super) gather_limit: u32,
-    /// From then on frames are punted.
-    pub(super) refresh_at: u64,
-    /// The only recipient is a replicator, which sends them on.
-    pub(super) hand_off: bool,
-}
-
 /// All about one network. Members may be known before its configuration is.
 pub(super) struct NetworkTables {
     pub(super) installed: Option<Network>,
@@ -125,6 +120,28 @@ pub(super) struct NetworkTables {
     pub(super) common: Arc<Common>,
 }
 
+/// A network whose configuration is installed, with what is known of those on it.
+pub(super) struct Lan<'a> {
+    pub(super) network: &'a Network,
+    pub(super) members: &'a mut Table<u64, Member>,
+    pub(super) groups: &'a Map<GroupId, Group>,
+    pub(super) nobody: &'a NodeCredentials,
+    pub(super) common: &'a Common,
+}
+
+impl Lan<'_> {
+    /// The same for a while.
+    pub(super) const fn lend(&mut self) -> Lan<'_> {
+        let Self { network, members, groups, nobody, common } = self;
+        Lan { network, members, groups, nobody, common }
+    }
+
+    /// What its controller says of a node.
+    pub(super) fn credentials_of(&self, address: u64) -> &NodeCredentials {
+        self.members.get(&address).map_or(self.nobody, |member| &member.credentials)
+    }
+}
+
 impl NetworkTables {
     pub(super) fn new(keyed: &Keyed, common: Arc<Common>) -> Self {
         Self {
@@ -134,6 +151,12 @@ impl NetworkTables {
             nobody: NodeCredentials::default(),
             common,
         }
+    }
+
+    /// All of it, if its configuration is installed.
+    pub(super) fn lan(&mut self) -> Option<Lan<'_>> {
+        let Self { installed, members, groups, nobody, common } = self;
+        Some(Lan { network: installed.as_ref()?, members, groups, nobody, common })
     }
 
     /// Whether to ask now for the credentials of a sender that the rules refuse: once a second, and only
