@@ -115,8 +115,8 @@ dataclasses! {
     IngestFrame { network: u64, frame: PyBackedBytes, origin: u64 }
 }
 
-/// Compiled once, whatever the number of switches.
-pub(crate) struct InstallNetwork(u64, core::NetworkConfig);
+/// Compiled once, whatever the number of switches. In a box, as other commands are small and come by the hundred.
+pub(crate) struct InstallNetwork(u64, Box<core::NetworkConfig>);
 
 impl FromPyObject<'_, '_> for InstallNetwork {
     type Error = PyErr;
@@ -144,12 +144,12 @@ impl FromPyObject<'_, '_> for InstallNetwork {
                 &entry.capabilities,
             ),
         };
-        Ok(Self(entry.network, config))
+        Ok(Self(entry.network, Box::new(config)))
     }
 }
 
 /// Likewise: (network, address, what the rules may ask of it).
-pub(crate) struct InstallMemberCredentials(u64, u64, core::NodeCredentials);
+pub(crate) struct InstallMemberCredentials(u64, u64, Box<core::NodeCredentials>);
 
 impl FromPyObject<'_, '_> for InstallMemberCredentials {
     type Error = PyErr;
@@ -157,7 +157,7 @@ impl FromPyObject<'_, '_> for InstallMemberCredentials {
     fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
         let entry: MemberEntry = object.extract()?;
         let known = credentials(entry.tags, entry.ips, entry.macs, &entry.capabilities);
-        Ok(Self(entry.network, entry.address.0, known))
+        Ok(Self(entry.network, entry.address.0, Box::new(known)))
     }
 }
 
@@ -200,7 +200,7 @@ impl Command {
             }
             Self::TrustPath(it) => switch.trust_path(it.address, it.path.0, now),
             Self::InstallNetwork(InstallNetwork(network, config)) => {
-                switch.set_network(*network, config.clone());
+                switch.set_network(*network, core::NetworkConfig::clone(config));
             }
             Self::RemoveNetwork(it) => switch.remove_network(it.network),
             Self::InstallMember(it) => {
@@ -208,7 +208,8 @@ impl Command {
                 switch.set_member(network, address, it.admitted, it.ready, it.push_due_at);
             }
             Self::InstallMemberCredentials(InstallMemberCredentials(network, address, known)) => {
-                switch.set_member_credentials(*network, *address, known.clone());
+                let known = core::NodeCredentials::clone(known);
+                switch.set_member_credentials(*network, *address, known);
             }
             Self::RemoveMember(it) => switch.remove_member(it.network, it.address),
             Self::InstallMulticast(it) => {

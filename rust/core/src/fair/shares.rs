@@ -29,8 +29,8 @@ pub(super) struct Shares<H, T, S = FixedState> {
     length: usize,
     pub(super) things: Vec<Option<Thing<T>>>,
     free_places: Vec<Place>,
-    numbers: HashMap<H, Number, S>,
-    holders: Vec<Option<Holder<H>>>,
+    pub(super) numbers: HashMap<H, Number, S>,
+    pub(super) holders: Vec<Option<Holder<H>>>,
     free_numbers: Vec<Number>,
     /// The things of each holder, oldest first.
     held: Lists,

@@ -96,8 +96,8 @@ pub(super) struct Member {
     pub(super) ready: bool,
     /// From then on they are old.
     pub(super) push_due_at: u64,
-    /// What its controller says of it.
-    pub(super) credentials: NodeCredentials,
+    /// What its controller says of it; most members have none, and many entries are written at a time.
+    credentials: Option<Box<NodeCredentials>>,
     reported_at: Option<u64>,
 }
 
@@ -138,7 +138,8 @@ impl Lan<'_> {
 
     /// What its controller says of a node.
     pub(super) fn credentials_of(&self, address: u64) -> &NodeCredentials {
-        self.members.get(&address).map_or(self.nobody, |member| &member.credentials)
+        let member = self.members.get(&address);
+        member.and_then(|member| member.credentials.as_deref()).unwrap_or(self.nobody)
     }
 }
 
@@ -162,8 +163,9 @@ impl NetworkTables {
     /// Whether to ask now for the credentials of a sender that the rules refuse: once a second, and only
     /// while it is known by none.
     pub(super) fn is_worth_asking(&self, sender: u64, now: u64) -> bool {
-        let is_known =
-            self.members.get(&sender).is_some_and(|member| !member.credentials.is_empty());
+        let credentials =
+            self.members.get(&sender).and_then(|member| member.credentials.as_deref());
+        let is_known = credentials.is_some_and(|credentials| !credentials.is_empty());
         !is_known && self.common.may_ask(sender, now)
     }
 
@@ -179,7 +181,7 @@ impl NetworkTables {
     }
 
     pub(super) fn set_member_credentials(&mut self, address: u64, credentials: NodeCredentials) {
-        self.members.get_or_default(address).credentials = credentials;
+        self.members.get_or_default(address).credentials = Some(Box::new(credentials));
         self.forget_decisions();
     }
 
