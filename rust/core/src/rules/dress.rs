@@ -23,7 +23,7 @@ const FIRST_ETHERTYPE: u16 = 0x0600;
 /// LLC addresses and control of SNAP.
 const SNAP: [u8; 3] = [0xaa, 0xaa, 0x03];
 
-impl<'a> Content<'a> {
+impl Content<'_> {
     /// What this one is put around: behind a tag, or behind LLC and SNAP with either code that means an
     /// ethertype follows. The length before LLC is not looked at: some hosts do not either.
     fn inner(self) -> Option<Self> {

@@ -155,9 +155,9 @@ impl Egress<'_> {
             return Ok(());
         }
         if bridged_in {
-            self.send_ext(address)?
+            self.send_ext(address)?;
         } else {
-            self.send(address)?
+            self.send(address)?;
         }
         let Call { lan, now, .. } = &mut self.call;
         if lan.members.get_mut(&address).is_some_and(|member| member.is_push_due(*now)) {
