@@ -103,7 +103,7 @@ class Till:
         What is put off is done a part at a time: others have their turn in between. The dearest of
         all is returned.
         """
-        turns = [self._turn(partial(list, output.punts), now)]
+        turns = [self._turn(lambda: output.punts, now)]
         while len(turns) < MOST_PARTS:
             at = now + PAUSE_MS * len(turns)
             turns.append(self._turn(partial(self._another_part, at), at))
