@@ -73,13 +73,14 @@ test-matrix: wheel ## The tests on Python 3.13 and 3.14, in Debian roots of thei
 	tools/other-python trixie $(SUITE)
 	tools/other-python testing $(SUITE)
 
-check: build ## Lint, types, the native stub, architecture contracts, file sizes, clippy
+check: build ## Lint, types, the native stub, architecture contracts, circles, file sizes, clippy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest earthline._native
 	$(BIN)/lint-imports
 	tools/file-sizes
+	$(BIN)/python tools/rust_modules.py
 	$(BIN)/python tools/citations.py
 	$(BIN)/python tools/references.py --check
 	cargo fmt --all --check
@@ -107,7 +108,7 @@ bench-failover: build ## Outages after the crash of a root and after roaming, be
 bench-flood: build ## What a multicast flood does to a ping between two others
 	$(BIN)/python benchmarks/flood.py
 
-bench-micro: build ## Micro benchmarks: identities, sealing and opening, the switch per packet and under rules
+bench-micro: build ## Micro benchmarks: identities, sealing and opening, the switch per packet, per command and under rules
 	$(BIN)/python benchmarks/micro.py
 	$(BIN)/python benchmarks/rules.py
 

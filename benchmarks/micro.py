@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from earthline import _native
+from micro_border import border_table
 from micro_switch import switch_table
 from rust_bench import lines
 
@@ -104,7 +105,7 @@ def beside(rate: float, reference: float | None) -> str:
 
 
 def main() -> None:
-    """Print three tables."""
+    """Print four tables."""
     console = Console(width=120)
     table = Table("identity", "µs", title="Identities")
     table.columns[1].justify = "right"
@@ -113,6 +114,7 @@ def main() -> None:
     console.print(table)
     console.print(packet_table())
     console.print(switch_table())
+    console.print(border_table())
 
 
 if __name__ == "__main__":

@@ -17,7 +17,13 @@ from rich.table import Table
 
 from earthline._native import Output, Switch
 from earthline.controller.rules_json import read_rules
-from earthline.effects import InstallNetwork
+from earthline.effects import (
+    InstallMember,
+    InstallNetwork,
+    InstallPaths,
+    InstallRoute,
+    InstallSession,
+)
 from earthline.wire.mac import mac_bytes, mac_of
 from earthline.wire.rules import emit_rules
 from rule_sets import rule_set
@@ -52,23 +58,25 @@ class Pair:
 def member(own: int, other: int, table: bytes) -> Switch:
     """A switch that may send to, and takes frames of, one other member."""
     switch = Switch(own, own.to_bytes(32, "big"))
-    switch.set_session(other, bytes(range(48)), 3)
-    switch.set_known_paths(other, [PATH])
-    switch.set_route(other, PATH, True, 1_500, 0)
-    switch.set_network(
-        InstallNetwork(
-            NETWORK,
-            mtu=2_800,
-            public=False,
-            broadcast=True,
-            emulate_neighbours=False,
-            compress_multicast=True,
-            multicast_limit=32,
-            bridges=(),
-            rules=table,
-        )
+    network = InstallNetwork(
+        NETWORK,
+        mtu=2_800,
+        public=False,
+        broadcast=True,
+        emulate_neighbours=False,
+        compress_multicast=True,
+        multicast_limit=32,
+        bridges=(),
+        rules=table,
     )
-    switch.set_member(NETWORK, other, True, True, NEVER)
+    entries = [
+        InstallSession(other, bytes(range(48)), 3),
+        InstallPaths(other, (PATH,)),
+        InstallRoute(other, PATH, direct=True, mtu=1_500),
+        network,
+        InstallMember(NETWORK, other, admitted=True, ready=True, push_due_at=NEVER),
+    ]
+    switch.apply(entries, NOW)
     return switch
 
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 import itertools
 
 from earthline._native import PuntQueue, SessionKey, Switch
-from earthline.effects import InstallNetwork
+from earthline.effects import (
+    GateRefused,
+    HelloReceived,
+    InstallMember,
+    InstallNetwork,
+    InstallPaths,
+    InstallRoute,
+    InstallSession,
+    SwitchCommand,
+)
 from earthline.wire.messages.frame import Frame, MulticastFrame
 from earthline.wire.multicast import MulticastGroup
 from earthline.wire.packet import FLAG_FRAGMENTED, Suite, Verb, build
@@ -51,14 +60,19 @@ class Plane:
             "rules": ACCEPT_ALL,
             "receive_budget": (0, 0),
         }
-        self.switch.set_network(InstallNetwork(network, **settings | changes))
+        self.write(InstallNetwork(network, **settings | changes))
+
+    def write(self, *commands: SwitchCommand) -> None:
+        self.switch.apply(commands, self.now)
 
     def meet(self, address: int, *, admitted: bool = True) -> None:
         at = place(address)
-        self.switch.set_session(address, KEY, Suite.SALSA20_POLY1305)
-        self.switch.set_known_paths(address, [at])
-        self.switch.set_route(address, at, True, 10_000, 0)
-        self.switch.set_member(NETWORK, address, admitted, True, NEVER)
+        self.write(
+            InstallSession(address, KEY, Suite.SALSA20_POLY1305),
+            InstallPaths(address, (at,)),
+            InstallRoute(address, at, direct=True, mtu=10_000),
+            InstallMember(NETWORK, address, admitted, ready=True, push_due_at=NEVER),
+        )
 
     def sealed(self, source: int, verb: int, payload: bytes, *, whole: bool = True) -> bytes:
         packet = bytearray(build(next(self._ids), OWN, source, verb, payload))
@@ -99,5 +113,17 @@ class Plane:
         return [punt for _ in range(len(self.queue)) for punt in self.queue.take(100)]
 
 
-def punted(output) -> list[str]:
-    return [punt.kind for punt in output.punts]
+def punted(output) -> list[type]:
+    return [type(event) for event in output.punts]
+
+
+def source_of(event) -> int:
+    """The address that what was punted came from."""
+    if isinstance(event, HelloReceived):
+        return int.from_bytes(event.packet[13:18], "big")
+    return event.packet.source if isinstance(event, GateRefused) else event.source
+
+
+def payload_of(event) -> bytes:
+    """What the packet that was punted holds."""
+    return event.packet.payload if isinstance(event, GateRefused) else event.payload

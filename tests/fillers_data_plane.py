@@ -19,6 +19,15 @@ from data_plane import (
     punted,
 )
 from earthline._native import fragment
+from earthline.effects import (
+    GatherRequested,
+    HelloReceived,
+    InstallPaths,
+    InstallRelay,
+    PacketReceived,
+    PairRelayed,
+    RulesRefused,
+)
 from earthline.vl1.topology import PEER_LIMIT
 from earthline.wire.mac import mac_bytes, mac_of
 from earthline.wire.messages.frame import ExtFrame, Frame
@@ -87,7 +96,7 @@ def refused() -> None:
     bound = rust(f"{SWITCH}/common.rs", "MAX_ASKED")
     senders = [STRANGER + number for number in range(bound + MORE)]
     plane = Plane(*senders, rules=DROP_ALL)
-    remember_alone(lambda number: punted(plane.frame(senders[number])) == ["rules"], bound)
+    remember_alone(lambda number: punted(plane.frame(senders[number])) == [RulesRefused], bound)
 
 
 @fills("Gatherings answered lately, of one network", rust(f"{SWITCH}/common.rs", "MAX_GATHERS"))
@@ -98,7 +107,7 @@ def gathers() -> None:
     remember(
         lambda n: (HONEST, n),
         lambda n: (strangers[n % 3], n),
-        lambda key: punted(plane.multicast(*key, gather=1)) == ["gather"],
+        lambda key: punted(plane.multicast(*key, gather=1)) == [GatherRequested],
         rust(f"{SWITCH}/common.rs", "MAX_GATHERS"),
     )
 
@@ -159,7 +168,7 @@ def flows() -> None:
 def trusted() -> None:
     """Frames of a member by many ports: what comes from there for others is relayed."""
     plane = Plane(HONEST, STRANGER, THIRD)
-    plane.switch.set_relay(False, 0, None)
+    plane.write(InstallRelay(open=False, upstream=0, path=None))
     entered: list = []
 
     def enter(member: int, port: int):
@@ -190,7 +199,7 @@ def prefixes() -> None:
     plane = Plane(HONEST)
 
     def passes(path) -> bool:
-        return punted(plane.hello(STRANGER, path)) == ["hello"]
+        return punted(plane.hello(STRANGER, path)) == [HelloReceived]
 
     while passes(place(HONEST)):
         pass
@@ -207,20 +216,22 @@ def rations() -> None:
     plane = Plane(HONEST, STRANGER)
     flood = [punted(plane.send(STRANGER, Verb.WHOIS, b"")) for _ in range(5_000)]
     assert [] in flood
-    assert punted(plane.send(HONEST, Verb.WHOIS, b"")) == ["packet"]
+    assert punted(plane.send(HONEST, Verb.WHOIS, b"")) == [PacketReceived]
     plane.meet(THIRD)
-    assert punted(plane.send(THIRD, Verb.WHOIS, b"")) == ["packet"]
+    assert punted(plane.send(THIRD, Verb.WHOIS, b"")) == [PacketReceived]
 
 
-@fills("Pairs introduced lately, by the data plane", rust(f"{SWITCH}/relay.rs", "MAX_PAIRS"))
+@fills(
+    "Pairs introduced lately, by the data plane", rust(f"{SWITCH}/introductions.rs", "MAX_PAIRS")
+)
 def introductions() -> None:
     """By packets from two networks: of one peer in the one, of 130 in the other."""
     plane = Plane(HONEST)
-    plane.switch.set_relay(True, 0, None)
+    plane.write(InstallRelay(open=True, upstream=0, path=None))
     sources = [STRANGER + number for number in range(130)]
     for number, source in enumerate(sources):
         plane.meet(source)
-        plane.switch.set_known_paths(source, [(1, bytes([80, 2, 0, number]), 9993)])
+        plane.write(InstallPaths(source, ((1, bytes([80, 2, 0, number]), 9993),)))
     others = [THIRD + number for number in range(130)]
     for other in others:
         plane.meet(other)
@@ -228,13 +239,13 @@ def introductions() -> None:
     def passes(key) -> bool:
         source, destination, path = key
         packet = build(1, destination, source, Verb.FRAME, b"frame")
-        return punted(plane.ingest(path, packet)) == ["introduce"]
+        return punted(plane.ingest(path, packet)) == [PairRelayed]
 
     remember(
         lambda n: (HONEST, others[n], place(HONEST)),
         lambda n: (sources[n % 130], others[n // 130], (1, bytes([80, 2, 0, n % 130]), 9993)),
         passes,
-        rust(f"{SWITCH}/relay.rs", "MAX_PAIRS"),
+        rust(f"{SWITCH}/introductions.rs", "MAX_PAIRS"),
     )
 
 
@@ -246,7 +257,7 @@ def _pieces(known: bool, bound: int) -> None:
     plane = Plane(HONEST, STRANGER)
     if not known:
         for peer in (HONEST, STRANGER):
-            plane.switch.set_known_paths(peer, [])
+            plane.write(InstallPaths(peer, ()))
     payload = bytes(range(256)) * 6
 
     def begin(peer: int) -> tuple[int, bytes]:
@@ -258,7 +269,9 @@ def _pieces(known: bool, bound: int) -> None:
     begun = [begin(HONEST) for _ in range(3)]
     begun += [begin(STRANGER) for _ in range(bound + MORE)]
     begun += [begin(HONEST)]
-    whole = [punted(plane.ingest(place(peer), rest)) == ["packet"] for peer, rest in begun[::-1]]
+    whole = [
+        punted(plane.ingest(place(peer), rest)) == [PacketReceived] for peer, rest in begun[::-1]
+    ]
     assert whole.pop(0)
     assert whole[-3:] == [True] * 3
     assert whole[:-3] == [True] * (bound - 4) + [False] * (MORE + 4)
@@ -285,7 +298,7 @@ def unpacked() -> None:
 
     def passes(peer: int, runs: int) -> bool:
         block = b"\x1f\0\x01\0" + b"\xff" * runs + b"\0\x5012345"
-        return punted(plane.send(peer, Verb.WHOIS | 0x80, block)) == ["packet"]
+        return punted(plane.send(peer, Verb.WHOIS | 0x80, block)) == [PacketReceived]
 
     assert passes(HONEST, 38)
     assert not any(passes(STRANGER, runs) for runs in range(40, 90))

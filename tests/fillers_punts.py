@@ -15,7 +15,9 @@ from data_plane import (
     STRANGER,
     THIRD,
     Plane,
+    payload_of,
     place,
+    source_of,
 )
 from earthline.wire.mac import mac_bytes, mac_of
 from earthline.wire.messages.frame import Frame
@@ -64,10 +66,12 @@ def _flooded(plane: Plane, enter: Callable[[int, bytes], object], kind: str) -> 
     enter(HONEST, b"\3")
     assert len(plane.queue) == BOUND[kind]
     waiting = plane.waiting()
-    honest = [punt.data[-1:] for punt in waiting if punt.source == HONEST]
+    honest = [payload_of(punt)[-1:] for punt in waiting if source_of(punt) == HONEST]
     assert honest == [b"\0", b"\1", b"\2", b"\3"]
     newest = (BOUND[kind] // 4 - 1).to_bytes(4, "big")
-    assert {punt.source for punt in waiting if punt.data.endswith(newest)} == {*strangers}
+    assert {source_of(punt) for punt in waiting if payload_of(punt).endswith(newest)} == {
+        *strangers
+    }
 
 
 @fills("Control packets of peers that wait", BOUND["peers"])
@@ -135,7 +139,7 @@ def _strangers_wait(send: Callable[[Plane, int, tuple], object]) -> None:
             break
         taken += queue.take(8)
     taken += strangers.plane.waiting()
-    assert {punt.source for punt in taken} >= {*early, late}
+    assert {source_of(punt) for punt in taken} >= {*early, late}
 
 
 @fills("HELLOs of newcomers that wait", MARK)
@@ -153,7 +157,7 @@ def let_in() -> None:
     """Fixed memory: who was let in pays more, among any number of others, who do not."""
     strangers = Strangers(Plane.hello)
     strangers.come(STRANGER, place(STRANGER))
-    assert [punt.source for punt in strangers.plane.waiting()] == [STRANGER]
+    assert [source_of(punt) for punt in strangers.plane.waiting()] == [STRANGER]
     for number in range(20_000):
         path = (1, bytes([91]) + number.to_bytes(2, "big") + b"\1", 9993)
         strangers.come(0x60_0000_0000 + number, path)
@@ -161,7 +165,7 @@ def let_in() -> None:
     for _ in range(4):
         strangers.come(STRANGER, place(STRANGER))
         strangers.come(HONEST, place(HONEST))
-    assert {punt.source for punt in strangers.plane.waiting()} == {HONEST}
+    assert {source_of(punt) for punt in strangers.plane.waiting()} == {HONEST}
 
 
 @fills("Tries of strangers", rust("core/src/punts/tries.rs", "CELLS"))
@@ -180,4 +184,4 @@ def tries() -> None:
     strangers.come(STRANGER, place(STRANGER))
     assert len(plane.queue) == 0
     strangers.come(HONEST, place(HONEST))
-    assert [punt.source for punt in plane.waiting()] == [HONEST]
+    assert [source_of(punt) for punt in plane.waiting()] == [HONEST]

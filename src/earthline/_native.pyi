@@ -9,10 +9,11 @@ Misuse (a key of the wrong length, a reserved address) raises ``ValueError``; wh
 from collections.abc import Sequence
 from typing import Any, TypeAlias, final
 
+from earthline.effects import Activity, Punted, SwitchCommand
+
 __all__ = [
     "Driver",
     "Output",
-    "Punt",
     "PuntQueue",
     "Reassembler",
     "SessionKey",
@@ -153,26 +154,6 @@ def filter_frame(
 # --- the switch -----------------------------------------------------------------------------------
 
 @final
-class Punt:
-    """Something the switch has no entry for. ``kind`` says which of the fields are set (see `effects`)."""
-
-    kind: str
-    path: _Path | None
-    source: int
-    destination: int
-    packet_id: int
-    hops: int
-    suite: int
-    verb: int
-    size: int
-    network: int
-    mac: int
-    adi: int
-    limit: int
-    reason: str
-    data: bytes
-
-@final
 class Output:
     """What one call of the switch produced."""
 
@@ -180,7 +161,11 @@ class Output:
     """(socket, ip, port, datagram)"""
     frames: list[tuple[int, bytes]]
     """(network ID, Ethernet frame with its 14-byte header) for the TAP of that network"""
-    punts: list[Punt]
+    punts: list[Punted]
+    """What the switch has no entry for, as the engines take it."""
+
+    def __bool__(self) -> bool:
+        """Whether there is anything in it."""
 
 @final
 class Switch:
@@ -192,91 +177,18 @@ class Switch:
     def ingest_datagrams(
         self, batch: Sequence[tuple[int, bytes, int, bytes]], now: int
     ) -> Output: ...
-    def ingest_packet(self, path: _Path, packet: bytes, now: int) -> Output:
-        """Give a whole packet again that was punted as ``unknown_source``; its pieces are joined already."""
     def ingest_frames(self, batch: Sequence[tuple[int, bytes]], now: int) -> Output: ...
-    def ingest_again(self, network: int, frame: bytes, origin: int, now: int) -> Output:
-        """Give a frame again that was punted: of the TAP (``origin`` 0), or of the member whose frame we
-        replicate. It costs nothing of the budget again, and no solicitation is punted as ``neighbour``."""
-    def deliver(
-        self,
-        source: int,
-        path: _Path,
-        hops: int,
-        packet_id: int,
-        verb: int,
-        payload: bytes,
-        judged: bool,
-        now: int,
-    ) -> Output:
-        """Process again an opened FRAME, EXT_FRAME or MULTICAST_FRAME that was punted as ``gate``, or as
-        ``rules`` (``judged``): then all but what the rules refused was done already."""
-    # sessions and paths
-    def set_session(self, address: int, key: bytes, suite: int) -> None:
-        """Keys (48-byte K) and sending suite (1 or 3) for a peer; keeps its route and its paths."""
-    def remove_session(self, address: int) -> None: ...
-    def set_route(
-        self, address: int, path: _Path | None, direct: bool, mtu: int, trusted_path_id: int
-    ) -> None:
-        """Where frames for a peer leave: its own path, or (``direct`` False) its relay's; None: punt them."""
-    def set_known_paths(self, address: int, paths: Sequence[_Path]) -> None:
-        """The peer's learned paths. Direct packets by any other raise a ``new_path`` punt, one a second."""
-    def set_relay(self, open: bool, upstream: int, path: _Path | None) -> None:
-        """Relay for anybody (``open``), else for trusted arrival paths; what goes nowhere else goes upstream."""
-    def trust_path(self, address: int, path: _Path, now: int) -> None:
-        """A packet of a peer by this path proved common membership (02, 4.8)."""
+    def apply(self, commands: Sequence[SwitchCommand], now: int) -> Output:
+        """Carry out commands in order: all of them, or none (``ValueError`` for one that cannot be right).
+
+        Table entries are written to all twins, each of which is held once. Traffic goes through the first.
+        """
     def set_trusted_networks(self, networks: Sequence[tuple[bytes, int, int]]) -> None:
         """(ip, prefix length, trusted path ID): where suite 2 is accepted from (01, 3.7)."""
     def set_mss_clamp(self, enabled: bool) -> None:
         """Whether TCP connections are to agree on segments that fit one datagram of their peer's route."""
-    # networks
-    def set_network(self, entry: Any) -> None:
-        """Install or replace a network from `effects.InstallNetwork` (read by attribute)."""
-    def remove_network(self, network: int) -> None: ...
-    def set_member(
-        self, network: int, address: int, admitted: bool, ready: bool, push_due_at: int
-    ) -> None:
-        """``admitted``: its frames pass our gate. ``ready``: it holds our credentials, so frames may flow;
-        from ``push_due_at`` on a ``push_due`` punt is raised (one a second) while they go on flowing."""
-    def set_member_credentials(
-        self,
-        network: int,
-        address: int,
-        tags: Sequence[tuple[int, int]],
-        ips: Sequence[bytes],
-        macs: Sequence[int],
-        capabilities: Sequence[bytes],
-    ) -> None:
-        """What the rules may ask of a member: tags (ID, value), what it owns, its capabilities' rule tables
-        by ascending ID; only what is valid now (03, 4.10). `remove_member` forgets it too."""
-    def remove_member(self, network: int, address: int) -> None: ...
-    def set_multicast(
-        self,
-        network: int,
-        mac: int,
-        adi: int,
-        recipients: Sequence[int],
-        gather_limit: int,
-        refresh_at: int,
-    ) -> None:
-        """Recipients of a group; from ``refresh_at`` on (or without an entry) frames to it are punted."""
-    def set_replicator(
-        self, network: int, mac: int, adi: int, replicator: int, refresh_at: int
-    ) -> None:
-        """In place of recipients: the replicator that sends frames of a group on to its members (03, 8.5)."""
-    def remove_multicast(self, network: int, mac: int, adi: int) -> None: ...
-    # what happened
-    def take_activity(
-        self,
-    ) -> tuple[
-        list[tuple[int, int, int, int, int, int, int, int]],
-        list[tuple[int, _Path, int]],
-        list[tuple[_Path, int, int]],
-    ]:
-        """What changed since the last call: sessions as (address, received_at, frame_received_at,
-        relayed_received_at, trusted_at, sent_at, received_bytes, sent_bytes), slots as (address,
-        path, direct valid receive at), and paths as (path, in_at, out_at). 0 stands for never; bytes
-        are those of packets with frames since the last call."""
+    def take_activity(self) -> Activity:
+        """What moved since the last call."""
     def counters(self) -> dict[str, int]:
         """Every counter by name: ``packets_rx``, ``frames_tx``, ``punts``, ``drop_<reason>``, ..."""
 
@@ -304,7 +216,7 @@ class PuntQueue:
     def __new__(cls, switch: Switch) -> PuntQueue: ...
     def push(self, output: Output, now: int) -> None:
         """Have the output's punts wait. Where there is no room, something of who has most waiting is dropped."""
-    def take(self, limit: int, newcomers: int = ...) -> list[Punt]:
+    def take(self, limit: int, newcomers: int = ...) -> list[Punted]:
         """A round of what waits, no more than ``limit``: of each class its share, of each sender in turn.
 
         No more than ``newcomers`` of them, if that is given, are HELLOs that no known key fits.
@@ -369,7 +281,7 @@ class Driver:
         """Send the datagrams and frames of an `Output` that Python obtained by itself."""
     def punt_fd(self) -> int:
         """An eventfd that is readable while punts wait."""
-    def take_punts(self, limit: int, newcomers: int = ...) -> list[Punt]:
+    def take_punts(self, limit: int, newcomers: int = ...) -> list[Punted]:
         """A round of what waits, as `PuntQueue.take`; empty only if nothing else does."""
     def counters(self) -> dict[str, int]: ...
     def close(self) -> None:

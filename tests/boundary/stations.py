@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from earthline._native import Driver, SessionKey, Switch
-from earthline.effects import InstallNetwork
+from earthline.effects import (
+    InstallMember,
+    InstallNetwork,
+    InstallPaths,
+    InstallRoute,
+    InstallSession,
+    SwitchCommand,
+)
 from earthline.wire.mac import mac_of
 from earthline.wire.packet import Suite, Verb, build
 
@@ -73,16 +80,19 @@ class Station:
         self.driver = namespace.driver(self.switch, **offload)
         self.port = self.driver.add_udp(1, LOOPBACK, 0, None)
         self.driver.add_tap(NETWORK, tap, mac_of(address, NETWORK), 2800)
-        self.switch.set_network(
-            InstallNetwork(NETWORK, 2800, False, True, False, True, 32, (), b"\x01\x00")
-        )
+        self.write(InstallNetwork(NETWORK, 2800, False, True, False, True, 32, (), b"\x01\x00"))
+
+    def write(self, *commands: SwitchCommand) -> None:
+        self.switch.apply(commands, 0)
 
     def meet(self, other: Station) -> None:
         path = (1, LOOPBACK, other.port)
-        self.switch.set_session(other.address, KEY, 3)
-        self.switch.set_known_paths(other.address, [path])
-        self.switch.set_route(other.address, path, True, 1432, 0)
-        self.switch.set_member(NETWORK, other.address, True, True, 2**63)
+        self.write(
+            InstallSession(other.address, KEY, 3),
+            InstallPaths(other.address, (path,)),
+            InstallRoute(other.address, path, direct=True),
+            InstallMember(NETWORK, other.address, True, True, 2**63),
+        )
 
 
 def wire(interface: str) -> socket.socket:

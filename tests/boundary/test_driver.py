@@ -28,6 +28,7 @@ from stations import (
 )
 
 from earthline._native import Switch
+from earthline.effects import HelloReceived, InstallSession, PacketReceived
 from earthline.wire.mac import mac_of
 from earthline.wire.packet import Verb, build
 
@@ -123,8 +124,7 @@ def test_punts_wait_behind_a_readable_descriptor(namespace: Namespace) -> None:
             assert select.select([driver.punt_fd()], [], [], 0)[0] == []
             path = (7, LOOPBACK, peer.getsockname()[1])
         for punt in punts:
-            assert (punt.kind, punt.path, punt.source) == ("hello", path, BOB)
-            assert punt.data == hello
+            assert punt == HelloReceived(path, hello)
 
     namespace.run(punted)
 
@@ -140,7 +140,7 @@ def test_newcomers_for_whom_there_is_no_room_leave_the_descriptor_silent(
             assert select.select([driver.punt_fd()], [], [], WAIT_S)[0]
             assert driver.take_punts(9, newcomers=0) == []
             assert select.select([driver.punt_fd()], [], [], 0)[0] == []
-            assert [punt.kind for punt in driver.take_punts(9)] == ["hello"]
+            assert [type(punt) for punt in driver.take_punts(9)] == [HelloReceived]
             peer.sendto(hello_of(BOB), ("127.0.0.1", port))
             assert select.select([driver.punt_fd()], [], [], WAIT_S)[0], "it tells of the next"
 
@@ -152,7 +152,7 @@ def test_punts_nobody_takes_are_dropped_and_counted(namespace: Namespace) -> Non
         switch = Switch(ALICE, bytes(32))
         driver = namespace.driver(switch)
         port = driver.add_udp(7, LOOPBACK, 0, None)
-        switch.set_session(BOB, KEY, 3)
+        switch.apply([InstallSession(BOB, KEY, 3)], 0)
         question = packet_of(BOB, bytes(5))
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
             while driver.counters()["drop_punt_peers"] == 0:
@@ -174,7 +174,7 @@ def test_flood_of_strangers_keeps_no_packet_of_a_known_peer_waiting(namespace: N
         switch = Switch(ALICE, bytes(32))
         driver = namespace.driver(switch)
         port = driver.add_udp(7, LOOPBACK, 0, None)
-        switch.set_session(BOB, KEY, 3)
+        switch.apply([InstallSession(BOB, KEY, 3)], 0)
 
         def flood() -> None:
             for number in range(strangers // 2):
@@ -187,7 +187,7 @@ def test_flood_of_strangers_keeps_no_packet_of_a_known_peer_waiting(namespace: N
 
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
             flood()
-            while not switch.take_activity()[0]:
+            while not switch.take_activity().sessions:
                 # The kernel's buffer may be full of the flood.
                 peer.sendto(packet_of(BOB, b"known"), ("127.0.0.1", port))
             before = driver.counters()["udp_rx"]
@@ -195,7 +195,7 @@ def test_flood_of_strangers_keeps_no_packet_of_a_known_peer_waiting(namespace: N
             while driver.counters()["udp_rx"] < before + strangers:
                 flood()
             punts = driver.take_punts(100)
-            assert b"known" in {punt.data for punt in punts if punt.kind == "packet"}
+            assert b"known" in {punt.payload for punt in punts if isinstance(punt, PacketReceived)}
             assert len(punts) < 40
         counters = driver.counters()
         assert counters["drop_punt_unrepeated"] > 0

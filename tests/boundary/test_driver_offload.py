@@ -20,6 +20,7 @@ from stations import (
     ip,
 )
 
+from earthline.effects import InstallPaths, InstallRoute
 from earthline.wire.mac import mac_of
 
 pytestmark = [
@@ -70,8 +71,9 @@ class Lan:
     def meet(station: Station, other: Station, host: int) -> None:
         path = (2, bytes([10, 1, 0, host]), other.port)
         station.meet(other)
-        station.switch.set_known_paths(other.address, [path])
-        station.switch.set_route(other.address, path, True, 1432, 0)
+        station.write(
+            InstallPaths(other.address, (path,)), InstallRoute(other.address, path, direct=True)
+        )
         mac = mac_of(other.address, NETWORK).to_bytes(6, "big").hex(":")
         ip("neighbour", "replace", f"10.2.0.{host}", "lladdr", mac, "dev", "tap")
 

@@ -103,7 +103,7 @@ class Till:
         What is put off is done a part at a time: others have their turn in between. The dearest of
         all is returned.
         """
-        turns = [self._turn(partial(self.host.adapter.events, output.punts), now)]
+        turns = [self._turn(lambda: output.punts, now)]
         while len(turns) < MOST_PARTS:
             at = now + PAUSE_MS * len(turns)
             turns.append(self._turn(partial(self._another_part, at), at))
@@ -115,7 +115,7 @@ class Till:
 
     def _turn(self, begin: Callable[[], Iterable[Any]], now: int) -> int:
         """Until nothing is left to be done of it."""
-        node, adapter = self.host.node, self.host.adapter
+        node, switch = self.host.node, self.host.switch
         spent, started = 0, time.thread_time_ns()
         events = list(begin())
         commands = deque(node.poll())
@@ -125,11 +125,11 @@ class Till:
                 commands.extend(node.poll())
                 continue
             command = commands.popleft()
-            if adapter.handles(command):
-                more = adapter.apply(command, now)
-                if more is not None:
+            if type(command) in effects.SWITCH_COMMANDS:
+                more = switch.apply([command], now)
+                if more:
                     self._note(more)
-                    events += adapter.events(more.punts)
+                    events += more.punts
             elif isinstance(command, effects.RequestConfig):
                 spent += time.thread_time_ns() - started
                 spent += self._ask(command, now)
@@ -149,8 +149,8 @@ class Till:
         for answer in answers:
             self.host.node.send(answer, now)
             for follows in self.host.node.poll():
-                if self.host.adapter.handles(follows):
-                    self.host.adapter.apply(follows, now)
+                if type(follows) in effects.SWITCH_COMMANDS:
+                    self.host.switch.apply([follows], now)
                 else:
                     self._elsewhere(follows)
         return time.thread_time_ns() - started

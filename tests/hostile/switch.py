@@ -81,10 +81,9 @@ class SwitchCalls:
         plain = effects.InstallNetwork(
             network, 2_800, True, True, False, False, 32, bridges=(), rules=ACCEPT_ALL
         )
-        self.switch.set_network(plain)
-        self.switch.remove_member(network, peer.address)
+        self._write(plain, effects.RemoveMember(network, peer.address))
         self._install(peer)
-        self.switch.set_member(network, peer.address, True, True, 1 << 62)
+        self._write(effects.InstallMember(network, peer.address, True, True, 1 << 62))
         to, own = mac_of(peer.address, network), mac_of(self.own.address, network)
         frame = to.to_bytes(6, "big") + own.to_bytes(6, "big") + b"\x08\x00" + bytes(60)
         output = self.switch.ingest_frames([(network, frame)], self.now)
@@ -169,29 +168,26 @@ class SwitchCalls:
         if not self.punted:
             return
         punt = self.entropy.choice(self.punted)
-        if punt.kind == "frame":
-            origin = self.entropy.choice((0, 0, self.scene.who()))
-            output = self.switch.ingest_again(punt.network, punt.data, origin, self.now)
-        elif punt.kind in ("gate", "rules", "packet"):
-            output = self.switch.deliver(
-                punt.source,
-                punt.path,
-                punt.hops,
-                punt.packet_id,
-                punt.verb,
-                punt.data,
-                punt.kind == "rules",
-                self.now,
-            )
-        elif punt.kind == "unknown_source":
-            output = self.switch.ingest_packet(punt.path, punt.data, self.now)
-        else:
-            return
-        # To a group that nobody listens to it goes to nobody; what rules refuse is counted once.
-        alone = punt.kind == "frame" and is_multicast(int.from_bytes(punt.data[:6], "big"))
-        whole = not alone and punt.kind not in ("rules", "gate", "packet")
-        quiet = punt.kind == "unknown_source"
-        self._account(output, self.switch.counters(), None, punt.kind, whole=whole, quiet=quiet)
+        whole = quiet = False
+        match punt:
+            case effects.FramePunted(network, frame):
+                origin = self.entropy.choice((0, 0, self.scene.who()))
+                command: effects.SwitchCommand = effects.IngestFrame(network, frame, origin)
+                # To a group that nobody listens to it goes to nobody.
+                whole = not is_multicast(int.from_bytes(frame[:6], "big"))
+            case effects.UnknownSource(path, _, packet):
+                command = effects.IngestDatagram(path, packet)
+                whole = quiet = True
+            case effects.GateRefused(opened):
+                command = effects.DeliverPacket(opened)
+            case effects.RulesRefused(opened):
+                # What rules refuse is counted once.
+                command = effects.DeliverPacket(opened, judged=True)
+            case opened:
+                command = effects.DeliverPacket(opened)
+        output = self.switch.apply([command], self.now)
+        what = type(punt).__name__
+        self._account(output, self.switch.counters(), None, what, whole=whole, quiet=quiet)
 
     # Tables
 
@@ -200,7 +196,7 @@ class SwitchCalls:
         peer = self.entropy.choice(self.peers)
         what = self.entropy.randrange(5)
         if what == 0:
-            self.switch.remove_session(peer.address)
+            self._write(effects.RemoveSession(peer.address))
         elif what == 1:
             self._install(peer)
         elif what == 2:
@@ -209,19 +205,20 @@ class SwitchCalls:
                 self.entropy.random() < 0.7,
                 self.entropy.choice((1_432, 1_400, 2_800, 9_000)),
             )
-            self.switch.set_route(
-                peer.address, path, direct, mtu, self.entropy.choice((0, 0, TRUSTED_ID))
-            )
+            trusted = self.entropy.choice((0, 0, TRUSTED_ID))
+            self._write(effects.InstallRoute(peer.address, path, direct, mtu, trusted))
         elif what == 3:
-            paths = [self._path() for _ in range(self.scene.count(8))]
-            self.switch.set_known_paths(peer.address, paths)
+            paths = tuple(self._path() for _ in range(self.scene.count(8)))
+            self._write(effects.InstallPaths(peer.address, paths))
         else:
-            self.switch.set_relay(
-                self.entropy.random() < 0.5,
-                self.scene.who(),
-                self.entropy.choice((None, self._path())),
+            self._write(
+                effects.InstallRelay(
+                    self.entropy.random() < 0.5,
+                    self.scene.who(),
+                    self.entropy.choice((None, self._path())),
+                ),
+                effects.TrustPath(peer.address, self._path()),
             )
-            self.switch.trust_path(peer.address, self._path(), self.now)
             self.switch.set_trusted_networks(
                 [(bytes((80, 0, 0, 0)), self.entropy.randrange(33), TRUSTED_ID)]
             )
@@ -231,7 +228,7 @@ class SwitchCalls:
         """Configurations come and go."""
         network = self.entropy.choice(NETWORKS)
         if self.entropy.random() < 0.2:
-            self.switch.remove_network(network)
+            self._write(effects.RemoveNetwork(network))
         else:
             self.configure(network)
 
@@ -243,7 +240,7 @@ class SwitchCalls:
         budget = entropy.choice(
             ((500, 1_000), (0, 0), (1, 1), (scene.number(31), scene.number(31)))
         )
-        self.switch.set_network(
+        self._write(
             effects.InstallNetwork(
                 network=network,
                 mtu=entropy.choice((1_280, 2_800, 10_000)),
@@ -272,20 +269,22 @@ class SwitchCalls:
         member = entropy.choice(self.peers).address
         what = entropy.randrange(4)
         if what == 0:
-            self.switch.remove_member(network, member)
+            self._write(effects.RemoveMember(network, member))
         elif what < 3:
             due = entropy.choice((0, self.now, 1 << 62))
             admitted, ready = entropy.random() < 0.8, entropy.random() < 0.8
-            self.switch.set_member(network, member, admitted, ready, due)
+            self._write(effects.InstallMember(network, member, admitted, ready, due))
         else:
             scene = self.scene
-            self.switch.set_member_credentials(
-                network,
-                member,
-                scene.some(lambda: (scene.number(32), scene.number(32)), 8),
-                scene.some(lambda: scene.place().ip, 4),
-                scene.some(scene.mac, 4),
-                scene.some(lambda: entropy.choice(self.tables), 3),
+            self._write(
+                effects.InstallMemberCredentials(
+                    network,
+                    member,
+                    scene.some(lambda: (scene.number(32), scene.number(32)), 8),
+                    scene.some(lambda: scene.place().ip, 4),
+                    scene.some(scene.mac, 4),
+                    scene.some(lambda: entropy.choice(self.tables), 3),
+                )
             )
 
     def groups(self) -> None:
@@ -294,17 +293,24 @@ class SwitchCalls:
         until = self.now + self.entropy.choice((0, 1_000, 60_000))
         what = self.entropy.randrange(4)
         if what == 0:
-            self.switch.remove_multicast(network, mac, adi)
+            self._write(effects.RemoveMulticast(network, mac, adi))
         elif what == 1:
-            self.switch.set_replicator(network, mac, adi, scene.who(), until)
+            self._write(effects.InstallReplicator(network, mac, adi, scene.who(), until))
         else:
             recipients = scene.some(scene.who, 16)
-            self.switch.set_multicast(network, mac, adi, recipients, scene.number(32), until)
+            limit = scene.number(32)
+            self._write(effects.InstallMulticast(network, mac, adi, recipients, limit, until))
 
     def _install(self, peer: Speaker) -> None:
         key = peer.identity.agree(self.own.public)
-        self.switch.set_session(peer.address, key, self.scene.entropy.choice((1, 3)))
-        self.switch.set_route(peer.address, self._path(), True, 1_432, 0)
+        suite = self.scene.entropy.choice((1, 3))
+        self._write(
+            effects.InstallSession(peer.address, key, suite),
+            effects.InstallRoute(peer.address, self._path(), direct=True),
+        )
+
+    def _write(self, *entries: effects.SwitchCommand) -> None:
+        bound(not self.switch.apply(entries, self.now), "something came of table entries")
 
     def _path(self) -> tuple[int, bytes, int]:
         ip, port = self.scene.entropy.choice(self.scene.places)
@@ -347,9 +353,10 @@ class SwitchCalls:
         self._look_at(output)
 
     def _look_at(self, output: Output) -> None:
-        due = [punt.destination for punt in output.punts if punt.kind == "push_due"]
+        punts = output.punts
+        due = [punt.address for punt in punts if isinstance(punt, effects.CredentialDue)]
         bound(len(due) == len(set(due)), "one recipient needs our credentials twice")
-        others = len(output.punts) - len(due)
+        others = len(punts) - len(due)
         bound(others <= MOST_PUNTS, f"{others} punts at once")
         bound(len(output.datagrams) <= MOST_DATAGRAMS, f"{len(output.datagrams)} datagrams")
         for _, ip, port, data in output.datagrams:
@@ -357,10 +364,10 @@ class SwitchCalls:
             bound(len(data) <= LONGEST_DATAGRAM, f"a datagram of {len(data)} B")
         for network, frame in output.frames:
             bound(network in NETWORKS and 14 <= len(frame) <= LONGEST_FRAME, "no frame")
-        for punt in output.punts:
-            if punt.kind == "packet":
-                bound(len(punt.data) <= LONGEST_DATAGRAM - HEADER_LENGTH, "too long a payload")
-            if punt.kind in KEPT:
+        for punt in punts:
+            if isinstance(punt, effects.PacketReceived):
+                bound(len(punt.payload) <= LONGEST_DATAGRAM - HEADER_LENGTH, "too long a payload")
+            if isinstance(punt, KEPT):
                 self.punted.append(punt)
         del self.punted[:-64]
 
@@ -392,7 +399,13 @@ def _without_certificate(said: bytes) -> bytes:
     return said
 
 
-KEPT = frozenset(("frame", "gate", "rules", "packet", "unknown_source"))
+KEPT = (
+    effects.FramePunted,
+    effects.GateRefused,
+    effects.RulesRefused,
+    effects.PacketReceived,
+    effects.UnknownSource,
+)
 
 STEPS = {
     SwitchCalls.datagram: 40,

@@ -153,7 +153,8 @@ def make_lawless(members):
     """The first member lets everything leave."""
     lawless = members.hosts[0]
     config = lawless.node.ethernet._station.networks[members.lan].config
-    lawless.switch.set_network(replace(network_entry(members.lan, config), rules=b"\x01\x00"))
+    entry = replace(network_entry(members.lan, config), rules=b"\x01\x00")
+    lawless.switch.apply([entry], 0)
 
 
 @by_name(ORDINARY)

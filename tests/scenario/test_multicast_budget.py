@@ -62,7 +62,7 @@ def test_flood_of_a_member_without_a_budget_is_cut_at_its_receivers(simulate):
     settled(members, GROUP)
     config = members.hosts[0].node.ethernet._station.networks[members.lan].config
     entry = replace(network_entry(members.lan, config), send_budget=(0, 0))
-    members.hosts[0].switch.set_network(entry)
+    members.hosts[0].switch.apply([entry], 0)
 
     got = flood(members, GROUP, 2_000)
 

@@ -13,7 +13,6 @@ from vl2_bench import NOW, entropy
 
 from earthline import effects
 from earthline._native import SessionKey, Switch, decompress
-from earthline.host import SwitchHost
 from earthline.node import Node
 from earthline.vl1.work import prove
 from earthline.wire.identity import Identity, SecretIdentity
@@ -36,7 +35,6 @@ class Lab:
         self.key = SessionKey(self.own.agree(self.sender.public))
         self.frames, self.replies = [], []
         self.switch = Switch(self.own.address, bytes(32))
-        self.host = SwitchHost(self.switch)
         self.node = Node(self.own, entropy(), NOW)
         for peer in (self.sender.public, self.controller):
             record = b"\x02" + peer.emit() + bytes(10)
@@ -61,7 +59,7 @@ class Lab:
 
     def is_behind_sender(self, mac):
         """Whether a frame to a MAC goes to the sender without the engines being asked."""
-        self.switch.set_route(self.sender.address, PATH, True, 1432, 0)
+        self.switch.apply([effects.InstallRoute(self.sender.address, PATH, direct=True)], NOW)
         ours = mac_bytes(mac) + mac_bytes(self.mac) + b"\x08\x00"
         output = self.switch.ingest_frames([(self.network, ours + bytes(20))], NOW)
         opened = [self._opened(datagram) for *_, datagram in output.datagrams]
@@ -76,10 +74,8 @@ class Lab:
         queue = deque(self.node.poll())
         while queue:
             command = queue.popleft()
-            if self.host.handles(command):
-                output = self.host.apply(command, NOW)
-                if output is not None:
-                    self._outcome(output)
+            if type(command) in effects.SWITCH_COMMANDS:
+                self._outcome(self.switch.apply([command], NOW))
             elif isinstance(command, effects.Transmit):
                 self._sent(command.path, command.datagram)
             elif isinstance(command, effects.ProveIdentity):
@@ -91,7 +87,7 @@ class Lab:
         self.frames += output.frames
         for *path, datagram in output.datagrams:
             self._sent(tuple(path), datagram)
-        for event in self.host.events(output.punts):
+        for event in output.punts:
             self.node.receive(event, NOW)
 
     def _sent(self, path, datagram):

@@ -57,7 +57,8 @@ def bench_of(case, folder):
 def learn_bridge(bench, network, route):
     """A bridged MAC is learned from a frame that its bridge sends."""
     bridge = int(route["behind"], 16)
-    bench.switch.set_member(network, bridge, True, False, 0)
+    admitted = effects.InstallMember(network, bridge, admitted=True, ready=False, push_due_at=0)
+    bench.switch.apply([admitted], NOW)
     frame = ExtFrame(network, 0, int(route["mac"], 16), 0x0800, bytes(20))
     bench.wire(bridge, Verb.EXT_FRAME, frame.emit())
 

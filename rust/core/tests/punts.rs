@@ -8,11 +8,12 @@ use std::net::Ipv4Addr;
 use earthline_core::ethernet::mac_of;
 use earthline_core::packet;
 use earthline_core::punts::PuntQueue;
-use earthline_core::switch::{NetworkConfig, Output, Path, Punt, PuntKind, Twins};
+use earthline_core::switch::{NetworkConfig, Output, Path, Punt, Twins};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use switchboard::{
-    ALICE, BOB, CAROL, NETWORK, NOW, control, forged_hello, frame, hello, introduce, path_to,
+    ALICE, BOB, CAROL, NETWORK, NOW, PuntKind, control, forged_hello, frame, hello, introduce,
+    kind, path_to,
 };
 
 const WHOIS: u8 = 0x04;
@@ -82,8 +83,8 @@ impl Victim {
     }
 }
 
-fn is_of(punt: &Punt, kind: PuntKind, source: u64) -> bool {
-    (punt.kind, punt.source) == (kind, source)
+fn is_of(punt: &Punt, of: PuntKind, source: u64) -> bool {
+    (kind(punt), punt.source()) == (of, source)
 }
 
 #[test]
@@ -125,8 +126,8 @@ fn no_class_starves_while_peers_always_have_more() {
         bob.now += 20;
         (0..40).for_each(|_| bob.ingest(path_to(ALICE), &flood));
         for punt in bob.queue.take(ALL, ALL) {
-            newcomers += usize::from(punt.kind == PuntKind::Hello);
-            strangers += usize::from(punt.kind == PuntKind::UnknownSource);
+            newcomers += usize::from(kind(&punt) == PuntKind::Hello);
+            strangers += usize::from(kind(&punt) == PuntKind::UnknownSource);
         }
     }
     assert_eq!((newcomers, strangers), (200, 100));
@@ -235,7 +236,7 @@ fn rounds_that_a_limit_cuts_short_give_each_class_its_share_all_the_same() {
     for _ in 0..48 {
         let taken = bob.queue.take(1, ALL);
         assert_eq!(taken.len(), 1);
-        kinds.push(taken[0].kind);
+        kinds.push(kind(&taken[0]));
     }
     let number = |kind| kinds.iter().filter(|other| **other == kind).count();
     assert_eq!([PuntKind::Packet, PuntKind::Hello].map(number), [32, 8]);

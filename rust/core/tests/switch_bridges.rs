@@ -3,7 +3,7 @@
 mod switchboard;
 
 use earthline_core::ethernet::{Header, mac_of};
-use earthline_core::switch::{Allowance, FrameReason, Output, PuntKind};
+use earthline_core::switch::{Allowance, FrameReason, Output, Punt};
 use switchboard::{ALICE, BOB, CAROL, Lan, NETWORK, NOW, Station, frame};
 
 /// A device behind a bridge.
@@ -65,8 +65,8 @@ fn frame_for_a_bridge_out_of_reach_is_punted_for_that_bridge_alone() {
     alice.configure(|config| config.bridges = vec![BOB, CAROL]);
     let out = alice.frame(&frame(DEVICE, mac(ALICE), 60));
     assert_eq!(receivers(&out), [2]);
-    let [punt] = out.punts() else { panic!("one punt") };
-    assert_eq!((punt.reason, punt.destination), (Some(FrameReason::Bridge), CAROL));
+    let [Punt::Frame { reason, .. }] = out.punts() else { panic!("one frame") };
+    assert_eq!(*reason, FrameReason::Bridge(CAROL));
 }
 
 /// Alice hands a frame of the group to Bob, who has these recipients for it.
@@ -97,9 +97,8 @@ fn replicator_without_recipients_asks_for_them() {
     alice.switch.set_replicator(NETWORK, (MDNS, 0), BOB, NOW + 1);
     let sent = frame(MDNS, mac(ALICE), 60);
     let out = bob.ingest(ALICE, &alice.sent(&sent)[0]);
-    let [punt] = out.punts() else { panic!("one punt") };
-    assert_eq!((punt.kind, punt.reason), (PuntKind::Frame, Some(FrameReason::Replicate)));
-    assert_eq!((punt.source, &punt.data), (ALICE, &sent));
+    let [Punt::Frame { reason, frame, .. }] = out.punts() else { panic!("one frame") };
+    assert_eq!((*reason, frame), (FrameReason::Replicate(ALICE), &sent));
 
     bob.meet(CAROL, 3);
     bob.switch.set_multicast(NETWORK, (MDNS, 0), vec![CAROL, ALICE], 0, NOW + 1);

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 
 use earthline_core::ethernet::mac_of;
 use earthline_core::packet;
-use earthline_core::switch::{Opened, Output, Path};
+use earthline_core::switch::{Arrival, Opened, Output, Path};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use switchboard::{ALICE, BOB, CAROL, Lan, NETWORK, NOW, frame, path_to};
@@ -64,13 +64,15 @@ fn random_payloads_of_a_member_never_panic() {
         payload.truncate(random.next_u32() as usize % 130);
         let verb = [0x06, 0x07, 0x0e, random.next_u32() as u8][round % 4];
         let opened = Opened {
-            path: path_to(ALICE),
-            source: ALICE,
-            packet_id: random.next_u64(),
-            hops: 0,
-            suite: 3,
-            verb,
-            size: 0,
+            arrival: Arrival {
+                path: path_to(ALICE),
+                source: ALICE,
+                packet_id: random.next_u64(),
+                hops: 0,
+                suite: 3,
+                verb,
+                size: 0,
+            },
             payload: &payload,
         };
         let mut out = Output::new();

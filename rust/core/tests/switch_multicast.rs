@@ -3,8 +3,8 @@
 mod switchboard;
 
 use earthline_core::ethernet::{BROADCAST, Header, mac_of};
-use earthline_core::switch::{FrameReason, Opened, PuntKind};
-use switchboard::{ALICE, BOB, CAROL, Lan, NETWORK, NOW, Station, frame, path_to};
+use earthline_core::switch::{Arrival, FrameReason, Opened, Punt};
+use switchboard::{ALICE, BOB, CAROL, Lan, NETWORK, NOW, Station, due, frame, path_to};
 
 const MDNS: u64 = 0x3333_0000_00fb;
 
@@ -33,7 +33,11 @@ fn solicitation(source: u64, target: [u8; 16]) -> Vec<u8> {
 }
 
 fn reasons(station: &mut Station, frame: &[u8]) -> Vec<FrameReason> {
-    station.frame(frame).punts().iter().filter_map(|punt| punt.reason).collect()
+    let reason = |punt: &Punt| match punt {
+        Punt::Frame { reason, .. } => Some(*reason),
+        _ => None,
+    };
+    station.frame(frame).punts().iter().filter_map(reason).collect()
 }
 
 #[test]
@@ -117,8 +121,8 @@ fn gather_limit_is_asked_for_and_punted_at_the_other_side() {
     let datagram = lan.alice.sent(&sent).remove(0);
     let out = lan.bob.ingest(ALICE, &datagram);
     assert_eq!(out.frames().len(), 1);
-    let punt = &out.punts()[0];
-    assert_eq!((punt.kind, punt.limit, punt.mac, punt.adi), (PuntKind::Gather, 7, MDNS, 0));
+    let Punt::Gather { limit, mac, adi, .. } = out.punts()[0] else { panic!("it gathers") };
+    assert_eq!((limit, mac, adi), (7, MDNS, 0));
 }
 
 #[test]
@@ -156,7 +160,7 @@ fn recipient_without_our_credentials_is_reported() {
     lan.alice.switch.set_multicast(NETWORK, (MDNS, 0), vec![BOB], 0, NOW + 1);
     let out = lan.alice.frame(&frame(MDNS, mac_of(ALICE, NETWORK), 50));
     assert_eq!(out.datagrams().len(), 1);
-    assert_eq!((out.punts()[0].kind, out.punts()[0].destination), (PuntKind::PushDue, BOB));
+    assert_eq!(due(&out.punts()[0]), Some(BOB));
 }
 
 #[test]
@@ -204,13 +208,15 @@ fn data_that_no_multicast_frame_may_carry_is_dropped_and_counted() {
     let mut deliver = |length| {
         let payload = [&head[..], &vec![0; length]].concat();
         let packet = Opened {
-            path: path_to(ALICE),
-            source: ALICE,
-            packet_id: 1,
-            hops: 0,
-            suite: 3,
-            verb: 0x0e,
-            size: 0,
+            arrival: Arrival {
+                path: path_to(ALICE),
+                source: ALICE,
+                packet_id: 1,
+                hops: 0,
+                suite: 3,
+                verb: 0x0e,
+                size: 0,
+            },
             payload: &payload,
         };
         lan.bob.run(|switch, out| switch.deliver(&packet, false, NOW, out));

@@ -3,8 +3,10 @@
 mod switchboard;
 
 use earthline_core::ethernet::{BROADCAST, mac_of};
-use earthline_core::switch::{Opened, PuntKind, Route};
-use switchboard::{ALICE, BOB, Lan, NETWORK, NOW, Station, frame, path_to, told};
+use earthline_core::switch::{Arrival, Opened, Punt, Route};
+use switchboard::{
+    ALICE, BOB, Lan, NETWORK, NOW, PuntKind, Station, due, frame, kind, path_to, told,
+};
 
 #[test]
 fn frames_of_every_length_arrive_whole_in_both_suites() {
@@ -80,22 +82,14 @@ fn frame_of_a_stranger_is_punted_at_the_gate_and_delivered_once_admitted() {
     let sent = frame(mac_of(BOB, NETWORK), mac_of(ALICE, NETWORK), 100);
     let datagram = lan.alice.sent(&sent).remove(0);
     let out = lan.bob.ingest(ALICE, &datagram);
-    let punt = out.punts().iter().find(|punt| punt.kind == PuntKind::Gate).unwrap().clone();
-    assert_eq!((punt.source, punt.network, punt.verb), (ALICE, NETWORK, 0x06));
+    let punt = out.punts().iter().find(|punt| kind(punt) == PuntKind::Gate).unwrap();
+    let Punt::Gate { arrival, payload, network } = punt else { panic!("{punt:?}") };
+    assert_eq!((arrival.source, *network, arrival.verb), (ALICE, NETWORK, 0x06));
     assert_eq!(told(&out), datagram.len());
-    assert_eq!(punt.packet_id, u64::from_be_bytes(datagram[..8].try_into().unwrap()));
+    assert_eq!(arrival.packet_id, u64::from_be_bytes(datagram[..8].try_into().unwrap()));
     assert_eq!(lan.bob.switch.take_activity().peers[0].frame_received_at, 0);
 
-    let packet = Opened {
-        path: punt.path.unwrap(),
-        source: punt.source,
-        packet_id: punt.packet_id,
-        hops: punt.hops,
-        suite: punt.suite,
-        verb: punt.verb,
-        size: 0,
-        payload: &punt.data,
-    };
+    let packet = Opened { arrival: Arrival { size: 0, ..*arrival }, payload };
     let out = lan.bob.run(|switch, out| switch.deliver(&packet, false, NOW, out));
     assert!(out.frames().len() == 0 && out.punts().is_empty(), "refused again: no second punt");
     assert_eq!(lan.bob.counters()["drop_gate"], 1);
@@ -116,11 +110,12 @@ fn packet_of_an_unknown_source_passes_once_its_session_is_installed() {
         .iter()
         .flat_map(|datagram| bob.ingest(ALICE, datagram).take_punts())
         .collect();
-    let [punt] = punts.as_slice() else { panic!("{punts:?}") };
-    assert_eq!((punt.kind, punt.source), (PuntKind::UnknownSource, ALICE));
+    let [Punt::UnknownSource { path, source, packet }] = punts.as_slice() else {
+        panic!("{punts:?}")
+    };
+    assert_eq!(*source, ALICE);
     bob.meet(ALICE, 1);
-    let path = punt.path.unwrap();
-    let mut packet = punt.data.clone();
+    let (path, mut packet) = (*path, packet.clone());
     let out = bob.run(|switch, out| switch.ingest_packet(path, &mut packet, NOW, out));
     assert_eq!(out.frames().collect::<Vec<_>>(), [(NETWORK, sent.as_slice())]);
 }
@@ -129,7 +124,10 @@ fn packet_of_an_unknown_source_passes_once_its_session_is_installed() {
 fn frames_wait_for_credentials_and_for_a_route() {
     let mut lan = Lan::new(3);
     let sent = frame(mac_of(BOB, NETWORK), mac_of(ALICE, NETWORK), 100);
-    let reason = |out: earthline_core::switch::Output| out.punts()[0].reason.unwrap().name();
+    let reason = |out: earthline_core::switch::Output| match &out.punts()[0] {
+        Punt::Frame { reason, .. } => reason.name(),
+        other => panic!("{other:?}"),
+    };
     lan.alice.switch.set_route(BOB, None);
     assert_eq!(reason(lan.alice.frame(&sent)), "route");
     lan.alice.switch.set_member(NETWORK, BOB, true, false, 0);
@@ -149,7 +147,7 @@ fn old_credentials_are_reported_once_a_second_while_frames_flow() {
         let out = lan.alice.run(|switch, out| switch.ingest_frame(NETWORK, &sent, now, out));
         assert_eq!(out.datagrams().len(), 1);
         for punt in out.punts() {
-            assert_eq!((punt.kind, punt.destination), (PuntKind::PushDue, BOB));
+            assert_eq!(due(punt), Some(BOB));
             reported.push(now);
         }
     }
@@ -165,7 +163,7 @@ fn frames_by_an_unknown_path_report_it_once_a_second() {
     for _ in 0..3 {
         let datagram = lan.alice.sent(&sent).remove(0);
         let out = lan.bob.ingest(ALICE, &datagram);
-        reported += out.punts().iter().filter(|punt| punt.kind == PuntKind::NewPath).count();
+        reported += out.punts().iter().filter(|punt| kind(punt) == PuntKind::NewPath).count();
     }
     assert_eq!(reported, 1);
     lan.bob.switch.set_known_paths(ALICE, &[path_to(ALICE)]);

@@ -3,8 +3,10 @@
 mod switchboard;
 
 use earthline_core::ethernet::mac_of;
-use earthline_core::switch::PuntKind;
-use switchboard::{ALICE, BOB, CAROL, Lan, NETWORK, NOW, Station, control, frame, hello, path_to};
+use earthline_core::switch::Punt;
+use switchboard::{
+    ALICE, BOB, CAROL, Lan, NETWORK, NOW, PuntKind, Station, control, frame, hello, path_to,
+};
 
 /// Alice and Bob, who see one another by way of Carol.
 fn relayed() -> (Lan, Station) {
@@ -40,8 +42,7 @@ fn open_relay_passes_heads_and_fragments_with_one_more_hop() {
     }
     assert_eq!(arrived, [to_bob(4000)]);
     assert_eq!(introduced.len(), 1, "one introduction for one head");
-    assert_eq!(introduced[0].kind, PuntKind::Introduce);
-    assert_eq!((introduced[0].source, introduced[0].destination), (ALICE, BOB));
+    assert!(matches!(introduced[0], Punt::Introduce { source: ALICE, destination: BOB }));
     assert!(lan.bob.switch.take_activity().slots.is_empty(), "a relayed packet teaches no path");
 }
 
@@ -108,7 +109,7 @@ fn what_goes_nowhere_else_goes_upstream_but_never_back_to_it() {
     let datagram = lan.alice.sent(&to_bob(10)).remove(0);
     let out = carol.ingest(ALICE, &datagram);
     assert_eq!(out.datagrams().map(|(path, _)| *path).collect::<Vec<_>>(), [path_to(ROOT)]);
-    assert_eq!((out.punts()[0].source, out.punts()[0].destination), (ALICE, ROOT));
+    assert!(matches!(out.punts()[0], Punt::Introduce { source: ALICE, destination: ROOT }));
 
     let mut from_root = datagram;
     from_root[13..18].copy_from_slice(&ROOT.to_be_bytes()[3..]);

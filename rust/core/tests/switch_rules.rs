@@ -4,8 +4,10 @@ mod switchboard;
 
 use earthline_core::ethernet::mac_of;
 use earthline_core::rules::{Credentials, RuleTable};
-use earthline_core::switch::{Allowance, NodeCredentials, Opened, PuntKind};
-use switchboard::{ALICE, BOB, CAROL, Lan, NETWORK, NOW, Station, frame, path_to, told};
+use earthline_core::switch::{Allowance, Arrival, NodeCredentials, Opened, Punt};
+use switchboard::{
+    ALICE, BOB, CAROL, Lan, NETWORK, NOW, PuntKind, Station, due, frame, kind, path_to, told,
+};
 
 const DROP_IPV4: [u8; 6] = [0x25, 0x02, 0x08, 0x00, 0x00, 0x00];
 const ACCEPT: [u8; 2] = [0x01, 0x00];
@@ -91,7 +93,7 @@ fn watch_asks_the_observer_to_acknowledge() {
     let (_, copy) = leaving(&mut lan.alice, &to_bob()).remove(0);
     let out = carol.ingest(ALICE, &copy);
     assert_eq!(out.frames().collect::<Vec<_>>(), [(NETWORK, to_bob().as_slice())]);
-    assert_eq!(out.punts()[0].kind, PuntKind::Ack);
+    assert_eq!(kind(&out.punts()[0]), PuntKind::Ack);
     assert_eq!(told(&out), copy.len());
 }
 
@@ -113,7 +115,7 @@ fn observer_out_of_reach_is_looked_for_and_the_frame_flows_on() {
     lan.alice.switch.remove_member(NETWORK, CAROL);
     let out = lan.alice.frame(&to_bob());
     assert_eq!(out.datagrams().map(|(path, _)| *path).collect::<Vec<_>>(), [path_to(BOB)]);
-    assert_eq!((out.punts()[0].kind, out.punts()[0].destination), (PuntKind::PushDue, CAROL));
+    assert_eq!(due(&out.punts()[0]), Some(CAROL));
     assert_eq!(lan.alice.counters()["drop_copy"], 1);
 }
 
@@ -143,7 +145,7 @@ fn credentials_of_a_refused_stranger_are_asked_for_once_a_second() {
         let out = lan.bob.run(|switch, out| {
             switch.ingest_datagram(path_to(ALICE), &mut datagram, NOW + later, out);
         });
-        out.punts().iter().any(|punt| punt.kind == PuntKind::Rules)
+        out.punts().iter().any(|punt| kind(punt) == PuntKind::Rules)
     };
     assert_eq!([0, 999, 1000].map(|later| asked(&mut lan, later)), [true, false, true]);
     let owned = Credentials::new(vec![(1, 1)], vec![], vec![]);
@@ -164,21 +166,12 @@ fn refused_multicast_frame_is_paid_for_and_gathered_for_once_when_it_comes_again
     let sent = frame(group, mac_of(ALICE, NETWORK), 50);
     let datagram = lan.alice.sent(&sent).remove(0);
     let out = lan.bob.ingest(ALICE, &datagram);
-    let kinds: Vec<PuntKind> = out.punts().iter().map(|punt| punt.kind).collect();
+    let kinds: Vec<PuntKind> = out.punts().iter().map(kind).collect();
     assert_eq!(kinds, [PuntKind::Gather, PuntKind::Rules]);
     assert_eq!(told(&out), datagram.len());
 
-    let punt = &out.punts()[1];
-    let packet = Opened {
-        path: punt.path.unwrap(),
-        source: punt.source,
-        packet_id: punt.packet_id,
-        hops: punt.hops,
-        suite: punt.suite,
-        verb: punt.verb,
-        size: 0,
-        payload: &punt.data,
-    };
+    let Punt::Rules { arrival, payload, .. } = &out.punts()[1] else { panic!("{kinds:?}") };
+    let packet = Opened { arrival: Arrival { size: 0, ..*arrival }, payload };
     let again = |lan: &mut Lan, judged| {
         let out = lan.bob.run(|switch, out| switch.deliver(&packet, judged, NOW, out));
         assert!(out.punts().is_empty());

@@ -8,7 +8,9 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::switch::{Ip, Output, Punt, Switch};
+use crate::convert::Ip;
+use crate::events;
+use crate::switch::{Output, Switch};
 
 /// Most bytes of a UDP datagram.
 const MAX_DATAGRAM: usize = 65_507;
@@ -165,14 +167,13 @@ impl Driver {
     }
 
     #[pyo3(signature = (limit, newcomers = usize::MAX))]
-    fn take_punts(
+    fn take_punts<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         limit: usize,
         newcomers: usize,
-    ) -> PyResult<Vec<Py<Punt>>> {
-        let punts = py.detach(|| self.0.take_punts(limit, newcomers));
-        punts.into_iter().map(|punt| Py::new(py, Punt(punt))).collect()
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        events::events(py, &py.detach(|| self.0.take_punts(limit, newcomers)))
     }
 
     fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {

@@ -1,6 +1,9 @@
 //! Python bindings: the module `earthline._native`. No logic lives here.
 
+mod commands;
+mod convert;
 mod driver;
+mod events;
 mod identity;
 mod packet;
 mod privileges;

@@ -6,7 +6,8 @@ use earthline_core::punts;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::switch::{Output, Punt, Switch};
+use crate::events;
+use crate::switch::{Output, Switch};
 
 /// What a switch's outputs leave for the engines.
 #[pyclass(frozen, module = "earthline._native")]
@@ -34,9 +35,13 @@ impl PuntQueue {
     }
 
     #[pyo3(signature = (limit, newcomers = usize::MAX))]
-    fn take(&self, py: Python<'_>, limit: usize, newcomers: usize) -> PyResult<Vec<Py<Punt>>> {
-        let taken = self.with(|queue| queue.take(limit, newcomers));
-        taken.into_iter().map(|punt| Py::new(py, Punt(punt))).collect()
+    fn take<'py>(
+        &self,
+        py: Python<'py>,
+        limit: usize,
+        newcomers: usize,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        events::events(py, &self.with(|queue| queue.take(limit, newcomers)))
     }
 
     fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {

@@ -6,8 +6,8 @@ use earthline_io::{Relay, RelayOptions};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
+use crate::convert::Ip;
 use crate::driver::os_error;
-use crate::switch::Ip;
 
 /// A relay for nodes that have no UDP, on a thread of its own.
 #[pyclass(frozen, module = "earthline._native")]

@@ -9,6 +9,7 @@ integers.
 from __future__ import annotations
 
 from earthline.effects.commands import (
+    SWITCH_COMMANDS,
     CloseSockets,
     Command,
     ConfigureTap,
@@ -37,6 +38,7 @@ from earthline.effects.commands import (
     RequestConfig,
     Route,
     Store,
+    SwitchCommand,
     Transmit,
     TrustPath,
     WriteFrame,
@@ -60,6 +62,7 @@ from earthline.effects.events import (
     Path,
     PathSeen,
     PortFailed,
+    Punted,
     RulesRefused,
     SessionActivity,
     SocketsChanged,
@@ -85,6 +88,7 @@ from earthline.effects.requests import (
 )
 
 __all__ = [
+    "SWITCH_COMMANDS",
     "AckRequested",
     "Activity",
     "AskRoots",
@@ -130,6 +134,7 @@ __all__ = [
     "PhysicalNetwork",
     "PortFailed",
     "ProveIdentity",
+    "Punted",
     "RemoveMember",
     "RemoveMulticast",
     "RemoveNetwork",
@@ -149,6 +154,7 @@ __all__ = [
     "StateLoaded",
     "Store",
     "SubscriptionsChanged",
+    "SwitchCommand",
     "TakeWorld",
     "Transmit",
     "TrustPath",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 from earthline.effects.events import PacketReceived, Path
 from earthline.wire.inet import InetAddress
@@ -44,11 +44,13 @@ class CloseSockets:
 
 @dataclass(frozen=True, slots=True)
 class InstallSession:
-    """Keys and sending suite of a peer."""
+    """Keys and sending suite of a peer; its route and its paths stay."""
 
     address: int
     key: bytes
+    """48 bytes."""
     suite: int
+    """1 or 3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,10 @@ class RemoveSession:
 
 @dataclass(frozen=True, slots=True)
 class InstallRoute:
-    """Where frames for a peer leave; ``direct``: by a path of its own."""
+    """Where frames for a peer leave: ``direct``, by a path of its own, or else by its relay's.
+
+    No path: they are punted.
+    """
 
     address: int
     path: Path | None
@@ -71,7 +76,7 @@ class InstallRoute:
 
 @dataclass(frozen=True, slots=True)
 class InstallPaths:
-    """The learned paths of a peer, all of them."""
+    """The learned paths of a peer, all of them: direct packets by others raise `PathSeen`."""
 
     address: int
     paths: tuple[Path, ...]
@@ -79,7 +84,10 @@ class InstallPaths:
 
 @dataclass(frozen=True, slots=True)
 class InstallRelay:
-    """Whom we relay for, and where what has no route of its own goes."""
+    """Whom we relay for, and where what has no route of its own goes.
+
+    That is anybody (``open``), or whoever comes by a trusted path.
+    """
 
     open: bool
     upstream: int
@@ -141,13 +149,16 @@ class RemoveNetwork:
 
 @dataclass(frozen=True, slots=True)
 class InstallMember:
-    """What a member may do; see `Switch.set_member`."""
+    """What a member may do."""
 
     network: int
     address: int
     admitted: bool
+    """Its frames pass our gate."""
     ready: bool
+    """It holds our credentials, so frames may flow."""
     push_due_at: int
+    """From then on `CredentialDue` is raised, one a second, while they go on flowing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,11 +349,8 @@ class Report:
     fields: dict[str, object] = field(default_factory=dict)
 
 
-Command: TypeAlias = (
-    Transmit
-    | OpenSockets
-    | CloseSockets
-    | InstallSession
+SwitchCommand: TypeAlias = (
+    InstallSession
     | RemoveSession
     | InstallRoute
     | InstallPaths
@@ -359,6 +367,17 @@ Command: TypeAlias = (
     | IngestDatagram
     | DeliverPacket
     | IngestFrame
+)
+"""What `Switch.apply` carries out; everything else is for the host itself."""
+
+SWITCH_COMMANDS: frozenset[type] = frozenset(get_args(SwitchCommand))
+"""Their classes."""
+
+Command: TypeAlias = (
+    SwitchCommand
+    | Transmit
+    | OpenSockets
+    | CloseSockets
     | WriteFrame
     | ConfigureTap
     | RemoveTap

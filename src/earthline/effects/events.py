@@ -16,7 +16,7 @@ Path: TypeAlias = tuple[int, bytes, int]
 
 @dataclass(frozen=True, slots=True)
 class HelloReceived:
-    """A suite-0 HELLO, whole and unauthenticated (punt ``hello``)."""
+    """A suite-0 HELLO, whole and unauthenticated."""
 
     path: Path
     packet: bytes
@@ -24,7 +24,7 @@ class HelloReceived:
 
 @dataclass(frozen=True, slots=True)
 class UnknownSource:
-    """A packet from an address without a session, whole and sealed (punt ``unknown_source``)."""
+    """A packet from an address without a session, whole and sealed."""
 
     path: Path
     source: int
@@ -33,7 +33,7 @@ class UnknownSource:
 
 @dataclass(frozen=True, slots=True)
 class PacketReceived:
-    """An authenticated, decrypted, decompressed packet for an engine (punt ``packet``)."""
+    """An authenticated, decrypted, decompressed packet for an engine."""
 
     path: Path
     source: int
@@ -48,7 +48,7 @@ class PacketReceived:
 
 @dataclass(frozen=True, slots=True)
 class GateRefused:
-    """A frame packet whose sender is not admitted to the network (punt ``gate``)."""
+    """A frame packet whose sender is not admitted to the network."""
 
     packet: PacketReceived
     network: int
@@ -56,7 +56,7 @@ class GateRefused:
 
 @dataclass(frozen=True, slots=True)
 class RulesRefused:
-    """A frame packet that the rules refuse, its sender known by no credentials (punt ``rules``)."""
+    """A frame packet that the rules refuse, its sender known by no credentials."""
 
     packet: PacketReceived
     network: int
@@ -64,7 +64,7 @@ class RulesRefused:
 
 @dataclass(frozen=True, slots=True)
 class FramePunted:
-    """A frame from the TAP that no entry covers (punt ``frame``).
+    """A frame from the TAP that no entry covers.
 
     ``reason``: ``member`` (not ready), ``route`` (no session or route), ``multicast`` (no
     recipients installed, or stale), ``neighbour`` (a solicitation that may be answered locally),
@@ -81,7 +81,7 @@ class FramePunted:
 
 @dataclass(frozen=True, slots=True)
 class PathSeen:
-    """A direct, authenticated frame came by a path the peer is not known by (punt ``new_path``)."""
+    """A direct, authenticated frame came by a path the peer is not known by."""
 
     source: int
     path: Path
@@ -91,7 +91,7 @@ class PathSeen:
 
 @dataclass(frozen=True, slots=True)
 class PairRelayed:
-    """We relayed a packet head between these two and may introduce them (punt ``introduce``)."""
+    """We relayed a packet head between these two and may introduce them."""
 
     source: int
     destination: int
@@ -99,7 +99,7 @@ class PairRelayed:
 
 @dataclass(frozen=True, slots=True)
 class CredentialDue:
-    """Frames flow to a member whose copy of our credentials is old (punt ``push_due``)."""
+    """Frames flow to a member whose copy of our credentials is old."""
 
     network: int
     address: int
@@ -107,7 +107,7 @@ class CredentialDue:
 
 @dataclass(frozen=True, slots=True)
 class GatherRequested:
-    """A MULTICAST_FRAME asked for members of its group (punt ``gather``)."""
+    """A MULTICAST_FRAME asked for members of its group."""
 
     path: Path
     source: int
@@ -123,7 +123,7 @@ class GatherRequested:
 
 @dataclass(frozen=True, slots=True)
 class AckRequested:
-    """An EXT_FRAME asked to be acknowledged (punt ``ack``)."""
+    """An EXT_FRAME asked to be acknowledged."""
 
     path: Path
     source: int
@@ -132,6 +132,22 @@ class AckRequested:
     hops: int = 0
     size: int = 0
     """As of `PacketReceived`."""
+
+
+Punted: TypeAlias = (
+    HelloReceived
+    | UnknownSource
+    | PacketReceived
+    | GateRefused
+    | RulesRefused
+    | FramePunted
+    | PathSeen
+    | PairRelayed
+    | CredentialDue
+    | GatherRequested
+    | AckRequested
+)
+"""What the switch has no entry for."""
 
 
 @dataclass(frozen=True, slots=True)

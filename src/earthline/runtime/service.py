@@ -19,7 +19,6 @@ from earthline._native import Driver, Switch
 from earthline.controller.authority import Authority
 from earthline.controller.changes import Change
 from earthline.controller.store.places import open_store
-from earthline.host import SwitchHost
 from earthline.node import Node
 from earthline.runtime.authority_thread import AuthorityThread
 from earthline.runtime.bridge.bridges import Bridges
@@ -186,7 +185,7 @@ class Service:
         self.happenings = Happenings(self.events, self.node)
         self.core = Core(
             self.node,
-            SwitchHost(self.switch),
+            self.switch,
             self.driver,
             self._commands(),
             self.happenings.observers(),

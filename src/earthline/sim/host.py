@@ -13,7 +13,6 @@ from earthline import effects
 from earthline._native import Output, PuntQueue, Switch
 from earthline.controller.authority import Authority
 from earthline.controller.store.sqlite import SqliteStore
-from earthline.host import SwitchHost
 from earthline.node import Node
 from earthline.sim.clock import Clock, Timer
 from earthline.sim.internet import Internet, Segment
@@ -108,7 +107,6 @@ class SimHost:
         """Make a new node and switch, and give it back what was stored."""
         self.node = Node(self.identity, self._entropy.randbytes, self._clock.now)
         self.switch = Switch(self.address, self._entropy.randbytes(32))
-        self.adapter = SwitchHost(self.switch)
         if self.punts is not None:
             self.punts = PuntQueue(self.switch)
         self.running = True
@@ -252,8 +250,8 @@ class SimHost:
         try:
             while self._work:
                 self._work.popleft()()
-                for command in self.node.poll():
-                    self._carry_out(command)
+                for of_switch, commands in itertools.groupby(self.node.poll(), _is_for_switch):
+                    self._carry_out(of_switch, list(commands))
         finally:
             self._working = False
         self._schedule()
@@ -275,13 +273,13 @@ class SimHost:
 
     def _take_round(self) -> None:
         if self.running and self.punts is not None:
-            for event in self.adapter.events(self.punts.take(ROUND, self.node.newcomers_room)):
+            for event in self.punts.take(ROUND, self.node.newcomers_room):
                 self.tell(event)
         self._plan_round()
 
     def _outcome(self, output: Output) -> None:
         self._send_on(output)
-        for event in self.adapter.events(output.punts):
+        for event in output.punts:
             self.node.receive(event, self._clock.now)
 
     def _send_on(self, output: Output) -> None:
@@ -302,7 +300,7 @@ class SimHost:
 
     def _on_wake(self) -> None:
         self._activity_at = self._clock.now + ACTIVITY_MS
-        self.tell(self.adapter.activity())
+        self.tell(self.switch.take_activity())
         self._do(lambda: self.node.handle_timeout(self._clock.now))
 
     def _on_authority_wake(self) -> None:
@@ -311,12 +309,11 @@ class SimHost:
 
     # Carrying out commands
 
-    def _carry_out(self, command: Any) -> None:
-        if not self.adapter.handles(command):
-            self._own_commands[type(command)](command)
-            return
-        output = self.adapter.apply(command, self._clock.now)
-        if output is not None:
+    def _carry_out(self, of_switch: bool, commands: list[Any]) -> None:
+        if not of_switch:
+            for command in commands:
+                self._own_commands[type(command)](command)
+        elif output := self.switch.apply(commands, self._clock.now):
             self._work.append(lambda: self._outcome(output))
 
     def _commands(self) -> dict[type, Callable[[Any], object]]:
@@ -428,3 +425,7 @@ class SimHost:
             self.disk.pop((command.kind, command.key), None)
         else:
             self.disk[command.kind, command.key] = command.data
+
+
+def _is_for_switch(command: object) -> bool:
+    return type(command) in effects.SWITCH_COMMANDS

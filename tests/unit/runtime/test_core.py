@@ -7,10 +7,10 @@ import os
 
 import pytest
 
-from earthline.effects import Activity, WallClock
+from earthline.effects import Activity, RemoveSession, WallClock
 from earthline.runtime import core as module
 from earthline.runtime.clock import STEP_MS
-from earthline.runtime.core import ACTIVITY_MS, Core
+from earthline.runtime.core import ACTIVITY_MS, COMMANDS_AT_ONCE, Core
 
 NOW = 1_700_000_000_000
 HOUR_MS = 3_600_000
@@ -37,14 +37,19 @@ class QuietNode:
         return []
 
 
-class QuietHost:
-    """A switch in which nothing moves."""
+class QuietSwitch:
+    """A switch in which nothing moves; of commands it takes all that are good, or none."""
 
-    def activity(self):
+    def __init__(self):
+        self.batches = []
+
+    def take_activity(self):
         return Activity((), (), ())
 
-    def events(self, _punts):
-        return ()
+    def apply(self, commands, _now):
+        if any(command.address == 0 for command in commands):
+            raise ValueError("no node has the address 0")
+        self.batches.append(list(commands))
 
 
 class Clock:
@@ -94,7 +99,7 @@ def delay_ms(core):
 
 async def woken(driver):
     """A core that has reported to its node once."""
-    core = Core(QuietNode(), QuietHost(), driver, {})
+    core = Core(QuietNode(), QuietSwitch(), driver, {})
     core.start()
     core._wake()
     return core
@@ -151,16 +156,6 @@ class BusyNode(QuietNode):
         self.due = now + HOUR_MS
 
 
-class Echo:
-    """A switch whose punts are events as they are."""
-
-    def activity(self):
-        return Activity((), (), ())
-
-    def events(self, punts):
-        return punts
-
-
 class EndlessDriver(Driver):
     """A driver that always has one more round of punts."""
 
@@ -190,7 +185,7 @@ async def turns(count):
 
 async def test_endless_punts_keep_neither_timers_nor_other_tasks_waiting(clock, endless):
     node = BusyNode(due=NOW + HOUR_MS)
-    core = Core(node, Echo(), endless, {})
+    core = Core(node, QuietSwitch(), endless, {})
     core.start()
     await turns(10)
     assert endless.rounds > 0
@@ -201,7 +196,7 @@ async def test_endless_punts_keep_neither_timers_nor_other_tasks_waiting(clock, 
 
 
 async def test_backlog_is_worked_off_by_one_turn_at_a_time(clock, endless, monkeypatch):
-    core = Core(BusyNode(due=NOW + HOUR_MS), Echo(), endless, {})
+    core = Core(BusyNode(due=NOW + HOUR_MS), QuietSwitch(), endless, {})
     monkeypatch.setattr(module, "TURN_S", 0)
     core.start()
     core._wake()  # Else it reports to its node some time during the turns that are counted.
@@ -213,7 +208,7 @@ async def test_backlog_is_worked_off_by_one_turn_at_a_time(clock, endless, monke
 
 
 async def test_next_round_is_taken_only_after_the_last_one(clock, endless, monkeypatch):
-    core = Core(BusyNode(due=NOW + HOUR_MS), Echo(), endless, {})
+    core = Core(BusyNode(due=NOW + HOUR_MS), QuietSwitch(), endless, {})
     monkeypatch.setattr(module, "TURN_S", 0)
     core.start()
     await turns(100)
@@ -226,8 +221,7 @@ async def test_next_round_is_taken_only_after_the_last_one(clock, endless, monke
 
 async def test_command_of_the_host_is_carried_out_at_once_in_a_flood(clock, endless):
     done = []
-    core = Core(BusyNode(due=NOW + HOUR_MS), Echo(), endless, {str: done.append})
-    core._host.handles = lambda _command: False
+    core = Core(BusyNode(due=NOW + HOUR_MS), QuietSwitch(), endless, {str: done.append})
     core.node.send = lambda command, _now: commands.append(command)
     commands = []
     core.node.poll = lambda: [commands.pop() for _ in commands[:]]
@@ -254,7 +248,7 @@ async def test_newcomers_wait_below_until_the_node_has_room_for_them(clock, driv
     crowded = CrowdedDriver(driver.punt_fd())
     node = BusyNode(due=NOW + HOUR_MS)
     node.newcomers_room = 0
-    core = Core(node, Echo(), crowded, {})
+    core = Core(node, QuietSwitch(), crowded, {})
     core.start()
     core._punted()
     await turns(100)
@@ -264,4 +258,33 @@ async def test_newcomers_wait_below_until_the_node_has_room_for_them(clock, driv
     await turns(1)
     assert crowded.rounds[1] == 2
     assert [kind for kind, _ in node.heard].count(str) >= 3
+    core.stop()
+
+
+def commanded(core, *commands):
+    """Have the node say all of this at once."""
+    said = [list(commands)]
+    core.node.poll = lambda: said.pop() if said else []
+    core.receive("whatever")
+
+
+async def test_commands_for_the_switch_cross_in_batches_and_in_order(clock, driver):
+    switch, done = QuietSwitch(), []
+    core = Core(QuietNode(), switch, driver, {str: lambda _: done.append(len(switch.batches))})
+    many = [RemoveSession(number) for number in range(1, 2 * COMMANDS_AT_ONCE)]
+    commanded(core, *many, "host", RemoveSession(1))
+    await turns(1_000)
+    assert [len(batch) for batch in switch.batches] == [COMMANDS_AT_ONCE, COMMANDS_AT_ONCE - 1, 1]
+    assert [command for batch in switch.batches for command in batch] == [*many, RemoveSession(1)]
+    assert done == [2]
+    core.stop()
+
+
+async def test_command_that_cannot_be_harms_no_other_of_its_batch(clock, driver):
+    switch = QuietSwitch()
+    core = Core(QuietNode(), switch, driver, {})
+    commanded(core, RemoveSession(1), RemoveSession(0), RemoveSession(2))
+    await turns(1_000)
+    assert switch.batches == [[RemoveSession(1)], [RemoveSession(2)]]
+    assert core.counters["faults"] == 1
     core.stop()

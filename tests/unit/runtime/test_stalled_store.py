@@ -15,7 +15,6 @@ from earthline import effects
 from earthline._native import Switch
 from earthline.controller.authority import Authority
 from earthline.controller.store.sqlite import IN_MEMORY, SqliteStore
-from earthline.host import SwitchHost
 from earthline.node import Node
 from earthline.runtime.authority_thread import AuthorityThread
 from earthline.runtime.clock import now_ms
@@ -85,12 +84,12 @@ def planet() -> bytes:
     return world.sign(ROOT.private_key).emit()
 
 
-def made(identity: SecretIdentity, at: InetAddress) -> tuple[Node, SwitchHost]:
+def made(identity: SecretIdentity, at: InetAddress) -> tuple[Node, Switch]:
     now = now_ms()
     node = Node(identity, random.Random(identity.address).randbytes, now)
     node.receive(effects.StateLoaded("planet", 0, planet()), now)
     node.receive(effects.SocketsChanged(((0, at),)), now)
-    return node, SwitchHost(Switch(identity.address, bytes(32)))
+    return node, Switch(identity.address, bytes(32))
 
 
 def hello_of_a_member() -> bytes:
@@ -109,7 +108,7 @@ class Controller:
         self.controller = AuthorityThread(self.authority, lambda *_: None)
         self.proving = Proving(ROOT, self._tell)
         self.driver: Any = Driver(pipe)
-        node, self.host = made(ROOT, PLACE)
+        node, switch = made(ROOT, PLACE)
         quiet: Callable[[Any], None] = lambda _: None  # noqa: E731
         commands: dict[type, Callable[[Any], None]] = {
             effects.OpenHellos: self.proving.open_hellos,
@@ -117,7 +116,7 @@ class Controller:
             effects.RequestConfig: self.controller.ask,
             **dict.fromkeys((effects.Report, effects.Store, effects.ConfigureTap), quiet),
         }
-        self.core = Core(node, self.host, self.driver, commands)
+        self.core = Core(node, switch, self.driver, commands)
 
     def _tell(self, event: effects.Event) -> None:
         self.core.receive(event)

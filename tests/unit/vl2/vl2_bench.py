@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from earthline import effects
 from earthline._native import SessionKey, Switch, compress, decompress
-from earthline.host import SwitchHost
 from earthline.vl2.ethernet import EthernetEngine
 from earthline.wall import Wall
 from earthline.wire.credentials.com import CertificateOfMembership
@@ -142,7 +141,6 @@ class Bench:
         self.own, self.now = own, now
         self.underlay = FakeUnderlay(own)
         self.switch = Switch(own.address, bytes(32))
-        self.host = SwitchHost(self.switch)
         self.commands: list[object] = []
         self.frames: list[tuple[int, bytes]] = []
         self.punts = 0
@@ -167,10 +165,14 @@ class Bench:
         self.keys[peer.address] = SessionKey(key)
         self.underlay.known[peer.address] = peer
         self.underlay.up.add(peer.address)
-        self.switch.set_session(peer.address, key, 1)
-        self.switch.set_known_paths(peer.address, [self.path_of(peer.address)])
-        # One datagram per packet, however long.
-        self.switch.set_route(peer.address, self.path_of(peer.address), True, 10_100, 0)
+        address, path = peer.address, self.path_of(peer.address)
+        entries = [
+            effects.InstallSession(address, key, 1),
+            effects.InstallPaths(address, (path,)),
+            # One datagram per packet, however long.
+            effects.InstallRoute(address, path, direct=True, mtu=10_100),
+        ]
+        self.switch.apply(entries, self.now)
         self.settle()
 
     def path_of(self, address: int):
@@ -254,10 +256,8 @@ class Bench:
         while self._pending:
             command = self._pending.pop(0)
             self.commands.append(command)
-            if self.host.handles(command):
-                output = self.host.apply(command, self.now)
-                if output is not None:
-                    self._outcome(output)
+            if type(command) in effects.SWITCH_COMMANDS:
+                self._outcome(self.switch.apply([command], self.now))
             elif isinstance(command, effects.WriteFrame):
                 self.frames.append((command.network, command.frame))
 
@@ -265,7 +265,7 @@ class Bench:
         self.frames += output.frames
         for _socket, _ip, _port, datagram in output.datagrams:
             self._opened(datagram)
-        for event in self.host.events(output.punts):
+        for event in output.punts:
             self.punts += 1
             if isinstance(event, effects.PacketReceived):
                 handler = self.underlay.handlers.get(event.verb)

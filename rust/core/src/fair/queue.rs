@@ -3,7 +3,7 @@
 use std::hash::Hash;
 
 use super::lists::Lists;
-use super::{Place, Shares};
+use super::shares::{Place, Shares};
 use crate::switch::tables::{Guarded, Keyed};
 
 /// How much may wait.

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hash};
 
 use foldhash::quality::FixedState;
 
-use super::{Place, Shares};
+use super::shares::{Place, Shares};
 use crate::switch::tables::{Guarded, Keyed};
 
 /// Entries by key, each of them somebody's. Where there is no room for a new one, the oldest entry of who has

@@ -1,10 +1,13 @@
 //! Completing checksums, and cutting super-frames into the frames that they stand for.
 
-use super::Malformed;
 use super::checksum::{add, checksum, subtract, sum};
 use super::layout::{Layout, TCP, read_u16, read_u32, write};
 use super::vnet::{Segmentation, VnetHeader};
 use crate::ethernet;
+
+/// A frame does not hold what its header says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed;
 
 /// TCP flags that only the last segment keeps: FIN and PSH.
 const LAST_ONLY: u8 = 0x01 | 0x08;

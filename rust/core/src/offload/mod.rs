@@ -17,10 +17,6 @@ pub(crate) mod mss;
 mod vnet;
 
 pub use checksum::checksum;
-pub use cut::{SuperFrame, complete_checksum};
+pub use cut::{Malformed, SuperFrame, complete_checksum};
 pub use join::{JoinLimits, Joiner, MAX_JOINED, Write};
 pub use vnet::{VNET_LENGTH, VnetHeader};
-
-/// A frame does not hold what its header says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed;

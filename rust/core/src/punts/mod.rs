@@ -18,8 +18,8 @@ mod tries;
 
 use crate::fair::{Bounds, FairQueue};
 use crate::switch::budget::Allowance;
+use crate::switch::punt::{FrameReason, Punt};
 use crate::switch::tables::{GuardedMap, Keyed};
-use crate::switch::{Punt, PuntKind};
 use pressure::Pressure;
 use tries::Tries;
 
@@ -166,13 +166,13 @@ impl PuntQueue {
             Class::Host | Class::Peers | Class::Frames => true,
             Class::Newcomers => self.has_paid(class, punt, now),
             Class::Strangers => {
-                if self.strangers.get(&punt.source) == Some(&MAX_OF_A_STRANGER) {
+                if self.strangers.get(&punt.source()) == Some(&MAX_OF_A_STRANGER) {
                     self.repeated += 1;
                     return false;
                 }
                 let lets_in = self.has_paid(class, punt, now);
                 if lets_in {
-                    *self.strangers.entry(punt.source).or_default() += 1;
+                    *self.strangers.entry(punt.source()).or_default() += 1;
                 }
                 lets_in
             }
@@ -183,7 +183,7 @@ impl PuntQueue {
     fn has_paid(&mut self, class: Class, punt: &Punt, now: u64) -> bool {
         let pressure =
             if class == Class::Newcomers { &mut self.newcomers } else { &mut self.others };
-        let who = (class as usize, class_of(punt).1, punt.source);
+        let who = (class as usize, class_of(punt).1, punt.source());
         let worth = self.tries.note(who, now);
         let has_paid = pressure.lets_in(worth, self.classes[class as usize].len(), now);
         if has_paid {
@@ -207,10 +207,10 @@ impl PuntQueue {
         if class != Class::Strangers {
             return;
         }
-        if let Some(waiting) = self.strangers.get_mut(&punt.source) {
+        if let Some(waiting) = self.strangers.get_mut(&punt.source()) {
             *waiting -= 1;
             if *waiting == 0 {
-                self.strangers.remove(&punt.source);
+                self.strangers.remove(&punt.source());
             }
         }
     }
@@ -218,19 +218,17 @@ impl PuntQueue {
 
 /// Where something waits: its class, and its line in that.
 fn class_of(punt: &Punt) -> (Class, u64) {
-    let prefix = punt.path.map_or(0, |path| path.prefix());
-    match punt.kind {
-        PuntKind::Frame if punt.source == 0 => (Class::Host, punt.network),
-        PuntKind::PushDue => (Class::Host, punt.network),
-        PuntKind::Hello if !punt.authentic => (Class::Newcomers, prefix),
-        PuntKind::UnknownSource => (Class::Strangers, prefix),
-        PuntKind::Hello | PuntKind::Packet => (Class::Peers, punt.source),
-        PuntKind::Frame
-        | PuntKind::Gate
-        | PuntKind::Rules
-        | PuntKind::NewPath
-        | PuntKind::Introduce
-        | PuntKind::Gather
-        | PuntKind::Ack => (Class::Frames, punt.source),
+    match punt {
+        Punt::Frame { reason: FrameReason::Replicate(_), .. }
+        | Punt::Gate { .. }
+        | Punt::Rules { .. }
+        | Punt::NewPath(_)
+        | Punt::Introduce { .. }
+        | Punt::Gather { .. }
+        | Punt::Ack { .. } => (Class::Frames, punt.source()),
+        Punt::Frame { network, .. } | Punt::PushDue { network, .. } => (Class::Host, *network),
+        Punt::Hello { authentic: false, path, .. } => (Class::Newcomers, path.prefix()),
+        Punt::UnknownSource { path, .. } => (Class::Strangers, path.prefix()),
+        Punt::Hello { .. } | Punt::Packet { .. } => (Class::Peers, punt.source()),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::dress::Content;
+use super::frame::Content;
 use super::ip::{ARP, ICMPV6, Ip, Layers};
 use super::table::{End, at};
 use crate::ethernet::mac_from;

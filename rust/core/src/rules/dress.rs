@@ -10,8 +10,8 @@
 //! hidden in another fragment counts as what the rules refuse, and a neighbour solicitation is authentic
 //! only if it says of its sender what is true.
 
-use super::Frame;
 use super::fragments;
+use super::frame::{Content, Frame};
 use super::ip::{ARP, IPV4, IPV6};
 
 /// Headers around a packet that are looked through. Two tags are the most that equipment puts on; what
@@ -23,19 +23,7 @@ const FIRST_ETHERTYPE: u16 = 0x0600;
 /// LLC addresses and control of SNAP.
 const SNAP: [u8; 3] = [0xaa, 0xaa, 0x03];
 
-/// An ethertype and what follows it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Content<'a> {
-    pub(super) ethertype: u16,
-    pub(super) payload: &'a [u8],
-}
-
-impl<'a> Content<'a> {
-    /// As it stands in the frame.
-    pub(super) const fn of(frame: &Frame<'a>) -> Self {
-        Self { ethertype: frame.ethertype, payload: frame.payload }
-    }
-
+impl Content<'_> {
     /// What this one is put around: behind a tag, or behind LLC and SNAP with either code that means an
     /// ethertype follows. The length before LLC is not looked at: some hosts do not either.
     fn inner(self) -> Option<Self> {

@@ -1,9 +1,9 @@
 //! The evaluation of one table, strictly from left to right (03, 6.3).
 
 use super::dress::{self, Undressed};
+use super::frame::{Context, Frame};
 use super::matches::{Outcome, Subject};
 use super::table::{Action, Rule, RuleTable, Test};
-use super::{Context, Frame};
 
 /// What a table decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use super::dress::{self, Undressed};
 use super::evaluate::{Copy, Evaluation, Run, Verdict};
+use super::frame::{Context, Frame};
 use super::matches::Subject;
 use super::table::RuleTable;
-use super::{Context, Frame};
 
 /// What happens to a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! Stock nodes read IPv4 fragments as if each were whole, and nothing behind an IPv6 fragment header
 //! (03, 6.2). A sender may thus put the flags of TCP into a fragment that nobody looks at.
 
-use super::dress::Content;
+use super::frame::Content;
 use super::ip::{ICMPV6, Ip, Layers, Transport, is_walked};
 use super::table::at;
 

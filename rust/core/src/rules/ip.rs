@@ -1,6 +1,6 @@
 //! Where things stand in an IP packet, as far as rules ask (03, 6.2, 6.4). Nothing here trusts a length.
 
-use super::dress::Content;
+use super::frame::Content;
 use super::table::{End, at};
 
 pub(super) use crate::ethernet::{ARP, IPV6};

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use super::claims::Sender;
-use super::dress::{Content, Undressed};
+use super::dress::Undressed;
 use super::fragments;
+use super::frame::{Content, Context, Credentials, Frame};
 use super::ip::{Layers, Transport};
 use super::table::{End, Integer, Range, TagTest, Test, big};
-use super::{Context, Frame};
 use crate::packet::address_from;
 
 /// The MAC of all stations.
@@ -197,7 +197,7 @@ impl<'a> Subject<'a> {
     }
 
     /// The credentials of the node the frame is from.
-    fn sender(&self) -> &super::Credentials {
+    fn sender(&self) -> &Credentials {
         if self.frame.inbound { self.context.other } else { self.context.own }
     }
 

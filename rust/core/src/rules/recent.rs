@@ -4,12 +4,12 @@
 //! the decision about one frame is that about all of its flow, as long as the credentials of its ends and
 //! the rules stay the same.
 
-use super::dress::{self, Content};
+use super::dress;
 use super::filter::{Filtered, filter};
+use super::frame::{Content, Context, Frame};
 use super::ip::{Ip, Layers};
 use super::matches::characteristics;
 use super::table::{End, RuleTable};
-use super::{Context, Frame};
 
 /// Flows that are remembered.
 const FLOWS: usize = 128;

@@ -3,7 +3,7 @@
 //! Each member has a bucket for each group it sends to, and one for all groups together, so that a flood
 //! of one member in one group takes nothing from other groups and other members.
 
-use super::network::GroupId;
+use super::group::GroupId;
 use super::tables::Keyed;
 use crate::fair::FairTable;
 

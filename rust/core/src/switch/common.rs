@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
 use super::budget::{Allowance, Budget};
-use super::network::{GroupId, is_due};
+use super::due::is_due;
+use super::group::GroupId;
 use super::tables::Keyed;
 use crate::fair::FairTable;
 

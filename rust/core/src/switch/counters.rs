@@ -3,16 +3,19 @@
 use super::frames::{EXT_FRAME, FRAME, MULTICAST_FRAME};
 
 macro_rules! counters {
-    ($($variant:ident $name:literal $meaning:literal,)*) => {
-        /// Something that is counted.
+    ($(#[$about:meta])* $type:ident, $names:ident;
+     $($variant:ident $name:literal $meaning:literal,)*) => {
+        $(#[$about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(super) enum Counter { $(#[doc = $meaning] $variant,)* }
+        pub(super) enum $type { $(#[doc = $meaning] $variant,)* }
 
-        const NAMES: &[&str] = &[$($name),*];
+        const $names: &[&str] = &[$($name),*];
     };
 }
 
 counters! {
+    /// Something that moved.
+    Counter, MOVED;
     PacketsRx "packets_rx" "Datagrams that came in.",
     PacketsTx "packets_tx" "Datagrams that went out.",
     FramesRx "frames_rx" "Ethernet frames of peers given to a TAP.",
@@ -25,39 +28,44 @@ counters! {
     TxMulticastFrame "tx_multicast_frame" "`MULTICAST_FRAME` packets that went out.",
     Relayed "relayed" "Datagrams passed on for others.",
     Punts "punts" "Things handed to the engines.",
-    DropNoise "drop_noise" "Too short for a packet or a fragment.",
-    DropHelloMalformed "drop_hello_malformed" "HELLOs that end too early, or hold no identity.",
-    DropHelloProtocol "drop_hello_protocol" "HELLOs of protocol versions that are not spoken any more.",
-    DropHelloSource "drop_hello_source" "HELLOs with an identity of another address than their source.",
-    DropReservedSource "drop_reserved_source" "Packets of an address that no other node can have.",
-    DropNewcomerBudget "drop_newcomer_budget" "HELLOs of unknown senders beyond what a prefix may send.",
-    DropStrangerBudget "drop_stranger_budget" "Packets of unknown addresses, likewise.",
-    DropPeerBudget "drop_peer_budget" "What a known peer asked for beyond what each may.",
-    DropOwnSource "drop_own_source" "Packets that claim to be ours.",
-    DropHops "drop_hops" "Not relayed: relayed too often already.",
-    DropRelayUntrusted "drop_relay_untrusted" "Not relayed: an arrival path nobody trusts.",
-    DropRelayRoute "drop_relay_route" "Not relayed: no way to the destination.",
-    DropUnauthentic "drop_unauthentic" "The MAC does not fit, or the suite is unknown.",
-    DropTrustedPath "drop_trusted_path" "Suite 2 from where it is not accepted.",
-    DropCompression "drop_compression" "Payloads that do not decompress.",
-    DropMalformed "drop_malformed" "Frame packets that end too early.",
-    DropVerb "drop_verb" "Packets to deliver that carry no frame.",
-    DropNetwork "drop_network" "Frames of a network that is not installed.",
-    DropGate "drop_gate" "Delivered packets whose sender is still not admitted.",
-    DropRules "drop_rules" "Frames refused by the network's rules.",
-    DropRulesMalformed "drop_rules_malformed" "Frames of networks whose rules cannot be read.",
-    DropCopy "drop_copy" "Copies for observers that cannot be reached now.",
-    DropMtu "drop_mtu" "Frames longer than the network's MTU.",
-    DropFrame "drop_frame" "Frames of a TAP without a whole Ethernet header.",
-    DropSourceMac "drop_source_mac" "Frames whose source MAC is impossible or not allowed.",
-    DropBridge "drop_bridge" "Frames that only a bridge may send or take.",
-    DropBroadcast "drop_broadcast" "Broadcasts where the network forbids them.",
-    DropMulticast "drop_multicast" "Multicast where the network has none, or to no multicast MAC.",
-    DropSendBudget "drop_send_budget" "Multicast frames of ours beyond the network's budget.",
-    DropReceiveBudget "drop_receive_budget" "Multicast frames of a member beyond its budget.",
-    DropDestination "drop_destination" "Frames to MACs that no node can have.",
-    DropRoute "drop_route" "Frames for peers that cannot be reached now.",
-    DropTooLarge "drop_too_large" "Frames that fit into no packet of the route's datagrams.",
+}
+
+counters! {
+    /// Why something was dropped.
+    DropReason, DROPPED;
+    Noise "drop_noise" "Too short for a packet or a fragment.",
+    HelloMalformed "drop_hello_malformed" "HELLOs that end too early, or hold no identity.",
+    HelloProtocol "drop_hello_protocol" "HELLOs of protocol versions that are not spoken any more.",
+    HelloSource "drop_hello_source" "HELLOs with an identity of another address than their source.",
+    ReservedSource "drop_reserved_source" "Packets of an address that no other node can have.",
+    NewcomerBudget "drop_newcomer_budget" "HELLOs of unknown senders beyond what a prefix may send.",
+    StrangerBudget "drop_stranger_budget" "Packets of unknown addresses, likewise.",
+    PeerBudget "drop_peer_budget" "What a known peer asked for beyond what each may.",
+    OwnSource "drop_own_source" "Packets that claim to be ours.",
+    Hops "drop_hops" "Not relayed: relayed too often already.",
+    RelayUntrusted "drop_relay_untrusted" "Not relayed: an arrival path nobody trusts.",
+    RelayRoute "drop_relay_route" "Not relayed: no way to the destination.",
+    Unauthentic "drop_unauthentic" "The MAC does not fit, or the suite is unknown.",
+    TrustedPath "drop_trusted_path" "Suite 2 from where it is not accepted.",
+    Compression "drop_compression" "Payloads that do not decompress.",
+    Malformed "drop_malformed" "Frame packets that end too early.",
+    Verb "drop_verb" "Packets to deliver that carry no frame.",
+    Network "drop_network" "Frames of a network that is not installed.",
+    Gate "drop_gate" "Delivered packets whose sender is still not admitted.",
+    Rules "drop_rules" "Frames refused by the network's rules.",
+    RulesMalformed "drop_rules_malformed" "Frames of networks whose rules cannot be read.",
+    Copy "drop_copy" "Copies for observers that cannot be reached now.",
+    Mtu "drop_mtu" "Frames longer than the network's MTU.",
+    Frame "drop_frame" "Frames of a TAP without a whole Ethernet header.",
+    SourceMac "drop_source_mac" "Frames whose source MAC is impossible or not allowed.",
+    Bridge "drop_bridge" "Frames that only a bridge may send or take.",
+    Broadcast "drop_broadcast" "Broadcasts where the network forbids them.",
+    Multicast "drop_multicast" "Multicast where the network has none, or to no multicast MAC.",
+    SendBudget "drop_send_budget" "Multicast frames of ours beyond the network's budget.",
+    ReceiveBudget "drop_receive_budget" "Multicast frames of a member beyond its budget.",
+    Destination "drop_destination" "Frames to MACs that no node can have.",
+    Route "drop_route" "Frames for peers that cannot be reached now.",
+    TooLarge "drop_too_large" "Frames that fit into no packet of the route's datagrams.",
 }
 
 impl Counter {
@@ -82,16 +90,19 @@ impl Counter {
     }
 }
 
-/// A number for each [`Counter`].
-pub(super) struct Counters([u64; NAMES.len()]);
+/// A number for each [`Counter`] and each [`DropReason`].
+pub(super) struct Counters {
+    moved: [u64; MOVED.len()],
+    dropped: [u64; DROPPED.len()],
+}
 
 impl Counters {
     pub(super) const fn new() -> Self {
-        Self([0; NAMES.len()])
+        Self { moved: [0; MOVED.len()], dropped: [0; DROPPED.len()] }
     }
 
     pub(super) fn add(&mut self, counter: Counter) {
-        self.0[counter as usize] += 1;
+        self.moved[counter as usize] += 1;
     }
 
     /// What is counted under no name is left out.
@@ -102,11 +113,16 @@ impl Counters {
     }
 
     pub(super) fn add_many(&mut self, counter: Counter, number: usize) {
-        self.0[counter as usize] += number as u64;
+        self.moved[counter as usize] += number as u64;
+    }
+
+    pub(super) fn dropped(&mut self, reason: DropReason) {
+        self.dropped[reason as usize] += 1;
     }
 
     /// Every counter with its name, zeros included.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        NAMES.iter().copied().zip(self.0)
+        let moved = MOVED.iter().copied().zip(self.moved);
+        moved.chain(DROPPED.iter().copied().zip(self.dropped))
     }
 }

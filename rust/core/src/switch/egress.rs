@@ -1,15 +1,13 @@
 //! Frames of the TAP on their way to peers (03, 7.3).
 
-use super::Switch;
-use super::copies::{OUTBOUND, Observed};
-use super::counters::Counter;
-use super::filter::{Candidate, NodeCredentials, Passage};
+use super::call::Call;
+use super::copies::OUTBOUND;
+use super::counters::{Counter, DropReason};
+use super::filter::{Candidate, Passage};
 use super::frames::{self, EXT_FRAME, FRAME};
-use super::network::{Member, Network, NetworkTables};
 use super::output::Output;
-use super::punt::{FrameReason, Punt, PuntKind};
-use super::tables::Table;
-use super::vl1::{Unsent, Vl1};
+use super::parts::Switch;
+use super::punt::{FrameReason, Punt};
 use crate::ethernet::{self, Header};
 use crate::packet;
 
@@ -45,10 +43,9 @@ impl Switch {
     fn ingest(&mut self, network: u64, frame: &[u8], origin: Origin, now: u64, out: &mut Output) {
         match self.forward(network, frame, origin, now, out) {
             Ok(()) => {}
-            Err(Held::Drop(counter)) => self.count(counter),
+            Err(Held::Drop(reason)) => self.discard(reason),
             Err(Held::Punt(reason)) => {
-                let (data, reason) = (frame.to_vec(), Some(reason));
-                self.punt(Punt { network, reason, data, ..Punt::new(PuntKind::Frame) }, out);
+                self.punt(Punt::Frame { network, frame: frame.to_vec(), reason }, out);
             }
         }
     }
@@ -61,38 +58,40 @@ impl Switch {
         now: u64,
         out: &mut Output,
     ) -> Result<(), Held> {
-        let tables = self.networks.get_mut(&id).ok_or(Counter::DropNetwork)?;
-        let network = tables.installed.as_ref().ok_or(Counter::DropNetwork)?;
-        let (header, payload) = Header::parse(frame).ok_or(Counter::DropFrame)?;
+        let tables = self.networks.get_mut(&id).ok_or(DropReason::Network)?;
+        let lan = tables.lan().ok_or(DropReason::Network)?;
+        let network = lan.network;
+        let (header, payload) = Header::parse(frame).ok_or(DropReason::Frame)?;
         if payload.len() > network.config.mtu {
-            return Err(Counter::DropMtu.into());
+            return Err(DropReason::Mtu.into());
         }
         let address = ethernet::address_of(header.destination, id);
         let payload = if self.clamp.enabled {
-            let peer = address.or_else(|| tables.common.bridge_of(header.destination));
+            let peer = address.or_else(|| lan.common.bridge_of(header.destination));
             let has_macs = address.is_none() || header.source != network.mac;
             self.clamp.fit(&self.vl1, peer, has_macs, header.ethertype, payload)
         } else {
             payload
         };
-        let mut egress = Egress { vl1: &mut self.vl1, header, payload, origin, now, out };
-        if let Origin::Member(_) = origin {
-            return egress.replicate(tables);
+        let call = Call { vl1: &mut self.vl1, lan, now, out };
+        let mut egress = Egress { call, header, payload, origin };
+        if let Origin::Member(member) = origin {
+            return egress.replicate(member);
         }
         let bridged_in = header.source != network.mac;
         if bridged_in && (!network.we_bridge || ethernet::is_multicast(header.source)) {
-            return Err(Counter::DropSourceMac.into());
+            return Err(DropReason::SourceMac.into());
         }
         if ethernet::is_multicast(header.destination) {
-            return egress.multicast(tables);
+            return egress.multicast();
         }
         if header.destination == network.mac {
-            egress.out.frame(id, header, payload);
+            egress.call.out.frame(id, header, payload);
             return Ok(());
         }
         match address {
-            Some(address) => egress.unicast(tables, address, bridged_in),
-            None => egress.beyond_bridge(tables),
+            Some(address) => egress.unicast(address, bridged_in),
+            None => egress.beyond_bridge(),
         }
     }
 }
@@ -111,14 +110,14 @@ pub(super) enum Origin {
 
 /// Why a frame was not sent here and now.
 pub(super) enum Held {
-    Drop(Counter),
+    Drop(DropReason),
     /// The engines have to see to it.
     Punt(FrameReason),
 }
 
-impl From<Counter> for Held {
-    fn from(counter: Counter) -> Self {
-        Self::Drop(counter)
+impl From<DropReason> for Held {
+    fn from(reason: DropReason) -> Self {
+        Self::Drop(reason)
     }
 }
 
@@ -128,88 +127,78 @@ impl From<FrameReason> for Held {
     }
 }
 
-/// One frame for the members of an installed network.
+/// One frame for the members of its network.
 pub(super) struct Egress<'a> {
-    pub(super) vl1: &'a mut Vl1,
+    pub(super) call: Call<'a>,
     pub(super) header: Header,
     pub(super) payload: &'a [u8],
     pub(super) origin: Origin,
-    pub(super) now: u64,
-    pub(super) out: &'a mut Output,
 }
 
 impl Egress<'_> {
     /// To a node by its own MAC. Observers get their copies once the frame itself can leave.
-    fn unicast(
-        &mut self,
-        tables: &mut NetworkTables,
-        address: u64,
-        bridged_in: bool,
-    ) -> Result<(), Held> {
-        let NetworkTables { installed: Some(network), members, nobody, .. } = tables else {
-            return Err(Counter::DropNetwork.into());
-        };
-        if packet::is_reserved(address) || address == self.vl1.address {
-            return Err(Counter::DropDestination.into());
+    fn unicast(&mut self, address: u64, bridged_in: bool) -> Result<(), Held> {
+        if packet::is_reserved(address) || address == self.call.vl1.address {
+            return Err(DropReason::Destination.into());
         }
-        let other = members.get(&address).map_or(&*nobody, |member| &member.credentials);
-        let passage = self.judge(network, other, address)?;
+        let passage = self.judge(address)?;
+        let Call { vl1, lan, .. } = &self.call;
         if passage.redirect.is_none() {
-            if !members.get(&address).is_some_and(|member| member.ready) {
+            if !lan.members.get(&address).is_some_and(|member| member.ready) {
                 return Err(FrameReason::Member.into());
             }
-            if self.vl1.peers.get(address).is_none_or(|peer| peer.way().is_none()) {
+            if vl1.peers.get(address).is_none_or(|peer| peer.way().is_none()) {
                 return Err(FrameReason::Route.into());
             }
         }
-        if self.observe(network, members, &passage) {
+        if self.observe(&passage) {
             return Ok(());
         }
-        let sent =
-            if bridged_in { self.send_ext(network, address) } else { self.send(network, address) };
-        sent.map_err(Unsent::counter)?;
-        if members.get_mut(&address).is_some_and(|member| member.is_push_due(self.now)) {
-            self.punt_push_due(network.id, address);
+        if bridged_in {
+            self.send_ext(address)?;
+        } else {
+            self.send(address)?;
+        }
+        let Call { lan, now, .. } = &mut self.call;
+        if lan.members.get_mut(&address).is_some_and(|member| member.is_push_due(*now)) {
+            self.call.punt_push_due(address);
         }
         Ok(())
     }
 
     /// To a MAC behind the bridge that we saw it behind, if that is still one; else behind any of them.
-    fn beyond_bridge(&mut self, tables: &mut NetworkTables) -> Result<(), Held> {
-        let NetworkTables { installed: Some(network), members, common, nobody, .. } = tables else {
-            return Err(Counter::DropNetwork.into());
-        };
-        let passage = self.judge(network, nobody, 0)?;
-        if self.observe(network, members, &passage) {
+    fn beyond_bridge(&mut self) -> Result<(), Held> {
+        let passage = self.judge(0)?;
+        if self.observe(&passage) {
             return Ok(());
         }
-        let own = self.vl1.address;
-        let learned = common.bridge_of(self.header.destination);
+        let (own, network) = (self.call.vl1.address, self.call.lan.network);
+        let learned = self.call.lan.common.bridge_of(self.header.destination);
         if let Some(bridge) = learned.filter(|at| *at != own && network.is_bridge(*at)) {
-            return self.send_to_bridge(network, members, nobody, bridge).map_err(Held::Drop);
+            return self.send_to_bridge(bridge).map_err(Held::Drop);
         }
-        let bridges = self.some_bridges(network);
+        let bridges = self.some_bridges();
         if bridges.is_empty() {
-            return Err(Counter::DropBridge.into());
+            return Err(DropReason::Bridge.into());
         }
         for bridge in bridges {
-            if let Err(counter) = self.send_to_bridge(network, members, nobody, bridge) {
-                self.vl1.counters.add(counter);
+            if let Err(reason) = self.send_to_bridge(bridge) {
+                self.call.vl1.discard(reason);
             }
         }
         Ok(())
     }
 
     /// The bridges that a frame for an unknown MAC goes to: all, or some at random where there are many.
-    fn some_bridges(&mut self, network: &Network) -> Vec<u64> {
-        let own = self.vl1.address;
-        let mut bridges = network.config.bridges.clone();
+    fn some_bridges(&mut self) -> Vec<u64> {
+        let own = self.call.vl1.address;
+        let mut bridges = self.call.lan.network.config.bridges.clone();
         bridges.retain(|bridge| *bridge != own);
         let wanted = bridges.len().min(MAX_FLOODED);
         if wanted < bridges.len() {
             for at in 0..wanted {
                 let left = bridges.len() - at;
-                bridges.swap(at, at + self.vl1.random() as usize % left);
+                bridges.swap(at, at + self.call.vl1.random() as usize % left);
             }
         }
         bridges.truncate(wanted);
@@ -217,74 +206,51 @@ impl Egress<'_> {
     }
 
     /// The second pass: to one bridge, without copies. The engines look for bridges out of reach.
-    fn send_to_bridge(
-        &mut self,
-        network: &Network,
-        members: &mut Table<u64, Member>,
-        nobody: &NodeCredentials,
-        bridge: u64,
-    ) -> Result<(), Counter> {
-        let other = members.get(&bridge).map_or(nobody, |member| &member.credentials);
-        let passage = self.judge(network, other, bridge)?;
-        if self.observe(network, members, &passage.without_copies()) {
+    fn send_to_bridge(&mut self, bridge: u64) -> Result<(), DropReason> {
+        let passage = self.judge(bridge)?;
+        if self.observe(&passage.without_copies()) {
             return Ok(());
         }
-        match self.send_ext(network, bridge) {
-            Err(Unsent::Route) if self.origin == Origin::Tap => {
-                let data = [&self.header.bytes(), self.payload].concat();
-                let (network, reason) = (network.id, Some(FrameReason::Bridge));
-                let destination = bridge;
-                let frame = Punt::new(PuntKind::Frame);
-                self.vl1.punt(Punt { destination, network, reason, data, ..frame }, self.out);
+        match self.send_ext(bridge) {
+            Err(DropReason::Route) if self.origin == Origin::Tap => {
+                self.punt_whole(FrameReason::Bridge(bridge));
                 Ok(())
             }
-            sent => sent.map_err(Unsent::counter),
+            sent => sent,
         }
+    }
+
+    /// Have the engines see to it.
+    pub(super) fn punt_whole(&mut self, reason: FrameReason) {
+        let frame = [&self.header.bytes(), self.payload].concat();
+        self.call.punt(Punt::Frame { network: self.call.lan.network.id, frame, reason });
     }
 
     /// What the rules say of the frame on its way to this node; 0: to a node that is not chosen yet.
-    pub(super) fn judge(
-        &mut self,
-        network: &Network,
-        other: &NodeCredentials,
-        destination: u64,
-    ) -> Result<Passage, Counter> {
-        let (own, header, payload) = (self.vl1.address, self.header, self.payload);
+    pub(super) fn judge(&mut self, destination: u64) -> Result<Passage, DropReason> {
+        let (own, header, payload) = (self.call.vl1.address, self.header, self.payload);
         let frame = Candidate { inbound: false, own, source: own, destination, header, payload };
-        network.judge(&frame, other, || self.vl1.random())
+        self.call.judge(&frame, destination)
     }
 
     /// Serve the observers; whether the frame is redirected and done with.
-    pub(super) fn observe(
-        &mut self,
-        network: &Network,
-        members: &mut Table<u64, Member>,
-        passage: &Passage,
-    ) -> bool {
-        let (header, payload, now) = (self.header, self.payload, self.now);
-        let (vl1, out) = (&mut *self.vl1, &mut *self.out);
-        Observed { vl1, network, members, header, payload, now, out }.send(passage, &OUTBOUND)
+    pub(super) fn observe(&mut self, passage: &Passage) -> bool {
+        self.call.observe(passage, &OUTBOUND, self.header, self.payload)
     }
 
-    fn send(&mut self, network: &Network, address: u64) -> Result<(), Unsent> {
-        let fields = frames::frame_fields(network.id, self.header.ethertype);
+    fn send(&mut self, address: u64) -> Result<(), DropReason> {
+        let fields = frames::frame_fields(self.call.lan.network.id, self.header.ethertype);
         self.send_packet(address, FRAME, &fields)
     }
 
-    fn send_ext(&mut self, network: &Network, address: u64) -> Result<(), Unsent> {
-        let fields = frames::ext_frame_fields(network.id, 0, self.header);
+    fn send_ext(&mut self, address: u64) -> Result<(), DropReason> {
+        let fields = frames::ext_frame_fields(self.call.lan.network.id, 0, self.header);
         self.send_packet(address, EXT_FRAME, &fields)
     }
 
-    fn send_packet(&mut self, address: u64, verb: u8, fields: &[u8]) -> Result<(), Unsent> {
-        self.vl1.send(address, verb, [fields, self.payload], self.now, self.out)?;
-        self.vl1.counters.add(Counter::FramesTx);
+    fn send_packet(&mut self, address: u64, verb: u8, fields: &[u8]) -> Result<(), DropReason> {
+        self.call.send(address, verb, [fields, self.payload])?;
+        self.call.vl1.counters.add(Counter::FramesTx);
         Ok(())
-    }
-
-    /// Say that a member needs our credentials.
-    pub(super) fn punt_push_due(&mut self, network: u64, destination: u64) {
-        let punt = Punt { destination, network, ..Punt::new(PuntKind::PushDue) };
-        self.vl1.punt(punt, self.out);
     }
 }

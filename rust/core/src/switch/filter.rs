@@ -2,25 +2,9 @@
 
 use std::cell::RefCell;
 
-use super::counters::Counter;
-use super::network::Network;
+use super::counters::DropReason;
 use crate::ethernet::Header;
-use crate::rules::{self, Context, Copy, Credentials, Filtered, Recent, RuleTable};
-
-/// What the controller says of a node on a network, as far as it is valid now (03, 4.10).
-#[derive(Clone, Debug, Default)]
-pub struct NodeCredentials {
-    /// Its tags, and what it owns.
-    pub owned: Credentials,
-    /// The tables of its capabilities, by ascending ID.
-    pub capabilities: Vec<RuleTable>,
-}
-
-impl NodeCredentials {
-    pub(super) fn is_empty(&self) -> bool {
-        self.owned.is_empty() && self.capabilities.is_empty()
-    }
-}
+use crate::rules::{self, Context, Copy, Filtered, Recent, RuleTable};
 
 /// The base rules of a network, compiled.
 pub(super) enum Filter {
@@ -79,33 +63,23 @@ impl Filter {
             recent.get_mut().clear();
         }
     }
-}
 
-impl Network {
-    /// Judge a frame by the base rules, and where these say nothing by the capabilities of its sender.
-    /// `other` is the node at the other end. Fails with what to count.
+    /// Judge a frame by the base rules, and where these say nothing by these capabilities, its sender's.
     pub(super) fn judge(
         &self,
         frame: &Candidate<'_>,
-        other: &NodeCredentials,
+        context: &Context<'_>,
+        capabilities: &[RuleTable],
         random: impl FnMut() -> u32,
-    ) -> Result<Passage, Counter> {
-        let (table, recent) = match &self.filter {
-            Filter::AcceptAll => return Ok(Passage::PLAIN),
-            Filter::Malformed => return Err(Counter::DropRulesMalformed),
-            Filter::Table { table, recent } => (table, recent),
+    ) -> Result<Passage, DropReason> {
+        let (table, recent) = match self {
+            Self::AcceptAll => return Ok(Passage::PLAIN),
+            Self::Malformed => return Err(DropReason::RulesMalformed),
+            Self::Table { table, recent } => (table, recent),
         };
-        let own = &self.config.credentials;
-        let context = Context {
-            own: &own.owned,
-            other: &other.owned,
-            unknown_match: self.config.unknown_match,
-            emulated: &self.config.emulated,
-        };
-        let sender = if frame.inbound { other } else { own };
-        let (frame, capabilities) = (frame.rule_frame(), &sender.capabilities);
-        match recent.borrow_mut().filter(table, capabilities, &frame, &context, random) {
-            Filtered::Dropped => Err(Counter::DropRules),
+        match recent.borrow_mut().filter(table, capabilities, &frame.rule_frame(), context, random)
+        {
+            Filtered::Dropped => Err(DropReason::Rules),
             Filtered::Accepted { unchecked, redirect, copies } => {
                 Ok(Passage { unchecked, redirect, copies })
             }

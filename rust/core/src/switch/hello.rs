@@ -1,10 +1,10 @@
 //! Packets that no session opens: which of them are worth the engines' time (01, 6.5; 02, 3.6, 4.10).
 
-use super::Switch;
-use super::counters::Counter;
+use super::counters::DropReason;
 use super::output::Output;
+use super::parts::Switch;
 use super::paths::Path;
-use super::punt::{Punt, PuntKind};
+use super::punt::Punt;
 use super::ration::Asks;
 use crate::packet::{
     HEADER_LENGTH, Head, SUITE_AES_GMAC_SIV, SUITE_TRUSTED, address_from, is_reserved,
@@ -21,13 +21,13 @@ const IDENTITY_TYPE: usize = 5;
 /// Lengths that a private key may say it has; it is read past, never used.
 const PRIVATE_LENGTHS: [u8; 2] = [0, 64];
 
-/// What makes a HELLO invalid whatever its keys are: the counter to add to.
-fn fault(head: &Head<'_>) -> Option<Counter> {
+/// What makes a HELLO invalid whatever its keys are: the reason to count.
+fn fault(head: &Head<'_>) -> Option<DropReason> {
     let Some((versions, rest)) = head.payload().split_first_chunk::<VERSIONS_LENGTH>() else {
-        return Some(Counter::DropHelloMalformed);
+        return Some(DropReason::HelloMalformed);
     };
     let Some((identity, rest)) = rest.split_first_chunk::<IDENTITY_LENGTH>() else {
-        return Some(Counter::DropHelloMalformed);
+        return Some(DropReason::HelloMalformed);
     };
     let [a, b, c, d, e, ..] = *identity;
     let private = identity[IDENTITY_LENGTH - 1];
@@ -35,11 +35,11 @@ fn fault(head: &Head<'_>) -> Option<Counter> {
         || !PRIVATE_LENGTHS.contains(&private)
         || rest.len() < private.into()
     {
-        Some(Counter::DropHelloMalformed)
+        Some(DropReason::HelloMalformed)
     } else if versions[0] < MIN_PROTOCOL {
-        Some(Counter::DropHelloProtocol)
+        Some(DropReason::HelloProtocol)
     } else if address_from([a, b, c, d, e]) != head.source() {
-        Some(Counter::DropHelloSource)
+        Some(DropReason::HelloSource)
     } else {
         None
     }
@@ -49,13 +49,13 @@ impl Switch {
     /// A suite-0 HELLO. If its MAC fits the session of its source, that peer sent it. Otherwise it is from a
     /// newcomer or from another identity with the same address, or it is forged: only the engines can tell.
     pub(super) fn greet(&mut self, path: Path, packet: &mut [u8], now: u64, out: &mut Output) {
-        let Some(head) = Head::parse(packet) else { return self.count(Counter::DropNoise) };
+        let Some(head) = Head::parse(packet) else { return self.discard(DropReason::Noise) };
         let (source, hops) = (head.source(), head.hops());
         if let Some(fault) = fault(&head) {
-            return self.count(fault);
+            return self.discard(fault);
         }
         if !self.may_be(source) {
-            return self.count(Counter::DropReservedSource);
+            return self.discard(DropReason::ReservedSource);
         }
         let session = self.vl1.peers.session(source);
         let authentic = session.is_some_and(|session| session.keys.open(packet).is_ok());
@@ -67,32 +67,30 @@ impl Switch {
         } else {
             let known = self.vl1.paths.is_installed(&path);
             if !self.prefixes.take_newcomer(&path, known, now) {
-                return self.count(Counter::DropNewcomerBudget);
+                return self.discard(DropReason::NewcomerBudget);
             }
         }
-        let (path, data) = (Some(path), packet.to_vec());
-        self.punt(Punt { path, source, authentic, data, ..Punt::new(PuntKind::Hello) }, out);
+        self.punt(Punt::Hello { path, source, authentic, packet: packet.to_vec() }, out);
     }
 
     /// A packet of an address without a session: the engines may learn who that is.
     pub(super) fn wonder(&mut self, path: Path, packet: &[u8], now: u64, out: &mut Output) {
-        let Some(head) = Head::parse(packet) else { return self.count(Counter::DropNoise) };
+        let Some(head) = Head::parse(packet) else { return self.discard(DropReason::Noise) };
         let (source, suite) = (head.source(), head.suite());
         if !self.may_be(source) {
-            return self.count(Counter::DropReservedSource);
+            return self.discard(DropReason::ReservedSource);
         }
         if suite > SUITE_AES_GMAC_SIV {
-            return self.count(Counter::DropUnauthentic);
+            return self.discard(DropReason::Unauthentic);
         }
         if suite == SUITE_TRUSTED && !self.trusts(path, head.trusted_path_id()) {
-            return self.count(Counter::DropTrustedPath);
+            return self.discard(DropReason::TrustedPath);
         }
         let known = self.vl1.paths.is_installed(&path);
         if !self.prefixes.take_stranger(&path, known, now) {
-            return self.count(Counter::DropStrangerBudget);
+            return self.discard(DropReason::StrangerBudget);
         }
-        let (path, data) = (Some(path), packet.to_vec());
-        self.punt(Punt { path, source, data, ..Punt::new(PuntKind::UnknownSource) }, out);
+        self.punt(Punt::UnknownSource { path, source, packet: packet.to_vec() }, out);
     }
 
     /// Whether another node may have this address.

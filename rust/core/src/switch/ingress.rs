@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-use super::counters::Counter;
+use super::counters::{Counter, DropReason};
 use super::delivery::Opened;
 use super::output::Output;
+use super::parts::{Switch, TrustedNetwork};
 use super::paths::Path;
-use super::punt::PuntKind;
+use super::punt::{Arrival, Punt};
 use super::ration::Asks;
-use super::{Switch, TrustedNetwork};
 use crate::compress;
 use crate::packet::{
     Datagram, Fragment, HEADER_LENGTH, Head, SUITE_POLY1305, SUITE_TRUSTED, VERB, VERB_COMPRESSED,
@@ -36,11 +36,11 @@ impl Switch {
         self.count(Counter::PacketsRx);
         let own = self.vl1.address;
         match Datagram::classify(datagram) {
-            Datagram::Noise | Datagram::Beacon(_) => self.count(Counter::DropNoise),
+            Datagram::Noise | Datagram::Beacon(_) => self.discard(DropReason::Noise),
             Datagram::Fragment(fragment) if fragment.destination() == own => {
                 self.join_fragment(path, fragment, now, out);
             }
-            Datagram::Head(head) if head.source() == own => self.count(Counter::DropOwnSource),
+            Datagram::Head(head) if head.source() == own => self.discard(DropReason::OwnSource),
             Datagram::Head(head) if head.destination() == own => {
                 if head.is_fragmented() {
                     self.join_head(path, datagram, now, out);
@@ -78,7 +78,7 @@ impl Switch {
 
     /// A whole packet for us, its pieces joined: new, or one that was punted for its unknown source.
     pub fn ingest_packet(&mut self, path: Path, packet: &mut [u8], now: u64, out: &mut Output) {
-        let Some(head) = Head::parse(packet) else { return self.count(Counter::DropNoise) };
+        let Some(head) = Head::parse(packet) else { return self.discard(DropReason::Noise) };
         let (source, packet_id, hops, suite) =
             (head.source(), head.packet_id(), head.hops(), head.suite());
         if suite == SUITE_POLY1305 && head.verb() == HELLO {
@@ -90,54 +90,56 @@ impl Switch {
         };
         if suite == SUITE_TRUSTED {
             if !self.trusts(path, head.trusted_path_id()) {
-                return self.count(Counter::DropTrustedPath);
+                return self.discard(DropReason::TrustedPath);
             }
         } else if session.keys.open(packet).is_err() {
-            return self.count(Counter::DropUnauthentic);
+            return self.discard(DropReason::Unauthentic);
         }
         let Some((&mut [.., verb], payload)) = packet.split_first_chunk_mut::<HEADER_LENGTH>()
         else {
-            return self.count(Counter::DropNoise);
+            return self.discard(DropReason::Noise);
         };
         if verb & VERB_COMPRESSED == 0 {
             let verb = verb & VERB_MASK;
-            self.fit_opened(source, verb, payload);
-            let opened = Opened { path, source, packet_id, hops, suite, verb, size, payload };
-            return self.dispatch(&opened, now, out);
+            self.clamp.fit_opened(&self.vl1, source, verb, payload);
+            let arrival = Arrival { path, source, packet_id, hops, suite, verb, size };
+            return self.dispatch(&Opened { arrival, payload }, now, out);
         }
         let mut plain = packet.to_vec();
         if compress::decompress(&mut plain).is_err() {
-            return self.count(Counter::DropCompression);
+            return self.discard(DropReason::Compression);
         }
         let verb = plain.get(VERB).copied().unwrap_or_default() & VERB_MASK;
         let payload = plain.get_mut(HEADER_LENGTH..).unwrap_or_default();
-        self.fit_opened(source, verb, payload);
-        let opened = Opened { path, source, packet_id, hops, suite, verb, size, payload };
-        self.dispatch(&opened, now, out);
+        self.clamp.fit_opened(&self.vl1, source, verb, payload);
+        let arrival = Arrival { path, source, packet_id, hops, suite, verb, size };
+        self.dispatch(&Opened { arrival, payload }, now, out);
     }
 
     /// An authentic packet: frames are for the switch, everything else is for the engines.
     fn dispatch(&mut self, packet: &Opened<'_>, now: u64, out: &mut Output) {
-        self.vl1.counters.add_if(Counter::came_in(packet.verb));
-        if packet.verb == OK {
-            self.vl1.peers.heard(packet.source, &packet.path, packet.hops, now);
+        let Opened { arrival, payload } = *packet;
+        let Arrival { path, source, hops, verb, .. } = arrival;
+        self.vl1.counters.add_if(Counter::came_in(verb));
+        if verb == OK {
+            self.vl1.peers.heard(source, &path, hops, now);
         } else {
-            self.vl1.paths.came_in(&packet.path, now);
-            let bytes =
-                if packet.carries_frame() { HEADER_LENGTH + packet.payload.len() } else { 0 };
-            self.vl1.peers.received(packet.source, &packet.path, packet.hops, bytes, now);
+            self.vl1.paths.came_in(&path, now);
+            let bytes = if packet.carries_frame() { HEADER_LENGTH + payload.len() } else { 0 };
+            self.vl1.peers.received(source, &path, hops, bytes, now);
         }
         if !packet.carries_frame() {
-            let length = packet.payload.len();
-            let asks = if packet.verb == OK { Asks::Answer(length) } else { Asks::Packet(length) };
-            if self.vl1.affords(packet.source, asks, now) {
-                self.punt(packet.punt_with_payload(PuntKind::Packet), out);
+            let length = payload.len();
+            let asks = if verb == OK { Asks::Answer(length) } else { Asks::Packet(length) };
+            if self.vl1.affords(source, asks, now) {
+                self.punt(Punt::Packet { arrival, payload: payload.to_vec() }, out);
             }
             return;
         }
-        if packet.hops == 0 && self.vl1.peers.is_new_path(packet.source, &packet.path, now) {
-            self.punt(packet.punt(PuntKind::NewPath), out);
-            return self.receive_frame(&Opened { size: 0, ..*packet }, now, out);
+        if hops == 0 && self.vl1.peers.is_new_path(source, &path, now) {
+            self.punt(Punt::NewPath(arrival), out);
+            let arrival = Arrival { size: 0, ..arrival };
+            return self.receive_frame(&Opened { arrival, payload }, now, out);
         }
         self.receive_frame(packet, now, out);
     }

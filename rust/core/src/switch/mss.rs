@@ -1,6 +1,5 @@
 //! TCP connections agree on segments that fit one datagram of their peer's route, where that is wanted.
 
-use super::Switch;
 use super::frames::{self, EXT_FRAME_FIELDS, FRAME_FIELDS};
 use super::vl1::Vl1;
 use crate::offload::mss;
@@ -33,30 +32,22 @@ impl Clamp {
             _ => payload,
         }
     }
+
+    /// Lower the MSS in the payload of an opened frame packet, where it stands: what we send back by it takes
+    /// the same route.
+    pub(super) fn fit_opened(&self, vl1: &Vl1, source: u64, verb: u8, payload: &mut [u8]) {
+        if !self.enabled {
+            return;
+        }
+        let Some((ethertype, at, has_macs)) = frames::content_of(verb, payload) else { return };
+        if let Some((room, content)) = room(vl1, source, has_macs).zip(payload.get_mut(at..)) {
+            mss::lower(ethertype, content, room);
+        }
+    }
 }
 
 /// Bytes of an IP packet that travel in one datagram.
 fn room(vl1: &Vl1, peer: u64, has_macs: bool) -> Option<usize> {
     let fields = if has_macs { EXT_FRAME_FIELDS } else { FRAME_FIELDS };
     vl1.peers.route(peer)?.mtu.checked_sub(HEADER_LENGTH + fields)
-}
-
-impl Switch {
-    /// Whether TCP connections are to agree on segments that fit one datagram of their peer's route.
-    pub fn set_mss_clamp(&mut self, enabled: bool) {
-        self.clamp.enabled = enabled;
-    }
-
-    /// Lower the MSS in the payload of an opened frame packet, where it stands: what we send back by it takes
-    /// the same route.
-    pub(super) fn fit_opened(&self, source: u64, verb: u8, payload: &mut [u8]) {
-        if !self.clamp.enabled {
-            return;
-        }
-        let Some((ethertype, at, has_macs)) = frames::content_of(verb, payload) else { return };
-        if let Some((room, content)) = room(&self.vl1, source, has_macs).zip(payload.get_mut(at..))
-        {
-            mss::lower(ethertype, content, room);
-        }
-    }
 }

@@ -1,13 +1,12 @@
 //! Frames of the TAP to multicast groups (03, 8.5, 8.8).
 
-use super::counters::Counter;
+use super::call::Call;
+use super::counters::{Counter, DropReason};
 use super::egress::{Egress, Held, Origin};
-use super::filter::NodeCredentials;
 use super::frames::{MULTICAST_FRAME, MulticastFrame};
-use super::network::{Group, GroupId, Member, Network, NetworkTables};
+use super::group::{Group, GroupId};
+use super::network::Network;
 use super::punt::FrameReason;
-use super::tables::{Map, Table};
-use super::vl1::Unsent;
 use crate::ethernet::{self, ARP, BROADCAST, Header, IPV6};
 use crate::packet::{self, HEADER_LENGTH, VERB};
 
@@ -20,140 +19,110 @@ const ICMPV6: u8 = 0x3a;
 /// ICMP type: neighbour solicitation.
 const SOLICITATION: u8 = 0x87;
 
-impl Egress<'_> {
-    pub(super) fn multicast(&mut self, tables: &mut NetworkTables) -> Result<(), Held> {
-        let NetworkTables { installed: Some(network), groups, members, nobody, common } = tables
-        else {
-            return Err(Counter::DropNetwork.into());
-        };
+impl<'a> Egress<'a> {
+    pub(super) fn multicast(&mut self) -> Result<(), Held> {
+        let Call { vl1, lan, now, .. } = &self.call;
+        let network = lan.network;
         let broadcast = network.config.broadcast;
-        let (id, own) = (group_of(self.header, self.payload, broadcast), self.vl1.address);
+        let (id, own) = (group_of(self.header, self.payload, broadcast), vl1.address);
         if id == (BROADCAST, 0) && !broadcast {
-            return Err(Counter::DropBroadcast.into());
+            return Err(DropReason::Broadcast.into());
         }
         if self.origin == Origin::Tap {
-            if !common.may_send(own, id, network.config.send_budget, self.now) {
-                return Err(Counter::DropSendBudget.into());
+            if !lan.common.may_send(own, id, network.config.send_budget, *now) {
+                return Err(DropReason::SendBudget.into());
             }
             if network.config.emulate_neighbours && self.may_be_emulated(network) {
                 return Err(FrameReason::Neighbour.into());
             }
         }
         if network.config.multicast_limit == 0 {
-            return Err(Counter::DropMulticast.into());
+            return Err(DropReason::Multicast.into());
         }
-        let passage = self.judge(network, nobody, 0)?;
-        let group = self.group(groups, id).ok_or(FrameReason::Multicast)?;
-        if self.observe(network, members, &passage) {
+        let passage = self.judge(0)?;
+        let group = self.group(id).ok_or(FrameReason::Multicast)?;
+        if self.observe(&passage) {
             return Ok(());
         }
         if group.hand_off {
-            return self.hand_off(network, id, group);
+            return self.hand_off(id, group);
         }
-        self.distribute(network, members, nobody, id, group);
+        self.distribute(id, group);
         Ok(())
     }
 
     /// For a member that asked us to; its own rules and budget let it leave already.
-    pub(super) fn replicate(&mut self, tables: &mut NetworkTables) -> Result<(), Held> {
-        let NetworkTables { installed: Some(network), groups, members, nobody, .. } = tables else {
-            return Err(Counter::DropNetwork.into());
-        };
-        self.replicate_in(network, groups, members, nobody)
-    }
-
-    /// The same, within a network.
-    pub(super) fn replicate_in(
-        &mut self,
-        network: &Network,
-        groups: &Map<GroupId, Group>,
-        members: &mut Table<u64, Member>,
-        nobody: &NodeCredentials,
-    ) -> Result<(), Held> {
+    pub(super) fn replicate(&mut self, member: u64) -> Result<(), Held> {
+        let network = self.call.lan.network;
         if !network.config.replicates || !ethernet::is_multicast(self.header.destination) {
-            return Err(Counter::DropMulticast.into());
+            return Err(DropReason::Multicast.into());
         }
         let id = group_of(self.header, self.payload, network.config.broadcast);
-        let group = self.group(groups, id).ok_or(FrameReason::Replicate)?;
-        self.distribute(network, members, nobody, id, group);
+        let group = self.group(id).ok_or(FrameReason::Replicate(member))?;
+        self.distribute(id, group);
         Ok(())
     }
 
-    fn group<'a>(&self, groups: &'a Map<GroupId, Group>, id: GroupId) -> Option<&'a Group> {
-        groups.get(&id).filter(|group| self.now < group.refresh_at)
+    fn group(&self, id: GroupId) -> Option<&'a Group> {
+        self.call.lan.groups.get(&id).filter(|group| self.call.now < group.refresh_at)
     }
 
     /// Send it to the replicator, which evaluates no rules for us. If there is no route to the replicator, the
     /// frame is punted and the engines choose another one.
-    fn hand_off(&mut self, network: &Network, id: GroupId, group: &Group) -> Result<(), Held> {
-        let plain = self.multicast_packet(network, id, group);
+    fn hand_off(&mut self, id: GroupId, group: &Group) -> Result<(), Held> {
+        let plain = self.multicast_packet(id, group);
         let (verb, payload) = (plain[VERB], &plain[HEADER_LENGTH..]);
         let replicator = group.recipients.first().copied().unwrap_or_default();
-        let sent = self.vl1.send(replicator, verb, [payload, &[]], self.now, self.out);
-        self.vl1.plain = plain;
+        let sent = self.call.send(replicator, verb, [payload, &[]]);
+        self.call.vl1.plain = plain;
         match sent {
             Ok(()) => {
-                self.vl1.counters.add(Counter::FramesTx);
+                self.call.vl1.counters.add(Counter::FramesTx);
                 Ok(())
             }
-            Err(Unsent::Route) if self.origin == Origin::Tap => Err(FrameReason::Multicast.into()),
-            Err(unsent) => Err(unsent.counter().into()),
+            Err(DropReason::Route) if self.origin == Origin::Tap => {
+                Err(FrameReason::Multicast.into())
+            }
+            Err(reason) => Err(reason.into()),
         }
     }
 
     /// One sealed packet for each recipient of the group, but us and the member it comes from.
-    fn distribute(
-        &mut self,
-        network: &Network,
-        members: &mut Table<u64, Member>,
-        nobody: &NodeCredentials,
-        id: GroupId,
-        group: &Group,
-    ) {
-        let plain = self.multicast_packet(network, id, group);
-        let own = self.vl1.address;
+    fn distribute(&mut self, id: GroupId, group: &Group) {
+        let plain = self.multicast_packet(id, group);
+        let own = self.call.vl1.address;
         for address in group.recipients.iter().copied() {
             if address == own || self.origin == Origin::Member(address) {
                 continue;
             }
-            match self.send_to_recipient(network, members, nobody, address, &plain) {
+            match self.send_to_recipient(address, &plain) {
                 Ok(()) => {}
-                Err(counter) => self.vl1.counters.add(counter),
+                Err(reason) => self.call.vl1.discard(reason),
             }
         }
-        self.vl1.plain = plain;
+        self.call.vl1.plain = plain;
     }
 
     /// The second pass: to one recipient, without copies.
-    fn send_to_recipient(
-        &mut self,
-        network: &Network,
-        members: &mut Table<u64, Member>,
-        nobody: &NodeCredentials,
-        address: u64,
-        plain: &[u8],
-    ) -> Result<(), Counter> {
-        let other = members.get(&address).map_or(nobody, |member| &member.credentials);
-        let passage = self.judge(network, other, address)?;
-        if self.observe(network, members, &passage.without_copies()) {
+    fn send_to_recipient(&mut self, address: u64, plain: &[u8]) -> Result<(), DropReason> {
+        let passage = self.judge(address)?;
+        if self.observe(&passage.without_copies()) {
             return Ok(());
         }
         let (verb, payload) = (plain[VERB], &plain[HEADER_LENGTH..]);
-        let sent = self.vl1.send(address, verb, [payload, &[]], self.now, self.out);
-        self.vl1.counters.add(sent.map_or_else(Unsent::counter, |()| Counter::FramesTx));
-        if members.get_or_default(address).is_push_due(self.now) {
-            self.punt_push_due(network.id, address);
+        match self.call.send(address, verb, [payload, &[]]) {
+            Ok(()) => self.call.vl1.counters.add(Counter::FramesTx),
+            Err(reason) => self.call.vl1.discard(reason),
+        }
+        if self.call.lan.members.get_or_default(address).is_push_due(self.call.now) {
+            self.call.punt_push_due(address);
         }
         Ok(())
     }
 
     /// The plain packet that all recipients get, but for its ID and destination; in memory to be given back.
-    fn multicast_packet(
-        &mut self,
-        network: &Network,
-        (mac, adi): GroupId,
-        group: &Group,
-    ) -> Vec<u8> {
+    fn multicast_packet(&mut self, (mac, adi): GroupId, group: &Group) -> Vec<u8> {
+        let (vl1, network) = (&mut *self.call.vl1, self.call.lan.network);
         let foreign = self.header.source != network.mac;
         let frame = MulticastFrame {
             gather_limit: group.gather_limit,
@@ -164,12 +133,12 @@ impl Egress<'_> {
             ethertype: self.header.ethertype,
             data: self.payload,
         };
-        let mut plain = std::mem::take(&mut self.vl1.plain);
+        let mut plain = std::mem::take(&mut vl1.plain);
         plain.clear();
-        plain.extend_from_slice(&packet::header(0, 0, self.vl1.address, MULTICAST_FRAME));
+        plain.extend_from_slice(&packet::header(0, 0, vl1.address, MULTICAST_FRAME));
         frame.emit(network.id, &mut plain);
         if network.config.compress_multicast {
-            self.vl1.compressor.compress(&mut plain);
+            vl1.compressor.compress(&mut plain);
         }
         plain
     }
@@ -186,7 +155,7 @@ impl Egress<'_> {
             return false;
         }
         let embedded = p.get(48..64).and_then(|target| embedded_address(target, network.id));
-        embedded.is_some_and(|address| address != 0 && address != self.vl1.address)
+        embedded.is_some_and(|address| address != 0 && address != self.call.vl1.address)
     }
 }
 

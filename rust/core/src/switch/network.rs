@@ -4,9 +4,14 @@ use std::sync::Arc;
 
 use super::budget::Allowance;
 use super::common::Common;
-use super::filter::{Filter, NodeCredentials};
+use super::counters::DropReason;
+use super::credentials::NodeCredentials;
+use super::due::is_due;
+use super::filter::{Candidate, Filter, Passage};
+use super::group::{Group, GroupId};
 use super::tables::{Keyed, Map, Table};
 use crate::ethernet;
+use crate::rules::Context;
 
 /// A member whose copy of our credentials is old is reported this often, in ms.
 const PUSH_DUE_MS: u64 = 1000;
@@ -64,6 +69,19 @@ impl Network {
         Self { id, mac: ethernet::mac_of(own, id), we_bridge, filter, config }
     }
 
+    /// What the rules say of a frame from or to `other`.
+    pub(super) fn judge(
+        &self,
+        frame: &Candidate<'_>,
+        other: &NodeCredentials,
+        random: impl FnMut() -> u32,
+    ) -> Result<Passage, DropReason> {
+        let NetworkConfig { credentials: own, unknown_match, emulated, .. } = &self.config;
+        let (unknown_match, sender) = (*unknown_match, if frame.inbound { other } else { own });
+        let context = Context { own: &own.owned, other: &other.owned, unknown_match, emulated };
+        self.filter.judge(frame, &context, &sender.capabilities, random)
+    }
+
     pub(super) fn is_bridge(&self, address: u64) -> bool {
         self.config.bridges.binary_search(&address).is_ok()
     }
@@ -78,8 +96,8 @@ pub(super) struct Member {
     pub(super) ready: bool,
     /// From then on they are old.
     pub(super) push_due_at: u64,
-    /// What its controller says of it.
-    pub(super) credentials: NodeCredentials,
+    /// What its controller says of it; most members have none, and many entries are written at a time.
+    credentials: Option<Box<NodeCredentials>>,
     reported_at: Option<u64>,
 }
 
@@ -89,29 +107,6 @@ impl Member {
         let wanted = !self.ready || now >= self.push_due_at;
         wanted && is_due(&mut self.reported_at, PUSH_DUE_MS, now)
     }
-}
-
-/// Whether something that may be done once in a period may be done now; it is then.
-pub(super) fn is_due(last_at: &mut Option<u64>, period_ms: u64, now: u64) -> bool {
-    let due = last_at.is_none_or(|at| now.saturating_sub(at) >= period_ms);
-    if due {
-        *last_at = Some(now);
-    }
-    due
-}
-
-/// A multicast group: its MAC and its ADI.
-pub(super) type GroupId = (u64, u32);
-
-/// To whom frames of a multicast group go.
-pub(super) struct Group {
-    pub(super) recipients: Vec<u64>,
-    /// Not 0: asked for in every frame.
-    pub(super) gather_limit: u32,
-    /// From then on frames are punted.
-    pub(super) refresh_at: u64,
-    /// The only recipient is a replicator, which sends them on.
-    pub(super) hand_off: bool,
 }
 
 /// All about one network. Members may be known before its configuration is.
@@ -125,6 +120,29 @@ pub(super) struct NetworkTables {
     pub(super) common: Arc<Common>,
 }
 
+/// A network whose configuration is installed, with what is known of those on it.
+pub(super) struct Lan<'a> {
+    pub(super) network: &'a Network,
+    pub(super) members: &'a mut Table<u64, Member>,
+    pub(super) groups: &'a Map<GroupId, Group>,
+    pub(super) nobody: &'a NodeCredentials,
+    pub(super) common: &'a Common,
+}
+
+impl Lan<'_> {
+    /// The same for a while.
+    pub(super) const fn lend(&mut self) -> Lan<'_> {
+        let Self { network, members, groups, nobody, common } = self;
+        Lan { network, members, groups, nobody, common }
+    }
+
+    /// What its controller says of a node.
+    pub(super) fn credentials_of(&self, address: u64) -> &NodeCredentials {
+        let member = self.members.get(&address);
+        member.and_then(|member| member.credentials.as_deref()).unwrap_or(self.nobody)
+    }
+}
+
 impl NetworkTables {
     pub(super) fn new(keyed: &Keyed, common: Arc<Common>) -> Self {
         Self {
@@ -136,11 +154,18 @@ impl NetworkTables {
         }
     }
 
+    /// All of it, if its configuration is installed.
+    pub(super) fn lan(&mut self) -> Option<Lan<'_>> {
+        let Self { installed, members, groups, nobody, common } = self;
+        Some(Lan { network: installed.as_ref()?, members, groups, nobody, common })
+    }
+
     /// Whether to ask now for the credentials of a sender that the rules refuse: once a second, and only
     /// while it is known by none.
     pub(super) fn is_worth_asking(&self, sender: u64, now: u64) -> bool {
-        let is_known =
-            self.members.get(&sender).is_some_and(|member| !member.credentials.is_empty());
+        let credentials =
+            self.members.get(&sender).and_then(|member| member.credentials.as_deref());
+        let is_known = credentials.is_some_and(|credentials| !credentials.is_empty());
         !is_known && self.common.may_ask(sender, now)
     }
 
@@ -156,7 +181,7 @@ impl NetworkTables {
     }
 
     pub(super) fn set_member_credentials(&mut self, address: u64, credentials: NodeCredentials) {
-        self.members.get_or_default(address).credentials = credentials;
+        self.members.get_or_default(address).credentials = Some(Box::new(credentials));
         self.forget_decisions();
     }
 

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
+use super::counters::DropReason;
 use super::paths::Path;
 use super::punt::Punt;
-use super::vl1::Unsent;
 use crate::{ethernet, fragment};
 
 /// The result of one batch. Clear it and hand it in again: its memory is kept.
@@ -66,8 +66,8 @@ impl Output {
         &mut self,
         path: Path,
         parts: [&[u8]; 3],
-        seal: impl FnOnce(&mut [u8]) -> Result<(usize, usize), Unsent>,
-    ) -> Result<usize, Unsent> {
+        seal: impl FnOnce(&mut [u8]) -> Result<(usize, usize), DropReason>,
+    ) -> Result<usize, DropReason> {
         let start = self.buffer.len();
         for part in parts {
             self.buffer.extend_from_slice(part);
@@ -76,7 +76,7 @@ impl Output {
         let sent = seal(&mut self.buffer[start..]).and_then(|(pieces, size)| {
             fragment::split(&mut self.buffer, start, size, |range| datagrams.push((path, range)))
                 .map(|()| pieces)
-                .map_err(|_| Unsent::TooLarge)
+                .map_err(|_| DropReason::TooLarge)
         });
         if sent.is_err() {
             self.buffer.truncate(start);

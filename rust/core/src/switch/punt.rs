@@ -2,53 +2,27 @@
 
 use super::paths::Path;
 
-/// Which event a [`Punt`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PuntKind {
-    /// A well-formed suite-0 HELLO, whole; [`Punt::authentic`] says whether a session's key fits it.
-    Hello,
-    /// A packet from an address without a session, whole and sealed.
-    UnknownSource,
-    /// An authenticated, decompressed packet of a verb that is not the switch's.
-    Packet,
-    /// The same, of a frame whose sender is not admitted to its network.
-    Gate,
-    /// The same, of a frame that the rules refuse while its sender is known by no credentials.
-    Rules,
-    /// A frame of the TAP that no entry covers.
-    Frame,
-    /// A direct, authentic frame packet came by a path its sender is not known by.
-    NewPath,
-    /// A packet was relayed between two peers that may be introduced.
-    Introduce,
-    /// Frames flow to a member whose copy of our credentials is old.
-    PushDue,
-    /// A multicast frame asked for members of its group.
-    Gather,
-    /// A frame asked to be acknowledged.
-    Ack,
+/// How an authentic packet came.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// The path it came by; of a fragmented packet, its head.
+    pub path: Path,
+    /// Whose it is.
+    pub source: u64,
+    /// Its ID on the wire.
+    pub packet_id: u64,
+    /// How often it was relayed.
+    pub hops: u8,
+    /// The cipher suite it came with.
+    pub suite: u8,
+    /// The verb, without flags.
+    pub verb: u8,
+    /// How many bytes came, compressed as it was, of what no punt has told yet: who sends them may have so many
+    /// answered, times three, by a path that it did not show to be its own.
+    pub size: usize,
 }
 
-impl PuntKind {
-    /// The name the engines know it by.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Hello => "hello",
-            Self::UnknownSource => "unknown_source",
-            Self::Packet => "packet",
-            Self::Gate => "gate",
-            Self::Rules => "rules",
-            Self::Frame => "frame",
-            Self::NewPath => "new_path",
-            Self::Introduce => "introduce",
-            Self::PushDue => "push_due",
-            Self::Gather => "gather",
-            Self::Ack => "ack",
-        }
-    }
-}
-
-/// Why a frame of the TAP was punted.
+/// Why a frame was punted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameReason {
     /// The destination does not hold our credentials, as far as we know.
@@ -59,10 +33,10 @@ pub enum FrameReason {
     Multicast,
     /// A neighbour solicitation that may be answered here (03, 8.8).
     Neighbour,
-    /// For a MAC behind a bridge (`destination`) that cannot be reached.
-    Bridge,
-    /// A member (`source`) asks us to replicate it, and no recipients of the group are installed.
-    Replicate,
+    /// For a MAC behind this bridge, which cannot be reached.
+    Bridge(u64),
+    /// This member asks us to replicate it, and no recipients of the group are installed.
+    Replicate(u64),
 }
 
 impl FrameReason {
@@ -73,69 +47,130 @@ impl FrameReason {
             Self::Route => "route",
             Self::Multicast => "multicast",
             Self::Neighbour => "neighbour",
-            Self::Bridge => "bridge",
-            Self::Replicate => "replicate",
+            Self::Bridge(_) => "bridge",
+            Self::Replicate(_) => "replicate",
+        }
+    }
+
+    /// The node it is about, or 0: the frame itself names it, or there is none.
+    pub const fn node(self) -> u64 {
+        match self {
+            Self::Bridge(node) | Self::Replicate(node) => node,
+            Self::Member | Self::Route | Self::Multicast | Self::Neighbour => 0,
         }
     }
 }
 
-/// Something for the engines; fields that do not apply to its kind are zero, empty or `None`.
+/// Something for the engines.
 #[derive(Clone, Debug)]
-pub struct Punt {
-    /// Which event it is.
-    pub kind: PuntKind,
-    /// The path it came by.
-    pub path: Option<Path>,
-    /// The address it came from.
-    pub source: u64,
-    /// The address it goes to.
-    pub destination: u64,
-    /// The ID of the packet on the wire.
-    pub packet_id: u64,
-    /// How often the packet was relayed.
-    pub hops: u8,
-    /// The cipher suite it came with.
-    pub suite: u8,
-    /// Its verb, without flags.
-    pub verb: u8,
-    /// Bytes of the packet as received, pieces joined; 0 if another punt of the same packet carries them, or if
-    /// this kind of punt needs none.
-    pub size: usize,
-    /// The network ID.
-    pub network: u64,
-    /// The MAC of the multicast group.
-    pub mac: u64,
-    /// The ADI of the multicast group.
-    pub adi: u32,
-    /// How many group members are asked for.
-    pub limit: u32,
-    /// Why a frame was punted.
-    pub reason: Option<FrameReason>,
-    /// Of a HELLO: whether its MAC fits the key of its source's session.
-    pub authentic: bool,
-    /// The raw packet, the decrypted payload, or the frame.
-    pub data: Vec<u8>,
+pub enum Punt {
+    /// A well-formed suite-0 HELLO, whole.
+    Hello {
+        /// The path it came by.
+        path: Path,
+        /// Whose it says it is.
+        source: u64,
+        /// Whether its MAC fits the key of its source's session.
+        authentic: bool,
+        /// All of it.
+        packet: Vec<u8>,
+    },
+    /// A packet from an address without a session, whole and sealed.
+    UnknownSource {
+        /// The path it came by.
+        path: Path,
+        /// Whose it says it is.
+        source: u64,
+        /// All of it.
+        packet: Vec<u8>,
+    },
+    /// A decompressed packet of a verb that is not the switch's.
+    Packet {
+        /// How it came.
+        arrival: Arrival,
+        /// What follows the header.
+        payload: Vec<u8>,
+    },
+    /// A frame packet whose sender is not admitted to its network.
+    Gate {
+        /// How it came.
+        arrival: Arrival,
+        /// What follows the header.
+        payload: Vec<u8>,
+        /// The network's ID.
+        network: u64,
+    },
+    /// A frame packet that the rules refuse while its sender is known by no credentials.
+    Rules {
+        /// How it came.
+        arrival: Arrival,
+        /// What follows the header.
+        payload: Vec<u8>,
+        /// The network's ID.
+        network: u64,
+    },
+    /// A frame that no entry covers: of the TAP, or of a member that has us replicate it.
+    Frame {
+        /// The network's ID.
+        network: u64,
+        /// With its header.
+        frame: Vec<u8>,
+        /// What is missing.
+        reason: FrameReason,
+    },
+    /// A direct frame packet came by a path its sender is not known by.
+    NewPath(Arrival),
+    /// A packet was relayed between two peers that may be introduced.
+    Introduce {
+        /// Whose it says it is.
+        source: u64,
+        /// Where it went.
+        destination: u64,
+    },
+    /// Frames flow to a member whose copy of our credentials is old.
+    PushDue {
+        /// The network's ID.
+        network: u64,
+        /// The member.
+        address: u64,
+    },
+    /// A multicast frame asked for members of its group.
+    Gather {
+        /// How it came.
+        arrival: Arrival,
+        /// The network's ID.
+        network: u64,
+        /// The MAC of the group.
+        mac: u64,
+        /// The ADI of the group.
+        adi: u32,
+        /// How many members are asked for.
+        limit: u32,
+    },
+    /// A frame asked to be acknowledged.
+    Ack {
+        /// How it came.
+        arrival: Arrival,
+        /// The network's ID.
+        network: u64,
+    },
 }
 
 impl Punt {
-    pub(super) const fn new(kind: PuntKind) -> Self {
-        Self {
-            kind,
-            path: None,
-            source: 0,
-            destination: 0,
-            packet_id: 0,
-            hops: 0,
-            suite: 0,
-            verb: 0,
-            size: 0,
-            network: 0,
-            mac: 0,
-            adi: 0,
-            limit: 0,
-            reason: None,
-            authentic: false,
-            data: Vec::new(),
+    /// The address it came from, or 0: from our own host.
+    pub const fn source(&self) -> u64 {
+        match self {
+            Self::Hello { source, .. }
+            | Self::UnknownSource { source, .. }
+            | Self::Introduce { source, .. } => *source,
+            Self::Packet { arrival, .. }
+            | Self::Gate { arrival, .. }
+            | Self::Rules { arrival, .. }
+            | Self::NewPath(arrival)
+            | Self::Gather { arrival, .. }
+            | Self::Ack { arrival, .. } => arrival.source,
+            Self::Frame { reason: FrameReason::Replicate(member), .. } => *member,
+            Self::Frame { .. } | Self::PushDue { .. } => 0,
         }
     }
 }

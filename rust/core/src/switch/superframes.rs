@@ -1,8 +1,8 @@
 //! Super-frames of the TAP: cut so that the packets they become can leave together.
 
-use super::Switch;
 use super::frames::{EXT_FRAME_FIELDS, FRAME_FIELDS};
 use super::output::Output;
+use super::parts::Switch;
 use crate::ethernet::{self, Header};
 use crate::fragment;
 use crate::offload::SuperFrame;

@@ -4,7 +4,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::common::Commons;
-use super::{Activity, Switch};
+use super::parts::{Activity, Switch};
 use crate::punts::PuntQueue;
 
 /// The switches of one node, at least one. Tables are written to all of them.

@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::counters::{Counter, Counters};
+use super::counters::{Counter, Counters, DropReason};
 use super::output::Output;
 use super::paths::PathTable;
 use super::peers::{PeerTable, Route, Session};
@@ -13,24 +13,6 @@ use super::tables::Keyed;
 use crate::compress::Compressor;
 use crate::fragment;
 use crate::packet::{self, MAX_PACKET, MAX_PIECES, VERB_MASK};
-
-/// Why a packet did not leave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unsent {
-    /// No session with the destination, or no route to it.
-    Route,
-    /// Longer than a packet may be, or than seven datagrams of the route hold.
-    TooLarge,
-}
-
-impl Unsent {
-    pub(super) const fn counter(self) -> Counter {
-        match self {
-            Self::Route => Counter::DropRoute,
-            Self::TooLarge => Counter::DropTooLarge,
-        }
-    }
-}
 
 pub(super) struct Vl1 {
     /// Our own address.
@@ -68,9 +50,14 @@ impl Vl1 {
     pub(super) fn affords(&mut self, source: u64, asks: Asks, now: u64) -> bool {
         let affords = self.peers.ration(source).is_none_or(|ration| ration.take(asks, now));
         if !affords {
-            self.counters.add(Counter::DropPeerBudget);
+            self.discard(DropReason::PeerBudget);
         }
         affords
+    }
+
+    /// Count what is dropped.
+    pub(super) fn discard(&mut self, reason: DropReason) {
+        self.counters.dropped(reason);
     }
 
     /// Hand something to the engines.
@@ -80,7 +67,8 @@ impl Vl1 {
     }
 
     /// Seal a packet with a fresh ID and send it by the peer's route. `verb` is the whole verb byte, the
-    /// payload comes in two parts.
+    /// payload comes in two parts. Fails with `Route` without a session or a route, or with `TooLarge` where it
+    /// is longer than a packet may be, or than seven datagrams of the route hold.
     pub(super) fn send(
         &mut self,
         destination: u64,
@@ -88,10 +76,10 @@ impl Vl1 {
         payload: [&[u8]; 2],
         now: u64,
         out: &mut Output,
-    ) -> Result<(), Unsent> {
+    ) -> Result<(), DropReason> {
         let id = self.ids.next_u64();
-        let peer = self.peers.get(destination).ok_or(Unsent::Route)?;
-        let (session, route) = peer.way().ok_or(Unsent::Route)?;
+        let peer = self.peers.get(destination).ok_or(DropReason::Route)?;
+        let (session, route) = peer.way().ok_or(DropReason::Route)?;
         let header = packet::header(id, destination, self.address, verb);
         let [first, second] = payload;
         let (path, last_cut) = (route.path, &mut self.last_cut);
@@ -107,16 +95,16 @@ impl Vl1 {
 }
 
 /// Armour a plain packet for its route; returns the number of datagrams it takes.
-fn seal(plain: &mut [u8], session: &Session, route: &Route) -> Result<usize, Unsent> {
-    let pieces = fragment::pieces(plain.len(), route.mtu).map_err(|_| Unsent::TooLarge)?;
+fn seal(plain: &mut [u8], session: &Session, route: &Route) -> Result<usize, DropReason> {
+    let pieces = fragment::pieces(plain.len(), route.mtu).map_err(|_| DropReason::TooLarge)?;
     if plain.len() > MAX_PACKET || pieces > MAX_PIECES {
-        return Err(Unsent::TooLarge);
+        return Err(DropReason::TooLarge);
     }
     if pieces > 1 {
         packet::mark_fragmented(plain);
     }
     if route.trusted_path_id == 0 {
-        session.keys.seal(plain, session.suite).map_err(|_| Unsent::Route)?;
+        session.keys.seal(plain, session.suite).map_err(|_| DropReason::Route)?;
     } else {
         packet::set_trusted_path(plain, route.trusted_path_id);
     }

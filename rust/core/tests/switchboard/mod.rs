@@ -7,7 +7,7 @@ use earthline_core::ethernet::{Header, mac_of};
 use earthline_core::keys::SessionKeys;
 use earthline_core::packet::{self, SUITE_AES_GMAC_SIV, SUITE_POLY1305};
 use earthline_core::switch::{
-    NetworkConfig, Output, Path, PuntKind, Route, Switch, TrustedNetwork,
+    Arrival, NetworkConfig, Output, Path, Punt, Route, Switch, TrustedNetwork,
 };
 
 pub const ALICE: u64 = 0xa1_1ce0_0001;
@@ -21,6 +21,59 @@ fn key(a: u64, b: u64) -> [u8; 48] {
     let mut key = [0x5a; 48];
     key[..8].copy_from_slice(&(a ^ b).to_be_bytes());
     key
+}
+
+/// What was punted, without what it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PuntKind {
+    Hello,
+    UnknownSource,
+    Packet,
+    Gate,
+    Rules,
+    Frame,
+    NewPath,
+    Introduce,
+    PushDue,
+    Gather,
+    Ack,
+}
+
+pub fn kind(punt: &Punt) -> PuntKind {
+    match punt {
+        Punt::Hello { .. } => PuntKind::Hello,
+        Punt::UnknownSource { .. } => PuntKind::UnknownSource,
+        Punt::Packet { .. } => PuntKind::Packet,
+        Punt::Gate { .. } => PuntKind::Gate,
+        Punt::Rules { .. } => PuntKind::Rules,
+        Punt::Frame { .. } => PuntKind::Frame,
+        Punt::NewPath(_) => PuntKind::NewPath,
+        Punt::Introduce { .. } => PuntKind::Introduce,
+        Punt::PushDue { .. } => PuntKind::PushDue,
+        Punt::Gather { .. } => PuntKind::Gather,
+        Punt::Ack { .. } => PuntKind::Ack,
+    }
+}
+
+/// How the packet of a punt came, where that was authentic.
+pub fn arrival(punt: &Punt) -> Option<Arrival> {
+    match punt {
+        Punt::Packet { arrival, .. }
+        | Punt::Gate { arrival, .. }
+        | Punt::Rules { arrival, .. }
+        | Punt::NewPath(arrival)
+        | Punt::Gather { arrival, .. }
+        | Punt::Ack { arrival, .. } => Some(*arrival),
+        _ => None,
+    }
+}
+
+/// The member that needs our credentials.
+pub fn due(punt: &Punt) -> Option<u64> {
+    match punt {
+        Punt::PushDue { address, .. } => Some(*address),
+        _ => None,
+    }
 }
 
 /// The endpoint of a node.
@@ -149,7 +202,7 @@ impl Station {
     pub fn punts_at(&mut self, path: Path, datagram: &[u8], now: u64) -> Vec<PuntKind> {
         let mut bytes = datagram.to_vec();
         let out = self.run(|switch, out| switch.ingest_datagram(path, &mut bytes, now, out));
-        out.punts().iter().map(|punt| punt.kind).collect()
+        out.punts().iter().map(kind).collect()
     }
 
     /// The frames that a datagram becomes.
@@ -191,5 +244,5 @@ impl Lan {
 
 /// The bytes of a packet that all its punts tell together.
 pub fn told(out: &Output) -> usize {
-    out.punts().iter().map(|punt| punt.size).sum()
+    out.punts().iter().filter_map(arrival).map(|arrival| arrival.size).sum()
 }
