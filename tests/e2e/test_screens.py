@@ -39,6 +39,7 @@ ROOT = {
     "ping": "{alice} -c 1",
     "doctor": "--all",
     "logs": "",
+    "events": "",
     "config": "",
     "version": "",
     "help": "network create",
@@ -77,7 +78,10 @@ ROOT = {
     "service show": "",
 }
 """What is run on the root, in this order, with which arguments."""
-MEMBER = ("status", "networks", "peers", "top", "config", "doctor", "ping", "set", "leave", "join")
+MEMBER = (
+    *("status", "networks", "peers", "top", "events"),
+    *("config", "doctor", "ping", "set", "leave", "join"),
+)
 """What looks different on a member."""
 AS_WRITTEN = {"logs", "service show", "rules compile"}
 """They print files and lines of others, and break none of them."""

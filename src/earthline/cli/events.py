@@ -77,7 +77,7 @@ def events(
             elif as_json:
                 show_json_line(event)
             else:
-                say_at_once(line_of(event))
+                say_at_once(_clock(event.get("at")), text_of(event))
     except KeyboardInterrupt:
         pass  # as announced
 
@@ -95,8 +95,8 @@ def told(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
             yield json.loads(value)
 
 
-def line_of(event: dict[str, Any]) -> str:
-    """One line for a person."""
+def text_of(event: dict[str, Any]) -> str:
+    """What it is to a person."""
     words = {key: _words(value) for key, value in event.items()}
     text = LINES.get(event["event"])
     if text is None:
@@ -104,7 +104,7 @@ def line_of(event: dict[str, Any]) -> str:
         said = " ".join((event["event"], *rest))
     else:
         said = text.format_map(defaultdict(str, words))
-    return " ".join(f"{_clock(event.get('at'))} {said}".split())
+    return " ".join(said.split())
 
 
 def _words(value: object) -> str:

@@ -71,12 +71,16 @@ def say(*lines: object) -> None:
             print(part)
 
 
-def say_at_once(line: str) -> None:
-    """A line of something that goes on: cut where the terminal ends, seen before the next one."""
-    text, columns = clean(line), width()
-    if columns is not None and len(text) > columns:
-        text = f"{text[: columns - 1]}…"
-    print(text, flush=True)
+def say_at_once(mark: str, text: str) -> None:
+    """A line of something that goes on, seen before the next one.
+
+    Where the terminal is less wide it is broken at blanks, and goes on behind the mark.
+    """
+    columns = width()
+    room = None if columns is None else columns - len(mark) - 1
+    first, *rest = fold(clean(text), room)
+    for line in (f"{mark} {first}", *(f"{'':{len(mark)}} {line}" for line in rest)):
+        print(line, flush=True)
 
 
 def say_painted(*parts: str | tuple[str, str]) -> None:
