@@ -9,7 +9,7 @@ const BASE_MS: u64 = 1 << 40;
 /// Milliseconds that nobody can set, and that go on while the machine sleeps (`CLOCK_BOOTTIME`).
 pub fn now_ms() -> u64 {
     let since = clock_gettime(ClockId::Boottime);
-    BASE_MS + since.tv_sec as u64 * 1000 + since.tv_nsec as u64 / 1_000_000
+    BASE_MS + since.tv_sec.cast_unsigned() * 1000 + since.tv_nsec.cast_unsigned() / 1_000_000
 }
 
 #[cfg(test)]
