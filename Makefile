@@ -65,7 +65,7 @@ $(TOOLS): pyproject.toml uv.lock tools/setup
 	@touch $@
 
 test: build wheel ## Run every test: vectors, units, properties, scenarios, the lab, real peers, Rust
-	cargo test --release --locked --quiet -p earthline-core -p earthline-io -p earthline-simd
+	cargo test --profile checked --locked --quiet -p earthline-core -p earthline-io -p earthline-simd
 	$(BIN)/python -m pytest --numprocesses 2 tests/vectors tests/unit tests/property tests/scenario
 	$(BIN)/python -m pytest -p no:randomly --numprocesses 3 --dist loadfile tests/boundary tests/e2e tests/interop
 
