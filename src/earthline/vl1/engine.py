@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from earthline.effects import (
@@ -499,7 +500,7 @@ class PeerEngine(Wiring):
 
     def peer_states(self, now: int) -> tuple[PeerState, ...]:
         """Every peer in memory, ascending by address (05, 7.8)."""
-        nat = self.nat.report()
+        nat = cache(self.nat.report)
         ways = Ways(self.physical, self.sizes, self.checkup)
         return peer_states(
             self.local, self.topology, ways, lambda peer: self._judge(peer, nat, now), now
@@ -508,9 +509,9 @@ class PeerEngine(Wiring):
     def explain(self, address: int, now: int) -> Explained | None:
         """How one peer is reached, and why; None if it is not in memory."""
         peer = self.topology.peer(address)
-        return None if peer is None else self._judge(peer, self.nat.report(), now)
+        return None if peer is None else self._judge(peer, self.nat.report, now)
 
-    def _judge(self, peer: Peer, nat: NatReport, now: int) -> Explained:
+    def _judge(self, peer: Peer, nat: Callable[[], NatReport], now: int) -> Explained:
         route = self.routes.of(peer, now)
         return explain(peer, route, now, topology=self.topology, local=self.local, nat=nat)
 

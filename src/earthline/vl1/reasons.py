@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple
 
@@ -51,9 +52,15 @@ class Explained(NamedTuple):
 
 
 def explain(
-    peer: Peer, route: Route | None, now: int, *, topology: Topology, local: Local, nat: NatReport
+    peer: Peer,
+    route: Route | None,
+    now: int,
+    *,
+    topology: Topology,
+    local: Local,
+    nat: Callable[[], NatReport],
 ) -> Explained:
-    """Judge one peer as of now."""
+    """Judge one peer as of now; ``nat`` is asked only of a peer that has been relayed for long."""
     if route is not None and route.direct and _heard(peer, route, now):
         tunnelled = route.path.socket == ALL_SOCKETS
         if tunnelled:
@@ -93,7 +100,7 @@ def _why_silent(peer: Peer, local: Local) -> Reason:
     return Reason.SILENT if peer.last_receive else Reason.UDP_BLOCKED
 
 
-def _why_relayed(peer: Peer, local: Local, nat: NatReport, now: int) -> Reason:
+def _why_relayed(peer: Peer, local: Local, nat: Callable[[], NatReport], now: int) -> Reason:
     if not peer.relayed_since:
         return Reason.NO_TRAFFIC
     if local.tunnel:
@@ -102,7 +109,7 @@ def _why_relayed(peer: Peer, local: Local, nat: NatReport, now: int) -> Reason:
         return Reason.NO_FAMILY
     if now - peer.relayed_since < TRYING_MS:
         return Reason.TRYING
-    if nat.mapping.symmetric:
+    if nat().mapping.symmetric:
         return Reason.BOTH_SYMMETRIC if peer.hard_nat else Reason.OUR_NAT
     if peer.hard_nat:
         return Reason.ITS_NAT

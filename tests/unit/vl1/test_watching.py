@@ -174,7 +174,7 @@ def test_patience_is_no_reason_after_half_a_minute(places, attempts, reason):
         peer.remember_place(there)
     if attempts:
         peer.tried((ALL_SOCKETS, *there), NOW)
-    report = gateway.nat.report()
+    report = gateway.nat.report
     assert _why_relayed(peer, gateway.local, report, NOW + TRYING_MS - 1) is Reason.TRYING
     assert _why_relayed(peer, gateway.local, report, NOW + TRYING_MS) is reason
 
