@@ -148,6 +148,11 @@ class Node:
         return self.peers.online
 
     @property
+    def planet(self) -> World | None:
+        """The planet we hold."""
+        return self.peers.worlds.planet
+
+    @property
     def acting_as_upstream(self) -> bool:
         """Whether we are a root of the planet or of a moon (02, 2.5)."""
         return self.peers.acting_as_upstream

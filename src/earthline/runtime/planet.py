@@ -163,7 +163,7 @@ class Planets:
         except ValueError as fault:
             raise PlanetRefused(str(fault)) from None
         now = wall_ms()
-        held = self._node.status(now_ms()).planet
+        held = self._node.planet
         planet = make_planet(self._home, self._identity, endpoints, held, now)
         if planet.earth is not None:
             await self._create_earth(planet.earth, earth, send)
@@ -181,7 +181,7 @@ class Planets:
 
     def reissue(self, endpoints: Sequence[InetAddress], send: Callable[..., None]) -> World:
         """A newer revision of our own planet; it spreads by itself."""
-        held = self._node.status(now_ms()).planet
+        held = self._node.planet
         planet = reissue_planet(self._home, self._identity, endpoints, held, wall_ms())
         return self._take(planet, send)
 
@@ -191,12 +191,12 @@ class Planets:
             planet = parse_planet(data, "the file")
         except StartFault as fault:
             raise PlanetRefused(str(fault)) from None
-        check_installable(planet, self._node.status(now_ms()).planet)
+        check_installable(planet, self._node.planet)
         return self._take(planet, send)
 
     def _take(self, planet: World, send: Callable[..., None]) -> World:
         send(TakeWorld(planet.emit()))
-        held = self._node.status(now_ms()).planet
+        held = self._node.planet
         if held is None or held.timestamp < planet.timestamp:
             raise PlanetRefused("the node refuses this planet")
         return held

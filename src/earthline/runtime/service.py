@@ -332,7 +332,7 @@ class Service:
     @property
     def planet(self) -> World | None:
         """The planet this node holds."""
-        return self.node.status(now_ms()).planet
+        return self.node.planet
 
     def network(self, network: int) -> NetworkState | None:
         """What is known of a joined network."""
