@@ -277,17 +277,7 @@ class StateLoaded:
 
 
 Event: TypeAlias = (
-    HelloReceived
-    | UnknownSource
-    | PacketReceived
-    | GateRefused
-    | RulesRefused
-    | FramePunted
-    | PathSeen
-    | PairRelayed
-    | CredentialDue
-    | GatherRequested
-    | AckRequested
+    Punted
     | Activity
     | HellosOpened
     | IdentityProved
