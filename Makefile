@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 BUILT := $(VENV)/.built
 TOOLS := $(VENV)/.tools
 WHEEL := dist/.built
+PRICES := tests/scenario/test_price.py
 PREFIX := /opt/earthline
 COMMANDS := /usr/local/bin
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
@@ -66,7 +67,8 @@ $(TOOLS): pyproject.toml uv.lock tools/setup
 
 test: build wheel ## Run every test: vectors, units, properties, scenarios, the lab, real peers, Rust
 	cargo test --profile checked --locked --quiet -p earthline-core -p earthline-io -p earthline-simd
-	$(BIN)/python -m pytest --numprocesses 2 tests/vectors tests/unit tests/property tests/scenario
+	$(BIN)/python -m pytest $(PRICES)
+	$(BIN)/python -m pytest --numprocesses 2 --ignore $(PRICES) tests/vectors tests/unit tests/property tests/scenario
 	$(BIN)/python -m pytest -p no:randomly --numprocesses 3 --dist loadfile tests/boundary tests/e2e tests/interop
 
 test-matrix: wheel ## The tests on Python 3.13 and 3.14, in Debian roots of their own (SUITE=all for every network test)
