@@ -87,6 +87,8 @@ check: build ## Lint, types, the native stub, architecture contracts, circles, f
 	$(BIN)/python tools/references.py --check
 	cargo fmt --all --check
 	cargo clippy --release --locked --workspace --all-targets --quiet -- -D warnings
+	cargo fmt --manifest-path rust/fuzz/Cargo.toml --check
+	RUSTFLAGS='--cfg fuzzing -D warnings' cargo check --manifest-path rust/fuzz/Cargo.toml --target-dir target/fuzz-check --locked --quiet
 
 references: build ## Write docs/reference from the code: settings, API, metrics, counters, log events
 	$(BIN)/python tools/references.py
@@ -128,7 +130,7 @@ bench-strangers: build ## What strangers cost a controller: `/health` and answer
 
 ##@ Attack it
 
-fuzz: build ## Fuzz parsers, files, nodes and the switch for a minute each (TARGET=name SECONDS=n)
+fuzz: build ## Fuzz parsers, files, nodes and the switches for a minute each (TARGET=name SECONDS=n)
 	$(BIN)/python fuzz/run.py $(TARGET) --seconds $(or $(SECONDS),60)
 
 ##@ Tidy up

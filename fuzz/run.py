@@ -3,7 +3,7 @@
     fuzz/run.py [TARGET] [--seconds N] [--seed S]
 
 Without a target every one is run for N seconds. The same seed does the same; without one it is
-drawn, and said. There are three kinds of targets:
+drawn, and said. There are four kinds of targets:
 
 * Those that take bytes (`tests/property/targets.py`). Inputs are good messages, cut, spliced and
   overwritten. One that breaks a target is written to ``fuzz/crashes`` and can be replayed with
@@ -11,6 +11,8 @@ drawn, and said. There are three kinds of targets:
 * ``nodes`` and ``switch``, which take steps (`tests/hostile`). A failure says which line repeats
   it, and then which line does so with fewer steps.
 * ``offload`` and ``framing``, which are tests of the Rust crates.
+* ``rust-packet`` and others, guided by coverage (`guided.py`): parsers of the Rust crates, and
+  ``rust-switch``, anything that may happen to three switches in any order.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "property")]
 
 from targets import TARGETS, seeds  # noqa: E402
 
+import guided  # noqa: E402 - the path comes first
 from hostile.nodes import NODES  # noqa: E402 - the path comes first
 from hostile.stateful import fuzz_steps, parse_ranges, repeat  # noqa: E402
 from hostile.switch import SWITCH  # noqa: E402
@@ -40,7 +43,7 @@ from hostile.switch import SWITCH  # noqa: E402
 KINDS = {kind.name: kind for kind in (NODES, SWITCH)}
 RUST = {"offload": ("earthline-core", "fuzz_offload"), "framing": ("earthline-io", "fuzz_framing")}
 """Crate and the test in it."""
-EVERY = sorted((*TARGETS, *KINDS, *RUST))
+EVERY = sorted((*TARGETS, *KINDS, *RUST, *guided.TARGETS))
 
 TELLING = (b"\x00", b"\x01", b"\x7f", b"\xff", b"\xff\xff", b"\x00\x00", b"\\", b"=", b"\n")
 """Bytes that mean something in one format or other."""
@@ -51,6 +54,8 @@ BATCH = 64
 
 def main() -> int:
     arguments = _parse_arguments()
+    if arguments.replay and arguments.target in guided.TARGETS:
+        return guided.replay(arguments.target, arguments.replay)
     if arguments.replay:
         TARGETS[arguments.target](arguments.replay.read_bytes())
         return 0
@@ -70,7 +75,7 @@ def _parse_arguments() -> argparse.Namespace:
         "--only", type=parse_ranges, metavar="STEPS", dest="steps", help="such as 0-7,12"
     )
     arguments = parser.parse_args()
-    if arguments.replay and arguments.target not in TARGETS:
+    if arguments.replay and arguments.target not in {*TARGETS, *guided.TARGETS}:
         parser.error("--replay needs a TARGET that takes bytes")
     if arguments.steps and arguments.target not in KINDS:
         parser.error("--only needs a TARGET that takes steps")
@@ -81,6 +86,8 @@ def fuzz(name: str, seconds: float, seed: int) -> int:
     """Run a target until its time is up or it breaks; returns the exit code."""
     if name in KINDS:
         return fuzz_steps(KINDS[name], seconds, seed)
+    if name in guided.TARGETS:
+        return guided.fuzz(name, seconds, seed)
     if name in RUST:
         return fuzz_rust(*RUST[name], seconds, seed)
     return fuzz_bytes(name, seconds, seed)

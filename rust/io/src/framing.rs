@@ -87,6 +87,21 @@ impl Decoder {
     }
 }
 
+/// What a stream that arrives in pieces says, each record as its debug text; and whether it broke off as
+/// malformed.
+#[cfg(fuzzing)]
+pub fn hear<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<String>, bool) {
+    let (mut decoder, mut heard) = (Decoder::default(), Vec::new());
+    let malformed = pieces.into_iter().any(|piece| {
+        let hear = |record: Record<'_>| {
+            heard.push(format!("{record:?}"));
+            Ok(())
+        };
+        decoder.feed(&mut piece.to_vec(), hear).is_err()
+    });
+    (heard, malformed)
+}
+
 /// Hand over each record that is whole; the length of all of them.
 fn take_records(
     bytes: &mut [u8],

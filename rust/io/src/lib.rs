@@ -47,6 +47,8 @@ mod worker;
 
 pub use clock::now_ms;
 pub use driver::Driver;
+#[cfg(fuzzing)]
+pub use framing::hear;
 pub use mark::Mark;
 pub use offload::Offload;
 pub use relay::{Relay, RelayOptions};
