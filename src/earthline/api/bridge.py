@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.responses import Response
 
-from earthline.api.answers import NetworkId, read_json
+from earthline.api.answers import NetworkId, StockJson, read_json
+from earthline.api.shapes.describe import gives, takes
+from earthline.api.shapes.ours import Bridge
 from earthline.runtime.bridge.checks import BridgeRefused, Wish
 from earthline.runtime.bridge.journal import Bridging
 from earthline.runtime.service import Service
@@ -27,14 +30,6 @@ class BridgeRequest(BaseModel):
     move_default_route: bool = Field(default=False, alias="moveDefaultRoute")
 
 
-_SCHEMA: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": BridgeRequest.model_json_schema()}},
-    }
-}
-
-
 async def _wished(request: Request) -> BridgeRequest:
     """The body, read as everywhere else; `BridgeRefused` names the first key that is wrong."""
     try:
@@ -45,7 +40,7 @@ async def _wished(request: Request) -> BridgeRequest:
         raise BridgeRefused(f"{where}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
 
 
-def bridge_object(service: Service, entry: Bridging) -> dict[str, Any]:
+def bridge_object(service: Service, entry: Bridging) -> Bridge:
     """One bridged network; ``rollbackAt`` (ms) is 0 once confirmed."""
     state = service.network(entry.network)
     return {
@@ -64,13 +59,13 @@ def bridge_router(service: Service) -> APIRouter:
     """Routes below ``/earthline/bridge``."""
     router = APIRouter(prefix="/earthline/bridge", tags=["bridge"])
 
-    @router.get("")
-    async def status() -> list[dict[str, Any]]:
+    @router.get("", **gives(list[Bridge]))
+    async def status() -> Response:
         """Every network that is bridged with an interface of the host."""
-        return [bridge_object(service, entry) for entry in service.bridges.entries]
+        return StockJson([bridge_object(service, entry) for entry in service.bridges.entries])
 
-    @router.post("/{nwid}", openapi_extra=_SCHEMA)
-    async def up(nwid: NetworkId, request: Request) -> dict[str, Any]:
+    @router.post("/{nwid}", openapi_extra=takes(BridgeRequest), **gives(Bridge))
+    async def up(nwid: NetworkId, request: Request) -> Response:
         """Bridge a network; undone after `rollback` seconds unless confirmed."""
         body = await _wished(request)
         wish = Wish(
@@ -80,16 +75,18 @@ def bridge_router(service: Service) -> APIRouter:
             round(body.rollback * 1000),
             body.move_default_route,
         )
-        return bridge_object(service, await service.bridges.up(wish))
+        return StockJson(bridge_object(service, await service.bridges.up(wish)))
 
-    @router.post("/{nwid}/confirm")
-    async def confirm(nwid: NetworkId) -> dict[str, Any]:
+    @router.post("/{nwid}/confirm", **gives(Bridge))
+    async def confirm(nwid: NetworkId) -> Response:
         """Keep a bridge that would be undone."""
-        return bridge_object(service, await service.bridges.confirm(parse_network(nwid)))
+        kept = await service.bridges.confirm(parse_network(nwid))
+        return StockJson(bridge_object(service, kept))
 
-    @router.delete("/{nwid}")
-    async def down(nwid: NetworkId) -> dict[str, Any]:
+    @router.delete("/{nwid}", **gives(Bridge))
+    async def down(nwid: NetworkId) -> Response:
         """Take a bridge apart; what it was."""
-        return bridge_object(service, await service.bridges.down(parse_network(nwid)))
+        gone = await service.bridges.down(parse_network(nwid))
+        return StockJson(bridge_object(service, gone))
 
     return router

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Request
+from starlette.responses import Response
 
-from earthline.api.answers import JSON_OBJECT, read_json
+from earthline.api.answers import JSON_OBJECT, StockJson, read_json
+from earthline.api.shapes.describe import Nothing, gives
 from earthline.runtime.service import Service
 
 
@@ -14,17 +16,17 @@ def config_router(service: Service) -> APIRouter:
     """Routes below ``/config``."""
     router = APIRouter()
 
-    @router.get("/config")
-    async def show() -> dict[str, Any]:
+    @router.get("/config", **gives(dict[str, Any]))
+    async def show() -> Response:
         """`local.conf` as it was read, without passwords."""
-        return service.settings.shown
+        return StockJson(service.settings.shown)
 
-    @router.post("/config/settings", openapi_extra=JSON_OBJECT)
-    async def change(request: Request) -> dict[str, Any]:
+    @router.post("/config/settings", openapi_extra=JSON_OBJECT, **gives(Nothing))
+    async def change(request: Request) -> Response:
         """Replace or add keys of `settings`, and rewrite the file; always an empty object."""
         body = await read_json(request)
         if isinstance(body, dict):
             service.change_settings(body)
-        return {}
+        return StockJson({})
 
     return router

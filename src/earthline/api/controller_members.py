@@ -26,7 +26,6 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from earthline.api.answers import (
-    JSON_OBJECT,
     Address,
     NetworkId,
     StockJson,
@@ -35,6 +34,14 @@ from earthline.api.answers import (
     listed,
 )
 from earthline.api.controller import CarryOut, Run
+from earthline.api.shapes.controller import (
+    MemberChange,
+    Network,
+    NetworkChange,
+    SeenMember,
+    SeenMemberListing,
+)
+from earthline.api.shapes.describe import gives, takes
 from earthline.controller.authority import Authority, NoFreeNetwork
 from earthline.controller.coercion import JsonObject, parse_object
 from earthline.controller.default_subnet import NoFreeSubnet
@@ -42,6 +49,8 @@ from earthline.controller.member_view import assigned_addresses
 from earthline.runtime.clock import now_ms
 from earthline.wire.address import format_address, parse_address, parse_network
 from earthline.wire.inet import InetAddress
+
+_MEMBER = "/network/{network}/member/{member}"
 
 Occupied = Callable[[], Awaitable[Iterable[InetAddress]]]
 """The IPv4 networks that this host has routes to."""
@@ -65,7 +74,7 @@ def controller_members_router(
         described = None if found is None else authority.describe_member(network, member, now)
         return described, [*commands]
 
-    @router.post("/network", openapi_extra=JSON_OBJECT)
+    @router.post("/network", openapi_extra=takes(NetworkChange), **gives(Network))
     async def create_network(request: Request) -> Response:
         """Create a network with a free IPv4 subnet and a pool; the body as for changing one."""
         body = parse_object(await request.body())
@@ -80,20 +89,20 @@ def controller_members_router(
         carry_out(*commands)
         return StockJson(made)
 
-    @router.get("/network/{network}/member")
+    @router.get("/network/{network}/member", **gives(SeenMemberListing))
     async def list_members(network: NetworkId) -> Response:
         """All members of a network."""
         ids = parse_network(network), now_ms()
         answer: Response = await run(listed, authority.describe_members, *ids)
         return answer
 
-    @router.get("/network/{network}/member/{member}")
+    @router.get(_MEMBER, **gives(SeenMember))
     async def get_member(network: NetworkId, member: Address) -> Response:
         """One member."""
         ids = parse_network(network), parse_address(member)
         return _answer(await run(authority.describe_member, *ids, now_ms()))
 
-    @router.post("/network/{network}/member/{member}", openapi_extra=JSON_OBJECT)
+    @router.post(_MEMBER, openapi_extra=takes(MemberChange), **gives(SeenMember))
     async def post_member(network: NetworkId, member: Address, request: Request) -> Response:
         """Change a member; 400 for an address that another member has."""
         ids = parse_network(network), parse_address(member)

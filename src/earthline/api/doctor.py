@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from fastapi import APIRouter
+from starlette.responses import Response
 
+from earthline.api.answers import StockJson
+from earthline.api.shapes.describe import gives
+from earthline.api.shapes.ours import Diagnosis
 from earthline.diagnosis.judge import report
 from earthline.runtime.probes.glance import glance
 from earthline.runtime.probes.inside import look_inside
@@ -28,15 +31,15 @@ def doctor_router(service: Service, twins: TwinWatch) -> APIRouter:
     router = APIRouter(prefix="/earthline/doctor", tags=["doctor"])
     one_at_a_time = asyncio.Lock()
 
-    @router.get("")
-    async def doctor() -> dict[str, Any]:
+    @router.get("", **gives(Diagnosis))
+    async def doctor() -> Response:
         """Ask roots and host, for some seconds; what is wrong and what to do."""
         async with one_at_a_time:
-            return report(await look_inside(service, twins))
+            return StockJson(report(await look_inside(service, twins)))
 
-    @router.get("/glance")
-    async def at_a_glance() -> dict[str, Any]:
+    @router.get("/glance", **gives(Diagnosis))
+    async def at_a_glance() -> Response:
         """What the service knows by itself of what is wrong, without asking anybody."""
-        return report(await glance(service, twins))
+        return StockJson(report(await glance(service, twins)))
 
     return router

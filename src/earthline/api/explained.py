@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from earthline.api.shapes.node import KnownPath, Nat, PeerExtension, TcpRelay, Tunnel
 from earthline.diagnosis.peers import reason_word, words
 from earthline.runtime.relay import RelayState
 from earthline.runtime.tunnel import TunnelState
@@ -12,7 +11,7 @@ from earthline.vl1.nat import NatReport
 from earthline.vl1.status import PathReport, PeerState
 
 
-def peer_explained(peer: PeerState, now: int) -> dict[str, Any]:
+def peer_explained(peer: PeerState, now: int) -> PeerExtension:
     """``earthline`` of a peer. Times are ms since the epoch, ages ms before ``now``."""
     tried = dict.fromkeys((*peer.endpoints, *(attempt.address for attempt in peer.attempts)))
     explanation, next_step = words(peer.state, peer.reason, [str(place) for place in tried])
@@ -31,7 +30,7 @@ def peer_explained(peer: PeerState, now: int) -> dict[str, Any]:
     }
 
 
-def _path(path: PathReport, now: int) -> dict[str, Any]:
+def _path(path: PathReport, now: int) -> KnownPath:
     """A path, expired or not; ``age`` is null where nothing ever came by it."""
     return {
         "address": str(path.address),
@@ -46,7 +45,7 @@ def _path(path: PathReport, now: int) -> dict[str, Any]:
     }
 
 
-def nat_object(nat: NatReport) -> dict[str, Any]:
+def nat_object(nat: NatReport) -> Nat:
     """``nat`` of the status."""
     return {
         "filtering": nat.filtering.value,
@@ -59,7 +58,7 @@ def nat_object(nat: NatReport) -> dict[str, Any]:
     }
 
 
-def tunnel_object(tunnel: TunnelState) -> dict[str, Any]:
+def tunnel_object(tunnel: TunnelState) -> Tunnel:
     """``tunnel`` of the status: the TCP tunnel that stands in for UDP."""
     relay = tunnel.connected_to
     return {
@@ -72,7 +71,7 @@ def tunnel_object(tunnel: TunnelState) -> dict[str, Any]:
     }
 
 
-def relay_object(relay: RelayState) -> dict[str, Any]:
+def relay_object(relay: RelayState) -> TcpRelay:
     """``tcpRelay`` of the status: what this node is for others."""
     return {
         "clients": relay.clients,

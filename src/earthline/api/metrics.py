@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fastapi import APIRouter
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from earthline.api.exposition import Family, Histogram, render, single
 from earthline.runtime.clock import now_ms
@@ -229,7 +229,7 @@ def metrics_router(metrics: Metrics) -> APIRouter:
     """The one route. Unlike stock's, its answer is of now and not of up to 5 s ago."""
     router = APIRouter(tags=["metrics"])
 
-    @router.get("/metrics")
+    @router.get("/metrics", response_class=PlainTextResponse)
     async def show() -> Response:
         """All families as of now, as text for Prometheus."""
         return Response(await metrics.text(), headers={"content-type": "text/plain"})

@@ -7,7 +7,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from earthline.api.answers import JSON_OBJECT, Address, StockJson, read_object_or_nothing
+from earthline.api.answers import Address, StockJson, read_object_or_nothing
+from earthline.api.shapes.describe import Nothing, gives, takes
+from earthline.api.shapes.network import Done, Moon, Seed
 from earthline.effects import Deorbit, Orbit
 from earthline.runtime.clock import now_ms
 from earthline.runtime.service import Service
@@ -15,7 +17,7 @@ from earthline.wire.address import parse_address
 from earthline.wire.world import World
 
 
-def moon_object(moon: World) -> dict[str, Any]:
+def moon_object(moon: World) -> Moon:
     """A moon that is held."""
     return {
         "id": f"{moon.world_id:016x}",
@@ -33,7 +35,7 @@ def moon_object(moon: World) -> dict[str, Any]:
     }
 
 
-def waiting_object(world_id: int) -> dict[str, Any]:
+def waiting_object(world_id: int) -> Moon:
     """A moon that was asked for and has not come yet."""
     return {
         "id": f"{world_id:016x}",
@@ -61,30 +63,30 @@ def moon_router(service: Service) -> APIRouter:
         moons = service.node.status(now_ms()).moons
         return next((moon for moon in moons if moon.world_id == world_id), None)
 
-    @router.get("")
-    async def moons() -> list[dict[str, Any]]:
+    @router.get("", **gives(list[Moon]))
+    async def moons() -> Response:
         """Every moon that this node holds."""
-        return [moon_object(moon) for moon in service.node.status(now_ms()).moons]
+        return StockJson([moon_object(moon) for moon in service.node.status(now_ms()).moons])
 
-    @router.get("/{world}")
-    async def moon(world: Address) -> dict[str, Any]:
+    @router.get("/{world}", **gives(Moon | Nothing))
+    async def moon(world: Address) -> Response:
         """One moon; an empty object if it is not held."""
         found = held(int(world, 16))
-        return {} if found is None else moon_object(found)
+        return StockJson({} if found is None else moon_object(found))
 
-    @router.post("/{world}", openapi_extra=JSON_OBJECT)
-    async def orbit(world: Address, request: Request) -> dict[str, Any]:
+    @router.post("/{world}", openapi_extra=takes(Seed, required=False), **gives(Moon | Nothing))
+    async def orbit(world: Address, request: Request) -> Response:
         """Have a moon, from the node that `seed` of the body names; the moon, or one that waits."""
         world_id, seed = int(world, 16), _seed(await read_object_or_nothing(request))
         found = held(world_id)
         if found is not None:
-            return moon_object(found)
+            return StockJson(moon_object(found))
         if seed == 0:
-            return {}
+            return StockJson({})
         service.core.send(Orbit(world_id, seed))
-        return waiting_object(world_id)
+        return StockJson(waiting_object(world_id))
 
-    @router.delete("/{world}")
+    @router.delete("/{world}", **gives(Done))
     async def deorbit(world: Address) -> Response:
         """Forget a moon; `result` is true in any case."""
         service.core.send(Deorbit(int(world, 16)))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from earthline.api.answers import JSON_OBJECT, NetworkId, StockJson, read_object_or_nothing
+from earthline.api.answers import NetworkId, StockJson, read_object_or_nothing
+from earthline.api.shapes.describe import gives, takes
+from earthline.api.shapes.network import (
+    Done,
+    JoinedNetwork,
+    NetworkExtension,
+    NetworkRoute,
+    Permissions,
+)
 from earthline.runtime.notes import host_notes
 from earthline.runtime.service import Service
 from earthline.vl2.status import NetworkState
@@ -15,11 +21,11 @@ from earthline.wire.mac import format_mac
 from earthline.wire.network_config import Route
 
 
-def network_object(service: Service, state: NetworkState) -> dict[str, Any]:
+def network_object(service: Service, state: NetworkState) -> JoinedNetwork:
     """A joined network: what its controller gave, and what became of it here."""
     permissions = service.taps.permissions(state.network)
     tap = service.taps.tap(state.network)
-    found = {
+    found: JoinedNetwork = {
         "allowDNS": permissions.dns,
         "allowDefault": permissions.default,
         "allowGlobal": permissions.global_,
@@ -48,10 +54,11 @@ def network_object(service: Service, state: NetworkState) -> dict[str, Any]:
         "type": "PUBLIC" if state.public else "PRIVATE",
         "earthline": _extension(service, state),
     }
-    return found | _login_object(state)
+    _add_login(found, state)
+    return found
 
 
-def _extension(service: Service, state: NetworkState) -> dict[str, Any]:
+def _extension(service: Service, state: NetworkState) -> NetworkExtension:
     """What the stock API does not have: what became of the configuration on this host, and why."""
     tap, bridging = service.taps.tap(state.network), service.bridges.entry(state.network)
     return {
@@ -61,7 +68,7 @@ def _extension(service: Service, state: NetworkState) -> dict[str, Any]:
     }
 
 
-def _route_object(route: Route) -> dict[str, Any]:
+def _route_object(route: Route) -> NetworkRoute:
     return {
         "flags": route.flags,
         "metric": route.metric,
@@ -70,48 +77,48 @@ def _route_object(route: Route) -> dict[str, Any]:
     }
 
 
-def _login_object(state: NetworkState) -> dict[str, Any]:
+def _add_login(found: JoinedNetwork, state: NetworkState) -> None:
     """Only networks with a login have these."""
     if not state.sign_on.enabled and state.authentication is None:
-        return {}
+        return
     url = state.sign_on.authentication_url
     if state.authentication is not None:
         url = state.authentication.url
-    return {
-        "authenticationExpiryTime": state.sign_on.authentication_expires_at,
-        "authenticationURL": url,
-        "ssoEnabled": True,
-    }
+    found["authenticationExpiryTime"] = state.sign_on.authentication_expires_at
+    found["authenticationURL"] = url
+    found["ssoEnabled"] = True
 
 
 def network_router(service: Service) -> APIRouter:
     """Routes below ``/network``."""
     router = APIRouter(prefix="/network", tags=["network"])
 
-    def find(nwid: str) -> dict[str, Any] | None:
+    def find(nwid: str) -> JoinedNetwork | None:
         wanted = int(nwid, 16)
         found = (state for state in service.node.networks() if state.network == wanted)
         return next((network_object(service, state) for state in found), None)
 
-    @router.get("")
-    async def networks() -> list[dict[str, Any]]:
+    @router.get("", **gives(list[JoinedNetwork]))
+    async def networks() -> Response:
         """Every joined network, ascending by ID."""
         states = sorted(service.node.networks(), key=lambda state: state.network)
-        return [network_object(service, state) for state in states]
+        return StockJson([network_object(service, state) for state in states])
 
-    @router.get("/{nwid}")
+    @router.get("/{nwid}", **gives(JoinedNetwork))
     async def network(nwid: NetworkId) -> Response:
         """One joined network; 404 if it is not joined."""
         found = find(nwid)
         return StockJson({}, 404) if found is None else StockJson(found)
 
-    @router.post("/{nwid}", openapi_extra=JSON_OBJECT)
+    @router.post(
+        "/{nwid}", openapi_extra=takes(Permissions, required=False), **gives(JoinedNetwork)
+    )
     async def join(nwid: NetworkId, request: Request) -> Response:
         """Join it if need be, take over local permissions of the body; the network."""
         service.join(int(nwid, 16), await read_object_or_nothing(request))
         return StockJson(find(nwid) or {})
 
-    @router.delete("/{nwid}")
+    @router.delete("/{nwid}", **gives(Done))
     async def leave(nwid: NetworkId) -> Response:
         """Leave it; `result` is true if it was joined."""
         return StockJson({"result": True} if service.leave(int(nwid, 16)) else {})

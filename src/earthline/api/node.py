@@ -10,6 +10,8 @@ from starlette.responses import Response
 from earthline import STOCK_VERSION, __version__
 from earthline.api.answers import Address, StockJson
 from earthline.api.explained import nat_object, peer_explained, relay_object, tunnel_object
+from earthline.api.shapes.describe import Nothing, gives
+from earthline.api.shapes.node import Health, PathSlot, Peer, Status, Version
 from earthline.runtime.clock import now_ms, wall_ms
 from earthline.runtime.service import Service
 from earthline.vl1.status import PathReport, PeerState
@@ -17,7 +19,7 @@ from earthline.vl1.status import PathReport, PeerState
 UNKNOWN_VERSION = (-1, -1, -1)
 
 
-def version_object() -> dict[str, Any]:
+def version_object() -> Version:
     """The release we are compatible with, as the stock API gives it."""
     major, minor, revision = (int(part) for part in STOCK_VERSION.split("."))
     return {
@@ -29,7 +31,7 @@ def version_object() -> dict[str, Any]:
     }
 
 
-def status_object(service: Service) -> dict[str, Any]:
+def status_object(service: Service) -> Status:
     """The node itself; ``earthline`` holds what the stock API does not have.
 
     Programs that ask every few seconds redraw when an answer is another one: but for the clock, two
@@ -39,7 +41,8 @@ def status_object(service: Service) -> dict[str, Any]:
     status = service.node.status(now)
     planet = status.planet
     earth = None if planet is None else planet.earth
-    return version_object() | {
+    return {
+        **version_object(),
         "address": f"{status.address:010x}",
         "clock": wall_ms(),
         "config": service.settings.shown | {"settings": _settings_object(service)},
@@ -84,7 +87,7 @@ def _settings_object(service: Service) -> dict[str, Any]:
     return effective | (stored if isinstance(stored, dict) else {}) | computed
 
 
-def peer_object(peer: PeerState, now: int, *, tunneled: bool) -> dict[str, Any]:
+def peer_object(peer: PeerState, now: int, *, tunneled: bool) -> Peer:
     """A peer and its path slots; ``earthline`` holds what the stock API does not have.
 
     ``now`` is Unix time in ms, as are the stamps of the peer. ``tunneled``: the TCP tunnel is up,
@@ -106,7 +109,7 @@ def peer_object(peer: PeerState, now: int, *, tunneled: bool) -> dict[str, Any]:
     }
 
 
-def _path_object(path: PathReport) -> dict[str, Any]:
+def _path_object(path: PathReport) -> PathSlot:
     return {
         "active": True,
         "address": str(path.address),
@@ -124,48 +127,53 @@ def node_router(service: Service) -> APIRouter:
     """Routes about the node and its peers."""
     router = APIRouter(tags=["node"])
 
-    @router.get("/status")
-    async def status() -> dict[str, Any]:
+    @router.get("/status", **gives(Status))
+    async def status() -> Response:
         """Address, version, planet and settings; `earthline` is what stock has not."""
-        return status_object(service)
+        return StockJson(status_object(service))
 
-    @router.get("/health")
-    async def health() -> dict[str, Any]:
+    @router.get("/health", **gives(Health))
+    async def health() -> Response:
         """Whether the service runs and is online; needs no token."""
-        return version_object() | {"clock": wall_ms(), "online": service.node.online}
+        health: Health = {
+            **version_object(),
+            "clock": wall_ms(),
+            "online": service.node.online,
+        }
+        return StockJson(health)
 
-    @router.get("/earthline/counters")
-    async def counters() -> dict[str, int]:
+    @router.get("/earthline/counters", **gives(dict[str, int]))
+    async def counters() -> Response:
         """What the node counted since its start, by name: drops by reason, and events."""
-        return dict(service.counters())
+        return StockJson(dict(service.counters()))
 
-    @router.get("/peer")
-    async def peers() -> list[dict[str, Any]]:
+    @router.get("/peer", **gives(list[Peer]))
+    async def peers() -> Response:
         """Every peer in memory, ascending by address, with its paths."""
         now, tunneled = now_ms(), service.tunnel.connected_to is not None
         peers, unix = service.node.peer_states(now), service.node.wall.at(now)
-        return [peer_object(peer, unix, tunneled=tunneled) for peer in peers]
+        return StockJson([peer_object(peer, unix, tunneled=tunneled) for peer in peers])
 
-    @router.get("/peer/{address}")
-    async def peer(address: Address) -> dict[str, Any]:
+    @router.get("/peer/{address}", **gives(Peer | Nothing))
+    async def peer(address: Address) -> Response:
         """One peer; an empty object if it is not in memory."""
         wanted, now = int(address, 16), now_ms()
         tunneled = service.tunnel.connected_to is not None
         unix = service.node.wall.at(now)
         found = (p for p in service.node.peer_states(now) if p.address == wanted)
-        return next((peer_object(peer, unix, tunneled=tunneled) for peer in found), {})
+        return StockJson(next((peer_object(p, unix, tunneled=tunneled) for p in found), {}))
 
-    @router.get("/bond/show/{address}")
+    @router.get("/bond/show/{address}", status_code=400)
     async def bond(address: Address) -> Response:  # noqa: ARG001 - no peer is bonded
         """Always 400: no peer is bonded."""
         return StockJson({}, 400)
 
-    @router.post("/bond/rotate/{address}")
+    @router.post("/bond/rotate/{address}", status_code=400)
     async def rotate(address: Address) -> Response:  # noqa: ARG001
         """Always 400: no peer is bonded."""
         return StockJson({}, 400)
 
-    @router.post("/bond/setmtu/{mtu}/{interface}/{ip}")
+    @router.post("/bond/setmtu/{mtu}/{interface}/{ip}", status_code=400)
     async def set_mtu(mtu: int, interface: str, ip: str) -> Response:  # noqa: ARG001
         """Always 400: no peer is bonded."""
         return Response("Bonding layer isn't active yet", 400, media_type="application/json")

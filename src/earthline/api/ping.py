@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from earthline.api.answers import Address, StockJson, failure
+from earthline.api.shapes.describe import gives
+from earthline.api.shapes.node import Ping
 from earthline.runtime.pings import Answered
 from earthline.runtime.service import Service
 from earthline.vl1.local import ALL_SOCKETS
@@ -22,12 +22,12 @@ def _state(answer: Answered) -> State:
     return State.TUNNELLED if answer.path[0] == ALL_SOCKETS else State.DIRECT
 
 
-def ping_object(address: str, answer: Answered | None) -> dict[str, Any]:
+def ping_object(address: str, answer: Answered | None) -> Ping:
     """``latency`` in ms, and how the answer came; all null where none came in time.
 
     ``path`` is null of a relayed answer, which came from a root.
     """
-    found: dict[str, Any] = {"address": address, "latency": None, "state": None, "path": None}
+    found: Ping = {"address": address, "latency": None, "state": None, "path": None}
     if answer is not None:
         state = _state(answer)
         came_from = InetAddress(answer.path[1], answer.path[2])
@@ -41,7 +41,7 @@ def ping_router(service: Service) -> APIRouter:
     """One route; it takes as long as the node takes to answer, or five seconds."""
     router = APIRouter(prefix="/earthline/ping", tags=["node"])
 
-    @router.post("/{address}")
+    @router.post("/{address}", **gives(Ping))
     async def ping(address: Address) -> Response:
         """Ask a node to answer, for up to 5 s; all null if it did not."""
         number = parse_address(address)

@@ -7,8 +7,11 @@ import binascii
 from typing import Any
 
 from fastapi import APIRouter, Request
+from starlette.responses import Response
 
-from earthline.api.answers import JSON_OBJECT, read_json
+from earthline.api.answers import StockJson, read_json
+from earthline.api.shapes.describe import gives, takes
+from earthline.api.shapes.ours import Planet, PlanetEndpoints, PlanetFile, PlanetWish
 from earthline.root.earth import DEFAULT_RANGE
 from earthline.runtime.planet import PlanetRefused, parse_endpoints
 from earthline.runtime.service import Service
@@ -16,7 +19,7 @@ from earthline.wire.inet import InetAddress
 from earthline.wire.world import World
 
 
-def planet_object(planet: World) -> dict[str, Any]:
+def planet_object(planet: World) -> Planet:
     """A planet as JSON; ``data`` is the signed file in base 64."""
     return {
         "worldId": f"{planet.world_id:016x}",
@@ -38,8 +41,8 @@ def planet_router(service: Service) -> APIRouter:
     """Routes below ``/earthline/planet``."""
     router = APIRouter(prefix="/earthline/planet")
 
-    @router.get("")
-    async def show() -> dict[str, Any]:
+    @router.get("", **gives(Planet))
+    async def show() -> Response:
         """The planet that this node holds: ID, roots, and its bytes in base 64."""
         planet = service.planet
         if planet is None:
@@ -47,34 +50,35 @@ def planet_router(service: Service) -> APIRouter:
                 "this node holds no planet: `earthline planet make` makes one, "
                 "`earthline planet install FILE` takes one"
             )
-        return planet_object(planet)
+        return StockJson(planet_object(planet))
 
-    @router.post("", openapi_extra=JSON_OBJECT)
-    async def make(request: Request) -> dict[str, Any]:
+    @router.post("", openapi_extra=takes(PlanetWish), **gives(Planet))
+    async def make(request: Request) -> Response:
         """Become root and controller of a new planet at `endpoints`, its Earth in `earth`."""
         body = await _read_object(request)
         endpoints = _endpoints(body.get("endpoints"))
         earth = body.get("earth", DEFAULT_RANGE)
         if not isinstance(earth, str):
             raise PlanetRefused("earth: the range of its addresses is needed, as 28.0.0.0/7")
-        return planet_object(await service.planets.make(endpoints, earth, service.core.send))
+        made = await service.planets.make(endpoints, earth, service.core.send)
+        return StockJson(planet_object(made))
 
-    @router.post("/reissue", openapi_extra=JSON_OBJECT)
-    async def reissue(request: Request) -> dict[str, Any]:
+    @router.post("/reissue", openapi_extra=takes(PlanetEndpoints), **gives(Planet))
+    async def reissue(request: Request) -> Response:
         """Issue this node's planet again, with other `endpoints` if the body has any."""
         texts = (await _read_object(request)).get("endpoints")
         endpoints = () if texts is None else _endpoints(texts)
-        return planet_object(service.planets.reissue(endpoints, service.core.send))
+        return StockJson(planet_object(service.planets.reissue(endpoints, service.core.send)))
 
-    @router.post("/install", openapi_extra=JSON_OBJECT)
-    async def install(request: Request) -> dict[str, Any]:
+    @router.post("/install", openapi_extra=takes(PlanetFile), **gives(Planet))
+    async def install(request: Request) -> Response:
         """Take the planet that `data` holds in base 64, in place of the present one."""
         body = await _read_object(request)
         try:
             data = base64.b64decode(str(body.get("data", "")), validate=True)
         except (binascii.Error, ValueError):
             raise PlanetRefused("data: the planet in base 64 is needed") from None
-        return planet_object(service.planets.install(data, service.core.send))
+        return StockJson(planet_object(service.planets.install(data, service.core.send)))
 
     return router
 

@@ -5,13 +5,13 @@ The stock routes compile nothing and keep no script (04, 4.2); this one does bot
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from earthline.api.answers import JSON_OBJECT, NetworkId, StockJson, empty, failure
+from earthline.api.answers import NetworkId, StockJson, empty, failure
 from earthline.api.controller import CarryOut, Run
+from earthline.api.shapes.controller import Rules, RuleScript
+from earthline.api.shapes.describe import gives, takes
 from earthline.controller.authority import Authority
 from earthline.controller.coercion import JsonObject, parse_object
 from earthline.controller.network_object import apply_post
@@ -22,11 +22,17 @@ from earthline.wire.address import parse_network
 _KEYS = ("rules", "capabilities", "tags")
 
 
-def rules_object(network: JsonObject) -> dict[str, Any]:
+def rules_object(network: JsonObject) -> Rules:
     """Script and tables; ``sourceInForce``: the tables are what the script says."""
     source = str(network.get("rulesSource") or "")
     tables = {key: network.get(key, []) for key in _KEYS}
-    return {"source": source, "sourceInForce": _says(source, tables), **tables}
+    return {
+        "source": source,
+        "sourceInForce": _says(source, tables),
+        "rules": tables["rules"],
+        "capabilities": tables["capabilities"],
+        "tags": tables["tags"],
+    }
 
 
 def _says(source: str, tables: JsonObject) -> bool:
@@ -43,13 +49,13 @@ def rules_router(authority: Authority, run: Run, carry_out: CarryOut) -> APIRout
     """Routes below ``/earthline/rules``."""
     router = APIRouter(prefix="/earthline/rules", tags=["controller"])
 
-    @router.get("/{network}")
+    @router.get("/{network}", **gives(Rules))
     async def show(network: NetworkId) -> Response:
         """The script that a network's rules were made from, and whether they still are."""
         found = await run(authority.get_network, parse_network(network))
         return empty(404) if found is None else StockJson(rules_object(found))
 
-    @router.post("/{network}", openapi_extra=JSON_OBJECT)
+    @router.post("/{network}", openapi_extra=takes(RuleScript), **gives(Rules))
     async def replace(network: NetworkId, request: Request) -> Response:
         """Compile `source` of the body, and have it as the rules of the network."""
         network_id = parse_network(network)

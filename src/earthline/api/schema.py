@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from earthline.api.gate import is_open
+from earthline.api.shapes.describe import bodies
 from earthline.runtime.events import KINDS
 
 FAILURE: dict[str, Any] = {
@@ -69,6 +70,10 @@ def _completed(schema: dict[str, Any]) -> dict[str, Any]:
     schemas = components.setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
+    schemas.update(bodies())
+    for shape in schemas.values():
+        for field in shape.get("properties", {}).values():
+            field.pop("title", None)
     schemas["Failure"] = FAILURE
     schemas["Event"] = EVENT
     components["securitySchemes"] = KEYS
