@@ -6,6 +6,11 @@
     handle_timeout(now)
     poll()                   commands for the host, to be carried out in order
 
+``now`` is of a clock that goes on while the host sleeps, and must not go back, nor may a stamp of
+the switch lie ahead of it. If one does, nothing raises, but what is due waits until the clock has
+caught up, and what may be done only so often is not done before. The wall clock, which is set now
+and then, comes as an event (`effects.WallClock`).
+
 The node holds no rule of the protocol itself. What a peer sent never raises out of it.
 """
 
