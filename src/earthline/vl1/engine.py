@@ -161,18 +161,12 @@ class PeerEngine(Wiring):
             self._on_timer[timer](now)
 
     def _note_time(self, now: int) -> None:
-        """Wall clocks jump: on resume from suspend, and when they are set."""
+        """Nothing for so long: the host slept, and may be somewhere else."""
         last, self._seen_at = self._seen_at, now
-        if not last or -JUMP_MS < now - last < JUMP_MS:
-            return
-        if now > last:
+        if last and now - last >= JUMP_MS:
             self._roaming.jumped(last, now)
-        else:
-            self._roaming.set_back(now)
-        for peer in self.topology.peers.values():
-            peer.clock_offset = None
-        self.timers.restart(now)
-        self._start_over(now)
+            self.timers.restart(now)
+            self._start_over(now)
 
     def _start_over(self, now: int) -> None:
         """We may be somewhere else: greet the upstreams, and be eager about it."""

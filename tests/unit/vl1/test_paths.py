@@ -299,20 +299,6 @@ def test_switch_activity_keeps_slots_and_peers_alive(pair):
     assert peer.active(now)
 
 
-def test_activity_stamped_before_the_clock_was_set_back_happened_now(pair):
-    ann, bob, net = pair.ann, pair.bob, pair.net
-    at = ann.paths[bob.address][0]
-    later = net.now
-    net.now -= 3_600_000
-    session = SessionActivity(bob.address, later, later, later, later, later)
-    ann.give(Activity((session,), ((bob.address, at, later),), ((at, later, later),)))
-    peer = ann.engine.peer(bob.address)
-    slot = peer.slots[0]
-    stamps = (peer.last_receive, peer.last_relayed_receive, peer.nontrivial_at, peer.trusted_at)
-    assert {*stamps, peer.last_sent, peer.flow_at, slot.received_at} == {net.now}
-    assert {slot.path.last_in, slot.path.last_out} == {net.now}
-
-
 def test_activity_of_unknown_peers_and_paths_makes_no_state(pair):
     engine = pair.ann.engine
     before = (len(engine.topology.peers), len(engine.paths))

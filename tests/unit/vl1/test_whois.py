@@ -99,16 +99,6 @@ def test_answer_of_a_root_makes_room_in_both(trio, ann):
     assert not len(ann.engine._whois._foreign)
 
 
-def test_target_asked_for_at_a_time_to_come_is_forgotten(ann):
-    whois: Whois = ann.engine._whois
-    now = START + 3_600_000
-    whois.ask(FIRST, now)
-    whois.ask_foreign(FIRST + 1, now, 1)
-    whois.expire(now - 3_600_000)
-    assert not len(whois._asked)
-    assert not len(whois._foreign)
-
-
 def test_nobody_asks_for_oneself(ann):
     ann.engine._whois.ask_foreign(ann.address, START, 1)
     assert not len(ann.engine._whois._foreign)
