@@ -77,9 +77,11 @@ class Node:
             now=now,
             wall=self.wall,
         )
-        self.peers.extra_contacts = self.ethernet.contacts
-        self.peers.relied_on = self.ethernet.relies_on
-        self.peers.assigned_networks = self.ethernet.assigned
+        self.peers.connect(
+            contacts=self.ethernet.contacts,
+            relied_on=self.ethernet.relies_on,
+            assigned_networks=self.ethernet.assigned,
+        )
 
     # The five verbs
 

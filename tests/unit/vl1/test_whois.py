@@ -159,7 +159,7 @@ def test_what_a_peer_asks_for_is_charged_to_where_it_comes_from(trio, ann):
 @pytest.mark.parametrize("relied_on", [True, False], ids=["controller", "anybody"])
 def test_root_that_names_a_false_identity_is_not_believed(trio, ann, relied_on):
     """Of a controller not even before it is proved; of others until it was."""
-    ann.engine.relied_on = lambda address: relied_on and address == FIRST
+    ann.engine.topology.relied_on = lambda address: relied_on and address == FIRST
     ann.engine.whois(FIRST, trio.net.now)
     trio.net.run(100)
     (question,) = [p for p in trio.root.got if p.verb == Verb.WHOIS]
