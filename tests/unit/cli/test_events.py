@@ -12,7 +12,7 @@ import pytest
 
 from earthline.cli.events import LINES, text_of
 from earthline.lab.service import script
-from earthline.runtime.events import KINDS
+from earthline.runtime.event_kinds import KINDS
 from terminal import WIDTH, in_a_pipe, on_a_terminal
 
 TOLD = [

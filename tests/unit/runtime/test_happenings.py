@@ -9,7 +9,8 @@ import pytest
 
 from earthline import effects
 from earthline.runtime import happenings
-from earthline.runtime.events import KINDS, Events
+from earthline.runtime.event_kinds import KINDS
+from earthline.runtime.events import Events
 from earthline.runtime.happenings import LOOK_AGAIN_MS, LOOKED_AT_ONCE, Happenings
 from earthline.vl1.reasons import Explained, Reason, State
 from earthline.wire.inet import InetAddress
