@@ -25,7 +25,7 @@ from earthline.vl1.contact import SOFTWARE_VERSION
 from earthline.vl1.engine import PeerEngine
 from earthline.vl1.nat import NatReport
 from earthline.vl1.reasons import Explained
-from earthline.vl1.status import NodeStatus, PeerState
+from earthline.vl1.status import NodeStatus, PeerState, Places, places_of
 from earthline.vl2.configuration import STORED
 from earthline.vl2.ethernet import EthernetEngine
 from earthline.vl2.status import NetworkState
@@ -158,6 +158,16 @@ class Node:
     def planet(self) -> World | None:
         """The planet we hold."""
         return self.peers.worlds.planet
+
+    @property
+    def upstreams(self) -> tuple[int, ...]:
+        """The roots of the planet and of moons, without ourselves."""
+        return self.peers.upstreams
+
+    @property
+    def places(self) -> Places:
+        """Where we are, as far as we know."""
+        return places_of(self.peers.local, self.peers.surface)
 
     @property
     def acting_as_upstream(self) -> bool:
