@@ -6,6 +6,11 @@
     handle_timeout(now)
     poll()                   commands for the host, to be carried out in order
 
+``now`` is of a clock that goes on while the host sleeps, and must not go back, nor may a stamp of
+the switch lie ahead of it. If one does, nothing raises, but what is due waits until the clock has
+caught up, and what may be done only so often is not done before. The wall clock, which is set now
+and then, comes as an event (`effects.WallClock`).
+
 The node holds no rule of the protocol itself. What a peer sent never raises out of it.
 """
 
@@ -20,7 +25,7 @@ from earthline.vl1.contact import SOFTWARE_VERSION
 from earthline.vl1.engine import PeerEngine
 from earthline.vl1.nat import NatReport
 from earthline.vl1.reasons import Explained
-from earthline.vl1.status import NodeStatus, PeerState
+from earthline.vl1.status import NodeStatus, PeerState, Places, places_of
 from earthline.vl2.configuration import STORED
 from earthline.vl2.ethernet import EthernetEngine
 from earthline.vl2.status import NetworkState
@@ -72,9 +77,11 @@ class Node:
             now=now,
             wall=self.wall,
         )
-        self.peers.extra_contacts = self.ethernet.contacts
-        self.peers.relied_on = self.ethernet.relies_on
-        self.peers.assigned_networks = self.ethernet.assigned
+        self.peers.connect(
+            contacts=self.ethernet.contacts,
+            relied_on=self.ethernet.relies_on,
+            assigned_networks=self.ethernet.assigned,
+        )
 
     # The five verbs
 
@@ -151,6 +158,16 @@ class Node:
     def planet(self) -> World | None:
         """The planet we hold."""
         return self.peers.worlds.planet
+
+    @property
+    def upstreams(self) -> tuple[int, ...]:
+        """The roots of the planet and of moons, without ourselves."""
+        return self.peers.upstreams
+
+    @property
+    def places(self) -> Places:
+        """Where we are, as far as we know."""
+        return places_of(self.peers.local, self.peers.surface)
 
     @property
     def acting_as_upstream(self) -> bool:

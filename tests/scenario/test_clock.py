@@ -97,6 +97,14 @@ def build(simulate, who="", error_ms=0, *, private=True):
     return house
 
 
+def build_and_set(simulate, who, step):
+    """The same, and a moment ago the clock of ``who`` was set."""
+    at_first, then = STEPS[step]
+    house = build(simulate, who, at_first)
+    house.hosts[who].clock_error_ms = then
+    return house
+
+
 def agreed_ms(who):
     """Within which two members agree of which one was let in since the clock was set.
 
@@ -122,9 +130,7 @@ def quiet_house():
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize("step", STEPS)
 def test_clock_that_is_set_silences_nobody(simulate, quiet_house, who, step):
-    at_first, then = STEPS[step]
-    house = build(simulate, who, at_first)
-    house.hosts[who].clock_error_ms = then
+    house = build_and_set(simulate, who, step)
     said, lost = house.watch()
     usual, _ = quiet_house
     few = {key: (said[key], count) for key, count in usual.items() if said[key] < count * 0.8 - 1}
@@ -136,9 +142,7 @@ def test_clock_that_is_set_silences_nobody(simulate, quiet_house, who, step):
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize("step", STEPS)
 def test_configuration_is_renewed_each_minute_whatever_clock_is_set(simulate, who, step):
-    at_first, then = STEPS[step]
-    house = build(simulate, who, at_first)
-    house.hosts[who].clock_error_ms = then
+    house = build_and_set(simulate, who, step)
     for _ in range(3):
         before = house.controller.node.counters["rx_network_config_request"]
         house.sim.run_for(RENEWED_MS)
@@ -152,9 +156,7 @@ def test_configuration_is_renewed_each_minute_whatever_clock_is_set(simulate, wh
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize("step", STEPS)
 def test_newcomer_finds_who_has_set_its_clock(simulate, who, step):
-    at_first, then = STEPS[step]
-    house = build(simulate, who, at_first)
-    house.hosts[who].clock_error_ms = then
+    house = build_and_set(simulate, who, step)
     carol = house.sim.host("carol", nat=PortRestricted())
     carol.join(house.network)
     house.sim.authorize(house.controller, house.network, carol)
@@ -168,9 +170,7 @@ def test_newcomer_finds_who_has_set_its_clock(simulate, who, step):
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize("step", STEPS)
 def test_member_is_put_out_at_once_whatever_clock_is_set(simulate, who, step):
-    at_first, then = STEPS[step]
-    house = build(simulate, who, at_first)
-    house.hosts[who].clock_error_ms = then
+    house = build_and_set(simulate, who, step)
     house.sim.authorize(house.controller, house.network, house.bob, yes=False)
     assert house.sim.run_until(lambda: house.is_out(house.bob), within_ms=ASKED_MS)
     house.sim.authorize(house.controller, house.network, house.bob)
@@ -182,9 +182,7 @@ def test_member_is_put_out_at_once_whatever_clock_is_set(simulate, who, step):
 
 @pytest.mark.parametrize("step", STEPS)
 def test_member_that_moves_after_its_clock_was_set_is_found_again(simulate, step):
-    at_first, then = STEPS[step]
-    house = build(simulate, "alice", at_first)
-    house.alice.clock_error_ms = then
+    house = build_and_set(simulate, "alice", step)
     house.alice.rebind(20_001)
     assert house.sim.ping(house.alice, house.bob, house.network, within_ms=5 * SECOND)
     assert house.sim.run_until(
@@ -194,9 +192,7 @@ def test_member_that_moves_after_its_clock_was_set_is_found_again(simulate, step
 
 @pytest.mark.parametrize("step", STEPS)
 def test_root_that_sets_its_clock_brings_members_together(simulate, step):
-    at_first, then = STEPS[step]
-    house = build(simulate, "root", at_first)
-    house.root.clock_error_ms = then
+    house = build_and_set(simulate, "root", step)
     house.alice.rebind(20_001)
     house.bob.rebind(20_002)
     assert house.sim.ping(house.alice, house.bob, house.network, within_ms=5 * SECOND)

@@ -150,7 +150,7 @@ def test_operators_value_is_kept_and_nothing_is_probed(simulate):
     sim, alice, bob, network = pair(simulate, 1)
     since = sim.clock.now
     everywhere = InetAddress(bytes(4), 0)
-    alice.node.peers.set_physical_networks([PhysicalNetwork(everywhere, 2_000)])
+    alice.node.peers.physical.configure([PhysicalNetwork(everywhere, 2_000)])
     flow(sim, alice, bob, network, 20_000)
     assert mtu(sim, alice, bob) == 2_000
     later = (flight for flight, _ in sim.capture.flights if flight.at > since)

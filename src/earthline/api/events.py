@@ -3,7 +3,7 @@
 ::
 
     id: 19f2a-17                                       for `Last-Event-ID`, when one comes back
-    event: peer.relayed                                a kind of `runtime.events.KINDS`
+    event: peer.relayed                                a kind of `runtime.event_kinds.KINDS`
     data: {"address":"0a1b2c3d4e","at":1795337000000,"event":"peer.relayed","reason":"trying"}
 
     : alive                                            a comment, when nothing happened for 15 s
@@ -25,6 +25,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from earthline.diagnosis.judge import ALL_WELL, report
+from earthline.runtime.event_kinds import ENDED, MISSED
 from earthline.runtime.events import Event, Events, Listener
 from earthline.runtime.probes.glance import glance
 from earthline.runtime.probes.twin import TwinWatch
@@ -60,13 +61,13 @@ async def told(events: Events, listener: Listener) -> AsyncIterator[str]:
     """What one listener is sent."""
     yield f"retry: {COME_BACK_MS}\n\n"
     if listener.missed:
-        yield _of_stream("stream.missed")
+        yield _of_stream(MISSED)
     while True:
         taken = await listener.take(ALIVE_S)
         if taken:
             yield "".join(encoded(events, event) for event in taken)
         elif listener.ended:
-            yield _of_stream("stream.ended", why=listener.ended)
+            yield _of_stream(ENDED, why=listener.ended)
             return
         else:
             yield ": alive\n\n"

@@ -13,7 +13,7 @@ from fastapi.openapi.utils import get_openapi
 
 from earthline.api.gate import is_open
 from earthline.api.shapes.describe import bodies
-from earthline.runtime.events import KINDS
+from earthline.runtime.event_kinds import ENDED, KINDS, MISSED
 
 FAILURE: dict[str, Any] = {
     "type": "object",
@@ -28,7 +28,7 @@ EVENT: dict[str, Any] = {
     "description": "The data of one event of `/earthline/events`",
     "required": ["event"],
     "properties": {
-        "event": {"type": "string", "enum": [*KINDS, "stream.missed", "stream.ended"]},
+        "event": {"type": "string", "enum": [*KINDS, MISSED, ENDED]},
         "at": {"type": "integer", "description": "ms since the epoch"},
     },
 }

@@ -18,8 +18,7 @@ from earthline.cli.output import (
     show_json_line,
     stream,
 )
-
-ENDED, MISSED = "stream.ended", "stream.missed"
+from earthline.runtime.event_kinds import ENDED, MISSED
 
 LINES = {
     "peer.new": "node {address} is known",

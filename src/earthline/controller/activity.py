@@ -50,8 +50,7 @@ class _Entry:
 
 def is_online(asked_at: int, now: int) -> bool:
     """Whether who asked then still must be there (04, 10)."""
-    # Symmetric, so that a clock set back a little forgets nobody and far back does not lock in.
-    return abs(now - asked_at) < ONLINE_MS
+    return now - asked_at < ONLINE_MS
 
 
 class Activity:
@@ -70,7 +69,7 @@ class Activity:
         entry = self._entries.get((network, member))
         if entry is None:
             return False
-        if abs(now - entry.asked_at) <= MIN_REQUEST_INTERVAL_MS:
+        if now - entry.asked_at <= MIN_REQUEST_INTERVAL_MS:
             return True
         return drawn(entry.full_at, BURST, EVERY_MS, now) is None
 
@@ -96,7 +95,7 @@ class Activity:
     def came_within(self, network: int, member: int, ms: int, now: int) -> bool:
         """Whether a member was not there before that, as far as is known."""
         entry = self._entries.get((network, member))
-        return entry is None or abs(now - entry.came_at) <= ms
+        return entry is None or now - entry.came_at <= ms
 
     def online(self, network: int, now: int) -> list[int]:
         """The members of a network that are online, in the order they first asked."""
@@ -106,17 +105,17 @@ class Activity:
     def knows_all(self, now: int) -> bool:
         """Whether who is online must have asked by now.
 
-        Not after a restart, nor after a step of the clock. Nobody asking for long looks like one,
-        and does as little harm.
+        Not after a restart, nor after a sleep. Nobody asking for long looks like one, and does as
+        little harm.
         """
         self._look(now)
-        return self._began_at is not None and abs(now - self._began_at) >= ONLINE_MS
+        return self._began_at is not None and now - self._began_at >= ONLINE_MS
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def _look(self, now: int) -> None:
-        if self._began_at is None or abs(now - self._looked_at) >= ONLINE_MS:
+        if self._began_at is None or now - self._looked_at >= ONLINE_MS:
             self._began_at = now
         self._looked_at = now
 

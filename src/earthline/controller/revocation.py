@@ -124,8 +124,7 @@ class Revocations:
     def send_again(self, now: int) -> list[SendCredentials]:
         """What is due to be sent once more."""
         commands: list[SendCredentials] = []
-        # Of a clock that was set back, what is due in long is due.
-        while (at := self.next_again()) is not None and not 0 < at - now <= AGAIN_MS:
+        while (at := self.next_again()) is not None and at <= now:
             for again in self._again.take_first(1):
                 commands += self._send(again.network, again.member, again.age_ms, now)
         return commands

@@ -131,12 +131,13 @@ class Core:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        now = now_ms()
-        if now >= min(self._active_at + ACTIVITY_MS, self.node.next_timeout()):
-            self._active_at = now
+        if now_ms() >= min(self._active_at + ACTIVITY_MS, self.node.next_timeout()):
             self._look_at_wall()
-            self._guarded(self.node.receive, self._switch.take_activity(), now)
-        if now >= self.node.next_timeout():
+            activity = self._switch.take_activity()
+            # Nothing in it is later than that.
+            self._active_at = now_ms()
+            self._guarded(self.node.receive, activity, self._active_at)
+        if (now := now_ms()) >= self.node.next_timeout():
             self._guarded(self.node.handle_timeout, now)
         self._settle()
 

@@ -38,7 +38,7 @@ class DefaultWay:
 
     def _lose(self, now: int) -> None:
         if self._leads_since:
-            is_soon = 0 <= now - self._leads_since < SOON_MS
+            is_soon = now - self._leads_since < SOON_MS
             longer = min(max(2 * self._rest_ms, FIRST_REST_MS), MAX_REST_MS)
             self._rest_ms = longer if is_soon else 0
         self._leads_since = self._answered_since = 0

@@ -14,7 +14,6 @@ from earthline.node import Node
 from earthline.runtime.clock import now_ms
 from earthline.runtime.events import Events
 from earthline.vl1.reasons import Explained, State
-from earthline.vl1.status import NodeStatus
 from earthline.wire.address import format_address, format_network
 from earthline.wire.inet import InetAddress
 
@@ -53,7 +52,7 @@ class Happenings:
 
     def look(self, now: int) -> None:
         """What the node says of itself, and reasons that became others. Now and then."""
-        self._look_at_node(self._node.status(now))
+        self._look_at_node()
         for _ in range(LOOKED_AT_ONCE):
             address = next(iter(self._look_at), None)
             if address is None or self._look_at[address] > now:
@@ -61,14 +60,9 @@ class Happenings:
             del self._look_at[address]
             self._judge(address, now)
 
-    def _look_at_node(self, status: NodeStatus) -> None:
-        places = {
-            "listening": status.listening,
-            "mapped": status.mapped,
-            "surfaces": status.surfaces,
-        }
-        self._if_new("node.upstreams", {"upstreams": status.upstreams}, format_address)
-        self._if_new("node.addresses", places, str)
+    def _look_at_node(self) -> None:
+        self._if_new("node.upstreams", {"upstreams": self._node.upstreams}, format_address)
+        self._if_new("node.addresses", self._node.places._asdict(), str)
 
     def _if_new(
         self, kind: str, fields: dict[str, tuple[Any, ...]], text: Callable[[Any], str]

@@ -44,7 +44,7 @@ class ActivityLog:
     def apply(self, activity: Activity, now: int) -> None:
         """Take one report."""
         for path, in_at, out_at in activity.paths:
-            self._apply_path(path, in_at, out_at, now)
+            self._apply_path(path, in_at, out_at)
         for address, path, received_at in activity.slots:
             self._apply_slot(address, path, received_at, now)
         came_by = {(address, path) for address, path, _ in activity.slots}
@@ -53,12 +53,12 @@ class ActivityLog:
             if peer is not None:
                 self._apply_session(peer, session, came_by, now)
 
-    def _apply_path(self, key: Path, in_at: int, out_at: int, now: int) -> None:
+    def _apply_path(self, key: Path, in_at: int, out_at: int) -> None:
         # Datagrams are counted before they are authenticated, so they make no path.
         path = self._paths.find(key)
         if path is not None:
-            path.last_in = _latest(path.last_in, in_at, now)
-            path.last_out = _latest(path.last_out, out_at, now)
+            path.last_in = max(path.last_in, in_at)
+            path.last_out = max(path.last_out, out_at)
 
     def _apply_slot(self, address: int, path: Path, received_at: int, now: int) -> None:
         peer = self._topology.peer(address)
@@ -66,7 +66,7 @@ class ActivityLog:
         if peer is None or slot is None:
             return
         revived = slot.expired(now)
-        slot.refresh(min(received_at, now))
+        slot.refresh(received_at)
         if revived and not slot.expired(now):
             self._changed(peer, now)
 
@@ -82,15 +82,13 @@ class ActivityLog:
         direct = session.received_at > max(session.relayed_received_at, peer.last_receive)
         peer.received_bytes += session.received_bytes
         peer.sent_bytes += session.sent_bytes
-        peer.last_receive = _latest(peer.last_receive, session.received_at, now)
-        peer.last_relayed_receive = _latest(
-            peer.last_relayed_receive, session.relayed_received_at, now
-        )
-        peer.nontrivial_at = _latest(peer.nontrivial_at, session.frame_received_at, now)
-        peer.trusted_at = _latest(peer.trusted_at, session.trusted_at, now)
+        peer.last_receive = max(peer.last_receive, session.received_at)
+        peer.last_relayed_receive = max(peer.last_relayed_receive, session.relayed_received_at)
+        peer.nontrivial_at = max(peer.nontrivial_at, session.frame_received_at)
+        peer.trusted_at = max(peer.trusted_at, session.trusted_at)
         if session.sent_at > peer.flow_at:
-            peer.last_sent = _latest(peer.last_sent, session.sent_at, now)
-            self._vigil.flows(peer, min(session.sent_at, now), now)
+            peer.last_sent = max(peer.last_sent, session.sent_at)
+            self._vigil.flows(peer, session.sent_at, now)
             self._mtu.flows(peer, now)
         if relayed or peer.best(now) is None:
             self._punch.relayed(peer, now)
@@ -116,8 +114,3 @@ class ActivityLog:
             if (peer.address, slot.path.key) in came_by:
                 credit.came_in(peer, slot.path.key, HEADER_LENGTH, now)
             self._push.when_due(peer, slot.path.key, now, direct=True)
-
-
-def _latest(known: int, told: int, now: int) -> int:
-    """The later stamp. The switch's may be of before the clock was set back: none is after now."""
-    return min(max(known, told), now)

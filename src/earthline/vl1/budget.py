@@ -26,8 +26,7 @@ class WorkBudget:
         self._credit_us -= work_us
 
     def _earn(self, now: int) -> None:
-        """Nothing is earned, nor lost, while the clock is set back."""
-        if self._at is not None and now > self._at:
+        if self._at is not None:
             earned = self._gain_us * (now - self._at)
             self._credit_us = min(self._limit_us, self._credit_us + earned)
         self._at = now

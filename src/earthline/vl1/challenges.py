@@ -95,7 +95,7 @@ class Challenges:
 
     def retry(self, now: int) -> None:
         """Drop what waited too long, and ask again for the rest: a question may have been lost."""
-        for _ in self._held.take(lambda held: not 0 <= now - held.at < LIFETIME_MS):
+        for _ in self._held.take(lambda held: now - held.at >= LIFETIME_MS):
             self._local.count("held_too_long")
         for held in list(self._held):
             self.ask(held.peer, held.path, now, direct=held.direct)

@@ -13,7 +13,7 @@ The work is in the modules beside this one; nothing here decides anything about 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -29,7 +29,6 @@ from earthline.effects import (
     PairRelayed,
     Path,
     PathSeen,
-    PhysicalNetwork,
     SocketsChanged,
     SocketsOpened,
     StateLoaded,
@@ -161,18 +160,12 @@ class PeerEngine(Wiring):
             self._on_timer[timer](now)
 
     def _note_time(self, now: int) -> None:
-        """Wall clocks jump: on resume from suspend, and when they are set."""
+        """Nothing for so long: the host slept, and may be somewhere else."""
         last, self._seen_at = self._seen_at, now
-        if not last or -JUMP_MS < now - last < JUMP_MS:
-            return
-        if now > last:
+        if last and now - last >= JUMP_MS:
             self._roaming.jumped(last, now)
-        else:
-            self._roaming.set_back(now)
-        for peer in self.topology.peers.values():
-            peer.clock_offset = None
-        self.timers.restart(now)
-        self._start_over(now)
+            self.timers.restart(now)
+            self._start_over(now)
 
     def _start_over(self, now: int) -> None:
         """We may be somewhere else: greet the upstreams, and be eager about it."""
@@ -431,18 +424,32 @@ class PeerEngine(Wiring):
 
     # Set by the host and the layer above
 
+    def connect(
+        self,
+        *,
+        contacts: Callable[[], Iterable[int]],
+        relied_on: Callable[[int], bool],
+        assigned_networks: Callable[[], Iterable[InetAddress]],
+    ) -> None:
+        """Ask the layer above from now on.
+
+        For ``contacts``: anchors and replicators of joined networks, which are contacted for ever
+        (02, 1.5); whether a node is ``relied_on`` as the controller of one, so that it has to be
+        who it says it is; and for the subnets of our virtual addresses, which are never a physical
+        path (02, 6.2).
+        """
+        self._keepalive.extra_contacts = contacts
+        self.topology.relied_on = relied_on
+        self.local.assigned_networks = assigned_networks
+
     def configure(self, settings: NodeSettings, now: int) -> None:
         """Go by the operator's settings from now on."""
-        self.set_physical_networks(settings.physical_networks)
+        self.physical.configure(settings.physical_networks)
         self.local.path_allowed = settings.path_allowed
         self.set_low_bandwidth(settings.low_bandwidth, now)
-        self.set_hints(lambda address: settings.hints.get(address, ()))
+        self._seek.hints = lambda address: settings.hints.get(address, ())
         self.spray.enabled = settings.port_spray
         self.mtu.enable(settings.path_mtu_discovery, now)
-
-    def set_physical_networks(self, networks: Iterable[PhysicalNetwork]) -> None:
-        """MTU and trusted path ID of physical networks (02, 9)."""
-        self.physical.configure(networks)
 
     def set_low_bandwidth(self, enabled: bool, now: int) -> None:
         """Whether to say as little as can be, at the price of slower reactions (02, 1.7)."""
@@ -451,46 +458,6 @@ class PeerEngine(Wiring):
             self.mtu.start_over(now)
         self.local.low_bandwidth = enabled
         self.timers.set_frugal(enabled)
-
-    def set_hints(self, hints: Callable[[int], Sequence[InetAddress]]) -> None:
-        """Static addresses to look for a peer at (02, 7.11)."""
-        self._seek.hints = hints
-
-    @property
-    def extra_contacts(self) -> Callable[[], Iterable[int]]:
-        """Anchors and replicators of joined networks, to be contacted for ever (02, 1.5)."""
-        return self._keepalive.extra_contacts
-
-    @extra_contacts.setter
-    def extra_contacts(self, contacts: Callable[[], Iterable[int]]) -> None:
-        self._keepalive.extra_contacts = contacts
-
-    @property
-    def relied_on(self) -> Callable[[int], bool]:
-        """Whether a node is the controller of a joined network: it has to be who it says it is."""
-        return self.topology.relied_on
-
-    @relied_on.setter
-    def relied_on(self, relied_on: Callable[[int], bool]) -> None:
-        self.topology.relied_on = relied_on
-
-    @property
-    def assigned_networks(self) -> Callable[[], Iterable[InetAddress]]:
-        """Subnets of our virtual addresses: never a physical path (02, 6.2)."""
-        return self.local.assigned_networks
-
-    @assigned_networks.setter
-    def assigned_networks(self, networks: Callable[[], Iterable[InetAddress]]) -> None:
-        self.local.assigned_networks = networks
-
-    @property
-    def path_allowed(self) -> Callable[[int, InetAddress], bool]:
-        """The host's veto on a physical address of a peer (02, 7.8)."""
-        return self.local.path_allowed
-
-    @path_allowed.setter
-    def path_allowed(self, allowed: Callable[[int, InetAddress], bool]) -> None:
-        self.local.path_allowed = allowed
 
     # What the API shows
 

@@ -51,7 +51,7 @@ class Interval(Generic[K, H]):
         return True
 
     def _is_closed(self, passed_at: int, now: int) -> bool:
-        return 0 <= now - passed_at < self._interval_ms
+        return now - passed_at < self._interval_ms
 
 
 def drawn(full_at: int, burst: int, refill_ms: int, now: int, tokens: int = 1) -> int | None:
@@ -59,12 +59,8 @@ def drawn(full_at: int, burst: int, refill_ms: int, now: int, tokens: int = 1) -
 
     When it is full again after that; None if it has not so many left.
     """
-    depth_ms = burst * refill_ms
-    full_at = max(full_at, now)
-    if full_at - now > depth_ms:
-        full_at = now  # The clock was set back.
-    full_at += tokens * refill_ms
-    return full_at if full_at - now <= depth_ms else None
+    full_at = max(full_at, now) + tokens * refill_ms
+    return full_at if full_at - now <= burst * refill_ms else None
 
 
 class Buckets(Generic[K]):

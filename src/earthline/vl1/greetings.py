@@ -74,12 +74,13 @@ class Greetings:
 
     def consider(self, greeting: Greeting, now: int) -> None:
         """Have it opened, unless it repeats one that waits, or its prefix sent too many."""
-        if greeting.key in self._keys:
+        key = greeting.key
+        if key in self._keys:
             self._local.count("hello_repeated")
         elif not self.gate.passes(greeting.event.path[1], now):
             self._local.count("hello_gated")
         else:
-            self._keys.add(greeting.key)
+            self._keys.add(key)
             gone = self._waiting.put(greeting.prefix, greeting)
             if gone is not None:
                 self._keys.remove(gone.key)

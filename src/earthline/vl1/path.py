@@ -54,12 +54,6 @@ class PathState:
         """Milliseconds; -1 while unknown."""
         return -1 if self.latency >= UNKNOWN_LATENCY else self.latency
 
-    def clamp(self, now: int) -> None:
-        """The clock was set back: nothing happened later than now."""
-        self.last_in, self.last_out = min(self.last_in, now), min(self.last_out, now)
-        self.echo_answered_at = min(self.echo_answered_at, now)
-        self.echo_sent_at = min(self.echo_sent_at, now)
-
     def alive(self, now: int) -> bool:
         return now - self.last_in < ALIVE_MS
 
@@ -74,7 +68,7 @@ class PathState:
 
     def quality(self, now: int) -> int:
         """Lower is better: latency, by scope, with a penalty for silence (02, 6.4)."""
-        age = max(0, min(now - self.last_in, _AGE_CAP_MS))
+        age = min(now - self.last_in, _AGE_CAP_MS)
         base = self.latency if self.alive(now) else self.latency + UNKNOWN_LATENCY + age
         return base * (_SCOPE_BASE - self.scope)
 

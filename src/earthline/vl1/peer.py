@@ -31,31 +31,6 @@ MAX_PLACES = 16
 MAX_ATTEMPTS = 16
 """Places remembered of a peer, and of those that were tried: a stock peer pushes fewer."""
 
-_STAMPS = (
-    "created_at",
-    "stored_heard_at",
-    "last_receive",
-    "last_relayed_receive",
-    "last_sent",
-    "nontrivial_at",
-    "trusted_at",
-    "full_hello_at",
-    "push_sent_at",
-    "push_received_at",
-    "whois_answered_at",
-    "hint_tried_at",
-    "passed_over_at",
-    "flow_at",
-    "doubted_at",
-    "beside_at",
-    "asked_since",
-    "silent_at",
-    "relay_until",
-    "relayed_since",
-    "punched_at",
-    "places_full_at",
-)
-
 AES_PROTOCOL = 12
 """From this protocol version on a peer understands suite 3 (01, 3.4)."""
 _ECHO_PROTOCOL = 5
@@ -243,16 +218,6 @@ class Peer:
         self.attempts[address] = Attempt(address, now, 1 if before is None else before.times + 1)
         if len(self.attempts) > MAX_ATTEMPTS:
             del self.attempts[next(iter(self.attempts))]
-
-    def clamp(self, now: int) -> None:
-        """The clock was set back: nothing happened later than now."""
-        for name in _STAMPS:
-            setattr(self, name, min(getattr(self, name), now))
-        self.confirmations.clear()
-        self.proved = {path: min(at, now) for path, at in self.proved.items()}
-        for slot in self.slots:
-            slot.received_at = min(slot.received_at, now)
-            slot.path.clamp(now)
 
     def slot_of(self, path: Path) -> Slot | None:
         return next((slot for slot in self.slots if slot.path.key == path), None)

@@ -1,4 +1,4 @@
-"""Being somewhere else all of a sudden: other sockets, a TCP tunnel, or a clock that jumped.
+"""Being somewhere else all of a sudden: other sockets, a TCP tunnel, or after a long sleep.
 
 That is 7.8, 7.9 and 8.3 of 02.
 
@@ -125,10 +125,10 @@ class Roaming:
                 if peer is not None and endpoint.is_ipv4:
                     self._contact.hello(peer, toward(endpoint), now)
 
-    # Clock
+    # Sleep
 
     def jumped(self, last: int, now: int) -> None:
-        """The clock went on by itself, or the host's routes changed.
+        """The host slept since ``last``, or its routes changed.
 
         Whoever was active at ``last`` is to be found again.
         """
@@ -141,13 +141,6 @@ class Roaming:
             if not upstream:
                 peer.nontrivial_at = now
                 self._find_again(peer, now)
-
-    def set_back(self, now: int) -> None:
-        """The clock was set back: what lies in the future happened now."""
-        for peer in self._topology.peers.values():
-            peer.clamp(now)
-        self._vigil.set_back(now)
-        self._announce_at = min(self._announce_at, now)
 
     # Announcements
 

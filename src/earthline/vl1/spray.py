@@ -290,7 +290,7 @@ class Spray:
     # Afterwards
 
     def start_over(self, now: int) -> None:
-        """We may be behind another NAT, or stamps lie in the future: what failed says nothing."""
+        """We may be behind another NAT: what failed says nothing."""
         if self._attempt is not None:
             self._end(self._attempt, now)
         for prospect in self._prospects.values():

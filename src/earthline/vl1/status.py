@@ -21,6 +21,15 @@ from earthline.wire.inet import InetAddress
 from earthline.wire.world import World
 
 
+class Places(NamedTuple):
+    """Where we are, as far as we know."""
+
+    listening: tuple[InetAddress, ...]
+    mapped: tuple[InetAddress, ...]
+    surfaces: tuple[InetAddress, ...]
+    """Our addresses as others report them."""
+
+
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
     """Ourselves."""
@@ -38,7 +47,6 @@ class NodeStatus:
     listening: tuple[InetAddress, ...]
     mapped: tuple[InetAddress, ...]
     surfaces: tuple[InetAddress, ...]
-    """Our addresses as others report them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +118,7 @@ def node_status(
     """Ourselves as of now."""
     worlds = topology.worlds
     best = topology.best_upstream(now)
+    places = places_of(local, surface)
     return NodeStatus(
         address=local.address,
         identity=local.identity.public,
@@ -120,10 +129,15 @@ def node_status(
         wanted_moons=tuple(sorted(worlds.wanted.items())),
         upstreams=topology.upstreams,
         best_upstream=None if best is None else best.address,
-        listening=tuple(local.sockets.values()),
-        mapped=local.mapped,
-        surfaces=surface.addresses(),
+        listening=places.listening,
+        mapped=places.mapped,
+        surfaces=places.surfaces,
     )
+
+
+def places_of(local: Local, surface: Surface) -> Places:
+    """Where we are, as far as we know."""
+    return Places(tuple(local.sockets.values()), local.mapped, surface.addresses())
 
 
 def peer_states(

@@ -52,14 +52,13 @@ class SwitchTables:
 
     def update(self, peer: Peer, now: int) -> bool:
         """Bring a peer's entries up to date; whether a route appeared where there was none."""
-        entry = self._installed.get(peer.address)
+        entry, suite = self._installed.get(peer.address), peer.suite
+        if entry is None or entry.suite != suite:
+            self._local.emit(InstallSession(peer.address, peer.key, suite))
         if entry is None:
-            self._local.emit(InstallSession(peer.address, peer.key, peer.suite))
-            entry = Installed(peer.suite, InstallRoute(peer.address, None, direct=False))
+            entry = Installed(suite, InstallRoute(peer.address, None, direct=False))
             self._installed[peer.address] = entry
-        elif entry.suite != peer.suite:
-            self._local.emit(InstallSession(peer.address, peer.key, peer.suite))
-            entry.suite = peer.suite
+        entry.suite = suite
         self._update_paths(peer, entry)
         return self._update_route(peer, entry, now)
 

@@ -62,7 +62,7 @@ class Timers:
             self._due[timer] = now + self._periods[timer]
 
     def restart(self, now: int) -> None:
-        """The clock jumped: all is due in its period from now, the check at once."""
+        """The host slept: all is due in its period from now, the check at once."""
         self._due = {timer: now + self._periods[timer] for timer in self._due}
         self._due[Timer.CHECK] = now
 

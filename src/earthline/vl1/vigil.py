@@ -96,10 +96,6 @@ class Trial:
         key = slot.path.key
         return key in self.answered, slot.expired(now), self.asked[key], -slot.path.last_in
 
-    def clamp(self, now: int) -> None:
-        """The clock was set back: nothing happened later than now."""
-        self.since, self.probed_at = min(self.since, now), min(self.probed_at, now)
-
 
 class Vigil:
     """Watches the ways that carry frames; the callbacks bring routes up to date."""
@@ -190,11 +186,6 @@ class Vigil:
         return not self._flows and not self._trials
 
     # Time
-
-    def set_back(self, now: int) -> None:
-        """The clock was set back: trials go on from now."""
-        for trial in self._trials.values():
-            trial.clamp(now)
 
     def tick(self, now: int) -> None:
         """Begin, go on with and end trials."""

@@ -69,7 +69,7 @@ class Asked:
 
     def lately(self, now: int, pause_ms: int = ASK_INTERVAL_MS) -> bool:
         """Whether that was within the pause."""
-        return 0 <= now - self.at < pause_ms
+        return now - self.at < pause_ms
 
 
 _Targets: TypeAlias = FairTable[int, int, Asked]
@@ -323,7 +323,6 @@ def _pause_ms(times: int) -> int:
 
 
 def _forget_old(targets: _Targets, now: int) -> None:
-    """Also those of a time to come: the clock was set back."""
     while len(targets):
         address, asked = next(targets.items())
         if asked.lately(now, _FORGET_MS):

@@ -201,8 +201,12 @@ class Distribution:
         """Fewer members than the limit: everybody known, and whoever is learned soon."""
         sending = self._state(key, incoming.origin)
         recipients = self._recipients.choose(config, key)
-        wanted = self._recipients.missing(config, key)
-        self._ask_if_due(network, key, sending, wanted, now)
+        known = self._table.count(key)
+        wanted = config.multicast_limit - known + 1
+        period_ms = GATHER_PERIOD_MS if known else EMPTY_GATHER_PERIOD_MS
+        if sending.asked_at is None or now - sending.asked_at >= period_ms:
+            sending.asked_at = now
+            self._gathering.ask(network, key.group, wanted, now)
         reached = {a for a in recipients if self._station.underlay.reachable(a, now)}
         sending.expire(now)
         frame, origin = incoming
@@ -213,15 +217,6 @@ class Distribution:
             self._deliver(network, Shipment(key, frame, recipients, wanted, origin), now)
         elif sending.settled is not None:
             self._station.emit(sending.settled)
-
-    def _ask_if_due(
-        self, network: Network, key: GroupKey, sending: Sending, wanted: int, now: int
-    ) -> None:
-        known = self._table.count(key) > 0
-        period_ms = GATHER_PERIOD_MS if known else EMPTY_GATHER_PERIOD_MS
-        if sending.asked_at is None or now - sending.asked_at >= period_ms:
-            sending.asked_at = now
-            self._gathering.ask(network, key.group, wanted, now)
 
     def _settled(
         self, key: GroupKey, sending: Sending, recipients: list[int], now: int

@@ -189,14 +189,17 @@ class GroupTable:
     def count(self, key: GroupKey) -> int:
         """How many members a group has, as far as is known."""
         code = key.emit()
-        announced, heard = self._crowd(code), self._hearsay.members(code)
+        heard = self._hearsay.members(code)
+        if not heard:
+            return self._announced_by(code)
+        announced = self._crowd(code)
         few, many = sorted((announced, heard), key=len)
         return len(announced) + len(heard) - sum(member in many for member in few)
 
     def suffices(self, key: GroupKey, count: int) -> bool:
         """Whether at least so many members are known, without looking at more."""
         code = key.emit()
-        announced, heard = len(self._crowd(code)), len(self._hearsay.members(code))
+        announced, heard = self._announced_by(code), len(self._hearsay.members(code))
         if announced + heard < count:
             return False
         return max(announced, heard) >= count or self.count(key) >= count
@@ -244,6 +247,11 @@ class GroupTable:
         """Who announced a group."""
         members = self._groups.get(code, ())
         return members if isinstance(members, Crowd) else Crowd(self._announced(code))
+
+    def _announced_by(self, code: bytes) -> int:
+        """How many announced a group."""
+        members = self._groups.get(code, ())
+        return 1 if isinstance(members, int) else len(members)
 
     def _announced(self, code: bytes) -> list[int]:
         members = self._groups.get(code, ())

@@ -35,8 +35,7 @@ class Parts(Generic[H, V]):
 
     def take(self, count: int, now: int) -> list[V]:
         """Up to so much of what waits longest, if it is time to go on."""
-        # A time further ahead than that was set before the clock was set back.
-        if 0 < self._due_at - now <= PAUSE_MS:
+        if now < self._due_at:
             return []
         self._due_at = now + PAUSE_MS
         return self._waiting.take_first(count)

@@ -22,10 +22,6 @@ class Recipients:
         """Whether as many members are known as may get a frame."""
         return self._table.suffices(key, config.multicast_limit)
 
-    def missing(self, config: NetworkConfig, key: GroupKey) -> int:
-        """How many members to gather where they do not suffice."""
-        return config.multicast_limit - self._table.count(key) + 1
-
     def choose(self, config: NetworkConfig, key: GroupKey) -> list[int]:
         """All, or as many as the limit allows: all bridges, then members at random."""
         bridges = [address for address in config.bridges if address != self._station.address]
@@ -37,11 +33,12 @@ class Recipients:
 
     def replicator(self, network: Network, config: NetworkConfig, now: int) -> int | None:
         """The nearest replicator with a path of its own, for those that may hand frames off."""
-        if network.is_bridge or network.own_address in config.replicators:
+        replicators = config.replicators
+        if network.is_bridge or network.own_address in replicators:
             return None
         near = [
             (latency, address)
-            for address in config.replicators
+            for address in replicators
             if (latency := self._station.underlay.direct_latency(address, now)) is not None
         ]
         return min(near)[1] if near else None

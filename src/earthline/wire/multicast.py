@@ -12,8 +12,6 @@ from typing import NamedTuple
 from earthline.wire.mac import BROADCAST, mac_bytes
 from earthline.wire.reader import Reader
 
-GROUP_LENGTH = 10
-
 _SOLICITED_NODE = 0x3333FF000000
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +11,9 @@ import pytest
 from beside_stock import NAMED, REFUSED, WORKING
 
 from earthline.lab.service import script
+from served_home import TOKEN, Service, served
 
 RECORDED = Path(__file__).parents[2] / "boundary" / "data" / "service-api"
-TOKEN = "0123456789abcdefghijklmn"
 
 
 def answer(name: str) -> tuple[int, bytes]:
@@ -35,7 +33,7 @@ ANSWERS = {
 UNKNOWN = answer("011-unknown-path")
 
 
-class Stock(http.server.BaseHTTPRequestHandler):
+class Stock(Service):
     asked: list[tuple[str, str]]
 
     def _answer(self) -> None:
@@ -43,29 +41,17 @@ class Stock(http.server.BaseHTTPRequestHandler):
         self.asked.append((self.command, self.path))
         known = self.path == "/health" or self.headers.get("X-ZT1-Auth") == TOKEN
         status, body = ANSWERS.get((self.command, self.path), UNKNOWN) if known else (401, b"{}")
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        self.answer(status, body)
 
     do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - the library's names
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture
 def stock(tmp_path) -> Iterator[Path]:
     """The home folder of a service that gives recorded answers."""
     Stock.asked = []
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stock) as server:
-        (tmp_path / "zerotier-one.port").write_text(str(server.server_address[1]))
-        (tmp_path / "authtoken.secret").write_text(TOKEN)
-        serving = threading.Thread(target=server.serve_forever)
-        serving.start()
-        yield tmp_path
-        server.shutdown()
-        serving.join()
+    with served(tmp_path, Stock) as home:
+        yield home
 
 
 def run(home: Path, words: str) -> subprocess.CompletedProcess[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import threading
 from collections.abc import Iterator
@@ -12,7 +11,8 @@ import pytest
 
 from earthline.cli.events import LINES, text_of
 from earthline.lab.service import script
-from earthline.runtime.events import KINDS
+from earthline.runtime.event_kinds import KINDS
+from served_home import Service, served
 from terminal import WIDTH, in_a_pipe, on_a_terminal
 
 TOLD = [
@@ -30,10 +30,10 @@ TOLD = [
 ENDED = {"event": "stream.ended", "why": "this is all that is kept"}
 
 
-class Service(http.server.BaseHTTPRequestHandler):
+class Telling(Service):
     ends = threading.Event()
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - the library's name
         self.send_response(200)
         self.end_headers()
         if not self.path.startswith("/earthline/events"):
@@ -52,22 +52,13 @@ class Service(http.server.BaseHTTPRequestHandler):
         self.wfile.write(f"event: {event['event']}\ndata: {json.dumps(event)}\n\n".encode())
         self.wfile.flush()
 
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
-    Service.ends.clear()
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
-        (tmp_path / "zerotier-one.port").write_text(str(server.server_address[1]))
-        (tmp_path / "authtoken.secret").write_text("0123456789abcdefghijklmn")
-        serving = threading.Thread(target=server.serve_forever)
-        serving.start()
-        yield tmp_path
-        Service.ends.set()
-        server.shutdown()
-        serving.join()
+    Telling.ends.clear()
+    with served(tmp_path, Telling) as home:
+        yield home
+        Telling.ends.set()
 
 
 def words(home: Path, *more: str) -> list[str]:
@@ -114,7 +105,7 @@ def test_following_as_json_is_an_object_in_each_line(home: Path) -> None:
 
 
 def test_end_of_a_followed_stream_is_a_failure_with_its_reason(home: Path) -> None:
-    Service.ends.set()
+    Telling.ends.set()
     shown = in_a_pipe(words(home, "--follow"))
     assert shown.status == 1
     assert shown.text.splitlines()[-1] == f"earthline: no more events: {ENDED['why']}"

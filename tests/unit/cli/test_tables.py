@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 
 from earthline.cli.table import Column, cells, fold, lay_out
 from earthline.lab.service import script
+from served_home import Service, served
 from terminal import WIDTH, in_a_pipe, on_a_terminal
 
 NAME = "The seventh floor's printers and 打印机 of the house by the river that nobody may turn off"
@@ -147,29 +146,17 @@ break;
 """
 
 
-class Service(http.server.BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
+class Answering(Service):
+    def do_GET(self) -> None:  # noqa: N802 - the library's name
         known = ANSWERS.get(self.path)
         body = b"" if known is None else json.dumps(known).encode()
-        self.send_response(404 if known is None else 200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
+        self.answer(404 if known is None else 200, body)
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
-        (tmp_path / "zerotier-one.port").write_text(str(server.server_address[1]))
-        (tmp_path / "authtoken.secret").write_text("0123456789abcdefghijklmn")
-        serving = threading.Thread(target=server.serve_forever)
-        serving.start()
-        yield tmp_path
-        server.shutdown()
-        serving.join()
+    with served(tmp_path, Answering) as home:
+        yield home
 
 
 def words(home: Path, screen: str) -> list[str]:

@@ -28,14 +28,6 @@ def test_table_stays_within_its_bound() -> None:
     assert sum(len(activity.online(network, 1000)) for network in range(7)) == 100
 
 
-def test_clock_set_back_does_not_lock_a_member_out() -> None:
-    activity = Activity()
-    activity.note(1, 10, WHO, 10_000_000, 1)
-    assert activity.too_soon(1, 10, 9_999_500)
-    assert not activity.too_soon(1, 10, 9_000_000)
-    assert activity.online(1, 9_000_000) == []
-
-
 def test_expiry_list_is_bounded_and_gives_each_once() -> None:
     expiry = ExpiryList()
     expiry.note(1, 2, 50)

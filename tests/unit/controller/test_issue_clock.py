@@ -94,7 +94,7 @@ def test_what_was_undone_is_made_again(store: Store) -> None:
     lab = Lab(store)
     lab.create(private=False)
     lab.config(1)
-    lab.now -= FIVE_YEARS
+    lab.authority.wall.set(-FIVE_YEARS, lab.now)
     issued = []
     with pytest.raises(ZeroDivisionError):
         in_a_group_that_fails(lab.authority, lambda: issued.append(lab.config(1).timestamp))

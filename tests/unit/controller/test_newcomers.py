@@ -94,12 +94,6 @@ def test_network_change_puts_nobody_on_file_who_waits_in_line(lab: Lab) -> None:
     assert on_file(lab) == known
 
 
-def test_line_goes_on_when_the_clock_is_set_back(lab: Lab) -> None:
-    flood(lab)
-    lab.now -= 3_600_000
-    assert lab.authority.handle_timeout(lab.now)
-
-
 def test_member_that_asks_all_the_time_is_answered_now_and_then(lab: Lab) -> None:
     lab.create(private=False)
     answers = 0

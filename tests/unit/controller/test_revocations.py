@@ -144,13 +144,6 @@ def test_whatever_is_told_is_told_once_more_after_a_second(lab: Lab) -> None:
     assert lab.authority.next_timeout() is None
 
 
-def test_clock_set_back_leaves_none_of_that_waiting(lab: Lab) -> None:
-    network_of(lab, ALICE, BOB)
-    lab.post_member(BOB, authorized=False)
-    lab.now -= 10 * AWAY_MS
-    assert told(lab.authority.handle_timeout(lab.now)) == {ALICE: {BOB}, BOB: {BOB}}
-
-
 def test_it_is_told_no_longer_than_certificates_agree(lab: Lab) -> None:
     network_of(lab, ALICE, BOB)
     lab.post_member(BOB, authorized=False)

@@ -18,7 +18,7 @@ from earthline.controller.store.sqlite import IN_MEMORY, SqliteStore
 from earthline.effects import RequestConfig, SendConfig, SendConfigError
 from earthline.runtime.authority_thread import AT_ONCE, MAX_REQUESTS, AuthorityThread
 from earthline.runtime.clock import now_ms
-from earthline.runtime.events import KINDS
+from earthline.runtime.event_kinds import KINDS
 from earthline.sim.simulation import throwaway_identities
 from earthline.wire.identity import Identity
 from earthline.wire.metadata import RequestMetadata

@@ -9,9 +9,11 @@ import pytest
 
 from earthline import effects
 from earthline.runtime import happenings
-from earthline.runtime.events import KINDS, Events
+from earthline.runtime.event_kinds import KINDS
+from earthline.runtime.events import Events
 from earthline.runtime.happenings import LOOK_AGAIN_MS, LOOKED_AT_ONCE, Happenings
 from earthline.vl1.reasons import Explained, Reason, State
+from earthline.vl1.status import Places
 from earthline.wire.inet import InetAddress
 
 PEER = 0x0A1B2C3D4E
@@ -31,11 +33,11 @@ class Told:
         self.node: Any = SimpleNamespace(
             explain=lambda address, _now: self.explained.get(address),
             networks=lambda: self.networks,
-            status=lambda _now: self.status,
+            upstreams=(),
+            places=Places((), (), ()),
         )
         self.explained: dict[int, Explained] = {}
         self.networks: list[Any] = []
-        self.status = SimpleNamespace(upstreams=(), listening=(), mapped=(), surfaces=())
         self.bus = Events(1)
         self.happenings = Happenings(self.bus, self.node)
         self._observers = self.happenings.observers()
@@ -168,8 +170,8 @@ def test_node_says_where_it_is_and_whether_it_is_online(told: Told) -> None:
         {"event": "node.offline"},
     ]
     assert told.see(effects.Report("address_claimed", {})) == []
-    told.status.upstreams = (PEER,)
-    told.status.surfaces = (InetAddress(*PATH[1:]),)
+    told.node.upstreams = (PEER,)
+    told.node.places = Places((), (), (InetAddress(*PATH[1:]),))
     assert told.look(NOW) == [
         {"event": "node.upstreams", "upstreams": ["0a1b2c3d4e"]},
         {

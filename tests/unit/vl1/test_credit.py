@@ -66,12 +66,6 @@ def test_places_that_a_peer_names_cost_no_more_than_so_much_a_second(peer):
     assert sent >= credit.PLACES_BURST + 50 * credit.PLACES_RATE
 
 
-def test_places_are_paid_for_again_after_the_clock_was_set_back(peer):
-    assert credit.pays_for_places(peer, credit.PLACES_BURST, START)
-    peer.clamp(START - 3_600_000)
-    assert credit.pays_for_places(peer, 28, START - 3_600_000)
-
-
 @pytest.fixture
 def known(trio):
     """Ann knows Bob, who has not answered her by any path."""

@@ -372,7 +372,7 @@ def test_low_bandwidth_mode_asks_nothing_and_uses_nothing(pair):
 def test_operators_size_is_kept_and_not_probed(pair):
     endpoint = pair.bob.addresses[0]
     network = PhysicalNetwork(InetAddress(endpoint.ip, 24), 2_000)
-    pair.ann.engine.set_physical_networks([network])
+    pair.ann.engine.physical.configure([network])
     flow(pair, 8_000)
     assert probes(pair) == []
     assert mtu(pair) == 2_000

@@ -176,14 +176,14 @@ def confirm(host, peer, path):
     ["127.0.0.1/9993", "169.254.1.1/9993", "fe80::2/9993", "2001:470::1/9993", "10.147.17.5/9993"],
 )
 def test_unusable_address_never_becomes_a_path(pair, text):
-    pair.ann.engine.assigned_networks = lambda: [InetAddress.parse("10.147.17.3/24")]
+    pair.ann.engine.local.assigned_networks = lambda: [InetAddress.parse("10.147.17.3/24")]
     address = InetAddress.parse(text)
     confirm(pair.ann, pair.bob, (0, *address))
     assert (0, *address) not in pair.ann.paths[pair.bob.address]
 
 
 def test_virtual_subnet_of_all_addresses_leaves_every_path_usable(pair):
-    pair.ann.engine.assigned_networks = lambda: [InetAddress.parse("1.2.3.4/0")]
+    pair.ann.engine.local.assigned_networks = lambda: [InetAddress.parse("1.2.3.4/0")]
     elsewhere = (0, bytes([192, 168, 77, 7]), 555)
     confirm(pair.ann, pair.bob, elsewhere)
     assert elsewhere in pair.ann.paths[pair.bob.address]
@@ -194,7 +194,7 @@ def test_virtual_subnet_of_all_addresses_leaves_every_path_usable(pair):
     [("10.16.0.0/17", True), ("10.0.0.0/8", True), ("10.0.0.0/7", False), ("10.17.0.0/16", False)],
 )
 def test_cable_inside_a_virtual_subnet_leads_to_its_own_hosts(pair, cable, usable):
-    pair.ann.engine.assigned_networks = lambda: [
+    pair.ann.engine.local.assigned_networks = lambda: [
         InetAddress.parse("10.200.0.10/8"),
         InetAddress.parse("10.16.77.1/24"),
     ]
@@ -209,7 +209,7 @@ def test_cable_inside_a_virtual_subnet_leads_to_its_own_hosts(pair, cable, usabl
 
 
 def test_host_may_veto_a_path(pair):
-    pair.ann.engine.path_allowed = lambda address, _endpoint: address != pair.bob.address
+    pair.ann.engine.local.path_allowed = lambda address, _endpoint: address != pair.bob.address
     elsewhere = (0, bytes([192, 168, 77, 7]), 555)
     confirm(pair.ann, pair.bob, elsewhere)
     assert elsewhere not in pair.ann.paths[pair.bob.address]
@@ -299,20 +299,6 @@ def test_switch_activity_keeps_slots_and_peers_alive(pair):
     assert peer.active(now)
 
 
-def test_activity_stamped_before_the_clock_was_set_back_happened_now(pair):
-    ann, bob, net = pair.ann, pair.bob, pair.net
-    at = ann.paths[bob.address][0]
-    later = net.now
-    net.now -= 3_600_000
-    session = SessionActivity(bob.address, later, later, later, later, later)
-    ann.give(Activity((session,), ((bob.address, at, later),), ((at, later, later),)))
-    peer = ann.engine.peer(bob.address)
-    slot = peer.slots[0]
-    stamps = (peer.last_receive, peer.last_relayed_receive, peer.nontrivial_at, peer.trusted_at)
-    assert {*stamps, peer.last_sent, peer.flow_at, slot.received_at} == {net.now}
-    assert {slot.path.last_in, slot.path.last_out} == {net.now}
-
-
 def test_activity_of_unknown_peers_and_paths_makes_no_state(pair):
     engine = pair.ann.engine
     before = (len(engine.topology.peers), len(engine.paths))
@@ -325,7 +311,7 @@ def test_activity_of_unknown_peers_and_paths_makes_no_state(pair):
 
 def test_trusted_network_is_sent_unencrypted_packets_with_its_id(pair):
     network = PhysicalNetwork(InetAddress.parse("192.168.3.0/24"), 0, 0xABC)
-    pair.ann.engine.set_physical_networks([network])
+    pair.ann.engine.physical.configure([network])
     pair.ann.engine.send(pair.bob.address, Verb.FRAME, b"clear", pair.net.now)
     datagram = pair.ann.sent[-1].datagram
     assert datagram[18] >> 3 & 7 == Suite.TRUSTED_PATH
@@ -335,7 +321,7 @@ def test_trusted_network_is_sent_unencrypted_packets_with_its_id(pair):
 
 def test_physical_mtu_is_clamped_and_installed(pair):
     network = PhysicalNetwork(InetAddress.parse("192.168.3.0/24"), 100)
-    pair.ann.engine.set_physical_networks([network])
+    pair.ann.engine.physical.configure([network])
     pair.net.run(6_000)
     assert pair.ann.routes[pair.bob.address].mtu == 1_400
 
@@ -366,7 +352,7 @@ def test_hints_are_tried_for_relayed_peers_every_30_seconds(trio):
     ann.engine.topology.add(trio.bob.identity.public, trio.net.now)
     trio.net.drops = lambda source, target, _: target == trio.bob.addresses[0]
     hint = InetAddress.parse("192.168.88.8/8")
-    ann.engine.set_hints(lambda _address: [hint])
+    ann.engine._seek.hints = lambda _address: [hint]
     for _ in range(4):
         ann.engine.send(trio.bob.address, Verb.FRAME, b"", trio.net.now)
         trio.net.run(10_000)

@@ -6,7 +6,6 @@ import pytest
 from vl1_internet import START, Internet, identity, planet
 
 from earthline.effects import Activity, SessionActivity
-from earthline.vl1.gates import Buckets, Interval
 from earthline.vl1.local import ALL_SOCKETS, Local
 from earthline.vl1.nat import PREDICTED, Mapping, NatWatch
 from earthline.vl1.path import PathState
@@ -177,64 +176,6 @@ def test_patience_is_no_reason_after_half_a_minute(places, attempts, reason):
     report = gateway.nat.report
     assert _why_relayed(peer, gateway.local, report, NOW + TRYING_MS - 1) is Reason.TRYING
     assert _why_relayed(peer, gateway.local, report, NOW + TRYING_MS) is reason
-
-
-# Clocks
-
-
-def test_clock_set_back_by_an_hour_does_not_silence_the_node(trio):
-    trio.start()
-    trio.net.run(10_000)
-    trio.ann.sent.clear()
-    trio.net.now -= 3_600_000
-    for host in (trio.root, trio.ann, trio.bob):
-        host.engine.handle_timeout(trio.net.now)
-    trio.net.run(30_000)
-    assert trio.ann.sent
-    assert trio.ann.engine.online
-    assert trio.ann.engine.next_timeout() <= trio.net.now + 5_000
-    root = trio.ann.engine.peer(trio.root.address)
-    assert trio.net.now - root.last_receive < 20_000
-
-
-@pytest.mark.parametrize("back_ms", [10_000, 3_600_000])
-def test_trial_goes_on_after_the_clock_was_set_back(two_roots, back_ms):
-    net, _roots, ann, bob = two_roots
-    peer = ann.engine.peer(bob.address)
-    endpoint = bob.addresses[0]
-    ann.engine._contact.hello(peer, (ALL_SOCKETS, endpoint.ip, endpoint.port), net.now)
-    flow(net, ann, bob, 2_000)
-    assert ann.direct_to(bob)
-    direct = {ann.addresses[0], endpoint}
-    net.drops = lambda source, target, _: {source, target} == direct
-    while not ann.engine._vigil.doubted(peer):
-        flow(net, ann, bob, 500)
-    assert ann.direct_to(bob)
-    net.now -= back_ms
-    flow(net, ann, bob, 4_000)
-    assert ann.relayed_to(bob)
-
-
-def test_announcements_go_on_after_the_clock_was_set_back(trio):
-    trio.start()
-    roaming, ann = trio.ann.engine._roaming, trio.ann
-    peer = ann.engine.topology.add(trio.bob.identity.public, trio.net.now)
-    peer.nontrivial_at = trio.net.now
-    roaming._find_again(peer, trio.net.now)
-    trio.net.run(200)
-    assert not roaming.idle()
-    trio.net.now -= 3_600_000
-    ann.give(Activity((), (), ()))
-    trio.net.run(3_000)
-    assert roaming.idle()
-
-
-def test_gates_open_after_the_clock_was_set_back():
-    interval, buckets = Interval(1_000), Buckets(burst=2, refill_ms=500)
-    assert interval.passes("a", "a", 5_000_000)
-    assert buckets.passes("a", 5_000_000)
-    assert interval.passes("a", "a", 1_000_000)
-    assert [buckets.passes("a", 1_000_000) for _ in range(3)] == [True, True, False]
 
 
 # Roots and reasons

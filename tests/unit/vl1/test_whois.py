@@ -99,16 +99,6 @@ def test_answer_of_a_root_makes_room_in_both(trio, ann):
     assert not len(ann.engine._whois._foreign)
 
 
-def test_target_asked_for_at_a_time_to_come_is_forgotten(ann):
-    whois: Whois = ann.engine._whois
-    now = START + 3_600_000
-    whois.ask(FIRST, now)
-    whois.ask_foreign(FIRST + 1, now, 1)
-    whois.expire(now - 3_600_000)
-    assert not len(whois._asked)
-    assert not len(whois._foreign)
-
-
 def test_nobody_asks_for_oneself(ann):
     ann.engine._whois.ask_foreign(ann.address, START, 1)
     assert not len(ann.engine._whois._foreign)
@@ -169,7 +159,7 @@ def test_what_a_peer_asks_for_is_charged_to_where_it_comes_from(trio, ann):
 @pytest.mark.parametrize("relied_on", [True, False], ids=["controller", "anybody"])
 def test_root_that_names_a_false_identity_is_not_believed(trio, ann, relied_on):
     """Of a controller not even before it is proved; of others until it was."""
-    ann.engine.relied_on = lambda address: relied_on and address == FIRST
+    ann.engine.topology.relied_on = lambda address: relied_on and address == FIRST
     ann.engine.whois(FIRST, trio.net.now)
     trio.net.run(100)
     (question,) = [p for p in trio.root.got if p.verb == Verb.WHOIS]
