@@ -21,11 +21,13 @@ from earthline.vl1.engine import PeerEngine
 from earthline.vl1.nat import NatReport
 from earthline.vl1.reasons import Explained
 from earthline.vl1.status import NodeStatus, PeerState
+from earthline.vl1.twins import Twin
 from earthline.vl2.configuration import STORED
 from earthline.vl2.ethernet import EthernetEngine
 from earthline.vl2.status import NetworkState
 from earthline.wall import Wall
 from earthline.wire.identity import Identity, SecretIdentity
+from earthline.wire.inet import InetAddress
 from earthline.wire.metadata import RequestMetadata
 from earthline.wire.world import World
 
@@ -185,6 +187,18 @@ class Node:
     def nat_report(self) -> NatReport:
         """Our NAT, as far as peers' reports tell (02, 7.5)."""
         return self.peers.nat_report()
+
+    def twin(self, now: int) -> Twin | None:
+        """Another host with our identity, if there is one."""
+        return self.peers.twins.twin(now)
+
+    def astray(self) -> tuple[InetAddress, ...]:
+        """The roots by which nothing that is for us reaches us, as if we were elsewhere."""
+        return self.peers.twins.astray()
+
+    def places(self) -> tuple[InetAddress, ...]:
+        """Where we are, as far as we know."""
+        return self.peers.twins.places()
 
     def save(self) -> None:
         """Have every changed state object stored, as before a stop."""
