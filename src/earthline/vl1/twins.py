@@ -150,6 +150,7 @@ class Twins:
         kind, named = reader.u8(), min(reader.u8(), MAX_PLACES)
         said = [place for _ in range(named) if (place := read_inet(reader)) is not None]
         if run == self._run:
+            self._local.count("twin_none")
             if self._by:
                 self._due_at = now + self._pause_ms(now)
                 self._by, self._missed = (), 0

@@ -79,6 +79,7 @@ def test_answer_is_heard_and_not_answered(node):
 
 def test_own_call_that_comes_back_is_nobody_elses(node):
     node.hear(call(run=node.engine.twins._run))
+    assert node.engine.counters["twin_none"] == 1
     assert node.engine.twins.twin(NOW) is None
     assert node.answers() == {}
 
