@@ -26,11 +26,13 @@ from earthline.vl1.engine import PeerEngine
 from earthline.vl1.nat import NatReport
 from earthline.vl1.reasons import Explained
 from earthline.vl1.status import NodeStatus, PeerState, Places, places_of
+from earthline.vl1.twins import Twin
 from earthline.vl2.configuration import STORED
 from earthline.vl2.ethernet import EthernetEngine
 from earthline.vl2.status import NetworkState
 from earthline.wall import Wall
 from earthline.wire.identity import Identity, SecretIdentity
+from earthline.wire.inet import InetAddress
 from earthline.wire.metadata import RequestMetadata
 from earthline.wire.world import World
 
@@ -202,6 +204,18 @@ class Node:
     def nat_report(self) -> NatReport:
         """Our NAT, as far as peers' reports tell (02, 7.5)."""
         return self.peers.nat_report()
+
+    def twin(self, now: int) -> Twin | None:
+        """Another host with our identity, if there is one."""
+        return self.peers.twins.twin(now)
+
+    def astray(self) -> tuple[InetAddress, ...]:
+        """The roots by which nothing that is for us reaches us, as if we were elsewhere."""
+        return self.peers.twins.astray()
+
+    def here(self) -> tuple[InetAddress, ...]:
+        """Where we are, as others see us and as we see ourselves, and as a twin is told."""
+        return self.peers.twins.places()
 
     def save(self) -> None:
         """Have every changed state object stored, as before a stop."""

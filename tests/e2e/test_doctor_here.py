@@ -347,21 +347,34 @@ def test_masquerade_without_a_filter_is_not_called_symmetric(world: World) -> No
 # --- one identity on two hosts --------------------------------------------------------------------
 
 
-def test_copied_identity_is_noticed_by_one_of_the_two(world: World) -> None:
-    """By the one that the root takes for both, once the other's doctor has run."""
+def test_both_hosts_of_a_copied_identity_are_told_where_the_other_is(world: World) -> None:
+    """Without that anybody asks: by the status, the diagnosis and the log."""
     twin = Service(world.lab.host("twin"))
     shutil.copytree(world.bob.home, twin.home, dirs_exist_ok=True)
     twin.start()
+    hosts = (world.bob, twin)
     try:
         twin.wait_online()
-        for node in (world.bob, twin):
-            diagnosed(node)
-        causes = {
-            node.request("GET", "/earthline/doctor/glance")["cause"] for node in (world.bob, twin)
-        }
+        for node, other in (hosts, hosts[::-1]):
+            there = f"{other.host.address}/"
+            wait_until(
+                "the glance tells of it",
+                lambda node=node: (
+                    node.request("GET", "/earthline/doctor/glance")["cause"] == "identity_cloned"
+                ),
+                timeout_s=120,
+            )
+            assert "Two hosts use this node's identity" in node.command("status")
+            found = named(diagnosed(node), "identity_cloned")
+            assert there in found["seen"].partition("other one at")[2]
+            assert f"{node.host.address}/" in found["seen"].partition("other one at")[0]
+            assert str(node.home) in found["do"]
+            assert any(
+                "identity_cloned" in line and there in line
+                for line in node.process.output.splitlines()
+            )
     finally:
         twin.stop()
-    assert "identity_cloned" in causes
 
 
 # --- the relay ------------------------------------------------------------------------------------

@@ -62,6 +62,8 @@ ROOT = {
     "network list": "",
     "network show": "{private}",
     "network rules": "{public} {folder}/some.rules",
+    "network public": "{public}",
+    "network private": "{public}",
     "network delete": "1122334455000001 --yes",
     "member list": "{private}",
     "member authorize": "{private} 0a1b2c3d4e",

@@ -15,6 +15,8 @@ from earthline.vl2.network import NetworkStatus
 
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
 WATCHED_MS = 5 * MINUTE
+AGREED_MS = 10 * SECOND
+"""Within which two members agree of which one was let in since the clock was set."""
 RENEWED_MS = MINUTE + 5 * SECOND
 """A configuration is asked for each minute..."""
 ASKED_MS = 6 * SECOND
@@ -105,14 +107,6 @@ def build_and_set(simulate, who, step):
     return house
 
 
-def agreed_ms(who):
-    """Within which two members agree of which one was let in since the clock was set.
-
-    What a controller issues agrees with what it issued an hour before once that is renewed.
-    """
-    return RENEWED_MS if who == "controller" else 10 * SECOND
-
-
 @pytest.fixture(scope="module")
 def quiet_house():
     """What is said while no clock is set."""
@@ -164,7 +158,7 @@ def test_newcomer_finds_who_has_set_its_clock(simulate, who, step):
         lambda: house.sim.joined(house.network, carol), within_ms=10 * SECOND
     )
     for member in (house.alice, house.bob):
-        assert house.sim.ping(carol, member, house.network, within_ms=agreed_ms(who))
+        assert house.sim.ping(carol, member, house.network, within_ms=AGREED_MS)
 
 
 @pytest.mark.parametrize("who", WHO)
@@ -177,7 +171,7 @@ def test_member_is_put_out_at_once_whatever_clock_is_set(simulate, who, step):
     assert house.sim.run_until(
         lambda: house.sim.joined(house.network, house.bob), within_ms=10 * SECOND
     )
-    assert house.sim.ping(house.alice, house.bob, house.network, within_ms=agreed_ms(who))
+    assert house.sim.ping(house.alice, house.bob, house.network, within_ms=AGREED_MS)
 
 
 @pytest.mark.parametrize("step", STEPS)

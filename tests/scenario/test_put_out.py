@@ -129,10 +129,30 @@ def test_revocation_that_never_left_the_controller_is_told_after_its_restart(off
     assert office.talk(office.alice, office.bob)
 
 
+def test_member_of_a_network_that_was_public_is_put_out_once_that_is_private(office):
+    sim, authority = office.sim, office.controller.authority
+    for private in (False, True):
+        _, commands = authority.post_network(office.network, {"private": private}, sim.clock.now)
+        office.controller.obey(commands)
+        sim.run_for(CUT_MS)
+        assert office.talk(office.alice, office.mal)
+        if not private:  # as with a stock controller
+            office.put_out(office.mal)
+            sim.run_for(CUT_MS)
+            assert office.state(office.mal).status is NetworkStatus.OK
+            assert office.talk(office.alice, office.mal)
+    office.put_out(office.mal)
+    sim.run_for(CUT_MS)
+    assert office.state(office.mal).status is NetworkStatus.ACCESS_DENIED
+    assert not office.hears(office.alice, office.mal)
+    assert office.talk(office.alice, office.bob)
+
+
 def test_member_put_out_stays_out_though_the_clock_was_ahead_once(office):
     """Nobody that was away may let it in again, for ever, after the window of agreement."""
     sim = office.sim
     office.controller.clock_error_ms = FIVE_YEARS
+    office.restart_controller()
     sim.run_for(75_000)
     assert office.state(office.alice).issued_at > sim.clock.now + FIVE_YEARS - MINUTE
     office.controller.clock_error_ms = 0

@@ -94,7 +94,15 @@ def authorize(nwid: NetworkArgument, address: MemberArgument, as_json: AsJson = 
 
 @app.command()
 def deauthorize(nwid: NetworkArgument, address: MemberArgument, as_json: AsJson = False) -> None:
-    """Revoke a member's access."""
+    """Revoke a member's access to a private network."""
+    network = call("GET", f"/controller/network/{hexadecimal(nwid, 16, 'network ID')}")
+    if not network["private"]:
+        node = hexadecimal(address, 10, "node address")
+        fail(
+            f"{network['id']} is public and lets in whoever asks: {node} would be back at once. "
+            f"Make it private first, which keeps its members: "
+            f"`earthline network private {network['id']}`"
+        )
     _set_authorized(nwid, address, authorized=False, as_json=as_json)
 
 

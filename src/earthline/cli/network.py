@@ -162,6 +162,28 @@ def show_network(nwid: NetworkArgument, as_json: AsJson = False) -> None:
     show_facts(rows)
 
 
+@network_app.command()
+def private(nwid: NetworkArgument, as_json: AsJson = False) -> None:
+    """Let in only whom you authorize; whoever is in stays."""
+    _set_private(nwid, private=True, as_json=as_json)
+
+
+@network_app.command()
+def public(nwid: NetworkArgument, as_json: AsJson = False) -> None:
+    """Let in whoever asks; nobody can be put out then."""
+    _set_private(nwid, private=False, as_json=as_json)
+
+
+def _set_private(nwid: str, *, private: bool, as_json: bool) -> None:
+    path = f"/controller/network/{hexadecimal(nwid, 16, 'network ID')}"
+    call("GET", path)  # posting to one that is not there would make it
+    found = call("POST", path, {"private": private})
+    if as_json:
+        show_json(found)
+    else:
+        say(f"{found['id']} is {_kind(found)}")
+
+
 @network_app.command(epilog="Example: earthline network delete 1122334455000001 --yes")
 def delete(
     nwid: NetworkArgument,

@@ -19,7 +19,12 @@ from earthline.controller.changes import Change, Changed, What
 from earthline.controller.coercion import JsonObject, as_hex, as_int
 from earthline.controller.default_subnet import default_subnet, subnet_fields
 from earthline.controller.issue_clock import IssueClock
-from earthline.controller.member_view import address_notes, assigned_addresses, extension
+from earthline.controller.member_view import (
+    address_notes,
+    assigned_addresses,
+    extension,
+    standing_notes,
+)
 from earthline.controller.records import Records
 from earthline.controller.request import Command, Requests
 from earthline.controller.revocation import MAX_KEPT, Revocations
@@ -293,7 +298,8 @@ class Authority:
     def _described(
         self, network: int, member: JsonObject, terms: NetworkTerms, others: Taken, now: int
     ) -> JsonObject:
-        notes = address_notes(member, terms.addresses, others)
+        notes = standing_notes(member, private=terms.private)
+        notes += address_notes(member, terms.addresses, others)
         sighting = self._requests.sightings.last(network, as_hex(member.get("id"), 0))
         return {**member, "earthline": extension(member, sighting, notes, now, self.wall)}
 

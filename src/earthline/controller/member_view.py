@@ -26,7 +26,7 @@ def extension(
 
     ``online`` within 120 s of its last request; ``lastSeen`` in ms, None since before this start;
     ``physicalAddress`` as ``ip/port``, None by way of a root; ``version`` as ``1.14.1``, None of a
-    member that nothing is known of; ``notes``: a line for each thing about its addresses.
+    member that nothing is known of; ``notes``: a line for each thing that is odd about it.
     """
     return {
         "online": sighting is not None and sighting.is_online(now),
@@ -41,6 +41,15 @@ def assigned_addresses(member: JsonObject) -> list[InetAddress]:
     """The addresses of a record, each once."""
     read = (read_address(text) for text in as_array(member.get("ipAssignments")) or ())
     return [InetAddress(ip, 0) for ip in dict.fromkeys(it.ip for it in read if it is not None)]
+
+
+def standing_notes(member: JsonObject, *, private: bool) -> list[str]:
+    """Whether it is in though a person put it out: a public network lets anybody in (04, 8)."""
+    out_at = as_int(member.get("lastDeauthorizedTime"), 0)
+    again = 0 < out_at <= as_int(member.get("lastAuthorizedTime"), 0)
+    if private or not again or member.get("lastAuthorizedCredentialType") != "public":
+        return []
+    return ["deauthorized, and in again by itself: the network is public, and lets in whoever asks"]
 
 
 def address_notes(member: JsonObject, policy: AddressPolicy, taken: Taken) -> list[str]:

@@ -260,6 +260,19 @@ class PathSight:
 
 
 @dataclass(frozen=True, slots=True)
+class TwinSight:
+    """Another host with this node's identity: it sent a packet sealed with the key of both."""
+
+    places: tuple[str, ...]
+    """Where it is: ``ip/port``."""
+    heard_by: str
+    """Where the packet came from."""
+    direct: bool
+    """From the other itself; else by way of a root, which takes this host for both."""
+    ago_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All of it."""
 
@@ -309,6 +322,12 @@ class Snapshot:
     """Tunnels in use by the service that send what they carry anew, without its mark."""
     strict: tuple[str, ...] = ()
     """Interfaces that drop what comes in where the route back leads elsewhere (rp_filter=1)."""
+    twin: TwinSight | None = None
+    """Another host with this node's identity."""
+    astray: tuple[str, ...] = ()
+    """Roots that answer, by which nothing to this node's own address comes back: ``ip/port``."""
+    here: tuple[str, ...] = ()
+    """Where this node is, as others see it and as it sees itself: ``ip/port``."""
     strangers: int = 0
     """Packets that came in under this node's own address, and that it did not send."""
     tracked: tuple[int, int] | None = None

@@ -178,14 +178,42 @@ def judge_relay(seen: Snapshot) -> Iterator[Finding]:
 
 def judge_twin(seen: Snapshot) -> Iterator[Finding]:
     """Another host with the same secret identity, most often a copied disk."""
-    if seen.strangers:
+    own, here = seen.own_address, ", ".join(seen.here) or "a place that nobody has named yet"
+    name = "identity_cloned"
+    todo = (
+        "If a disk or a home folder was copied, choose which host keeps the address. On the other "
+        "one stop the service, delete identity.secret and identity.public in its home folder "
+        f"(here that is {seen.home}), and start it again; it gets a new address, to be authorised "
+        "anew."
+    )
+    if seen.twin is not None:
+        twin = seen.twin
+        yield fault(
+            name,
+            f"Two hosts use this node's identity {own}: this one is at {here}, and the other one "
+            f"at {', '.join(twin.places) or 'an unknown place'}. They take each other's traffic.",
+            todo,
+            own,
+        ).because(
+            f"a packet that this host did not make, sealed with its identity's key, came "
+            f"{twin.ago_ms // 1000} s ago "
+            + ("from the other host: " if twin.direct else "by way of a root: ")
+            + twin.heard_by
+        )
+    elif seen.astray:
         yield warning(
-            "identity_cloned",
-            f"Another host seems to use this node's identity {seen.own_address}: packets arrived "
-            "that name this node as their sender, and it did not send them. Two such hosts take "
-            "each other's traffic.",
-            "If a disk or a home folder was copied: on one of the two stop the service, delete "
-            "identity.secret and identity.public in its home folder, and start it again; it gets "
-            "a new address, to be authorised anew.",
-            seen.own_address,
+            name,
+            f"Another host seems to use this node's identity {own}: what is sent to it by way of "
+            f"{', '.join(seen.astray)} goes elsewhere, and this host is at {here}.",
+            todo,
+            own,
+        ).because(f"packets to our own address did not come back by way of {seen.astray[0]}")
+    elif seen.strangers:
+        yield warning(
+            name,
+            f"Another host seems to use this node's identity {own}: packets arrived that name this "
+            f"node as their sender, and it did not send them. This host is at {here}. Two such "
+            "hosts take each other's traffic.",
+            todo,
+            own,
         ).because(f"packets under our own address, not ours: {seen.strangers}")

@@ -22,6 +22,10 @@ SENTENCES: Mapping[str, str] = {
     "online": "Online: the address of this node is {address}. Next: {then}.",
     "offline": "Offline: no root answers. earthline doctor looks for the reason.",
     "joining_earth": "Joining {network}, the Earth of this planet.",
+    "identity_cloned": (
+        "Another host uses this node's identity: it is at {there}, this one at {here}. "
+        "earthline doctor says what to do."
+    ),
     "no_devices": "This host's programs will not reach any network: {why}.",
     "tap_failed": "Network {network} has no device: {error}.",
     "made_user": "Made the system user {user}, which the service now is (else: {otherwise}).",

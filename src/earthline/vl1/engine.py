@@ -109,6 +109,8 @@ class PeerEngine(Wiring):
     def _stranger(self, event: UnknownSource, now: int) -> None:
         if self._examination.recognises(event) or self._hello.newcomers.answered(event, now):
             return
+        if self.twins.recognises(event, now):
+            return
         self._deferred.keep_sealed(event.path, event.source, event.packet, now)
         if self.topology.peer(event.source) is None:
             self._whois.ask_foreign(event.source, now, prefix_key(event.path[1]))
@@ -170,6 +172,7 @@ class PeerEngine(Wiring):
     def _start_over(self, now: int) -> None:
         """We may be somewhere else: greet the upstreams, and be eager about it."""
         self._examination.start_over(now)
+        self.twins.start_over(now)
         self.spray.start_over(now)
         self.mtu.start_over(now)
         self._keepalive.start_over(now)
@@ -179,6 +182,7 @@ class PeerEngine(Wiring):
         if self.local.families:
             self._keepalive.check(now)
             self._examination.consider(now)
+            self.twins.consider(now)
         self._refresh.everything(now)
         self._online.update(now)
 

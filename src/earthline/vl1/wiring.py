@@ -50,6 +50,7 @@ from earthline.vl1.tables import SwitchTables
 from earthline.vl1.timers import Timer, Timers
 from earthline.vl1.topology import Topology
 from earthline.vl1.turns import Regulars
+from earthline.vl1.twins import Twins
 from earthline.vl1.verdict import Verdicts
 from earthline.vl1.vigil import Vigil
 from earthline.vl1.whois import Whois
@@ -253,6 +254,7 @@ class Wiring:
             whois=self._whois.ask,
             changed=self._refresh.peer,
         )
+        self.twins = Twins(self.local, self.topology, self.surface)
         self._state = LoadedState(
             self.local, self.worlds, self._cache, self._proofs, self._worlds_changed
         )

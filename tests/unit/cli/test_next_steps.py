@@ -115,6 +115,30 @@ def test_command_on_the_wrong_node_names_the_right_one(service, capsys, words, s
     assert said in line
 
 
+def test_member_of_a_public_network_is_not_said_to_be_put_out(service, capsys):
+    """It would be in again at once, as with a stock controller."""
+    service["GET", f"/controller/network/{NETWORK}"] = [MADE | {"private": False}]
+    path = f"/controller/network/{NETWORK}/member/{OTHER}"
+    service["POST", path] = [member(asked=True) | {"authorized": False}]
+    assert run(f"member deauthorize {NETWORK} {OTHER}") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{OTHER} would be back at once" in line
+    assert f"`earthline network private {NETWORK}`" in line
+    service["GET", f"/controller/network/{NETWORK}"] = [MADE]
+    assert run(f"member deauthorize {NETWORK} {OTHER}") == 0
+    assert capsys.readouterr().out == f"{OTHER} is no longer authorized on {NETWORK}\n"
+
+
+def test_network_is_made_private_and_public_but_not_by_a_mistyped_id(service, capsys):
+    service["GET", f"/controller/network/{NETWORK}"] = [MADE]
+    for word in ("private", "public"):
+        service["POST", f"/controller/network/{NETWORK}"] = [MADE | {"private": word == "private"}]
+        assert run(f"network {word} {NETWORK}") == 0
+        assert capsys.readouterr().out == f"{NETWORK} is {word}\n"
+    service["POST", f"/controller/network/{SERVED}"] = [MADE | {"id": SERVED}]
+    assert run(f"network private {SERVED}") == 1
+
+
 def test_new_network_prints_its_id_alone_and_beside_it_what_to_type(service, capsys):
     service["POST", "/controller/network"] = [MADE]
     assert run("network create office") == 0

@@ -122,6 +122,25 @@ def test_notes_name_what_is_wrong_with_assigned_addresses(lab: Lab) -> None:
     assert notes(lab, "10.7.0.50") == ["10.7.0.50: another member's too"]
 
 
+def test_member_that_let_itself_in_again_is_told_of(lab: Lab) -> None:
+    lab.create(private=False)
+    lab.ask()
+    assert described(lab)["notes"] == []
+    lab.post_member(authorized=False)
+    assert lab.member()["authorized"] is True
+    assert described(lab)["notes"] == [
+        "deauthorized, and in again by itself: the network is public, and lets in whoever asks"
+    ]
+    lab.authority.post_network(LAB, {"private": True}, lab.now)
+    assert described(lab)["notes"] == []
+    lab.post_member(authorized=False)
+    assert lab.member()["authorized"] is False
+    assert described(lab)["notes"] == []
+    lab.post_member(authorized=True)
+    lab.authority.post_network(LAB, {"private": False}, lab.now)
+    assert described(lab)["notes"] == []
+
+
 def test_addresses_beyond_what_a_member_takes_are_told(lab: Lab) -> None:
     lab.create(**ROUTED, private=False, v6AssignMode="rfc4193")
     assert notes(lab, *(f"10.7.0.{last}" for last in range(1, 32))) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from seen import HEALTHY, NETWORK, all_roots, bad, found, network, root, seen
+from seen import HEALTHY, NETWORK, ONE, all_roots, bad, found, network, root, seen
 
 from earthline.diagnosis.finding import Severity
 from earthline.diagnosis.judge import judge, report
@@ -16,6 +16,7 @@ from earthline.diagnosis.snapshot import (
     Relay,
     Stacked,
     Tcp,
+    TwinSight,
     Udp,
 )
 from earthline.vl1.reasons import State
@@ -205,10 +206,39 @@ def test_relay_without_the_right_to_its_port_says_how_to_get_it():
     assert bad(seen(relay=Relay(()))) == []
 
 
-def test_identity_that_another_host_uses_is_a_warning():
-    shown = seen(strangers=4)
+HERE, THERE = ("87.1.0.9/9993", "192.168.1.5/9993"), ("81.2.0.1/9993",)
+
+
+def test_identity_that_another_host_uses_is_a_fault_with_both_places():
+    shown = seen(here=HERE, twin=TwinSight(THERE, ONE, False, 12_000))
+    assert bad(shown) == ["identity_cloned"]
+    one = found(shown, "identity_cloned")
+    assert one.severity is Severity.FAULT
+    assert one.subjects == ("0a1b2c3d4e",)
+    assert "this one is at 87.1.0.9/9993, 192.168.1.5/9993" in one.seen
+    assert "the other one at 81.2.0.1/9993" in one.seen
+    assert "here that is /home/node" in one.do
+    (fact,) = one.evidence
+    assert fact.startswith("a packet that this host did not make, sealed with its identity's key")
+    assert fact.endswith(f"came 12 s ago by way of a root: {ONE}")
+    direct = seen(twin=TwinSight(THERE, THERE[0], True, 0))
+    assert found(direct, "identity_cloned").evidence[0].endswith("the other host: 81.2.0.1/9993")
+
+
+def test_who_is_taken_to_be_elsewhere_is_told_by_which_root():
+    shown = seen(here=HERE, astray=(ONE,))
+    assert bad(shown) == ["identity_cloned"]
+    one = found(shown, "identity_cloned")
+    assert one.severity is Severity.WARNING
+    assert f"by way of {ONE} goes elsewhere" in one.seen
+    assert HERE[0] in one.seen
+
+
+def test_packets_under_our_own_address_are_a_warning():
+    shown = seen(here=HERE, strangers=4)
     assert bad(shown) == ["identity_cloned"]
     assert found(shown, "identity_cloned").subjects == ("0a1b2c3d4e",)
+    assert HERE[0] in found(shown, "identity_cloned").seen
     assert found(shown, "identity_cloned").evidence == (
         "packets under our own address, not ours: 4",
     )

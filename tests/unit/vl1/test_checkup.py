@@ -77,12 +77,6 @@ def test_hello_tells_what_time_a_peer_has(met):
     assert -100 < offset <= 0
 
 
-def test_clocks_are_unknown_again_after_ours_has_jumped(met):
-    net, (one, _), ann = met
-    ann.engine.handle_timeout(net.now + 3_600_000)
-    assert state_of(ann, one).clock_offset is None
-
-
 def pushed(*texts):
     return tuple(PushedPath(InetAddress.parse(text)) for text in texts)
 

@@ -14,6 +14,7 @@ from earthline.diagnosis.snapshot import (
     Snapshot,
     Stacked,
     Tunnel,
+    TwinSight,
 )
 from earthline.runtime.clock import now_ms
 from earthline.runtime.netlink import Interface
@@ -89,8 +90,24 @@ def known(
         stacked=_stacked(service, interfaces),
         resent=_resent(service, physical),
         strangers=strangers,
+        twin=_twin(service),
+        astray=tuple(map(str, service.node.astray())),
+        here=tuple(map(str, service.node.here())),
         strict=tuple(sorted(strict_interfaces() - own)),
         tracked=tracked_flows(),
+    )
+
+
+def _twin(service: Service) -> TwinSight | None:
+    now = now_ms()
+    twin = service.node.twin(now)
+    if twin is None:
+        return None
+    return TwinSight(
+        places=tuple(map(str, twin.places)),
+        heard_by=str(twin.heard_by),
+        direct=twin.direct,
+        ago_ms=now - twin.heard_at,
     )
 
 
