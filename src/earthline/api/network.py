@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -9,6 +10,7 @@ from starlette.responses import Response
 
 from earthline.api.answers import JSON_OBJECT, NetworkId, StockJson, read_object_or_nothing
 from earthline.runtime.notes import host_notes
+from earthline.runtime.probes.rules import rule_drops
 from earthline.runtime.service import Service
 from earthline.vl2.status import NetworkState
 from earthline.wire.mac import format_mac
@@ -54,10 +56,12 @@ def network_object(service: Service, state: NetworkState) -> dict[str, Any]:
 def _extension(service: Service, state: NetworkState) -> dict[str, Any]:
     """What the stock API does not have: what became of the configuration on this host, and why."""
     tap, bridging = service.taps.tap(state.network), service.bridges.entry(state.network)
+    entry, refused = service.node.switch_entry(state.network), service.switch.refused(state.network)
     return {
         "bridge": None if bridging is None else bridging.bridge,
         "namesSet": tap is not None and tap.names is not None,
         "notes": [] if tap is None else host_notes(tap, bridging, online=service.node.online),
+        "ruleDrops": [asdict(drop) for drop in rule_drops(entry, refused)],
     }
 
 
