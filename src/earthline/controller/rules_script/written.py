@@ -66,7 +66,7 @@ def _span(start: int, end: int) -> str:
 
 def _named(word: str, names: Mapping[str, int], form: str) -> _Words:
     """The first of several names is the plainest."""
-    by_number = {number: name for name, number in reversed(names.items())}
+    by_number = {number: name for name, number in reversed(tuple(names.items()))}
     return lambda number: f"{word} {by_number.get(number) or format(number, form)}"
 
 
