@@ -189,6 +189,11 @@ class Switch:
         """Whether TCP connections are to agree on segments that fit one datagram of their peer's route."""
     def take_activity(self) -> Activity:
         """What moved since the last call."""
+    def refused(self, network: int) -> list[tuple[str, int, int, int]]:
+        """What the present rules of a network dropped, by what: (what, entry, sent frames, received frames).
+
+        What: ``rule`` (the base rules' ``entry``, from 0), ``capability``, ``no_rule`` or ``wraps``.
+        """
     def counters(self) -> dict[str, int]:
         """Every counter by name: ``packets_rx``, ``frames_tx``, ``punts``, ``drop_<reason>``, ..."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import signal
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from earthline.lab import Lab, NatKind
+from earthline.lab import Lab, LabError, NatKind
 from earthline.lab.service import Service, script, wait_until
 from earthline.lab.topology import Host
 
@@ -260,8 +261,22 @@ def test_rules_that_forget_arp_are_named(world: World) -> None:
     with joined(world, world.alice, rules=rules, **subnet("10.73.0.0/24")) as network:
         world.alice.wait_ip(network)
         found = named(diagnosed(world.alice), "arp_dropped")
-    assert "rule 3 (`drop`) drops it" in found["seen"]
+        wait_until("a request was dropped", lambda: dropped(world.alice, network))
+        counted = named(diagnosed(world.alice), "rules_drop")
+        (drop,) = dropped(world.alice, network)
+    assert "rule 2 (`drop`) drops it" in found["seen"]
     assert network in found["seen"]
+    assert (drop["by"], drop["rule"], drop["text"]) == ("rule", 2, "drop")
+    assert f"Rule 2 of network {network} (`drop`) dropped" in counted["seen"]
+    assert "sent by this host" in counted["seen"]
+
+
+def dropped(service: Service, network: str) -> list[dict[str, Any]]:
+    """What its rules dropped on a member; once it is anything, it has asked for somebody."""
+    with contextlib.suppress(LabError):
+        service.host.run(["ping", "-c1", "-W1", "10.73.0.200"])
+    found: list[dict[str, Any]] = service.network(network)["earthline"]["ruleDrops"]
+    return found
 
 
 def strict_filter(service: Service) -> dict[str, Any] | None:

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use earthline_core::rules::{
-    Context, Copy, Credentials, Filtered, Frame, Malformed, Recent, RuleTable, Verdict, evaluate,
-    filter,
+    Context, Copy, Credentials, Filtered, Frame, Malformed, Recent, Refusal, RuleTable, Verdict,
+    evaluate, filter,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -181,8 +181,45 @@ fn observers_get_copies_of_what_is_accepted() {
     let passed =
         |redirect, copy| Filtered::Accepted { unchecked: false, redirect, copies: [copy, None] };
     assert_eq!(judge(&[&observe(2, OBSERVER, 10), &ACCEPT]), passed(None, copy));
-    assert_eq!(judge(&[&observe(2, OBSERVER, 10), &DROP]), Filtered::Dropped);
+    assert_eq!(judge(&[&observe(2, OBSERVER, 10), &DROP]), Filtered::Dropped(Refusal::Rule(1)));
     assert_eq!(judge(&[&observe(4, OBSERVER, 0), &ACCEPT]), passed(Some(OBSERVER), None));
+}
+
+#[test]
+fn a_drop_tells_what_decided_it() {
+    let payload = ipv4(17, 1, 2, 0);
+    let none = Credentials::default();
+    let context = Context { own: &none, other: &none, unknown_match: false, emulated: &[] };
+    let table = |rules: &[&[u8]]| RuleTable::parse(&rules.concat()).unwrap_or_default();
+    let (is_tcp, is_udp, pause): ([u8; 3], [u8; 3], [u8; 2]) = ([36, 1, 6], [36, 1, 17], [5, 0]);
+    let capabilities =
+        [table(&[&is_tcp, &ACCEPT]), table(&[&is_udp, &DROP, &ACCEPT]), table(&[&is_udp, &ACCEPT])];
+    let judge = |rules: &[&[u8]], held: &[RuleTable], vlan: &[u8]| {
+        let payload = [vlan, &payload].concat();
+        let ethertype = if vlan.is_empty() { IPV4 } else { 0x8100 };
+        filter(&table(rules), held, &frame(true, ethertype, &payload), &context, || 0)
+    };
+    let [lacking, refusing, granting] = &capabilities;
+    let (lacking, refusing) = (lacking.clone(), refusing.clone());
+    for (rules, held, expected) in [
+        (&[&is_tcp[..], &DROP, &is_udp, &DROP, &ACCEPT][..], vec![], Refusal::Rule(3)),
+        (&[&is_tcp, &ACCEPT], vec![], Refusal::NoRule),
+        (&[], vec![lacking.clone()], Refusal::NoRule),
+        (&[&is_udp, &pause, &ACCEPT], vec![lacking], Refusal::Rule(1)),
+        (&[&is_udp, &pause, &ACCEPT], vec![refusing.clone()], Refusal::Capability),
+        (&[], vec![refusing.clone()], Refusal::Capability),
+        (&[&DROP], vec![granting.clone()], Refusal::Rule(0)),
+    ] {
+        assert_eq!(judge(rules, &held, &[]), Filtered::Dropped(expected), "{rules:?}");
+    }
+    let granted = judge(&[], &[refusing, granting.clone()], &[]);
+    assert!(matches!(granted, Filtered::Accepted { .. }));
+
+    let tagged = [0, 0, 0x08, 0x00];
+    let behind: [&[u8]; 3] = [&is_udp, &DROP, &ACCEPT];
+    assert_eq!(judge(&behind, &[], &tagged), Filtered::Dropped(Refusal::Rule(1)));
+    let many = [[0, 0, 0x81, 0x00].repeat(5), tagged.to_vec()].concat();
+    assert_eq!(judge(&[&ACCEPT], &[], &many), Filtered::Dropped(Refusal::Wraps));
 }
 
 #[test]
@@ -378,7 +415,7 @@ fn what_is_remembered_of_a_flow_is_what_its_rules_decide() {
             let expected = filter(&base, &capabilities, &frame, &context, || 7);
             let actual = recent.filter(&base, &capabilities, &frame, &context, || 7);
             assert_eq!(actual, expected, "{base:?} {frame:?}");
-            remembered += usize::from(expected != Filtered::Dropped);
+            remembered += usize::from(matches!(expected, Filtered::Accepted { .. }));
         }
     }
     assert!(remembered > 10_000);

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use earthline_core::rules::{
-    Context, Copy, Credentials, Filtered, Frame, RuleTable, Verdict, evaluate, filter,
+    Context, Copy, Credentials, Filtered, Frame, Refusal, RuleTable, Verdict, evaluate, filter,
 };
 
 const OWN: u64 = 0x53_91a3_6d1a;
@@ -93,7 +93,7 @@ fn inbound(ethertype: u16, payload: &[u8]) -> Frame<'_> {
 }
 
 fn passes(rules: &[&[u8]], content: &Content) -> bool {
-    filtered(rules, content, &[]) != Filtered::Dropped
+    matches!(filtered(rules, content, &[]), Filtered::Accepted { .. })
 }
 
 /// Every dress that a TCP segment can wear.
@@ -308,7 +308,7 @@ fn only_what_is_true_of_its_sender_is_authentic_to_neighbours() {
         for (dress, content) in [("", content.clone()), (" in a tag", tagged(VLAN, 0, content))] {
             let rules: [&[u8]; 3] = [NOT_AUTHENTIC, DROP, ACCEPT];
             let stock_stops = !dress.is_empty();
-            let passed = filtered(&rules, &content, &owned) != Filtered::Dropped;
+            let passed = matches!(filtered(&rules, &content, &owned), Filtered::Accepted { .. });
             assert_eq!(passed, expected && !stock_stops, "{name}{dress}");
             let rules: [&[u8]; 4] = [IS_VLAN, ACCEPT, DROP, &[]];
             assert_eq!(passes(&rules, &content), stock_stops, "{name}{dress}: nobody asks");
@@ -324,6 +324,7 @@ fn neighbour_option_without_a_length_is_a_lie() {
     for (units, length) in [(0, 72), (2, 72), (1, 71), (1, 65)] {
         packet[65] = units;
         let cut = (ethertype, packet[..length].to_vec());
-        assert_eq!(filtered(&rules, &cut, &owned), Filtered::Dropped, "{units} {length}");
+        let refused = Filtered::Dropped(Refusal::Rule(1));
+        assert_eq!(filtered(&rules, &cut, &owned), refused, "{units} {length}");
     }
 }

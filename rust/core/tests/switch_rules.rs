@@ -3,8 +3,8 @@
 mod switchboard;
 
 use earthline_core::ethernet::mac_of;
-use earthline_core::rules::{Credentials, RuleTable};
-use earthline_core::switch::{Allowance, Arrival, NodeCredentials, Opened, Punt};
+use earthline_core::rules::{Credentials, Refusal, RuleTable};
+use earthline_core::switch::{Allowance, Arrival, NodeCredentials, Opened, Punt, Refused};
 use switchboard::{
     ALICE, BOB, CAROL, Lan, NETWORK, NOW, PuntKind, Station, due, frame, kind, path_to, told,
 };
@@ -61,6 +61,82 @@ fn refused_frame_neither_leaves_nor_arrives() {
     let mut ipv6 = to_bob();
     ipv6[12..14].copy_from_slice(&[0x86, 0xdd]);
     assert_eq!(lan.alice_to_bob(&ipv6), [ipv6]);
+}
+
+/// What a station's rules refused, as (what refused it, frames sent, frames received).
+fn refused(station: &Station) -> Vec<(Refusal, u64, u64)> {
+    let all = station.switch.refused(NETWORK).into_iter();
+    all.map(|Refused { by, sent, received }| (by, sent, received)).collect()
+}
+
+fn of_kind(ethertype: u16) -> Vec<u8> {
+    let mut frame = to_bob();
+    frame[12..14].copy_from_slice(&ethertype.to_be_bytes());
+    frame
+}
+
+/// IPv4 and two experiments are refused by rules 1, 3 and 5; what is left, by none.
+const THREE_DROPS: [u8; 18] = [
+    0x25, 0x02, 0x08, 0x00, 0x00, 0x00, 0x25, 0x02, 0x88, 0xb5, 0x00, 0x00, 0x25, 0x02, 0x88, 0xb6,
+    0x00, 0x00,
+];
+
+#[test]
+fn each_rule_counts_what_it_refused_in_either_direction() {
+    let mut lan = Lan::new(3);
+    let datagrams: Vec<_> = [0x0800, 0x88b6, 0x88b6, 0x1234]
+        .map(|ethertype| lan.alice.sent(&of_kind(ethertype)).remove(0))
+        .into();
+    for station in [&mut lan.alice, &mut lan.bob] {
+        station.configure(|config| config.rules = THREE_DROPS.to_vec());
+        assert_eq!(refused(station), []);
+    }
+    for ethertype in [0x88b5, 0x88b5, 0x88b5, 0x0800, 0x1234] {
+        assert!(lan.alice.sent(&of_kind(ethertype)).is_empty());
+    }
+    for datagram in &datagrams {
+        assert!(lan.bob.datagram(ALICE, datagram).is_empty());
+    }
+    let (ipv4, first, second) = (Refusal::Rule(1), Refusal::Rule(3), Refusal::Rule(5));
+    assert_eq!(refused(&lan.alice), [(Refusal::NoRule, 1, 0), (ipv4, 1, 0), (first, 3, 0)]);
+    assert_eq!(refused(&lan.bob), [(Refusal::NoRule, 0, 1), (ipv4, 0, 1), (second, 0, 2)]);
+    for station in [&lan.alice, &lan.bob] {
+        let all: u64 = refused(station).iter().map(|(_, sent, received)| sent + received).sum();
+        assert_eq!(station.counters()["drop_rules"], all);
+    }
+}
+
+#[test]
+fn counting_starts_anew_with_other_rules_and_goes_on_with_the_same() {
+    let mut lan = Lan::new(3);
+    lan.alice.configure(|config| config.rules = THREE_DROPS.to_vec());
+    lan.alice.frame(&to_bob());
+    lan.alice.configure(|config| config.mtu = 2800);
+    lan.alice.frame(&to_bob());
+    assert_eq!(refused(&lan.alice), [(Refusal::Rule(1), 2, 0)]);
+    lan.alice.configure(|config| config.rules = [&DROP_IPV4[..], &ACCEPT].concat());
+    assert_eq!(refused(&lan.alice), []);
+    lan.alice.frame(&to_bob());
+    assert_eq!(refused(&lan.alice), [(Refusal::Rule(1), 1, 0)]);
+    lan.alice.configure(|config| config.rules = ACCEPT.to_vec());
+    lan.alice.configure(|config| config.rules = [&DROP_IPV4[..], &ACCEPT].concat());
+    assert_eq!(refused(&lan.alice), []);
+    lan.alice.frame(&to_bob());
+    lan.alice.switch.remove_network(NETWORK);
+    assert_eq!(refused(&lan.alice), []);
+}
+
+#[test]
+fn what_a_capability_refused_is_not_the_fault_of_the_base_rules() {
+    let mut lan = Lan::new(3);
+    let datagram = lan.alice.sent(&to_bob()).remove(0);
+    lan.bob.configure(|config| config.rules = vec![]);
+    lan.bob.datagram(ALICE, &datagram);
+    let capabilities = vec![RuleTable::parse(&DROP_IPV4).unwrap()];
+    let known = NodeCredentials { capabilities, ..NodeCredentials::default() };
+    lan.bob.switch.set_member_credentials(NETWORK, ALICE, known);
+    lan.bob.datagram(ALICE, &datagram);
+    assert_eq!(refused(&lan.bob), [(Refusal::NoRule, 0, 1), (Refusal::Capability, 0, 1)]);
 }
 
 #[test]
@@ -178,6 +254,7 @@ fn refused_multicast_frame_is_paid_for_and_gathered_for_once_when_it_comes_again
         out.frames().len()
     };
     assert_eq!((again(&mut lan, true), lan.bob.counters()["drop_rules"]), (0, 1));
+    assert_eq!(refused(&lan.bob), [(Refusal::NoRule, 0, 1)]);
     let capabilities = vec![RuleTable::parse(&ACCEPT).unwrap()];
     let known = NodeCredentials { capabilities, ..NodeCredentials::default() };
     lan.bob.switch.set_member_credentials(NETWORK, ALICE, known);

@@ -2,7 +2,8 @@
 
 mod switchboard;
 
-use earthline_core::switch::{Allowance, NetworkConfig, Output, Path, Route, Twins};
+use earthline_core::rules::Refusal;
+use earthline_core::switch::{Allowance, NetworkConfig, Output, Path, Refused, Route, Twins};
 use switchboard::{ALICE, BOB, CAROL, Lan, NETWORK, NOW, Station, frame, path_to};
 
 /// A host behind Carol's bridge.
@@ -54,6 +55,18 @@ fn what_one_twin_learns_of_a_bridge_another_one_uses() {
     twins.of(1).ingest_frame(NETWORK, &frame(BRIDGED, bob_mac, 100), NOW, &mut out);
     let paths: Vec<Path> = out.datagrams().map(|(path, _)| *path).collect();
     assert_eq!(paths, [path_to(CAROL)]);
+}
+
+#[test]
+fn what_rules_refused_is_the_sum_of_all_twins() {
+    let twins = bob(&NetworkConfig { rules: vec![0x00, 0x00], ..config() });
+    let sent = frame(Station::new(ALICE, 1).mac(), Station::new(BOB, 2).mac(), 100);
+    for thread in [0, 1, 1] {
+        twins.of(thread).ingest_frame(NETWORK, &sent, NOW, &mut Output::new());
+    }
+    let all = Refused { by: Refusal::Rule(0), sent: 3, received: 0 };
+    assert_eq!(twins.refused(NETWORK), [all]);
+    assert_eq!(twins.refused(NETWORK + 1), []);
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn filter_frame(
     let filtered =
         judge(&frame, |frame, context| filter(&base, &tables, frame, context, || random))?;
     Ok(match filtered {
-        Filtered::Dropped => (0, None, Vec::new()),
+        Filtered::Dropped(_) => (0, None, Vec::new()),
         Filtered::Accepted { unchecked, redirect, copies } => {
             let copies = copies.into_iter().flatten().map(copy_tuple).collect();
             (if unchecked { 2 } else { 1 }, redirect, copies)

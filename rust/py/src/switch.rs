@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use earthline_core::rules::Refusal;
 use earthline_core::switch as core;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -123,6 +124,20 @@ impl Switch {
     fn take_activity<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let moved = py.detach(|| self.0.take_activity());
         events::activity(py, &moved)
+    }
+
+    fn refused(&self, py: Python<'_>, network: u64) -> Vec<(&'static str, u32, u64, u64)> {
+        let refused = py.detach(|| self.0.refused(network));
+        let tuple = |it: core::Refused| {
+            let (by, entry) = match it.by {
+                Refusal::Rule(entry) => ("rule", entry),
+                Refusal::Capability => ("capability", 0),
+                Refusal::NoRule => ("no_rule", 0),
+                Refusal::Wraps => ("wraps", 0),
+            };
+            (by, entry, it.sent, it.received)
+        };
+        refused.into_iter().map(tuple).collect()
     }
 
     fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {

@@ -15,6 +15,7 @@ from earthline.api.shapes.network import (
     Permissions,
 )
 from earthline.runtime.notes import host_notes
+from earthline.runtime.probes.rules import rule_drops
 from earthline.runtime.service import Service
 from earthline.vl2.status import NetworkState
 from earthline.wire.mac import format_mac
@@ -61,10 +62,21 @@ def network_object(service: Service, state: NetworkState) -> JoinedNetwork:
 def _extension(service: Service, state: NetworkState) -> NetworkExtension:
     """What the stock API does not have: what became of the configuration on this host, and why."""
     tap, bridging = service.taps.tap(state.network), service.bridges.entry(state.network)
+    entry, refused = service.node.switch_entry(state.network), service.switch.refused(state.network)
     return {
         "bridge": None if bridging is None else bridging.bridge,
         "namesSet": tap is not None and tap.names is not None,
         "notes": [] if tap is None else host_notes(tap, bridging, online=service.node.online),
+        "ruleDrops": [
+            {
+                "by": drop.by,
+                "rule": drop.rule,
+                "text": drop.text,
+                "sent": drop.sent,
+                "received": drop.received,
+            }
+            for drop in rule_drops(entry, refused)
+        ],
     }
 
 

@@ -107,7 +107,9 @@ app.command(rich_help_panel=START)(logs)
 app.command(epilog="Example: earthline events --follow", rich_help_panel=START)(events)
 app.command(rich_help_panel=START)(status)
 app.command("info", hidden=True)(status)
-app.command(rich_help_panel=START)(joined.networks)
+app.command(epilog="Example: earthline networks 1122334455000001", rich_help_panel=START)(
+    joined.networks
+)
 app.command(epilog="Example: earthline join 1122334455000001", rich_help_panel=START)(joined.join)
 app.command(epilog="Example: earthline leave 1122334455000001", rich_help_panel=START)(joined.leave)
 app.command(rich_help_panel=START)(peers)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from earthline.cli.colors import NETWORK
-from earthline.cli.output import call, hexadecimal, say, show_json, show_table
+from earthline.cli.output import call, hexadecimal, say, show_facts, show_json, show_table
 from earthline.cli.peers import reached
 from earthline.cli.stock_beside import OURS
 from earthline.cli.table import Column
@@ -34,8 +34,17 @@ COLUMNS = (
 )
 
 
-def networks(as_json: AsJson = False) -> None:
-    """List the networks this node has joined, and what keeps one from working."""
+def networks(
+    nwid: Annotated[str, typer.Argument(metavar="NETWORK", help="Show this one in detail.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the networks this node has joined, and what keeps one from working.
+
+    Of one network it also shows which of its rules dropped how many frames here.
+    """
+    if nwid:
+        _show_one(call("GET", f"/network/{hexadecimal(nwid, 16, 'network ID')}"), as_json)
+        return
     found = call("GET", "/network")
     if as_json:
         show_json(found)
@@ -54,6 +63,40 @@ def networks(as_json: AsJson = False) -> None:
         for item in found
     )
     show_table(COLUMNS, rows, "no networks joined: `earthline join NETWORK` joins one")
+
+
+def _show_one(item: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        show_json(item)
+        return
+    rows = [
+        ("network", item["id"]),
+        ("name", item["name"] or "-"),
+        ("status", _status(item)),
+        ("type", item["type"].lower()),
+        ("device", item["portDeviceName"] or "-"),
+        ("mac", item["mac"]),
+        ("mtu", item["mtu"]),
+        ("addresses", item["assignedAddresses"]),
+        ("routes", [_route(route) for route in item["routes"]]),
+        ("notes", [*item.get(OURS, {}).get("notes", ()), *_troubles([item]).get(item["id"], ())]),
+        ("dropped by rules", _drops(item)),
+    ]
+    show_facts(rows)
+
+
+def _route(route: dict[str, Any]) -> str:
+    return f"{route['target']} via {route['via']}" if route["via"] else str(route["target"])
+
+
+def _drops(item: dict[str, Any]) -> list[str]:
+    found = item.get(OURS, {}).get("ruleDrops", ())
+    if not found:
+        return []
+    from earthline.diagnosis.rule_drops import counted  # noqa: PLC0415 - only where rules drop
+    from earthline.diagnosis.snapshot import RuleDrop  # noqa: PLC0415
+
+    return [counted(RuleDrop(**drop)) for drop in found]
 
 
 def join(nwid: Annotated[str, typer.Argument(metavar="NETWORK")], as_json: AsJson = False) -> None:

@@ -20,6 +20,7 @@ from earthline.diagnosis.networks import judge_devices, judge_networks
 from earthline.diagnosis.own_root import judge_own_root
 from earthline.diagnosis.peers import judge_peers
 from earthline.diagnosis.roots import judge_roots
+from earthline.diagnosis.rule_drops import judge_rule_drops
 from earthline.diagnosis.snapshot import Snapshot
 from earthline.diagnosis.traffic import (
     judge_exits,
@@ -49,6 +50,7 @@ _JUDGES: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
     judge_addresses,
     judge_exits,
     judge_rules,
+    judge_rule_drops,
     judge_nat,
     judge_port_mapping,
     judge_peers,

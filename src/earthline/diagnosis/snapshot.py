@@ -199,6 +199,27 @@ class ArpDrop:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleDrop:
+    """Frames that were dropped in one way, by the rules that a network has now."""
+
+    by: str
+    """``rule`` (a base rule), ``capability``, ``no_rule`` (none accepts them) or ``wraps`` (more
+    headers around them than are looked through)."""
+    rule: int
+    """The number of the base rule, from 1; 0: it was none."""
+    text: str
+    """That rule as in a script: its action first."""
+    sent: int
+    """Frames of this node."""
+    received: int
+    """Frames of other members."""
+
+    @property
+    def frames(self) -> int:
+        return self.sent + self.received
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkSight:
     """A joined network."""
 
@@ -234,6 +255,8 @@ class NetworkSight:
     held: str = ""
     """Why a reverse path filter keeps its default route from being used; empty if none does."""
     arp: ArpDrop | None = None
+    rule_drops: tuple[RuleDrop, ...] = ()
+    """What its rules dropped here, most first."""
     bridge: bool = False
     """The device belongs to a bridge of this host."""
 

@@ -21,6 +21,16 @@ CIDRS = [f"fd00:1234:5678:9abc:def0:1234:5678:{end:04x}/128" for end in range(0x
 IPS = [cidr.partition("/")[0] for cidr in CIDRS]
 ENDPOINT = "2001:db8:1234:5678:9abc:def0:1234:5678/65535"
 PEERS = ["0a1b2c3d4e", "9f8e7d6c5b"]
+DROPS = [
+    {
+        "by": "rule",
+        "rule": 2,
+        "text": f"drop ipdest {CIDRS[0]} not ipsrc {CIDRS[1]} ztsrc {PEERS[0]}",
+        "sent": 1_234_567,
+        "received": 0,
+    },
+    {"by": "no_rule", "rule": 0, "text": "", "sent": 0, "received": 12},
+]
 
 
 def joined(network: str, name: str, status: str) -> dict[str, object]:
@@ -32,7 +42,13 @@ def joined(network: str, name: str, status: str) -> dict[str, object]:
         "portDeviceName": "zt0123456789abc",
         "portError": 0,
         "assignedAddresses": CIDRS,
-        "earthline": {"notes": [f"{cidr} is on eth0 of this host already" for cidr in CIDRS[:2]]},
+        "mac": "32:a1:b2:c3:d4:e5",
+        "mtu": 2_800,
+        "routes": [{"target": cidr, "via": IPS[3]} for cidr in CIDRS],
+        "earthline": {
+            "notes": [f"{cidr} is on eth0 of this host already" for cidr in CIDRS[:2]],
+            "ruleDrops": DROPS,
+        },
     }
 
 
@@ -116,6 +132,7 @@ ANSWERS = {
         joined(NETWORKS[1], LONG_NAME, "ACCESS_DENIED"),
         joined(NETWORKS[2], "", "REQUESTING_CONFIGURATION"),
     ],
+    f"/network/{NETWORKS[0]}": joined(NETWORKS[0], NAME, "OK"),
     "/moon": [MOON],
     "/controller/network": NETWORKS[:2],
     f"/controller/network/{NETWORKS[0]}": controlled(NETWORKS[0], NAME),
@@ -127,6 +144,10 @@ SCREENS = {
     "status": [ENDPOINT, f"{0x1122334455000001:016x}", "role  "],
     "peers": [*PEERS, ENDPOINT],
     "networks": [*NETWORKS, *CIDRS, "member authorize"],
+    f"networks {NETWORKS[0]}": [
+        *(NETWORKS[0], *CIDRS, "rule 2 (drop ipdest", "1,234,567 sent, 0 received"),
+        "no rule accepts them: 0 sent, 12 received",
+    ],
     "moon list": [MOON["id"], *PEERS, ENDPOINT],
     "network list": NETWORKS[:2],
     f"network show {NETWORKS[0]}": [NETWORKS[0], *CIDRS, *IPS],

@@ -47,4 +47,4 @@ def test_rules_without_a_script_are_counted_as_people_count_them():
         ]
     }
     (line,) = pitfalls(program_of(config))
-    assert line == "ARP is dropped by rule 1 (drop ethertype): no IPv4 between members"
+    assert line == "ARP is dropped by rule 1 (drop not ethertype ipv4): no IPv4 between members"

@@ -14,6 +14,7 @@ from earthline.diagnosis.snapshot import (
     ExitSight,
     InterfaceSight,
     Relay,
+    RuleDrop,
     Stacked,
     Tcp,
     TwinSight,
@@ -159,6 +160,65 @@ def test_rule_that_drops_arp_is_named():
     assert "no rule accepts it" in found(on(here(arp=ArpDrop(0, "", 0))), "arp_dropped").seen
     only_ipv6 = here(arp=ArpDrop(3, "drop", 12), wanted=("fd00::5/88",), present=("fd00::5/88",))
     assert bad(on(only_ipv6)) == []
+
+
+@pytest.mark.parametrize(
+    ("drop", "seen_as", "change"),
+    [
+        (
+            RuleDrop("rule", 2, "drop not ethertype ipv4", 10, 2),
+            (
+                f"Rule 2 of network {NETWORK} (`drop not ethertype ipv4`) dropped 12 frames "
+                "(10 sent by this host, 2 received from other members)."
+            ),
+            "change rule 2",
+        ),
+        (
+            RuleDrop("rule", 1, "drop", 0, 1),
+            f"Rule 1 of network {NETWORK} (`drop`) dropped 1 frame received from other members.",
+            "change rule 1",
+        ),
+        (
+            RuleDrop("rule", 1, "break chr tcp_syn not chr tcp_ack", 1_234, 0),
+            (
+                f"Rule 1 of network {NETWORK} (`break chr tcp_syn not chr tcp_ack`) left "
+                "1,234 frames sent by this host to the capabilities of the sender, of which none "
+                "accepts them: they were dropped."
+            ),
+            "change rule 1 or give the sender a capability",
+        ),
+        (
+            RuleDrop("no_rule", 0, "", 3, 0),
+            f"No rule of network {NETWORK} accepts 3 frames sent by this host: they were dropped.",
+            "add a rule that accepts them",
+        ),
+        (
+            RuleDrop("capability", 0, "", 0, 3),
+            (
+                f"A rule in a capability of network {NETWORK} dropped 3 frames received from "
+                "other members."
+            ),
+            "change that capability",
+        ),
+    ],
+)
+def test_rule_that_dropped_most_is_noted_with_what_to_do(drop, seen_as, change):
+    shown = on(here(rule_drops=(drop, RuleDrop("rule", 9, "drop " + 50 * "ip ", 1, 0))))
+    assert bad(shown) == []
+    said = found(shown, "rules_drop")
+    assert said.severity is Severity.NOTE
+    assert said.seen == seen_as
+    assert said.do == (
+        f"If they should pass, {change} on the controller 1122334455: "
+        f"`earthline network rules {NETWORK} FILE`."
+    )
+    assert said.evidence[1] == f"rule 9 ({('drop ' + 50 * 'ip ')[:56]} ...): 1 sent, 0 received"
+
+
+def test_headers_that_no_rule_can_look_through_are_told():
+    said = found(on(here(rule_drops=(RuleDrop("wraps", 0, "", 0, 7),))), "rules_drop")
+    assert said.seen.startswith(f"Network {NETWORK} dropped 7 frames received from other members: ")
+    assert "fewer headers" in said.do
 
 
 def test_tunnel_in_the_tunnel_is_a_fault_where_it_is_used():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from earthline.diagnosis.snapshot import RuleDrop
 from earthline.effects import InstallNetwork
-from earthline.runtime.probes.rules import arp_drop
+from earthline.runtime.probes.rules import arp_drop, rule_drops
 from earthline.wire.inet import InetAddress
 from earthline.wire.rules import Rule, RuleType, emit_rules
 
@@ -43,8 +44,8 @@ def entry(*rules, **more):
     [
         ((ACCEPT,), None),
         ((ARP, ACCEPT, DROP), None),
-        ((IPV4, ACCEPT, DROP), (3, "drop")),
-        ((ARP, DROP, ACCEPT), (2, "drop")),
+        ((IPV4, ACCEPT, DROP), (2, "drop")),
+        ((ARP, DROP, ACCEPT), (1, "drop ethertype arp")),
         ((IPV4, ACCEPT), (0, "")),
         ((), (0, "")),
     ],
@@ -57,3 +58,14 @@ def test_capability_of_ours_may_let_arp_pass():
     granted = emit_rules((ARP, ACCEPT))
     assert arp_drop(entry(IPV4, ACCEPT, capabilities=(granted,)), OURS, MAC, IP) is None
     assert arp_drop(entry(DROP, capabilities=(granted,)), OURS, MAC, IP) == (1, "drop")
+
+
+def test_what_the_switch_counted_is_told_by_rule_most_first():
+    held = entry(IPV4, DROP, ARP, IPV4._replace(negated=True, alternative=True), DROP)
+    counted = [("no_rule", 0, 0, 2), ("rule", 1, 3, 0), ("rule", 4, 10, 5)]
+    assert rule_drops(held, counted) == (
+        RuleDrop("rule", 2, "drop ethertype arp or not ethertype ipv4", 10, 5),
+        RuleDrop("rule", 1, "drop ethertype ipv4", 3, 0),
+        RuleDrop("no_rule", 0, "", 0, 2),
+    )
+    assert rule_drops(held, []) == rule_drops(None, counted) == ()

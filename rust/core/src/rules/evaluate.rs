@@ -36,6 +36,8 @@ pub struct Copy {
 pub struct Evaluation {
     /// The decision.
     pub verdict: Verdict,
+    /// The entry of the table that made it, from 0; `None` where none did.
+    pub rule: Option<u32>,
     /// The last copy asked for, to be sent if the frame is accepted after all.
     pub copy: Option<Copy>,
 }
@@ -62,7 +64,7 @@ pub fn evaluate_in_earnest(
         return None;
     }
     let Some(undressed) = Undressed::of(frame) else {
-        return Some(Evaluation { verdict: Verdict::Drop, copy: None });
+        return Some(Evaluation { verdict: Verdict::Drop, rule: None, copy: None });
     };
     let mut subject = Subject::in_earnest(frame, context, &undressed);
     Some(Run::new(&mut subject).over(table, &mut random))
@@ -102,12 +104,13 @@ impl<'a, 'b> Run<'a, 'b> {
                 }
                 Rule::Action(action) => {
                     if let Some(verdict) = self.act(*action) {
-                        return Evaluation { verdict, copy: self.copy };
+                        let rule = Some(at as u32 - 1);
+                        return Evaluation { verdict, rule, copy: self.copy };
                     }
                 }
             }
         }
-        Evaluation { verdict: Verdict::NoMatch, copy: self.copy }
+        Evaluation { verdict: Verdict::NoMatch, rule: None, copy: self.copy }
     }
 
     /// A match that was reached: no earlier one of its set has made it pointless.

@@ -6,11 +6,25 @@ use super::frame::{Context, Frame};
 use super::matches::Subject;
 use super::table::RuleTable;
 
+/// What a frame was dropped by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// This entry of the base rules, from 0: it dropped the frame, or broke off, and then no capability of the
+    /// sender accepted it.
+    Rule(u32),
+    /// A capability of the sender that was asked because the base rules decided nothing.
+    Capability,
+    /// No rule: the base rules came to their end, and no capability of the sender accepted it.
+    NoRule,
+    /// It wears more headers than are looked through.
+    Wraps,
+}
+
 /// What happens to a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filtered {
     /// It is dropped, and nobody gets a copy.
-    Dropped,
+    Dropped(Refusal),
     /// It goes on.
     Accepted {
         /// Without the usual checks of its addresses.
@@ -44,7 +58,7 @@ pub fn filter<'a>(
             let subject = Subject::in_earnest(frame, context, &undressed);
             outside.and(decide(base, capabilities, subject, random))
         }
-        None => Filtered::Dropped,
+        None => outside.and(Filtered::Dropped(Refusal::Wraps)),
     }
 }
 
@@ -57,27 +71,37 @@ fn decide<'a>(
     let mut evaluate = |table: &RuleTable| Run::new(&mut subject).over(table, &mut random);
     let first = evaluate(base);
     match first.verdict {
-        Verdict::Drop => Filtered::Dropped,
-        Verdict::NoMatch => capabilities
-            .into_iter()
-            .map(evaluate)
-            .find(|capability| !matches!(capability.verdict, Verdict::Drop | Verdict::NoMatch))
-            .map_or(Filtered::Dropped, |capability| {
-                accepted(capability, [capability.copy, first.copy])
-            }),
+        Verdict::Drop => Filtered::Dropped(Refusal::by(first)),
+        Verdict::NoMatch => {
+            let mut refusal = Refusal::by(first);
+            for capability in capabilities.into_iter().map(evaluate) {
+                match capability.verdict {
+                    Verdict::NoMatch => {}
+                    Verdict::Drop => refusal = Refusal::Capability,
+                    _ => return accepted(capability, [capability.copy, first.copy]),
+                }
+            }
+            Filtered::Dropped(refusal)
+        }
         _ => accepted(first, [first.copy, None]),
+    }
+}
+
+impl Refusal {
+    /// By the base rules.
+    fn by(evaluation: Evaluation) -> Self {
+        evaluation.rule.map_or(Self::NoRule, Self::Rule)
     }
 }
 
 impl Filtered {
     /// What lets no more pass than either. Observers miss nothing that one of them is meant to see.
     fn and(self, other: Self) -> Self {
-        let (
-            Self::Accepted { unchecked, redirect, copies },
-            Self::Accepted { unchecked: or_unchecked, redirect: or_redirect, copies: or_copies },
-        ) = (self, other)
+        let Self::Accepted { unchecked, redirect, copies } = self else { return self };
+        let Self::Accepted { unchecked: or_unchecked, redirect: or_redirect, copies: or_copies } =
+            other
         else {
-            return Self::Dropped;
+            return other;
         };
         let has_copy = copies.iter().any(Option::is_some);
         Self::Accepted {

@@ -29,7 +29,7 @@ mod recent;
 mod table;
 
 pub use evaluate::{Copy, Evaluation, Verdict, evaluate, evaluate_in_earnest};
-pub use filter::{Filtered, filter};
+pub use filter::{Filtered, Refusal, filter};
 pub use frame::{Context, Credentials, Frame};
 pub use recent::Recent;
 pub use table::{Malformed, RuleTable};

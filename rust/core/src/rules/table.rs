@@ -45,6 +45,16 @@ impl RuleTable {
         self.steady
     }
 
+    /// Its entries.
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
     /// Whether it accepts every frame without looking at it.
     pub fn accepts_all(&self) -> bool {
         matches!(self.rules.first(), Some(Rule::Action(Action::Accept)))

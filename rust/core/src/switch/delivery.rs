@@ -284,7 +284,8 @@ impl Delivery<'_> {
 
     fn judge(&mut self, header: Header, payload: &[u8]) -> Result<Passage, DropReason> {
         let (own, source) = (self.call.vl1.address, self.packet.arrival.source);
-        let frame = Candidate { inbound: true, own, source, destination: own, header, payload };
+        let (inbound, destination, again) = (true, own, self.judged);
+        let frame = Candidate { inbound, own, source, destination, header, payload, again };
         self.call.judge(&frame, source)
     }
 

@@ -229,7 +229,8 @@ impl Egress<'_> {
     /// What the rules say of the frame on its way to this node; 0: to a node that is not chosen yet.
     pub(super) fn judge(&mut self, destination: u64) -> Result<Passage, DropReason> {
         let (own, header, payload) = (self.call.vl1.address, self.header, self.payload);
-        let frame = Candidate { inbound: false, own, source: own, destination, header, payload };
+        let (inbound, source, again) = (false, own, false);
+        let frame = Candidate { inbound, own, source, destination, header, payload, again };
         self.call.judge(&frame, destination)
     }
 

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use super::counters::DropReason;
+use super::refused::Tally;
 use crate::ethernet::Header;
 use crate::rules::{self, Context, Copy, Filtered, Recent, RuleTable};
 
@@ -14,6 +15,7 @@ pub(super) enum Filter {
         table: RuleTable,
         /// In a cell because judging a frame changes nothing that anybody can see.
         recent: RefCell<Recent>,
+        tally: Tally,
     },
     /// A table that cannot be read refuses everything.
     Malformed,
@@ -46,14 +48,34 @@ pub(super) struct Candidate<'a> {
     pub(super) destination: u64,
     pub(super) header: Header,
     pub(super) payload: &'a [u8],
+    /// It was refused before, and that was counted.
+    pub(super) again: bool,
 }
 
 impl Filter {
     pub(super) fn compile(rules: &[u8]) -> Self {
         match RuleTable::parse(rules) {
             Ok(table) if table.accepts_all() => Self::AcceptAll,
-            Ok(table) => Self::Table { table, recent: RefCell::default() },
+            Ok(table) => {
+                let tally = Tally::new(table.len());
+                Self::Table { table, recent: RefCell::default(), tally }
+            }
             Err(rules::Malformed) => Self::Malformed,
+        }
+    }
+
+    /// Go on counting where the same rules left off.
+    pub(super) fn resume(&mut self, before: Self) {
+        if let (Self::Table { tally, .. }, Self::Table { tally: counted, .. }) = (self, before) {
+            *tally = counted;
+        }
+    }
+
+    /// What its rules refused.
+    pub(super) const fn tally(&self) -> Option<&Tally> {
+        match self {
+            Self::Table { tally, .. } => Some(tally),
+            Self::AcceptAll | Self::Malformed => None,
         }
     }
 
@@ -72,14 +94,19 @@ impl Filter {
         capabilities: &[RuleTable],
         random: impl FnMut() -> u32,
     ) -> Result<Passage, DropReason> {
-        let (table, recent) = match self {
+        let (table, recent, tally) = match self {
             Self::AcceptAll => return Ok(Passage::PLAIN),
             Self::Malformed => return Err(DropReason::RulesMalformed),
-            Self::Table { table, recent } => (table, recent),
+            Self::Table { table, recent, tally } => (table, recent, tally),
         };
         match recent.borrow_mut().filter(table, capabilities, &frame.rule_frame(), context, random)
         {
-            Filtered::Dropped => Err(DropReason::Rules),
+            Filtered::Dropped(by) => {
+                if !frame.again {
+                    tally.count(by, frame.inbound);
+                }
+                Err(DropReason::Rules)
+            }
             Filtered::Accepted { unchecked, redirect, copies } => {
                 Ok(Passage { unchecked, redirect, copies })
             }

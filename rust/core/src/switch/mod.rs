@@ -19,7 +19,7 @@
 //! | [`call`] | what every frame of a network needs on its way |
 //! | [`twins`], [`common`] | a switch for each thread, and what they share |
 //! | [`budget`] | how many multicast frames are carried (06, 6.2) |
-//! | [`filter`], [`copies`] | what the rules decide, and whom they let watch (03, 6.7) |
+//! | [`filter`], [`refused`], [`copies`] | what the rules decide, what they refused, and whom they let watch (03, 6.7) |
 
 pub(crate) mod budget;
 mod call;
@@ -45,6 +45,7 @@ mod paths;
 mod peers;
 pub(crate) mod punt;
 mod ration;
+mod refused;
 mod relay;
 mod superframes;
 pub(crate) mod tables;
@@ -60,4 +61,5 @@ pub use parts::{Activity, Switch, TrustedNetwork};
 pub use paths::{Path, PathActivity};
 pub use peers::{PeerActivity, Route, SlotActivity};
 pub use punt::{Arrival, FrameReason, Punt};
+pub use refused::Refused;
 pub use twins::Twins;

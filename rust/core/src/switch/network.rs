@@ -69,6 +69,13 @@ impl Network {
         Self { id, mac: ethernet::mac_of(own, id), we_bridge, filter, config }
     }
 
+    /// Take over from what was installed before.
+    pub(super) fn succeed(&mut self, before: Self) {
+        if self.config.rules == before.config.rules {
+            self.filter.resume(before.filter);
+        }
+    }
+
     /// What the rules say of a frame from or to `other`.
     pub(super) fn judge(
         &self,

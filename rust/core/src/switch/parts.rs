@@ -14,6 +14,7 @@ use super::paths::{Path, PathActivity};
 use super::peers::{PeerActivity, Route, SlotActivity};
 use super::punt::Punt;
 use super::ration::Prefixes;
+use super::refused::{self, Refused};
 use super::tables::{Keyed, Map};
 use super::vl1::Vl1;
 use crate::fragment::{DEFAULT_SLOTS, Reassembler};
@@ -123,8 +124,12 @@ impl Switch {
 
     /// Install a network's configuration, or replace it; members and groups stay.
     pub fn set_network(&mut self, network: u64, config: NetworkConfig) {
-        let installed = Network::new(network, self.vl1.address, config);
-        self.tables(network).installed = Some(installed);
+        let mut installed = Network::new(network, self.vl1.address, config);
+        let tables = self.tables(network);
+        if let Some(before) = tables.installed.take() {
+            installed.succeed(before);
+        }
+        tables.installed = Some(installed);
     }
 
     /// Forget a network with its members and groups.
@@ -203,6 +208,20 @@ impl Switch {
     /// Every counter by name.
     pub fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.vl1.counters.iter()
+    }
+
+    /// What the rules of a network refused, by what each of them refused, since they came.
+    pub fn refused(&self, network: u64) -> Vec<Refused> {
+        let mut sums = Vec::new();
+        self.add_refused(network, &mut sums);
+        refused::listed(&sums)
+    }
+
+    pub(super) fn add_refused(&self, network: u64, sums: &mut Vec<[u64; 2]>) {
+        let installed = self.networks.get(&network).and_then(|tables| tables.installed.as_ref());
+        if let Some(tally) = installed.and_then(|network| network.filter.tally()) {
+            tally.add_to(sums);
+        }
     }
 
     fn tables(&mut self, network: u64) -> &mut NetworkTables {

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::common::Commons;
 use super::parts::{Activity, Switch};
+use super::refused::{self, Refused};
 use crate::punts::PuntQueue;
 
 /// The switches of one node, at least one. Tables are written to all of them.
@@ -58,6 +59,13 @@ impl Twins {
             activity.merge();
         }
         activity
+    }
+
+    /// What the rules of a network refused in all of them.
+    pub fn refused(&self, network: u64) -> Vec<Refused> {
+        let mut sums = Vec::new();
+        self.each(|switch| switch.add_refused(network, &mut sums));
+        refused::listed(&sums)
     }
 
     /// Every counter by name, of all together.

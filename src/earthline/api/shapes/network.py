@@ -37,6 +37,23 @@ class NetworkRoute(TypedDict):
 
 
 @shape
+class RuleDrop(TypedDict):
+    """Frames that were dropped in one way, by the rules that a network has now."""
+
+    by: str
+    """`rule` (a base rule), `capability`, `no_rule` (none accepts them) or `wraps` (more headers
+    around them than are looked through)."""
+    rule: int
+    """The number of the base rule, from 1; 0: it was none."""
+    text: str
+    """That rule as in a script: its action first."""
+    sent: int
+    """Frames of this node."""
+    received: int
+    """Frames of other members."""
+
+
+@shape
 class NetworkExtension(TypedDict):
     """What became of a network on this host."""
 
@@ -44,6 +61,8 @@ class NetworkExtension(TypedDict):
     """The bridge that the network is part of, with an interface of the host."""
     namesSet: bool
     notes: list[str]
+    ruleDrops: list[RuleDrop]
+    """Most first."""
 
 
 @shape

@@ -11,6 +11,7 @@ from earthline.controller.rules_check.trial import Hearing, Party, judge
 from earthline.controller.rules_json import FIRST_MATCH, normalise_rules, read_rules
 from earthline.controller.rules_script.limits import MAX_BASE_RULES
 from earthline.controller.rules_script.program import Capability, Program, ScriptRule, Tag
+from earthline.controller.rules_script.written import written
 from earthline.wire.rules import RuleType
 
 _MEMBERS = (0x7E57000001, 0x7E57000002)
@@ -38,11 +39,10 @@ def program_of(config: Mapping[str, Any]) -> Program:
 
 def _rules(entries: Iterable[Any]) -> tuple[ScriptRule, ...]:
     """Rules without a script; the line is 0."""
-    return tuple(ScriptRule(entry, _words(entry), 0, 0) for entry in normalise_rules([*entries]))
-
-
-def _words(entry: Mapping[str, Any]) -> str:
-    return str(entry["type"]).removeprefix("ACTION_").removeprefix("MATCH_").lower()
+    normal = normalise_rules([*entries])
+    wire = read_rules(normal, len(normal))
+    texts = map(written, wire)
+    return tuple(ScriptRule(each, text, 0, 0) for each, text in zip(normal, texts, strict=True))
 
 
 def _deaf_capabilities(program: Program) -> Iterator[str]:

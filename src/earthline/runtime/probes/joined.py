@@ -12,7 +12,7 @@ from pathlib import Path
 from earthline.diagnosis.snapshot import ArpDrop, ExitSight, NetworkSight
 from earthline.runtime.netlink import Interface
 from earthline.runtime.notes import host_notes
-from earthline.runtime.probes.rules import arp_drop
+from earthline.runtime.probes.rules import arp_drop, rule_drops
 from earthline.runtime.probes.surroundings import neighbours
 from earthline.runtime.routes import HALVES, allowed_addresses
 from earthline.runtime.service import Service
@@ -51,6 +51,9 @@ def network_sight(
         notes=() if tap is None else _notes(service, tap),
         controller_is_root=controller is not None and controller.role is not Role.LEAF,
         arp=_arp(service, state),
+        rule_drops=rule_drops(
+            service.node.switch_entry(state.network), service.switch.refused(state.network)
+        ),
     )
     if tap is None or not tap.index:
         return sight

@@ -1,16 +1,19 @@
-"""Which of a network's rules keeps ARP from passing: asked of the engine that judges frames.
+"""Which of a network's rules drop what: counted by the engine that judges frames.
 
-As in `controller.rules_check.trial`: as long as nothing is decided, an ACCEPT put after the first
-rules accepts and a DROP drops.
+Which one keeps ARP from passing, the engine is asked. As in `controller.rules_check.trial`: as long
+as nothing is decided, an ACCEPT put after the first rules accepts and a DROP drops.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from earthline import _native
+from earthline.controller.rules_script.written import numbered
+from earthline.diagnosis.snapshot import RuleDrop
 from earthline.effects import InstallNetwork
 from earthline.wire.inet import InetAddress
 from earthline.wire.mac import mac_bytes
@@ -44,10 +47,25 @@ class _Question:
         return self.own
 
 
+def rule_drops(
+    entry: InstallNetwork | None, refused: Iterable[tuple[str, int, int, int]]
+) -> tuple[RuleDrop, ...]:
+    """What a network's rules dropped, most first; ``refused``: what the switch counted."""
+    counted = tuple(refused)
+    if entry is None or not counted:
+        return ()
+    rules = parse_rules(entry.rules)
+    found = (
+        RuleDrop(by, *(numbered(rules, place) if by == "rule" else (0, "")), sent, received)
+        for by, place, sent, received in counted
+    )
+    return tuple(sorted(found, key=lambda drop: -drop.frames))
+
+
 def arp_drop(
     entry: InstallNetwork, address: int, mac: int, ip: InetAddress
 ) -> tuple[int, str] | None:
-    """The number of the rule that drops our ARP requests, from 1, and what it is.
+    """The number of the rule that drops our ARP requests, from 1, and its text.
 
     0 if no rule, nor a capability of ours, accepts them. None: they pass. ``ip``: ours, an IPv4.
     """
@@ -70,7 +88,7 @@ def arp_drop(
         return None
     rules = parse_rules(entry.rules)
     first = bisect_left(range(len(rules) + 1), True, key=lambda n: _decided(rules[:n], question))
-    return (0, "") if first > len(rules) else (first, _name(rules[first - 1]))
+    return (0, "") if first > len(rules) else numbered(rules, first - 1)
 
 
 def _decided(rules: tuple[Rule, ...], question: _Question) -> bool:
@@ -78,9 +96,3 @@ def _decided(rules: tuple[Rule, ...], question: _Question) -> bool:
     # Of two DROPs a lenient match passes by only the first (03, 6.3).
     endings = ((*rules, _ACCEPT), (*rules, _DROP, _DROP))
     return len({_native.evaluate_rules(emit_rules(e), question, 0)[0] for e in endings}) == 1
-
-
-def _name(rule: Rule) -> str:
-    """An engine newer than this table of names may know more types."""
-    known = {kind.value: kind.name for kind in RuleType}
-    return known.get(rule.type, f"type {rule.type}").lower().replace("_", " ")
