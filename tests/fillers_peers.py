@@ -13,10 +13,11 @@ from earthline.effects import (
 )
 from earthline.vl1 import rendezvous
 from earthline.vl1.engine import PeerEngine
+from earthline.vl1.extra import MAX_KEPT
 from earthline.vl1.peer import Peer
 from earthline.vl1.punch import MAX_WANTED
 from earthline.vl1.rendezvous import MAX_PAIRS
-from earthline.vl1.spray import MAX_KEPT, MAX_KNOWN, Attempt
+from earthline.vl1.spray import MAX_KNOWN, Attempt
 from earthline.vl1.vigil import MAX_TRIALS
 from earthline.vl1.whois import MAX_FOREIGN, MAX_TARGETS, PACE_MS
 from earthline.vl1.whois import MAX_WAITING as WHOIS_WAITING
@@ -223,7 +224,7 @@ def kept_sockets() -> None:
 
     fill_alone(
         find,
-        lambda socket: socket in node.spray._kept and socket in node.local.extra,
-        lambda: len(node.spray._kept),
+        lambda socket: socket in node._extra._kept and socket in node.local.extra,
+        lambda: len(node._extra._kept),
         MAX_KEPT,
     )

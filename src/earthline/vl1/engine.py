@@ -193,7 +193,7 @@ class PeerEngine(Wiring):
         self.topology.expire(now)
         self.surface.expire(now)
         self._whois.expire(now)
-        self.spray.expire(now)
+        self._extra.expire(now)
         self.mtu.expire(now)
         self._cache.save_all(now)
 
