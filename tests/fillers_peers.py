@@ -7,13 +7,17 @@ from collections import deque
 from unittest.mock import patch
 
 from earthline.effects import (
+    OpenSockets,
     PacketReceived,
     PairRelayed,
+    SocketsOpened,
     Transmit,
 )
 from earthline.vl1 import rendezvous
 from earthline.vl1.engine import PeerEngine
 from earthline.vl1.extra import MAX_KEPT
+from earthline.vl1.fresh import MAX_TRIALS as FRESH_TRIALS
+from earthline.vl1.fresh import PATIENCE
 from earthline.vl1.peer import Peer
 from earthline.vl1.punch import MAX_WANTED
 from earthline.vl1.rendezvous import MAX_PAIRS
@@ -228,3 +232,27 @@ def kept_sockets() -> None:
         lambda: len(node._extra._kept),
         MAX_KEPT,
     )
+
+
+@fills("Peers that are met by a fresh port", FRESH_TRIALS)
+def fresh_ports() -> None:
+    commands: list[object] = []
+    node = engine(commands)
+    for reporter in (1, 2):
+        seen_by = node.paths.get(path(place(HONEST_NET, reporter)))
+        node.surface.record(reporter, seen_by, SEEN, NOW, upstream=True)
+
+    def meet(number: int) -> bool:
+        """As when traffic with the peer has been relayed for some time; whether it is its turn."""
+        peer = known(node, who(number), member=True)
+        peer.punches = PATIENCE
+        commands.clear()
+        node._fresh.consider(peer, NOW)
+        for command in [c for c in commands if isinstance(c, OpenSockets)]:
+            node.receive(SocketsOpened(command.token, ((1_000 + number, HERE),)), NOW)
+        return peer.address in node._fresh._trials
+
+    assert [meet(number) for number in range(FRESH_TRIALS + MORE)].count(True) == FRESH_TRIALS
+    node._fresh.start_over(NOW)
+    assert not node.local.extra
+    assert meet(FRESH_TRIALS + MORE)

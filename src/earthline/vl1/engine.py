@@ -178,6 +178,7 @@ class PeerEngine(Wiring):
         """We may be somewhere else: greet the upstreams, and be eager about it."""
         self._examination.start_over(now)
         self.spray.start_over(now)
+        self._fresh.start_over(now)
         self.mtu.start_over(now)
         self._keepalive.start_over(now)
         self.timers.hasten(Timer.CHECK, now)
@@ -202,6 +203,7 @@ class PeerEngine(Wiring):
         self._roaming.tick(now)
         self._punch.tick(now)
         self.spray.tick(now)
+        self._fresh.tick(now)
         self._examination.tick(now)
         self.mtu.tick(now)
         if not self._watching():
@@ -214,6 +216,7 @@ class PeerEngine(Wiring):
             and self._roaming.idle()
             and self._punch.idle()
             and self.spray.idle()
+            and self._fresh.idle()
             and self._examination.idle()
             and self.mtu.idle()
         )

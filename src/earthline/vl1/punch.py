@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from earthline.vl1.contact import Contact
+from earthline.vl1.fresh import FreshPorts
 from earthline.vl1.nat import NatWatch
 from earthline.vl1.peer import Peer
 from earthline.vl1.push import PushSender
@@ -45,6 +46,7 @@ class Punch:
         push: PushSender,
         nat: NatWatch,
         spray: Spray,
+        fresh: FreshPorts,
     ) -> None:
         self._topology = topology
         self._routes = routes
@@ -53,6 +55,7 @@ class Punch:
         self._push = push
         self._nat = nat
         self._spray = spray
+        self._fresh = fresh
         self._wanted: OrderedDict[int, None] = OrderedDict()
 
     def relayed(self, peer: Peer, now: int) -> None:
@@ -96,6 +99,7 @@ class Punch:
         peer.punched_at = now
         self._tell(peer, now)
         self._spray.consider(peer, now)
+        self._fresh.consider(peer, now)
         if peer.hard_nat and self._nat.counts:
             return  # Its ports are only good for the answer to a push; see `PushReception`.
         tried = 0

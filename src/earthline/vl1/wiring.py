@@ -19,6 +19,7 @@ from earthline.vl1.dispatch import Dispatch, Rule
 from earthline.vl1.echo import EchoReplies
 from earthline.vl1.examine import Examination
 from earthline.vl1.extra import ExtraSockets
+from earthline.vl1.fresh import FreshPorts
 from earthline.vl1.hello import HelloReception
 from earthline.vl1.keepalive import KeepAlive
 from earthline.vl1.learning import Learning
@@ -157,6 +158,16 @@ class Wiring:
             nat=self.nat,
             sockets=self._extra,
         )
+        self._fresh = FreshPorts(
+            self.local,
+            self.topology,
+            self.routes,
+            self._contact,
+            timers=self.timers,
+            push=self._push,
+            nat=self.nat,
+            sockets=self._extra,
+        )
         self._examination = Examination(
             self.local,
             self.topology,
@@ -174,6 +185,7 @@ class Wiring:
             push=self._push,
             nat=self.nat,
             spray=self.spray,
+            fresh=self._fresh,
         )
         self._roaming = Roaming(
             self.local,
