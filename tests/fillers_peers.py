@@ -14,6 +14,7 @@ from earthline.effects import (
     Transmit,
 )
 from earthline.vl1 import rendezvous
+from earthline.vl1.approach import MAX_WAITING as APPROACHED
 from earthline.vl1.engine import PeerEngine
 from earthline.vl1.extra import MAX_KEPT
 from earthline.vl1.fresh import MAX_TRIALS as FRESH_TRIALS
@@ -234,13 +235,27 @@ def kept_sockets() -> None:
     )
 
 
+def _seen_by_two_roots(node: PeerEngine) -> None:
+    for reporter in (1, 2):
+        seen_by = node.paths.get(path(place(HONEST_NET, reporter)))
+        node.surface.record(reporter, seen_by, SEEN, NOW, upstream=True)
+
+
+@fills("Places that are contacted a little later", APPROACHED)
+def approached() -> None:
+    node = engine()
+    _seen_by_two_roots(node)
+    for number in range(APPROACHED + MORE):
+        peer = known(node, who(number), member=True)
+        node._approach.introduced(peer, path(place(STRANGE_NET, number)), NOW)
+    assert len(node._approach._waiting) == APPROACHED
+
+
 @fills("Peers that are met by a fresh port", FRESH_TRIALS)
 def fresh_ports() -> None:
     commands: list[object] = []
     node = engine(commands)
-    for reporter in (1, 2):
-        seen_by = node.paths.get(path(place(HONEST_NET, reporter)))
-        node.surface.record(reporter, seen_by, SEEN, NOW, upstream=True)
+    _seen_by_two_roots(node)
 
     def meet(number: int) -> bool:
         """As when traffic with the peer has been relayed for some time; whether it is its turn."""

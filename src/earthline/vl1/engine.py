@@ -179,6 +179,7 @@ class PeerEngine(Wiring):
         self._examination.start_over(now)
         self.spray.start_over(now)
         self._fresh.start_over(now)
+        self._approach.start_over()
         self.mtu.start_over(now)
         self._keepalive.start_over(now)
         self.timers.hasten(Timer.CHECK, now)
@@ -204,6 +205,7 @@ class PeerEngine(Wiring):
         self._punch.tick(now)
         self.spray.tick(now)
         self._fresh.tick(now)
+        self._approach.tick(now)
         self._examination.tick(now)
         self.mtu.tick(now)
         if not self._watching():
@@ -217,6 +219,7 @@ class PeerEngine(Wiring):
             and self._punch.idle()
             and self.spray.idle()
             and self._fresh.idle()
+            and self._approach.idle()
             and self._examination.idle()
             and self.mtu.idle()
         )

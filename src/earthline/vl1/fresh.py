@@ -24,15 +24,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from earthline.effects import Path, Transmit
+from earthline.effects import Path
 from earthline.vl1 import credit
+from earthline.vl1.approach import OPENER_LENGTH, Approach
 from earthline.vl1.contact import Contact, probe_length
 from earthline.vl1.extra import ExtraSockets
 from earthline.vl1.local import Local
 from earthline.vl1.nat import NatWatch
 from earthline.vl1.peer import Peer
 from earthline.vl1.push import PushSender
-from earthline.vl1.rendezvous import OPENER_LENGTH, OPENER_TTL
 from earthline.vl1.routes import Routes
 from earthline.vl1.timers import Timer, Timers
 from earthline.vl1.topology import Topology
@@ -91,6 +91,7 @@ class FreshPorts:
         topology: Topology,
         routes: Routes,
         contact: Contact,
+        approach: Approach,
         *,
         timers: Timers,
         push: PushSender,
@@ -101,6 +102,7 @@ class FreshPorts:
         self._topology = topology
         self._routes = routes
         self._contact = contact
+        self._approach = approach
         self._timers = timers
         self._push = push
         self._nat = nat
@@ -156,8 +158,7 @@ class FreshPorts:
         for place in self._new_places(trial):
             if credit.pays_for_places(trial.peer, OPENER_LENGTH, now):
                 trial.places[place] = Opened(now)
-                opener = self._local.entropy(OPENER_LENGTH)
-                self._local.emit(Transmit(_way(trial, place), opener, OPENER_TTL))
+                self._approach.open(_way(trial, place))
         if trial.names < NAMES and now - trial.named_at >= REPEAT_MS:
             self._name(trial, now)
         for place, opened in trial.places.items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from earthline.vl1.contact import Contact
+from earthline.vl1.approach import Approach
 from earthline.vl1.fresh import FreshPorts
 from earthline.vl1.nat import NatWatch
 from earthline.vl1.peer import Peer
@@ -40,7 +40,7 @@ class Punch:
         self,
         topology: Topology,
         routes: Routes,
-        contact: Contact,
+        approach: Approach,
         *,
         timers: Timers,
         push: PushSender,
@@ -50,7 +50,7 @@ class Punch:
     ) -> None:
         self._topology = topology
         self._routes = routes
-        self._contact = contact
+        self._approach = approach
         self._timers = timers
         self._push = push
         self._nat = nat
@@ -106,7 +106,7 @@ class Punch:
         for endpoint in reversed(list(peer.places)):
             if tried < MAX_TRIED and self._topology.usable(peer.address, endpoint):
                 tried += 1
-                self._contact.look_at(peer, endpoint, now)
+                self._approach.look_at(peer, endpoint, now, first=peer.punches == 1)
 
     def _tell(self, peer: Peer, now: int) -> None:
         """Say by which ports we are about to be seen: before we are, so that it can be ready."""
