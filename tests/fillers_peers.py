@@ -7,16 +7,22 @@ from collections import deque
 from unittest.mock import patch
 
 from earthline.effects import (
+    OpenSockets,
     PacketReceived,
     PairRelayed,
+    SocketsOpened,
     Transmit,
 )
 from earthline.vl1 import rendezvous
+from earthline.vl1.approach import MAX_WAITING as APPROACHED
 from earthline.vl1.engine import PeerEngine
+from earthline.vl1.extra import MAX_KEPT
+from earthline.vl1.fresh import MAX_TRIALS as FRESH_TRIALS
+from earthline.vl1.fresh import PATIENCE
 from earthline.vl1.peer import Peer
 from earthline.vl1.punch import MAX_WANTED
 from earthline.vl1.rendezvous import MAX_PAIRS
-from earthline.vl1.spray import MAX_KEPT, MAX_KNOWN, Attempt
+from earthline.vl1.spray import MAX_KNOWN, Attempt
 from earthline.vl1.vigil import MAX_TRIALS
 from earthline.vl1.whois import MAX_FOREIGN, MAX_TARGETS, PACE_MS
 from earthline.vl1.whois import MAX_WAITING as WHOIS_WAITING
@@ -223,7 +229,45 @@ def kept_sockets() -> None:
 
     fill_alone(
         find,
-        lambda socket: socket in node.spray._kept and socket in node.local.extra,
-        lambda: len(node.spray._kept),
+        lambda socket: socket in node._extra._kept and socket in node.local.extra,
+        lambda: len(node._extra._kept),
         MAX_KEPT,
     )
+
+
+def _seen_by_two_roots(node: PeerEngine) -> None:
+    for reporter in (1, 2):
+        seen_by = node.paths.get(path(place(HONEST_NET, reporter)))
+        node.surface.record(reporter, seen_by, SEEN, NOW, upstream=True)
+
+
+@fills("Places that are contacted a little later", APPROACHED)
+def approached() -> None:
+    node = engine()
+    _seen_by_two_roots(node)
+    for number in range(APPROACHED + MORE):
+        peer = known(node, who(number), member=True)
+        node._approach.introduced(peer, path(place(STRANGE_NET, number)), NOW)
+    assert len(node._approach._waiting) == APPROACHED
+
+
+@fills("Peers that are met by a fresh port", FRESH_TRIALS)
+def fresh_ports() -> None:
+    commands: list[object] = []
+    node = engine(commands)
+    _seen_by_two_roots(node)
+
+    def meet(number: int) -> bool:
+        """As when traffic with the peer has been relayed for some time; whether it is its turn."""
+        peer = known(node, who(number), member=True)
+        peer.punches = PATIENCE
+        commands.clear()
+        node._fresh.consider(peer, NOW)
+        for command in [c for c in commands if isinstance(c, OpenSockets)]:
+            node.receive(SocketsOpened(command.token, ((1_000 + number, HERE),)), NOW)
+        return peer.address in node._fresh._trials
+
+    assert [meet(number) for number in range(FRESH_TRIALS + MORE)].count(True) == FRESH_TRIALS
+    node._fresh.start_over(NOW)
+    assert not node.local.extra
+    assert meet(FRESH_TRIALS + MORE)

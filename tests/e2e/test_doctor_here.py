@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from earthline.lab import Lab, LabError, NatKind
+from earthline.lab.nat import PLAIN_MASQUERADE
 from earthline.lab.service import Service, script, wait_until
 from earthline.lab.topology import Host
 
@@ -26,14 +27,6 @@ table ip firewall {{
         {what} drop
     }}
 }}
-"""
-PLAIN_MASQUERADE = """
-table ip router {
-    chain translated {
-        type nat hook postrouting priority srcnat; policy accept;
-        oifname "wan" masquerade
-    }
-}
 """
 KEEP_FLUSHING = "while true; do ip addr flush dev {}; sleep 0.1; done"
 BUSY = """

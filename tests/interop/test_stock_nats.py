@@ -13,6 +13,7 @@ from steady import SteadyTcp
 from stock import StockService
 
 from earthline.lab import Host, Lab, NatKind
+from earthline.lab.nat import PLAIN_MASQUERADE
 from earthline.lab.planet import make_moon, make_planet
 from earthline.lab.service import Service, wait_until
 
@@ -45,6 +46,25 @@ def test_stock_client_of_our_root_goes_direct_through_nats(
         stranger.join(network)
         demand_lan(network, ours.member, stranger)
         demand_direct(network, ours.member, stranger)
+
+
+def test_stock_client_goes_direct_where_both_routers_masquerade_and_filter_nothing() -> None:
+    with Lab() as lab:
+        root = Service(lab.host("root"))
+        root.start()
+        planet = root.found_planet().data
+        home = lab.router("home", NatKind.PORT_RESTRICTED)
+        office = lab.router("office", NatKind.PORT_RESTRICTED, "10.20.0.0/24")
+        for router in (home, office):
+            router.namespace.nft(PLAIN_MASQUERADE)
+        ours, theirs = Service(home.host("ours")), StockService(office.host("theirs"))
+        network = root.create_network("10.7.0.0/24", private=False)
+        for member in (ours, theirs):
+            member.start(planet)
+            member.wait_online()
+            member.join(network)
+        demand_lan(network, ours, theirs)
+        demand_direct(network, ours, theirs)
 
 
 @pytest.mark.parametrize(

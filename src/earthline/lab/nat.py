@@ -50,6 +50,19 @@ _SOURCE_NAT = {
     ),
 }
 
+PLAIN_MASQUERADE = """
+table ip router {
+    chain translated {
+        type nat hook postrouting priority srcnat; policy accept;
+        oifname "wan" masquerade
+    }
+}
+"""
+"""What many a Linux router has, and nothing else: it tracks even what it is sent itself.
+
+It maps as `NatKind.PORT_RESTRICTED` does as long as nobody sends to it first.
+"""
+
 # Connection tracking filters by endpoint. NATs that filter less remember who last sent from a port,
 # packet by packet (a NAT chain would only see the first of a flow), and let strangers in to it.
 _REMEMBER_INSIDE = "update @inside { udp sport : ip saddr }"

@@ -182,8 +182,9 @@ class Masquerade(Nat):
     """Linux with `masquerade` and no filter on what the router itself is sent.
 
     It tracks flows, not ports. What comes for a port that leads nowhere goes to the router, and is
-    tracked as a flow of its own, a *stray*: until that lapses, whoever sent it sees the inside host
-    at another port than everybody else.
+    tracked as a flow of its own, a *stray*: until that lapses, what the inside host sends to its
+    sender leaves by another port. So does what it sends to anybody new from then on: a new flow
+    gets the port of the newest one of the same inside endpoint, if no other has it there.
     """
 
     name = "masquerade"
@@ -191,22 +192,36 @@ class Masquerade(Nat):
 
     def __init__(self, *, lifetime_ms: int = 30_000, hairpin: bool = False) -> None:
         super().__init__(lifetime_ms=lifetime_ms, hairpin=hairpin)
+        self._flows: dict[tuple[Endpoint, Endpoint], Mapping] = {}
+        """By both endpoints as the inside has them; the one made last comes last."""
         self._by_flow: dict[tuple[int, Endpoint], Mapping] = {}
         self._strays: dict[tuple[int, Endpoint], int] = {}
 
     def outbound(
         self, inside: Endpoint, destination: Endpoint, now: int, entropy: random.Random
     ) -> int:
-        """The inside port, or a random one if another flow with the destination has it."""
-        mapping = self._by_inside.get((inside, destination))
+        """That of the newest flow, or the inside port, or a random one: the first that is free."""
+        mapping = self._flows.get((inside, destination))
         if mapping is None or now - mapping.used_at > self.lifetime_ms:
-            port = inside[1]
+            port = self._newest_port(inside, now)
+            if self._used(port, destination, now):
+                port = inside[1]
             while self._used(port, destination, now):
                 port = entropy.randrange(1024, 65536)
             mapping = Mapping(inside, port, now)
-            self._by_inside[inside, destination] = self._by_flow[port, destination] = mapping
+            self._flows.pop((inside, destination), None)
+            self._flows[inside, destination] = self._by_flow[port, destination] = mapping
         mapping.used_at = now
         return mapping.port
+
+    def _newest_port(self, inside: Endpoint, now: int) -> int:
+        """Of the flow that was made last, of those that live; its own port if there is none."""
+        living = [
+            mapping
+            for (source, _), mapping in self._flows.items()
+            if source == inside and now - mapping.used_at <= self.lifetime_ms
+        ]
+        return living[-1].port if living else inside[1]
 
     def _used(self, port: int, destination: Endpoint, now: int) -> bool:
         flow = (port, destination)
@@ -230,6 +245,7 @@ class Masquerade(Nat):
     def forget(self) -> None:
         """Lose all flows."""
         super().forget()
+        self._flows.clear()
         self._by_flow.clear()
         self._strays.clear()
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from earthline.effects import Path, Transmit, UnknownSource
+from earthline.vl1.approach import OPENER_LENGTH
 from earthline.vl1.contact import Contact
 from earthline.vl1.extra import ExtraSockets
 from earthline.vl1.local import Local
@@ -37,9 +38,6 @@ REPEAT_MS = 400
 """Between two tries: longer than most round trips."""
 TRIES = 4
 """Every question is asked so often, so that loss is not taken for an answer."""
-
-OPENER_LENGTH = 4
-"""Bytes of a datagram that opens a NAT: below what counts as a packet (01, 1.5)."""
 
 
 class Stage(Enum):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from earthline.bounded import FairTable
 from earthline.effects import CloseSockets, OpenSockets, SocketsOpened
 from earthline.vl1.local import Local
 from earthline.vl1.peer import Peer
@@ -17,6 +18,9 @@ from earthline.vl1.topology import Topology
 
 Opened: TypeAlias = Callable[[tuple[int, ...], int], None]
 """(socket numbers, now)"""
+
+MAX_KEPT = 64
+"""Sockets kept for the paths that they found; of more, the one goes that was found first."""
 
 
 class ExtraSockets:
@@ -35,6 +39,8 @@ class ExtraSockets:
         self._changed = changed
         self._tokens = 0
         self._asked: dict[int, Opened] = {}
+        self._kept: FairTable[int, int, int] = FairTable(MAX_KEPT)
+        """Socket → the peer whose path leads by it, which holds it."""
 
     def open(self, like: int, count: int, opened: Opened) -> None:
         """Have sockets opened on the IP of an ordinary one; ``opened`` gets those there are."""
@@ -64,6 +70,21 @@ class ExtraSockets:
             if len(kept) < len(peer.slots):
                 peer.slots = kept
                 self._changed(peer, now)
+
+    def keep(self, number: int, address: int, now: int) -> None:
+        """Leave a socket open as long as it has a path of the peer."""
+        evicted = self._kept.put(number, address, address)
+        if evicted is not None:
+            self.close([evicted.key], now)
+
+    def expire(self, now: int) -> None:
+        """Close the sockets whose paths are given up."""
+        for number, address in list(self._kept.items()):
+            peer = self._topology.peer(address)
+            slots = [] if peer is None else peer.slots
+            if not any(s.path.socket == number and not s.expired(now) for s in slots):
+                self._kept.pop(number)
+                self.close([number], now)
 
     def follow(self, now: int) -> None:
         """The ordinary sockets are others now: close what sits on an IP that is gone."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from earthline.vl1.contact import Contact
+from earthline.vl1.approach import Approach
+from earthline.vl1.fresh import FreshPorts
 from earthline.vl1.nat import NatWatch
 from earthline.vl1.peer import Peer
 from earthline.vl1.push import PushSender
@@ -39,20 +40,22 @@ class Punch:
         self,
         topology: Topology,
         routes: Routes,
-        contact: Contact,
+        approach: Approach,
         *,
         timers: Timers,
         push: PushSender,
         nat: NatWatch,
         spray: Spray,
+        fresh: FreshPorts,
     ) -> None:
         self._topology = topology
         self._routes = routes
-        self._contact = contact
+        self._approach = approach
         self._timers = timers
         self._push = push
         self._nat = nat
         self._spray = spray
+        self._fresh = fresh
         self._wanted: OrderedDict[int, None] = OrderedDict()
 
     def relayed(self, peer: Peer, now: int) -> None:
@@ -96,13 +99,14 @@ class Punch:
         peer.punched_at = now
         self._tell(peer, now)
         self._spray.consider(peer, now)
+        self._fresh.consider(peer, now)
         if peer.hard_nat and self._nat.counts:
             return  # Its ports are only good for the answer to a push; see `PushReception`.
         tried = 0
         for endpoint in reversed(list(peer.places)):
             if tried < MAX_TRIED and self._topology.usable(peer.address, endpoint):
                 tried += 1
-                self._contact.look_at(peer, endpoint, now)
+                self._approach.look_at(peer, endpoint, now, first=peer.punches == 1)
 
     def _tell(self, peer: Peer, now: int) -> None:
         """Say by which ports we are about to be seen: before we are, so that it can be ready."""

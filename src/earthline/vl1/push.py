@@ -7,7 +7,7 @@ from itertools import islice, zip_longest
 
 from earthline.effects import PacketReceived, Path
 from earthline.vl1.answers import Answers
-from earthline.vl1.contact import Contact
+from earthline.vl1.approach import Approach
 from earthline.vl1.local import Local
 from earthline.vl1.nat import NatWatch
 from earthline.vl1.outbound import Outbound
@@ -131,7 +131,7 @@ class PushReception:
         self,
         local: Local,
         topology: Topology,
-        contact: Contact,
+        approach: Approach,
         *,
         sender: PushSender,
         nat: NatWatch,
@@ -144,7 +144,7 @@ class PushReception:
         self._sprayed = sprayed
         self._assured = assured
         self._topology = topology
-        self._contact = contact
+        self._approach = approach
 
     def receive(self, peer: Peer, packet: PacketReceived, now: int) -> None:
         """Contact each usable address that is not a live slot already.
@@ -162,8 +162,9 @@ class PushReception:
             self._local.count("push_too_long")
         peer.hard_nat = _names_more_than_sockets(push.paths)
         for endpoint in self._worth_a_try(peer, push.paths, now):
+            first = endpoint not in peer.places and peer.best(now) is None
             peer.remember_place(endpoint)
-            self._contact.look_at(peer, endpoint, now)
+            self._approach.look_at(peer, endpoint, now, first=first)
         if peer.hard_nat and self._nat.counts and now - peer.push_sent_at >= ANSWER_INTERVAL_MS:
             self._sender.at_once(peer, packet.path, now)
 

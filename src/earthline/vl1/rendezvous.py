@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from earthline.effects import PacketReceived, Transmit
+from earthline.effects import PacketReceived
 from earthline.vl1.answers import Answers
-from earthline.vl1.contact import Contact
+from earthline.vl1.approach import Approach
 from earthline.vl1.gates import Interval
 from earthline.vl1.local import Local
 from earthline.vl1.path import ip_prefix
@@ -20,11 +20,6 @@ INTERVAL_MS = 30_000
 """A pair is introduced at most this often (02, 4.10)."""
 MAX_PAIRS = 65_536
 """Of more, the oldest goes that was introduced for the network that most come from."""
-
-OPENER_LENGTH = 4
-"""Bytes of a datagram that opens a NAT: below what counts as a packet (01, 1.5)."""
-OPENER_TTL = 2
-"""Enough to open our own NAT, too little to reach the other's (02, 7.4)."""
 
 
 class Introduction:
@@ -79,18 +74,16 @@ class RendezvousReception:
 
     def __init__(
         self,
-        local: Local,
         topology: Topology,
-        contact: Contact,
+        approach: Approach,
         *,
         whois: Callable[[int, int, int], None],
         defer: Callable[[PacketReceived, int], None],
         introduced: Callable[[Peer, InetAddress, int], None],
     ) -> None:
         self._introduced = introduced
-        self._local = local
         self._topology = topology
-        self._contact = contact
+        self._approach = approach
         self._whois = whois
         self._defer = defer
 
@@ -103,13 +96,12 @@ class RendezvousReception:
         if introduced.endpoint.is_ipv4:
             # Also toward a stranger, whose own packet may come before we know it: see `sim.nat`'s
             # `Masquerade` for what a NAT that is not open by then makes of it.
-            opener = self._local.entropy(OPENER_LENGTH)
-            self._local.emit(Transmit(path, opener, OPENER_TTL))
+            self._approach.open(path)
         peer = self._topology.peer(introduced.peer)
         if peer is None:
             self._whois(introduced.peer, now, upstream.address)
             self._defer(packet, now)
             return
         peer.remember_place(introduced.endpoint)
-        self._contact.probe(peer, path, now)
+        self._approach.introduced(peer, path, now)
         self._introduced(peer, introduced.endpoint, now)

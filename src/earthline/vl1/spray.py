@@ -67,8 +67,6 @@ A little less than multiples of 30 s: when both are ready again, a root introduc
 
 MAX_KNOWN = 1_024
 """Peers remembered; of more, a stranger that a root introduced first goes first."""
-MAX_KEPT = 64
-"""Sockets kept for the paths that they found; of more, the one goes that was found first."""
 
 _MIN_PORT, _MAX_PORT = 1_024, 65_535
 
@@ -133,8 +131,6 @@ class Spray:
         self._prospects: FairTable[int, int, Prospect] = FairTable(MAX_KNOWN)
         """By `Peer.holder`."""
         self._attempt: Attempt | None = None
-        self._kept: FairTable[int, int, int] = FairTable(MAX_KEPT)
-        """Socket → the peer whose path leads by it, which holds it."""
         self.enabled = True
 
     # Coming to terms
@@ -275,9 +271,7 @@ class Spray:
         best = max(attempt.peer.slots, key=lambda slot: slot.path.last_in, default=None)
         if best is not None and best.path.socket in ours:
             ours.discard(best.path.socket)
-            address = attempt.peer.address
-            evicted = self._kept.put(best.path.socket, address, address)
-            ours.update(() if evicted is None else (evicted.key,))
+            self._sockets.keep(best.path.socket, attempt.peer.address, now)
         self._sockets.close(ours, now)
         if attempt.won_at:
             self._prospects.pop(attempt.peer.address)
@@ -295,15 +289,6 @@ class Spray:
             self._end(self._attempt, now)
         for prospect in self._prospects.values():
             prospect.start_over()
-
-    def expire(self, now: int) -> None:
-        """Close the sockets whose paths are given up."""
-        for number, address in list(self._kept.items()):
-            peer = self._topology.peer(address)
-            slots = [] if peer is None else peer.slots
-            if not any(s.path.socket == number and not s.expired(now) for s in slots):
-                self._kept.pop(number)
-                self._sockets.close([number], now)
 
 
 def _failed(prospect: Prospect, since: int) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from earthline.effects import PacketReceived
 from earthline.vl1.activity import ActivityLog
 from earthline.vl1.answers import Answers
+from earthline.vl1.approach import Approach
 from earthline.vl1.cache import PeerCache
 from earthline.vl1.challenges import Challenges
 from earthline.vl1.checkup import Checkup
@@ -19,6 +20,7 @@ from earthline.vl1.dispatch import Dispatch, Rule
 from earthline.vl1.echo import EchoReplies
 from earthline.vl1.examine import Examination
 from earthline.vl1.extra import ExtraSockets
+from earthline.vl1.fresh import FreshPorts
 from earthline.vl1.hello import HelloReception
 from earthline.vl1.keepalive import KeepAlive
 from earthline.vl1.learning import Learning
@@ -158,6 +160,20 @@ class Wiring:
             nat=self.nat,
             sockets=self._extra,
         )
+        self._approach = Approach(
+            self.local, self.topology, self._contact, timers=self.timers, nat=self.nat
+        )
+        self._fresh = FreshPorts(
+            self.local,
+            self.topology,
+            self.routes,
+            self._contact,
+            self._approach,
+            timers=self.timers,
+            push=self._push,
+            nat=self.nat,
+            sockets=self._extra,
+        )
         self._examination = Examination(
             self.local,
             self.topology,
@@ -170,11 +186,12 @@ class Wiring:
         self._punch = Punch(
             self.topology,
             self.routes,
-            self._contact,
+            self._approach,
             timers=self.timers,
             push=self._push,
             nat=self.nat,
             spray=self.spray,
+            fresh=self._fresh,
         )
         self._roaming = Roaming(
             self.local,
@@ -265,16 +282,15 @@ class Wiring:
         push = PushReception(
             self.local,
             self.topology,
-            self._contact,
+            self._approach,
             sender=self._push,
             nat=self.nat,
             sprayed=self.spray.heard,
             assured=self._dispatch.assured,
         )
         meeting = RendezvousReception(
-            self.local,
             self.topology,
-            self._contact,
+            self._approach,
             whois=self._whois.ask,
             defer=self._deferred.keep,
             introduced=self.spray.introduced,
