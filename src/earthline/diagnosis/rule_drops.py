@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import shorten
 
 from earthline.diagnosis.finding import Finding, note
 from earthline.diagnosis.snapshot import NetworkSight, RuleDrop, Snapshot
@@ -85,7 +86,7 @@ def _is_break(drop: RuleDrop) -> bool:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _TEXT else f"{text[: _TEXT - 4]} ..."
+    return shorten(text, _TEXT, placeholder=" ...")
 
 
 def counted(drop: RuleDrop) -> str:

@@ -145,7 +145,7 @@ SCREENS = {
     "peers": [*PEERS, ENDPOINT],
     "networks": [*NETWORKS, *CIDRS, "member authorize"],
     f"networks {NETWORKS[0]}": [
-        *(NETWORKS[0], *CIDRS, "rule 2 (drop ipdest", "1,234,567 sent, 0 received"),
+        *(NETWORKS[0], *CIDRS, "rule 2 (drop ipdest", "1,234,567"),
         "no rule accepts them: 0 sent, 12 received",
     ],
     "moon list": [MOON["id"], *PEERS, ENDPOINT],
