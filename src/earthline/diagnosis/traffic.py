@@ -186,6 +186,6 @@ def judge_twin(seen: Snapshot) -> Iterator[Finding]:
             "each other's traffic.",
             "If a disk or a home folder was copied: on one of the two stop the service, delete "
             "identity.secret and identity.public in its home folder, and start it again; it gets "
-            "a new address, to be authorised anew.",
+            "a new address, to be authorized anew.",
             seen.own_address,
         ).because(f"packets under our own address, not ours: {seen.strangers}")
