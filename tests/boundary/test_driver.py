@@ -6,6 +6,7 @@ import errno
 import os
 import select
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,8 @@ pytestmark = [
         reason="needs root and /dev/net/tun",
     ),
 ]
+
+SO_NO_CHECK = 11
 
 
 @pytest.fixture
@@ -218,6 +221,46 @@ def test_time_to_live_is_for_one_datagram_only(namespace: Namespace) -> None:
                 assert int.from_bytes(value, "little") == seen
 
     namespace.run(sent)
+
+
+def options_of(port: int) -> list[tuple[int, ...]]:
+    """Whether the UDP sockets of this process at a port go without checksums; and their room."""
+    found = []
+    for path in list(Path("/proc/self/fd").iterdir()):
+        if not path.is_socket():
+            continue
+        with socket.socket(fileno=os.dup(int(path.name))) as each:
+            if each.type == socket.SOCK_DGRAM and each.getsockname() == ("127.0.0.1", port):
+                wanted = (SO_NO_CHECK, socket.SO_RCVBUF, socket.SO_SNDBUF)
+                found.append(tuple(each.getsockopt(socket.SOL_SOCKET, name) for name in wanted))
+    return found
+
+
+def test_datagrams_have_a_checksum_and_room_in_the_kernel(namespace: Namespace) -> None:
+    def looked_at() -> None:
+        driver = namespace.driver(Switch(ALICE, bytes(32)))
+        port = driver.add_udp(1, LOOPBACK, 0, None)
+        # The kernel adds as much again, for what it notes itself.
+        assert options_of(port) == [(0, 2 * 4_194_304, 2 * 4_194_304)]
+
+    namespace.run(looked_at)
+
+
+def test_legacy_beacon_of_a_known_peer_is_not_answered(namespace: Namespace) -> None:
+    def beaconed() -> None:
+        alice, bob = Station(namespace, ALICE, "ela"), Station(namespace, BOB, "elb")
+        alice.meet(bob)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as lan:
+            lan.bind(("127.0.0.1", 0))
+            beacon = bytes(8) + BOB.to_bytes(5, "big")
+            lan.sendto(beacon, ("127.0.0.1", alice.port))
+            deadline = time.monotonic() + WAIT_S
+            while not alice.switch.counters().get("drop_noise"):
+                assert time.monotonic() < deadline
+            assert alice.driver.take_punts(10) == []
+            assert select.select([lan], [], [], 0) == ([], [], [])
+
+    namespace.run(beaconed)
 
 
 def test_dont_fragment_is_for_one_datagram_only(namespace: Namespace) -> None:

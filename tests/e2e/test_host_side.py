@@ -357,7 +357,7 @@ def test_deauthorised_member_is_cut_off_while_its_traffic_flows(lan: Lan) -> Non
         (["set", "EARTH", "allowAll=1"], "write NAME=VALUE"),
         (["set", "EARTH", "allowDNS=maybe"], "on or off"),
         (["set", "EARTH", "allowManaged=10.0.0.0/8,x"], "not a list of IP networks"),
-        (["bridge", "up", "EARTH", "--interface", "eth0"], "no active bridge"),
+        (["bridge", "up", "EARTH", "--interface", "eth0"], "not an active bridge"),
         (["bridge", "down", "EARTH"], "is not bridged"),
         (["bridge", "confirm", "EARTH"], "is not bridged"),
         (["network", "rules", "EARTH", "/nonexistent"], "cannot read"),

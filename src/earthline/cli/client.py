@@ -129,5 +129,6 @@ class Client:
         if strangers or found == frozenset():
             who = f"user {min(strangers)}" if strangers else "no process"
             raise NotTheService(
-                f"the token is not sent: {who} listens on port {self.port}, not the service"
+                f"the token is not sent: {who} listens on port {self.port}, not the "
+                "service: `ss -ltnp` shows what that is"
             )

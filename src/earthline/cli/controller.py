@@ -54,7 +54,10 @@ def import_(
 
     source = archives.archive_folder(folder)
     if source is None:
-        fail(f"{folder}: no controller's networks found (neither network/ nor controller.d/)")
+        fail(
+            f"{folder}: no controller's networks found (neither network/ nor controller.d/): "
+            "name a stock home folder, such as /var/lib/zerotier-one"
+        )
     try:
         found = archives.read_archive(source)
         if names is not None:

@@ -165,7 +165,7 @@ def _public_address(status: dict[str, Any]) -> IpAddress:
         has = ", ".join(map(str, addresses))
         which = f"several public addresses ({has})" if addresses else "no public address of its own"
         fail(
-            f"this host has {which}: say where nodes reach it, "
+            f"this host has {which}: give the one at which nodes reach it, "
             "for example --endpoint 192.0.2.1/9993"
         )
     return addresses[0]

@@ -114,7 +114,10 @@ def end_instance(found: Instance) -> None:
         if instance_on(found.home) == found:
             signal.pidfd_send_signal(process, signal.SIGTERM)
             if not select.select([process], [], [], STOP_S)[0]:
-                fail(f"the service (pid {found.pid}) was told to stop but still runs")
+                fail(
+                    f"the service (pid {found.pid}) was told to stop but still runs: "
+                    "`earthline logs` shows why"
+                )
     except PermissionError:
         fail(f"the service (pid {found.pid}) belongs to another user: try again as root")
     finally:

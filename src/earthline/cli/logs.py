@@ -32,7 +32,7 @@ def logs(
     """Show the service's log."""
     argv = _reader(lines, follow=follow, as_json=as_json)
     if shutil.which(argv[0]) is None:
-        fail(f"{argv[0]} is not installed")
+        fail(f"{argv[0]} is not installed: start the node with `earthline up` to see its log")
     if not as_json and follow:
         _become(argv)
     if as_json and follow:
@@ -67,7 +67,10 @@ def _log_file(found: Instance) -> str:
     except OSError:
         fail(f"the log of pid {found.pid} cannot be read by this user: try again as root")
     if not target.is_file():
-        fail(f"the service (pid {found.pid}) writes its log to {target}, which is not a file")
+        fail(
+            f"the service (pid {found.pid}) writes its log to {target}, which "
+            "is not a file: look there"
+        )
     return str(target)
 
 

@@ -89,14 +89,17 @@ def _next_steps(found: dict[str, Any]) -> list[str]:
     return lines
 
 
+_POOL_FORM = "write it as 10.7.0.10-10.7.0.250"
+
+
 def _pool(text: str) -> dict[str, str]:
     first, _, last = text.partition("-")
     try:
         start, end = ipaddress.ip_address(first.strip()), ipaddress.ip_address(last.strip())
     except ValueError:
-        fail(f"{text!r} is not a pool: write it as 10.7.0.10-10.7.0.250")
+        fail(f"{text!r} is not a pool: {_POOL_FORM}")
     if start.version != end.version or int(start) > int(end):
-        fail(f"{text!r} is not a pool: its first address comes after its last")
+        fail(f"{text!r} is not a pool, its first address comes after its last: {_POOL_FORM}")
     return {"ipRangeStart": str(start), "ipRangeEnd": str(end)}
 
 

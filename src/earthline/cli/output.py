@@ -33,6 +33,7 @@ from earthline.cli.table import Column, fold, lay_out
 from earthline.cli.where import Undecided, find_home, tries, why_no_answer
 from earthline.runtime.running import read_port
 
+_SEE_LOGS = "`earthline logs` shows why"
 _OF_CONTROLLER = re.compile(r"(?:/unstable)?/controller/network/([0-9a-f]{16})")
 
 
@@ -142,7 +143,7 @@ def reach() -> Client | None:
         except NotListening:
             continue
         except NoService as error:
-            fail(f"the service on {Session.home} does not answer: {error}")
+            fail(f"the service on {Session.home} does not answer ({error}): {_SEE_LOGS}")
     return None
 
 
@@ -159,7 +160,7 @@ def answer_to(method: str, path: str, body: Any = None) -> Answer:
     except NotTheService as error:
         fail(str(error))
     except NoService as error:
-        fail(f"the service on {Session.home} does not answer: {error}")
+        fail(f"the service on {Session.home} does not answer ({error}): {_SEE_LOGS}")
     fail(why_no_answer(Session.home))
 
 
@@ -177,7 +178,7 @@ def stream(path: str) -> Iterator[str]:
     except NotTheService as error:
         fail(str(error))
     except NoService as error:
-        fail(f"the service on {Session.home} does not answer any more: {error}")
+        fail(f"the service on {Session.home} does not answer any more ({error}): {_SEE_LOGS}")
 
 
 def call(method: str, path: str, body: Any = None) -> Any:
@@ -196,17 +197,20 @@ def call_own(method: str, path: str, body: Any = None, *, stock: str = "") -> An
 
 def _unwrapped(answer: Answer, path: str) -> Any:
     if answer.status == 401:
-        fail(f"the service refuses the token in {Session.home / 'authtoken.secret'}")
+        fail(
+            f"the service refuses the token in {Session.home / 'authtoken.secret'}: "
+            "restart it, which has it read that one"
+        )
     if answer.status != 200 and path.startswith("/earthline/"):
         demand_earthline()
     try:
         parsed = answer.json() if answer.body else None
     except ValueError:
-        fail(f"the service answered {answer.status} with something that is not JSON")
+        fail(f"the service answered {answer.status} with something that is not JSON: {_SEE_LOGS}")
     if answer.status == 404:
         fail(_described(parsed) or _not_found(path))
     if answer.status != 200:
-        fail(_described(parsed) or f"the service answered {answer.status}")
+        fail(_described(parsed) or f"the service answered {answer.status}: {_SEE_LOGS}")
     return parsed
 
 
@@ -324,5 +328,5 @@ def hexadecimal(text: str, digits: int, what: str) -> str:
     """An ID as the API takes it, lower case; ends the program if it is none."""
     lowered = text.strip().lower()
     if len(lowered) != digits or any(digit not in "0123456789abcdef" for digit in lowered):
-        fail(f"{text!r} is not a {what}, which has {digits} hexadecimal digits")
+        fail(f"{text!r} is not a {what}: give its {digits} hexadecimal digits")
     return lowered

@@ -107,7 +107,8 @@ def _network_of(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> dict[str, 
     for network in call("GET", "/network"):
         for assigned in map(ipaddress.ip_interface, network["assignedAddresses"]):
             if assigned.ip == ip:
-                fail(f"{ip} is this node's own address on network {network['id']}")
+                own = f"{ip} is this node's own address on network {network['id']}"
+                fail(f"{own}: give another node's")
             if ip in assigned.network:
                 found = network
     if found is None:

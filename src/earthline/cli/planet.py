@@ -119,17 +119,24 @@ def install(
         body = {"data": base64.b64encode(data).decode()}
         _describe(call("POST", "/earthline/planet/install", body), "installed", as_json=as_json)
     else:
-        _install_offline(data, str(file), force)
-        say(f"installed {file} as {Session.home / 'planet'}")
+        world_id = _install_offline(data, str(file), force)
+        path = Session.home / "planet"
+        if as_json:
+            show_json({"worldId": f"{world_id:016x}", "file": str(path)})
+        else:
+            say(f"installed {file} as {path}")
 
 
-def _install_offline(data: bytes, name: str, force: bool) -> None:
+def _install_offline(data: bytes, name: str, force: bool) -> int:
+    """The ID of the planet, which is in the home folder now."""
     from earthline.runtime.home import StartFault, parse_planet  # noqa: PLC0415
     from earthline.runtime.planet import PlanetRefused, install_offline  # noqa: PLC0415
 
     try:
-        install_offline(Session.home, parse_planet(data, name), force=force)
+        planet = parse_planet(data, name)
+        install_offline(Session.home, planet, force=force)
     except (StartFault, PlanetRefused) as refusal:
         fail(str(refusal))
     except OSError as error:
         fail(f"cannot write {Session.home / 'planet'}: {error.strerror}")
+    return planet.world_id

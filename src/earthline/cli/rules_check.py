@@ -182,7 +182,8 @@ def _change_tags(held: dict[int, int], text: str, program: Program) -> None:
     name, _, value = text.partition("=")
     tag = next((tag for tag in program.tags if name in {tag.name, str(tag.number)}), None)
     if tag is None:
-        fail(f"--tag {text}: the script has no tag {name!r}")
+        known = ", ".join(each.name for each in program.tags) or "none"
+        fail(f"--tag {text}: the script has no tag {name!r}, its tags are: {known}")
     if value == "off":
         held.pop(tag.number, None)
     else:
@@ -223,7 +224,10 @@ def _owned(text: str) -> bytes | int:
     try:
         return parse_mac(text)
     except ValueError:
-        fail(f"--owns {text}: that is neither an IP nor a MAC address")
+        fail(
+            f"--owns {text} is neither an IP nor a MAC address: write it as 10.7.0.5 or "
+            "02:00:00:00:00:01"
+        )
 
 
 # --- what came of it ------------------------------------------------------------------------------

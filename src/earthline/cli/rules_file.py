@@ -18,7 +18,7 @@ def read_script(file: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        fail(f"{file} is not text: byte {error.start} is not UTF-8")
+        fail(f"{file} is not UTF-8 text, at byte {error.start}: save it as such")
 
 
 def compiled(script: str, file: str) -> Program:

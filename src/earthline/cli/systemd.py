@@ -49,4 +49,4 @@ def _run(*words: str) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(words, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        fail(f"{words[0]} is not installed")
+        fail(f"{words[0]} is not installed: start the node with `earthline up`")

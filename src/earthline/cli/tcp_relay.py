@@ -23,7 +23,7 @@ def become_relay(listen: list[str], tls: dict[str, str] | None = None) -> dict[s
     call("POST", "/config/settings", {"tcpRelay": {"listen": listen, "tls": tls}})
     found: dict[str, Any] = demand_earthline()["earthline"]["tcpRelay"]
     if found["failure"]:
-        fail(f"cannot listen yet, retrying: {found['failure']}")
+        fail(_failing(listen, found["failure"]))
     return found
 
 
@@ -64,6 +64,17 @@ def _show(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         show_json(found)
     elif found["listeningOn"]:
-        say(f"relaying at {', '.join(found['listeningOn'])} for {found['clients']} clients")
+        say(f"relaying at {', '.join(found['listeningOn'])} for {_clients(found['clients'])}")
+    elif found["failure"]:
+        say(_failing(call("GET", "/config")["settings"]["tcpRelay"]["listen"], found["failure"]))
     else:
-        say(found["failure"] or "not relaying: `earthline tcp-relay on` starts it")
+        say("not relaying: `earthline tcp-relay on` starts it")
+
+
+def _failing(listen: list[str], why: str) -> str:
+    where = ", ".join(listen)
+    return f"cannot listen on {where} ({why}), retrying: `earthline doctor` shows what to do"
+
+
+def _clients(number: int) -> str:
+    return f"{number} client{'' if number == 1 else 's'}"

@@ -52,7 +52,7 @@ _BECAUSE = {
     ),
     Reason.UNKNOWN_PLACE: (
         "it has told this node no address that could be tried",
-        "Check that both are authorised on a network, and that the peer may use UDP.",
+        "Check that both are authorized on a network, and that the peer may use UDP.",
     ),
     Reason.NO_ROOT: (
         "no root that could relay to it is reachable",

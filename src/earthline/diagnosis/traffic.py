@@ -178,12 +178,12 @@ def judge_relay(seen: Snapshot) -> Iterator[Finding]:
 
 def judge_twin(seen: Snapshot) -> Iterator[Finding]:
     """Another host with the same secret identity, most often a copied disk."""
-    own, here = seen.own_address, ", ".join(seen.here) or "a place that nobody has named yet"
+    own, here = seen.own_address, ", ".join(seen.here) or "a place not known yet"
     name = "identity_cloned"
     todo = (
         "If a disk or a home folder was copied, choose which host keeps the address. On the other "
         "one stop the service, delete identity.secret and identity.public in its home folder "
-        f"(here that is {seen.home}), and start it again; it gets a new address, to be authorised "
+        f"(here that is {seen.home}), and start it again; it gets a new address, to be authorized "
         "anew."
     )
     if seen.twin is not None:

@@ -230,7 +230,10 @@ def parse_planet(data: bytes, name: str) -> World:
         if not reader.done:
             raise StartFault(f"{name}: {reader.remaining} bytes follow the planet")
     except Malformed:
-        raise StartFault(f"{name}: this is not a planet") from None
+        raise StartFault(
+            f"{name}: this is not a planet: `earthline planet show --out FILE` on one of its nodes "
+            "writes it"
+        ) from None
     if world.kind is not WorldKind.PLANET:
         raise StartFault(f"{name}: this is a {world.kind.name.lower()}, not a planet")
     return world

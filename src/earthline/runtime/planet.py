@@ -104,9 +104,13 @@ def check_installable(planet: World, held: World | None) -> None:
     if planet.emit() == held.emit():
         return
     if planet.world_id == held.world_id:
-        raise PlanetRefused("the planet held is newer, or the file is not signed by its key")
+        raise PlanetRefused(
+            "this node holds a newer revision of that planet, or its key did not sign the file: "
+            "get the present file from a root with `earthline planet show --out FILE`"
+        )
     raise PlanetRefused(
-        f"this node holds planet {held.world_id:016x}: stop the service, then install with --force"
+        f"this node holds planet {held.world_id:016x}: `earthline down` stops the service, and "
+        "`earthline planet install FILE --force` replaces the planet then"
     )
 
 
@@ -198,5 +202,7 @@ class Planets:
         send(TakeWorld(planet.emit()))
         held = self._node.planet
         if held is None or held.timestamp < planet.timestamp:
-            raise PlanetRefused("the node refuses this planet")
+            raise PlanetRefused(
+                "the node refuses this planet, whose signature does not hold: get the file anew"
+            )
         return held

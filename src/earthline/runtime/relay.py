@@ -102,7 +102,8 @@ class RelayRole:
 
     def _note(self, failure: str) -> None:
         if failure != self._failure:
-            log.warning("tcp_relay_failed", why=failure)
+            wanted = self._settings.parsed.settings.tcp_relay.listen
+            log.warning("tcp_relay_failed", listen=list(wanted), why=failure)
         self._failure = failure
 
 

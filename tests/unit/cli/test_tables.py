@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -20,7 +21,8 @@ NETWORKS = [f"112233445500000{digit}" for digit in range(3)]
 CIDRS = [f"fd00:1234:5678:9abc:def0:1234:5678:{end:04x}/128" for end in range(0x1111, 0x1115)]
 IPS = [cidr.partition("/")[0] for cidr in CIDRS]
 ENDPOINT = "2001:db8:1234:5678:9abc:def0:1234:5678/65535"
-PEERS = ["0a1b2c3d4e", "9f8e7d6c5b"]
+PEERS = ["0a1b2c3d4e", "9f8e7d6c5b", *(f"0123456{end:03x}" for end in range(0x9A0, 0x9AA))]
+"""A dozen."""
 DROPS = [
     {
         "by": "rule",
@@ -93,8 +95,15 @@ MEMBERS = [
         "authorized": True,
         "ipAssignments": IPS,
         "revision": 12_345_678,
+        "earthline": {
+            "online": True,
+            "lastSeen": 1_795_916_189_736,
+            "physicalAddress": ENDPOINT,
+            "version": "11.14.111",
+            "notes": [f"{IPS[0]} is in no route of the network, and not given"],
+        },
     }
-    for address, name in zip(PEERS, (NAME, LONG_NAME), strict=True)
+    for address, name in zip(PEERS, itertools.cycle((NAME, LONG_NAME)), strict=False)
 ]
 BRIDGE = {
     "network": NETWORKS[0],
@@ -108,13 +117,34 @@ BRIDGE = {
 MOON = {
     "id": "0000001122334455",
     "timestamp": 1_795_916_189_736,
-    "roots": [{"identity": f"{one}:0:", "stableEndpoints": [ENDPOINT] * 2} for one in PEERS],
+    "roots": [{"identity": f"{one}:0:", "stableEndpoints": [ENDPOINT] * 2} for one in PEERS[:2]],
+}
+RELAY = {"listeningOn": [ENDPOINT] * 3, "clients": 12_345, "failure": ""}
+PLANET = {
+    "worldId": "0000001122334455",
+    "timestamp": 1_795_916_189_736,
+    "roots": [{"address": one, "stableEndpoints": [ENDPOINT] * 4} for one in PEERS[:4]],
+    "earth": NETWORKS[2],
+    "data": "",
+}
+DOCTOR = {
+    "cause": "peers_relayed",
+    "findings": [
+        {
+            "id": "peers_relayed",
+            "severity": severity,
+            "seen": f"Relayed: {', '.join(PEERS)} (tried: {', '.join([ENDPOINT] * 3)}).",
+            "do": f"To {ENDPOINT}: `earthline member authorize {NETWORKS[0]} {PEERS[0]}`.",
+            "evidence": [ENDPOINT] * 2,
+        }
+        for severity in ("fault", "warning", "note", "ok")
+    ],
 }
 STATUS = {
     "address": "1122334455",
     "online": True,
     "planetWorldId": 0x1122334455000001,
-    "earthline": {"version": "0.1.0", "earth": NETWORKS[2], "root": True},
+    "earthline": {"version": "0.1.0", "earth": NETWORKS[2], "root": True, "tcpRelay": RELAY},
     "config": {
         "settings": {
             "homeDir": "/srv/" + "a-folder/" * 5 + "earthline",
@@ -126,7 +156,7 @@ STATUS = {
 ANSWERS = {
     "/health": {},
     "/status": STATUS,
-    "/peer": [peer(PEERS[0], "udp_blocked"), peer(PEERS[1], None)],
+    "/peer": [peer(PEERS[0], "udp_blocked"), *(peer(each, None) for each in PEERS[1:])],
     "/network": [
         joined(NETWORKS[0], NAME, "OK"),
         joined(NETWORKS[1], LONG_NAME, "ACCESS_DENIED"),
@@ -138,7 +168,11 @@ ANSWERS = {
     f"/controller/network/{NETWORKS[0]}": controlled(NETWORKS[0], NAME),
     f"/controller/network/{NETWORKS[1]}": controlled(NETWORKS[1], LONG_NAME),
     f"/unstable/controller/network/{NETWORKS[0]}/member": {"data": MEMBERS},
+    f"/earthline/controller/network/{NETWORKS[1]}/member": {"data": MEMBERS},
     "/earthline/bridge": [BRIDGE],
+    "/earthline/planet": PLANET,
+    "/earthline/doctor": DOCTOR,
+    "/earthline/counters": {},
 }
 SCREENS = {
     "status": [ENDPOINT, f"{0x1122334455000001:016x}", "role  "],
@@ -148,14 +182,21 @@ SCREENS = {
         *(NETWORKS[0], *CIDRS, "rule 2 (drop ipdest", "1,234,567"),
         "no rule accepts them: 0 sent, 12 received",
     ],
-    "moon list": [MOON["id"], *PEERS, ENDPOINT],
+    "moon list": [MOON["id"], *PEERS[:2], ENDPOINT],
     "network list": NETWORKS[:2],
     f"network show {NETWORKS[0]}": [NETWORKS[0], *CIDRS, *IPS],
     f"network show {NETWORKS[1]}": [NETWORKS[1], *CIDRS, *IPS],
     f"member list {NETWORKS[0]}": [*PEERS, *IPS],
+    f"member list {NETWORKS[1]}": [*PEERS, *IPS],
+    "top -d 0.2": PEERS,
+    "planet show": [PLANET["worldId"], *PEERS[:4], ENDPOINT, NETWORKS[2]],
+    "tcp-relay show": [ENDPOINT, "12345 clients"],
+    "doctor --all": [*PEERS, ENDPOINT],
     "bridge status": [NETWORKS[0], *CIDRS],
 }
 """What has to be on each, in one piece."""
+LIVE = {"top -d 0.2"}
+STATUSES = {"doctor --all": 1}
 RULES = f"""
 cap a_capability_with_a_long_name
   id 1
@@ -186,9 +227,9 @@ def words(home: Path, screen: str) -> list[str]:
 
 @pytest.mark.parametrize("screen", SCREENS)
 def test_terminal_shows_whole_ids_in_lines_that_fit(home, screen):
-    done = on_a_terminal(words(home, screen))
+    done = on_a_terminal(words(home, screen), stop_at="tx/s" if screen in LIVE else "")
     shown = done.plain
-    assert done.status == 0, shown
+    assert done.status == STATUSES.get(screen, 0), shown
     too_long = [line for line in shown.splitlines() if cells(line) > WIDTH]
     assert too_long == []
     for text in SCREENS[screen]:
@@ -199,7 +240,7 @@ def test_terminal_shows_whole_ids_in_lines_that_fit(home, screen):
 def test_pipe_gets_every_column_and_whole_lines(home, screen):
     done = in_a_pipe(words(home, screen))
     lines = done.text.splitlines()
-    assert done.status == 0, done.text
+    assert done.status == STATUSES.get(screen, 0), done.text
     for text in SCREENS[screen]:
         assert any(text in line for line in lines)
     if screen == "peers":

@@ -61,13 +61,13 @@ def test_bridge_that_stands_is_used(interface):
     ("interface", "bridge", "said"),
     [
         ("eth9", None, "no interface eth9"),
-        ("lo", None, "no physical interface"),
-        (TAP, None, "no physical interface"),
+        ("lo", None, "not a physical interface: `ip link`"),
+        (TAP, None, "not a physical interface: `ip link`"),
         ("eth2", None, "part of bond0"),
-        ("eth1", "br1", "is in bridge br0, not br1"),
+        ("eth1", "br1", "in bridge br0, not br1: leave --bridge out"),
         ("eth0", "br0", "br0 exists, and eth0 is not in it"),
-        ("eth0", "a-name-that-is-too-long", "no name for an interface"),
-        ("eth0", "a/b", "no name for an interface"),
+        ("eth0", "a-name-that-is-too-long", "not a name for an interface"),
+        ("eth0", "a/b", "not a name for an interface"),
     ],
 )
 def test_interface_that_will_not_do_is_refused_with_what_to_do(interface, bridge, said):
@@ -78,13 +78,13 @@ def test_interface_that_will_not_do_is_refused_with_what_to_do(interface, bridge
 def test_bridge_that_reaches_the_network_already_is_a_loop():
     """By the TAP of another instance on this host, whose name is the next one of the network."""
     host = HOST | links(link(8, "ztnl3gfxty", "tun", master=4))
-    with pytest.raises(BridgeRefused, match=r"a loop: br0 already reaches \w+ by ztnl3gfxty"):
+    with pytest.raises(BridgeRefused, match=r"a loop: br0 already reaches \w+ through ztnl3gfxty"):
         choose("eth1", host=host)
 
 
 def test_default_route_is_moved_only_by_a_yes_and_only_to_a_new_bridge():
     wish = Wish(NETWORK, "eth0")
-    with pytest.raises(BridgeRefused, match="--yes-move-default-route"):
+    with pytest.raises(BridgeRefused, match="pass --yes-move-default-route"):
         demand_movable(wish, choose("eth0"), carries_default_route=True)
     demand_movable(wish, choose("eth0"), carries_default_route=False)
     demand_movable(Wish(NETWORK, "eth1"), choose("eth1"), carries_default_route=True)
@@ -94,7 +94,7 @@ def test_default_route_is_moved_only_by_a_yes_and_only_to_a_new_bridge():
 
 def test_ordinary_member_is_told_how_to_become_a_bridge():
     said = (
-        "on its controller b48062de76 say `earthline member bridge b48062de76000001 0123456789 on`"
+        "on its controller b48062de76 run `earthline member bridge b48062de76000001 0123456789 on`"
     )
     with pytest.raises(BridgeRefused, match=said):
         demand_active_bridge(NETWORK, 0x0123456789, is_bridge=False)

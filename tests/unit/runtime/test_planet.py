@@ -107,7 +107,7 @@ def test_running_service_takes_its_first_planet_and_newer_revisions_only(home, i
     check_installable(newer, planet)
     with pytest.raises(PlanetRefused, match="newer"):
         check_installable(planet, newer)
-    with pytest.raises(PlanetRefused, match="stop the service"):
+    with pytest.raises(PlanetRefused, match="`earthline down` stops the service"):
         check_installable(other, planet)
 
 

@@ -52,7 +52,8 @@ def test_event_is_a_sentence_with_its_time():
 
 
 def test_warning_is_marked():
-    assert told("tcp_relay_failed", "warning", why="refused").startswith("12:00:00 ! ")
+    line = told("tcp_relay_failed", "warning", listen=["0.0.0.0/443"], why="refused")
+    assert line == "12:00:00 ! Cannot relay over TCP at 0.0.0.0/443: refused."
 
 
 def test_event_without_a_sentence_goes_by_its_name():

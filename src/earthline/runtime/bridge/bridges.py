@@ -164,7 +164,10 @@ class Bridges:
         if state is None or tap is None or not tap.name:
             raise BridgeRefused(f"{network:016x} is not joined: `earthline join` joins it")
         if (entry := self._entries.get(network)) is not None:
-            raise BridgeRefused(f"{network:016x} is bridged to {entry.interface} already")
+            raise BridgeRefused(
+                f"{network:016x} is bridged to {entry.interface} already: "
+                "`earthline bridge down` ends that"
+            )
         demand_active_bridge(network, self._address, state.is_bridge)
         return tap
 
@@ -172,7 +175,8 @@ class Bridges:
         entry = self._entries.get(network)
         if entry is None:
             raise BridgeRefused(
-                f"{network:016x} is not bridged, or its roll-back timer has run out"
+                f"{network:016x} is not bridged, or its roll-back timer has run out: "
+                "`earthline bridge status` shows what is"
             )
         return entry
 
@@ -187,7 +191,7 @@ class Bridges:
         link = choice.existing or choice.interface
         if link.up and await leads_back(link.name, link.mac, device.name):
             raise BridgeRefused(
-                f"a loop: the LAN of {link.name} already reaches the network by another bridge"
+                f"a loop: the LAN of {link.name} already reaches the network through another bridge"
             )
 
     # --- doing and undoing ------------------------------------------------------------------------

@@ -46,12 +46,16 @@ def choose_bridge(wish: Wish, device: str, links: Mapping[str, Link]) -> Choice:
     if interface is None:
         raise BridgeRefused(f"there is no interface {wish.interface}: `ip link` lists them")
     if interface.name in {"lo", device}:
-        raise BridgeRefused(f"{interface.name} is no physical interface")
+        raise BridgeRefused(
+            f"{interface.name} is not a physical interface: `ip link` lists those there are"
+        )
     existing = _bridge_of(interface, links)
     if existing is None:
         return Choice(interface, _free_name(wish, links), None)
     if wish.bridge not in {None, existing.name}:
-        raise BridgeRefused(f"{interface.name} is in bridge {existing.name}, not {wish.bridge}")
+        raise BridgeRefused(
+            f"{interface.name} is in bridge {existing.name}, not {wish.bridge}: leave --bridge out"
+        )
     _demand_no_loop(wish.network, existing, links)
     return Choice(interface, existing.name, existing)
 
@@ -72,7 +76,7 @@ def _bridge_of(interface: Link, links: Mapping[str, Link]) -> Link | None:
 def _free_name(wish: Wish, links: Mapping[str, Link]) -> str:
     name = wish.bridge or f"br-{wish.interface}"[:NAME_MAX]
     if fault := name_fault(name):
-        raise BridgeRefused(f"{name!r} is no name for an interface: {fault}")
+        raise BridgeRefused(f"{name!r} is not a name for an interface: {fault}")
     if name in links:
         raise BridgeRefused(f"{name} exists, and {wish.interface} is not in it: choose --bridge")
     return name
@@ -84,7 +88,8 @@ def _demand_no_loop(network: int, bridge: Link, links: Mapping[str, Link]) -> No
     for link in links.values():
         if link.master == bridge.index and link.name in names:
             raise BridgeRefused(
-                f"a loop: {bridge.name} already reaches {format_network(network)} by {link.name}"
+                f"a loop: {bridge.name} already reaches {format_network(network)} through "
+                f"{link.name}: take one of the two out of it"
             )
 
 
@@ -93,8 +98,8 @@ def demand_active_bridge(network: int, address: int, is_bridge: bool) -> None:
     if not is_bridge:
         network_id, member = format_network(network), format_address(address)
         raise BridgeRefused(
-            f"this node is no active bridge of {network_id}: on its controller "
-            f"{format_address(controller_of(network))} say "
+            f"this node is not an active bridge of {network_id}: on its controller "
+            f"{format_address(controller_of(network))} run "
             f"`earthline member bridge {network_id} {member} on`"
         )
 
@@ -103,6 +108,6 @@ def demand_movable(wish: Wish, choice: Choice, carries_default_route: bool) -> N
     """The way to this machine is not moved without asking: it may be how the user came here."""
     if carries_default_route and choice.existing is None and not wish.move_default_route:
         raise BridgeRefused(
-            f"{wish.interface} carries the default route: if the way to this machine may be moved "
-            "to a bridge, say --yes-move-default-route"
+            f"{wish.interface} carries the default route: if connections to this machine may move "
+            "to a bridge, pass --yes-move-default-route"
         )
