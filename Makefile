@@ -11,6 +11,9 @@ WHEEL := dist/.built
 PRICES := tests/scenario/test_price.py
 PREFIX := /opt/earthline
 COMMANDS := /usr/local/bin
+# Links have to lead there from anywhere, however the folders are named on the command line.
+override PREFIX := $(abspath $(PREFIX))
+override COMMANDS := $(abspath $(COMMANDS))
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 PYTHON_SOURCES := $(shell find src -type f ! -name '*.so' ! -name '*.pyc')
 WITH_VENV := VIRTUAL_ENV=$(CURDIR)/$(VENV) PATH="$(CURDIR)/$(BIN):$(CURDIR)/.cache/uv/bin:$$PATH"
