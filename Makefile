@@ -11,6 +11,9 @@ WHEEL := dist/.built
 PRICES := tests/scenario/test_price.py
 PREFIX := /opt/earthline
 COMMANDS := /usr/local/bin
+# Links have to lead there from anywhere, however the folders are named on the command line.
+override PREFIX := $(abspath $(PREFIX))
+override COMMANDS := $(abspath $(COMMANDS))
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 PYTHON_SOURCES := $(shell find src -type f ! -name '*.so' ! -name '*.pyc')
 WITH_VENV := VIRTUAL_ENV=$(CURDIR)/$(VENV) PATH="$(CURDIR)/$(BIN):$(CURDIR)/.cache/uv/bin:$$PATH"
@@ -71,7 +74,7 @@ test: build wheel ## Run every test: vectors, units, properties, scenarios, the 
 	$(BIN)/python -m pytest --numprocesses 2 --ignore $(PRICES) tests/vectors tests/unit tests/property tests/scenario
 	$(BIN)/python -m pytest -p no:randomly --numprocesses 3 --dist loadfile tests/boundary tests/e2e tests/interop
 
-test-matrix: wheel ## The tests on Python 3.13 and 3.14, in Debian roots of their own (SUITE=all for every network test)
+test-matrix: wheel ## Tests on Python 3.13 and 3.14, in Debian roots of their own (SUITE=all for all of them)
 	tools/other-python trixie $(SUITE)
 	tools/other-python testing $(SUITE)
 

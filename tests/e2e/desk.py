@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import sys
-import sysconfig
 from pathlib import Path
 
 from earthline.lab import Host
 from earthline.lab.service import wait_until
+from wheels import offline
 
 _OWN = ("/etc", "/opt", "/usr/local", "/var/lib")
 """Folders whose changes stay on the host: what is written there lands in its lab folder."""
@@ -35,6 +35,7 @@ class Desk:
         self._bin = host.directory / "bin"
         self._bin.mkdir()
         self._have_python()
+        self._offline = offline(host.directory / "packages")
         self._pasted = 0
         disk = {"DISK": str(host.directory / "disk")}
         argv = ["unshare", "--mount", "bash", "-euc", _SET_UP, "desk", *_OWN]
@@ -45,14 +46,10 @@ class Desk:
         """Run a block of shell as it stands; its output, or `LabError` where a command fails."""
         self._pasted += 1
         inside = ["nsenter", f"--target={self._mounts.pid}", "--mount", f"--wd={self.folder}"]
-        packages = self.host.directory / "packages"
         environment = {
             "PATH": f"{self._bin}:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            "PYTHONPATH": str(packages),
-            "PIP_NO_INDEX": "1",
-            "PIP_NO_COMPILE": "1",
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "COLUMNS": "80",
+            **self._offline,
         }
         shell = self.host.start(
             [*inside, "bash", "-ec", text],
@@ -66,18 +63,11 @@ class Desk:
         return "ready" in self._mounts.output
 
     def _have_python(self) -> None:
-        """Give it a ``python3``: ours, with the packages that pip would fetch from the internet."""
+        """Give it a ``python3``: ours."""
         python = self._bin / "python3"
         base = getattr(sys, "_base_executable", sys.executable)
         python.write_text(f'#!/bin/sh\nexec "{base}" "$@"\n')
         python.chmod(0o755)
-        packages = self.host.directory / "packages"
-        packages.mkdir()
-        for kind in ("purelib", "platlib"):
-            for entry in Path(sysconfig.get_path(kind)).iterdir():
-                ours = entry.name.startswith(("earthline", "_virtualenv", "__pycache__"))
-                if not ours and not (packages / entry.name).exists():
-                    (packages / entry.name).symlink_to(entry)
 
 
 def copy(source: Path, *desks: Desk) -> None:

@@ -16,6 +16,7 @@ from documents import NOT_HERE, ROOT, Block, blocks, command
 
 from earthline.lab import Lab, NatKind
 from earthline.lab.service import wait_until
+from wheels import built_wheel
 
 PUBLIC = "203.0.113.5"
 """The address that the README gives to the machine which all others reach."""
@@ -95,10 +96,7 @@ class Machines:
 
 @pytest.fixture(scope="module")
 def wheel() -> Path:
-    made = sorted((ROOT / "dist").glob("earthline-*.whl"))
-    if not made:
-        pytest.skip("there is no wheel to install; use: make wheel")
-    return made[-1]
+    return built_wheel()
 
 
 @pytest.fixture(scope="module")

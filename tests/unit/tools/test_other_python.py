@@ -86,6 +86,22 @@ def test_without_a_wheel_nothing_is_tested(clone):
     assert complaint.endswith("use: make wheel\n")
 
 
+@needs_root
+def test_root_folder_is_made_before_there_is_a_wheel(clone):
+    """CI makes it while the first tests run; here it comes as far as asking for the release."""
+    clone.wheel.unlink()
+    status, complaint = clone.run("testing", "root")
+    assert status == NOT_TO_BE_HAD
+    assert "Debian testing cannot be installed" in complaint
+
+
+@needs_root
+def test_one_test_may_be_named(clone):
+    (clone.folder / "tests").mkdir()
+    status, _ = clone.run("testing", "tests::test_of_this_name")
+    assert status == NOT_TO_BE_HAD
+
+
 def test_unknown_suite_is_refused(clone):
     status, complaint = clone.run("testing", "most")
     assert status == 1
