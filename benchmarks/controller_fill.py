@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import Engine, Table, create_engine, text
 from sqlalchemy.engine import make_url
 
-from earthline.controller import member_object, network_object
-from earthline.controller.coercion import JsonObject, render
+from earthline.controller.objects import member_object, network_object
+from earthline.controller.objects.coercion import JsonObject, render
 from earthline.controller.store.places import FILE, open_store
 from earthline.controller.store.postgresql import is_postgresql
 from earthline.controller.store.schema import ASSIGNMENT, MEMBER, NETWORK

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from earthline._native import Output, Switch
-from earthline.controller.rules_json import read_rules
+from earthline.controller.objects.rules_json import read_rules
 from earthline.effects import (
     InstallMember,
     InstallNetwork,

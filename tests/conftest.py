@@ -12,7 +12,7 @@ import pytest
 
 from earthline.lab import missing
 from earthline.lab.service import SETTINGS_VARIABLE
-from earthline.runtime.settings import OffloadSettings
+from earthline.runtime.settings.settings import OffloadSettings
 
 _HERE = Path(__file__).parent
 _ON_NAMESPACES = (_HERE / "boundary", _HERE / "e2e", _HERE / "interop")

@@ -10,16 +10,17 @@ from unittest.mock import patch
 
 from controller_lab import CONTROLLER, LAB, Lab, secret_identity
 
-from earthline.controller import expiry, revocation, strangers
-from earthline.controller.activity import MAX_ENTRIES, Activity
 from earthline.controller.authority import Authority
-from earthline.controller.coercion import render
-from earthline.controller.newcomers import BURST, MAX_IN_LINE
-from earthline.controller.request import MAX_UNKNOWN
-from earthline.controller.sightings import MAX_SIGHTINGS, Sightings
+from earthline.controller.issue import expiry, revocation
+from earthline.controller.issue.request import MAX_UNKNOWN
+from earthline.controller.members import strangers
+from earthline.controller.members.activity import MAX_ENTRIES, Activity
+from earthline.controller.members.newcomers import BURST, MAX_IN_LINE
+from earthline.controller.members.sightings import MAX_SIGHTINGS, Sightings
+from earthline.controller.objects.coercion import render
 from earthline.controller.store.sqlite import IN_MEMORY, SqliteStore
 from earthline.effects import RequestConfig
-from earthline.runtime.authority_thread import MAX_REQUESTS, AuthorityThread
+from earthline.runtime.node.authority_thread import MAX_REQUESTS, AuthorityThread
 from earthline.wire.metadata import RequestMetadata
 from tables import MORE, fills, overfill
 

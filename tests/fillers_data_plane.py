@@ -28,7 +28,7 @@ from earthline.effects import (
     PairRelayed,
     RulesRefused,
 )
-from earthline.vl1.topology import PEER_LIMIT
+from earthline.vl1.peers.topology import PEER_LIMIT
 from earthline.wire.mac import mac_bytes, mac_of
 from earthline.wire.messages.frame import ExtFrame, Frame
 from earthline.wire.packet import MAX_PACKET, Verb, build
@@ -64,7 +64,7 @@ def remember_alone(passes: Callable[[int], bool], bound: int) -> None:
 # What networks remember
 
 
-@fills("MACs behind bridges, of one network", rust(f"{SWITCH}/common.rs", "MAX_BRIDGED"))
+@fills("MACs behind bridges, of one network", rust(f"{SWITCH}/networks/common.rs", "MAX_BRIDGED"))
 def bridged() -> None:
     plane = Plane(HONEST, STRANGER, bridges=(HONEST, STRANGER))
     entered: list[int] = []
@@ -80,7 +80,7 @@ def bridged() -> None:
         frame = mac_bytes(mac) + mac_bytes(mac_of(OWN, NETWORK)) + b"\x08\0frame"
         return len(plane.switch.ingest_frames([(NETWORK, frame)], NOW).datagrams) == 1
 
-    bound = rust(f"{SWITCH}/common.rs", "MAX_BRIDGED")
+    bound = rust(f"{SWITCH}/networks/common.rs", "MAX_BRIDGED")
     overfill(
         lambda n: enter(HONEST, 0x0A00_0000_0000 + n),
         lambda n: enter(STRANGER, 0x0E00_0000_0000 + n),
@@ -90,16 +90,21 @@ def bridged() -> None:
     )
 
 
-@fills("Senders that rules refuse, of one network", rust(f"{SWITCH}/common.rs", "MAX_ASKED"))
+@fills(
+    "Senders that rules refuse, of one network", rust(f"{SWITCH}/networks/common.rs", "MAX_ASKED")
+)
 def refused() -> None:
     """Their credentials are asked for once a second."""
-    bound = rust(f"{SWITCH}/common.rs", "MAX_ASKED")
+    bound = rust(f"{SWITCH}/networks/common.rs", "MAX_ASKED")
     senders = [STRANGER + number for number in range(bound + MORE)]
     plane = Plane(*senders, rules=DROP_ALL)
     remember_alone(lambda number: punted(plane.frame(senders[number])) == [RulesRefused], bound)
 
 
-@fills("Gatherings answered lately, of one network", rust(f"{SWITCH}/common.rs", "MAX_GATHERS"))
+@fills(
+    "Gatherings answered lately, of one network",
+    rust(f"{SWITCH}/networks/common.rs", "MAX_GATHERS"),
+)
 def gathers() -> None:
     """Each stranger may ask for no more than 2,048 things at once, so there are three."""
     strangers = (STRANGER, STRANGER + 1, STRANGER + 2)
@@ -108,14 +113,14 @@ def gathers() -> None:
         lambda n: (HONEST, n),
         lambda n: (strangers[n % 3], n),
         lambda key: punted(plane.multicast(*key, gather=1)) == [GatherRequested],
-        rust(f"{SWITCH}/common.rs", "MAX_GATHERS"),
+        rust(f"{SWITCH}/networks/common.rs", "MAX_GATHERS"),
     )
 
 
-@fills("Multicast budgets of members for groups", rust(f"{SWITCH}/budget.rs", "MAX_GROUPS"))
+@fills("Multicast budgets of members for groups", rust(f"{SWITCH}/ground/budget.rs", "MAX_GROUPS"))
 def group_budgets() -> None:
     """One frame each, and four in all groups: of strangers, two of each."""
-    bound = rust(f"{SWITCH}/budget.rs", "MAX_GROUPS")
+    bound = rust(f"{SWITCH}/ground/budget.rs", "MAX_GROUPS")
     strangers = [STRANGER + number for number in range((bound + MORE) // 2)]
     plane = Plane(HONEST, *strangers, receive_budget=(1, 1))
 
@@ -130,9 +135,9 @@ def group_budgets() -> None:
     assert sum(itertools.starmap(passes, reversed(flood))) == len(flood) - (bound - 2)
 
 
-@fills("Multicast budgets of members", rust(f"{SWITCH}/budget.rs", "MAX_MEMBERS"))
+@fills("Multicast budgets of members", rust(f"{SWITCH}/ground/budget.rs", "MAX_MEMBERS"))
 def member_budgets() -> None:
-    bound = rust(f"{SWITCH}/budget.rs", "MAX_MEMBERS")
+    bound = rust(f"{SWITCH}/ground/budget.rs", "MAX_MEMBERS")
     members = [STRANGER + number for number in range(bound + MORE)]
     plane = Plane(*members, receive_budget=(1, 1))
     groups = itertools.count()
@@ -164,7 +169,7 @@ def flows() -> None:
 # Paths and budgets
 
 
-@fills("Trusted paths beside those of peers", rust(f"{SWITCH}/paths.rs", "MAX_TRUSTED"))
+@fills("Trusted paths beside those of peers", rust(f"{SWITCH}/reach/paths.rs", "MAX_TRUSTED"))
 def trusted() -> None:
     """Frames of a member by many ports: what comes from there for others is relayed."""
     plane = Plane(HONEST, STRANGER, THIRD)
@@ -186,11 +191,11 @@ def trusted() -> None:
         lambda n: enter(STRANGER, 1_000 + n),
         kept,
         lambda: sum(map(kept, entered)),
-        rust(f"{SWITCH}/paths.rs", "MAX_TRUSTED"),
+        rust(f"{SWITCH}/reach/paths.rs", "MAX_TRUSTED"),
     )
 
 
-@fills("Budgets of source prefixes", rust(f"{SWITCH}/ration.rs", "MAX_PREFIXES"))
+@fills("Budgets of source prefixes", rust(f"{SWITCH}/reach/ration.rs", "MAX_PREFIXES"))
 def prefixes() -> None:
     """What came by the path of a known peer stays spent, whatever prefixes somebody forges.
 
@@ -203,7 +208,7 @@ def prefixes() -> None:
 
     while passes(place(HONEST)):
         pass
-    for number in range(rust(f"{SWITCH}/ration.rs", "MAX_PREFIXES") + MORE):
+    for number in range(rust(f"{SWITCH}/reach/ration.rs", "MAX_PREFIXES") + MORE):
         assert passes((1, bytes([90]) + number.to_bytes(2, "big") + b"\1", 9993))
         if number % 100 == 0:
             assert passes(place(THIRD))
@@ -222,7 +227,8 @@ def rations() -> None:
 
 
 @fills(
-    "Pairs introduced lately, by the data plane", rust(f"{SWITCH}/introductions.rs", "MAX_PAIRS")
+    "Pairs introduced lately, by the data plane",
+    rust(f"{SWITCH}/reach/introductions.rs", "MAX_PAIRS"),
 )
 def introductions() -> None:
     """By packets from two networks: of one peer in the one, of 130 in the other."""
@@ -245,7 +251,7 @@ def introductions() -> None:
         lambda n: (HONEST, others[n], place(HONEST)),
         lambda n: (sources[n % 130], others[n // 130], (1, bytes([80, 2, 0, n % 130]), 9993)),
         passes,
-        rust(f"{SWITCH}/introductions.rs", "MAX_PAIRS"),
+        rust(f"{SWITCH}/reach/introductions.rs", "MAX_PAIRS"),
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from group_bench import MDNS, NETWORK, PEERS, like
 from vl2_bench import Bench
 
-from earthline.vl2 import groups, hearsay
-from earthline.vl2.groups import RECORDS_PROVED, RECORDS_UNPROVED, GroupKey, GroupTable
+from earthline.vl2.multicast import groups, hearsay
+from earthline.vl2.multicast.groups import RECORDS_PROVED, RECORDS_UNPROVED, GroupKey, GroupTable
 from earthline.wire.messages.ok import Gathered, OkMulticastGather
 from earthline.wire.packet import Verb
 from member_node import FEW, HONEST, STRANGER, bounded, group, member

@@ -12,14 +12,14 @@ from relaying import wait_until
 from uvicorn.server import ServerState
 
 from earthline._native import TcpRelay
-from earthline.api.answers import StockJson
-from earthline.api.connections import MAX_CONNECTIONS, Connections
-from earthline.api.protocol import BoundedHttp, Patience
-from earthline.runtime.events import KEPT, MAX_LISTENERS, MAX_WAITING, Events
-from earthline.runtime.logs import LINE_MS, LINES_AT_ONCE, Sparing
+from earthline.api.http.answers import StockJson
+from earthline.api.http.connections import MAX_CONNECTIONS, Connections
+from earthline.api.http.protocol import BoundedHttp, Patience
+from earthline.runtime.base.logs import LINE_MS, LINES_AT_ONCE, Sparing
+from earthline.runtime.node.events import KEPT, MAX_LISTENERS, MAX_WAITING, Events
 from earthline.runtime.portmap.ssdp import MAX_PLACES, _Listener
-from earthline.runtime.settings import TcpRelaySettings
-from earthline.vl1.pinging import MAX_ASKED, Pings
+from earthline.runtime.settings.settings import TcpRelaySettings
+from earthline.vl1.verbs.pinging import MAX_ASKED, Pings
 from tables import MORE, fill_alone, fills, rust
 
 HERE = "127.0.0.1"

@@ -9,18 +9,18 @@ from earthline.effects import (
     Store,
     UnknownSource,
 )
-from earthline.vl1.asked import MAX_ASKED, MAX_CLAIMS
-from earthline.vl1.cache import MAX_RECORDS, record_of
-from earthline.vl1.deferred import MAX_OPENED, MAX_SEALED
 from earthline.vl1.engine import PeerEngine
-from earthline.vl1.gates import prefix_key
-from earthline.vl1.greetings import MAX_WAITING, Greeting
-from earthline.vl1.newcomers import Newcomers
-from earthline.vl1.proofs import CROWD, MAX_STRANGERS
-from earthline.vl1.sendqueue import MAX_QUEUED
-from earthline.vl1.topology import PEER_LIMIT
-from earthline.vl1.turns import Regulars
-from earthline.vl1.verdict import FORGED_KEPT
+from earthline.vl1.ground.gates import prefix_key
+from earthline.vl1.ground.proofs import CROWD, MAX_STRANGERS
+from earthline.vl1.ground.turns import Regulars
+from earthline.vl1.identities.asked import MAX_ASKED, MAX_CLAIMS
+from earthline.vl1.identities.greetings import MAX_WAITING, Greeting
+from earthline.vl1.identities.newcomers import Newcomers
+from earthline.vl1.identities.verdict import FORGED_KEPT
+from earthline.vl1.peers.cache import MAX_RECORDS, record_of
+from earthline.vl1.peers.topology import PEER_LIMIT
+from earthline.vl1.receiving.deferred import MAX_OPENED, MAX_SEALED
+from earthline.vl1.sending.sendqueue import MAX_QUEUED
 from earthline.wire.identity import Identity
 from earthline.wire.inet import InetAddress
 from earthline.wire.packet import Suite, Verb, build

@@ -8,7 +8,8 @@ from group_bench import CONTROLLER, MDNS, NETWORK, like, multicast
 from vl2_bench import Bench
 
 from earthline import effects
-from earthline.vl2 import credentials, distribution, gather, spreading
+from earthline.vl2.members import credentials, spreading
+from earthline.vl2.multicast import distribution, gather
 from earthline.wire.credentials.common import CredentialType
 from earthline.wire.credentials.revocation import Revocation
 from earthline.wire.credentials.tag import Tag

@@ -10,17 +10,17 @@ from unittest.mock import patch
 from earthline.effects import (
     PathSeen,
 )
-from earthline.vl1 import credit
-from earthline.vl1.allowance import ASKED
-from earthline.vl1.challenges import MAX_ASKED, MAX_HELD, MAX_HELD_PER_PATH
-from earthline.vl1.credit import MAX_ACCOUNTS
-from earthline.vl1.mtu import MAX_PATHS
-from earthline.vl1.nat import MAX_DESTINATIONS
-from earthline.vl1.path import RECENT_LIMIT
-from earthline.vl1.peer import MAX_ATTEMPTS, MAX_PLACES, MAX_SLOTS, Peer
-from earthline.vl1.replies import TABLE_SIZE
-from earthline.vl1.surface import MAX_OF_MEMBERS, MAX_OF_STRANGERS, MAX_OF_UPSTREAMS
-from earthline.vl1.vigil import MAX_WAYS
+from earthline.vl1.ground.replies import TABLE_SIZE
+from earthline.vl1.paths.mtu import MAX_PATHS
+from earthline.vl1.paths.vigil import MAX_WAYS
+from earthline.vl1.peers.path import RECENT_LIMIT
+from earthline.vl1.peers.peer import MAX_ATTEMPTS, MAX_PLACES, MAX_SLOTS, Peer
+from earthline.vl1.receiving.allowance import ASKED
+from earthline.vl1.sending import credit
+from earthline.vl1.sending.challenges import MAX_ASKED, MAX_HELD, MAX_HELD_PER_PATH
+from earthline.vl1.sending.credit import MAX_ACCOUNTS
+from earthline.vl1.surface.nat import MAX_DESTINATIONS
+from earthline.vl1.surface.surface import MAX_OF_MEMBERS, MAX_OF_STRANGERS, MAX_OF_UPSTREAMS
 from earthline.wire.inet import InetAddress
 from earthline.wire.packet import Verb
 from peer_engine import (

@@ -13,19 +13,19 @@ from earthline.effects import (
     SocketsOpened,
     Transmit,
 )
-from earthline.vl1 import rendezvous
-from earthline.vl1.approach import MAX_WAITING as APPROACHED
 from earthline.vl1.engine import PeerEngine
-from earthline.vl1.extra import MAX_KEPT
-from earthline.vl1.fresh import MAX_TRIALS as FRESH_TRIALS
-from earthline.vl1.fresh import PATIENCE
-from earthline.vl1.peer import Peer
-from earthline.vl1.punch import MAX_WANTED
-from earthline.vl1.rendezvous import MAX_PAIRS
-from earthline.vl1.spray import MAX_KNOWN, Attempt
-from earthline.vl1.vigil import MAX_TRIALS
-from earthline.vl1.whois import MAX_FOREIGN, MAX_TARGETS, PACE_MS
-from earthline.vl1.whois import MAX_WAITING as WHOIS_WAITING
+from earthline.vl1.paths.vigil import MAX_TRIALS
+from earthline.vl1.peers.peer import Peer
+from earthline.vl1.sending.approach import MAX_WAITING as APPROACHED
+from earthline.vl1.traversal.extra_sockets import MAX_KEPT
+from earthline.vl1.traversal.fresh import MAX_TRIALS as FRESH_TRIALS
+from earthline.vl1.traversal.fresh import PATIENCE
+from earthline.vl1.traversal.punch import MAX_WANTED
+from earthline.vl1.traversal.spray import MAX_KNOWN, Attempt
+from earthline.vl1.verbs import rendezvous
+from earthline.vl1.verbs.rendezvous import MAX_PAIRS
+from earthline.vl1.verbs.whois import MAX_FOREIGN, MAX_TARGETS, PACE_MS
+from earthline.vl1.verbs.whois import MAX_WAITING as WHOIS_WAITING
 from earthline.wire.identity import Identity
 from earthline.wire.inet import InetAddress
 from earthline.wire.messages.ok import Ok, OkWhois

@@ -8,15 +8,17 @@ from group_bench import CONTROLLER, MDNS, NETWORK, OWN
 from vl2_bench import Bench
 
 from earthline import effects
-from earthline.vl2 import delegate, distribution, network
-from earthline.vl2.assembly import SLOTS, Assembly, Chunk
-from earthline.vl2.gate import ASKED_LIMIT, HELD_LIMIT
-from earthline.vl2.gather import EXPECTED_LIMIT
-from earthline.vl2.groups import GroupKey
-from earthline.vl2.membership import HELD_LIMIT as CREDENTIALS_LIMIT
-from earthline.vl2.membership import THRESHOLD_LIMIT, Acceptance, Membership
-from earthline.vl2.sending import QUEUE_LIMIT
-from earthline.vl2.waiting import WAITING_LIMIT
+from earthline.vl2.config import delegate
+from earthline.vl2.frames.waiting import WAITING_LIMIT
+from earthline.vl2.ground import network
+from earthline.vl2.ground.assembly import SLOTS, Assembly, Chunk
+from earthline.vl2.ground.membership import HELD_LIMIT as CREDENTIALS_LIMIT
+from earthline.vl2.ground.membership import THRESHOLD_LIMIT, Acceptance, Membership
+from earthline.vl2.members.gate import ASKED_LIMIT, HELD_LIMIT
+from earthline.vl2.multicast import distribution
+from earthline.vl2.multicast.gather import EXPECTED_LIMIT
+from earthline.vl2.multicast.groups import GroupKey
+from earthline.vl2.multicast.sending import QUEUE_LIMIT
 from earthline.wire.credentials.common import CredentialType
 from earthline.wire.credentials.revocation import Revocation
 from earthline.wire.credentials.tag import Tag

@@ -9,7 +9,7 @@ from group_bench import CONTROLLER, NETWORK, OWN, OWN_MAC, PEERS, ROOT, configur
 from vl2_bench import Bench
 
 from earthline import effects
-from earthline.vl2 import network
+from earthline.vl2.ground import network
 from earthline.wire.mac import mac_bytes
 from earthline.wire.multicast import MulticastGroup
 

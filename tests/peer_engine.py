@@ -13,7 +13,7 @@ from earthline.effects import (
 )
 from earthline.sim.simulation import throwaway_identities
 from earthline.vl1.engine import PeerEngine
-from earthline.vl1.peer import Peer
+from earthline.vl1.peers.peer import Peer
 from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.inet import InetAddress
 from earthline.wire.packet import Verb, build

@@ -21,13 +21,13 @@ from collections.abc import Callable
 
 from earthline import effects
 from earthline.effects import Command, Event, HostCommand, InstallNetwork
-from earthline.vl1.contact import SOFTWARE_VERSION
 from earthline.vl1.engine import PeerEngine
-from earthline.vl1.nat import NatReport
+from earthline.vl1.identities.twins import Twin
 from earthline.vl1.reasons import Explained
+from earthline.vl1.sending.contact import SOFTWARE_VERSION
 from earthline.vl1.status import NodeStatus, PeerState, Places, places_of
-from earthline.vl1.twins import Twin
-from earthline.vl2.configuration import STORED
+from earthline.vl1.surface.nat import NatReport
+from earthline.vl2.config.configuration import STORED
 from earthline.vl2.ethernet import EthernetEngine
 from earthline.vl2.status import NetworkState
 from earthline.wall import Wall

@@ -100,6 +100,7 @@ def _serve() -> None:
 
 if __name__ == "__main__":
     import earthline.api.run  # noqa: F401 - loaded once, for all runs
-    from earthline.cli import one, programs  # noqa: F401
+    from earthline.cli import programs
+    from earthline.cli.stock import one  # noqa: F401
 
     _serve()

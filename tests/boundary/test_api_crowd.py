@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from earthline.api.connections import MAX_CONNECTIONS
+from earthline.api.http.connections import MAX_CONNECTIONS
 from earthline.lab.service import Service, wait_until
 
 CROWD = 600

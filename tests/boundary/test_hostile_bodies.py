@@ -8,7 +8,7 @@ import socket
 import pytest
 from caller import Caller
 
-from earthline.api.limit import BODY_LIMIT
+from earthline.api.http.limit import BODY_LIMIT
 
 VALUES = {
     "{network}": "1122334455000001",

@@ -9,7 +9,7 @@ import time
 import pytest
 from caller import Caller
 
-from earthline.api.limit import BODY_LIMIT
+from earthline.api.http.limit import BODY_LIMIT
 
 REQUESTS = {
     "an answer": ("GET", "/health", {}),

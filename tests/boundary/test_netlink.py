@@ -8,8 +8,8 @@ import pytest
 
 from earthline.lab import Host, Lab
 from earthline.lab.service import Service
-from earthline.runtime.default_routes import DefaultRoutes
-from earthline.runtime.netlink import Change, Netlink
+from earthline.runtime.host.default_routes import DefaultRoutes
+from earthline.runtime.host.netlink import Change, Netlink
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from test_recorded_exchanges import Pair, differing, identity_of
 
 from earthline.lab import Lab
 from earthline.lab.service import Service, wait_until
-from earthline.runtime.clock import wall_ms
-from earthline.runtime.devices import choose_device
+from earthline.runtime.base.clock import wall_ms
+from earthline.runtime.taps.devices import choose_device
 from earthline.wire.computed_ip import rfc4193, six_plane
 from earthline.wire.mac import format_mac, mac_of
 

@@ -12,7 +12,7 @@ from pyroute2 import Ethtool
 from earthline.lab import Host
 from earthline.lab.service import Service
 from earthline.lab.transfer import family_of
-from earthline.runtime.settings import OffloadSettings
+from earthline.runtime.settings.settings import OffloadSettings
 
 OFFLOADS = tuple(OffloadSettings.model_fields)
 _FEATURES = {

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from earthline.cli.system import unit_text
+from earthline.cli.machine.system import unit_text
 from earthline.effects import Store
 from earthline.lab import Host, Lab
 from earthline.lab.namespace import LabError
 from earthline.lab.service import Service, script, wait_until
-from earthline.runtime.keeping import Keeping
-from earthline.runtime.state import StateFiles
+from earthline.runtime.base.keeping import Keeping
+from earthline.runtime.home.state import StateFiles
 from earthline.wire.identity import Identity, SecretIdentity
 
 NETWORK_CAPABILITIES = 1 << 12 | 1 << 13

@@ -1,7 +1,8 @@
 """Routers that masquerade and filter nothing, as Linux does it with one rule, and members there.
 
 The internet of the lab takes no time: whoever follows an introduction first has its packet at the
-other's router before that one has sent. See `vl1.fresh` for what comes of it, and what is done.
+other's router before that one has sent. See `vl1.traversal.fresh` for what comes of it, and what is
+done.
 """
 
 from __future__ import annotations

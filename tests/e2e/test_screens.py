@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from earthline.cli.app import OVER_THE_COMMAND_LINE, app
-from earthline.cli.table import cells
+from earthline.cli.common.table import cells
 from earthline.lab import Lab, NatKind
 from earthline.lab.service import Service, script
 from terminal import WIDTH, Shown, in_a_pipe, on_a_terminal

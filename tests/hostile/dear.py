@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from earthline.vl1.push import MAX_PER_SCOPE
+from earthline.vl1.verbs.push import MAX_PER_SCOPE
 from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.inet import InetAddress
 from earthline.wire.mac import BROADCAST, mac_of

@@ -17,12 +17,17 @@ from types import ModuleType
 from unittest.mock import patch
 
 from earthline import effects
-from earthline.controller.coercion import UnfitObject
+from earthline.controller.objects.coercion import UnfitObject
 from earthline.sim.host import SimHost
 from earthline.sim.nat import PortRestricted
 from earthline.sim.simulation import Simulation
-from earthline.vl1 import deferred, path, replies, sendqueue
-from earthline.vl2 import gate, groups, hearsay, membership, network
+from earthline.vl1.ground import replies
+from earthline.vl1.peers import path
+from earthline.vl1.receiving import deferred
+from earthline.vl1.sending import sendqueue
+from earthline.vl2.ground import membership, network
+from earthline.vl2.members import gate
+from earthline.vl2.multicast import groups, hearsay
 from earthline.wire.inet import InetAddress
 from earthline.wire.mac import mac_of
 from earthline.wire.messages.ok import Ok

@@ -1,8 +1,8 @@
 """What a packet costs whom it is sent to: CPU time of the loop, bytes sent on, lines of the log.
 
-The loop is that of `earthline.runtime.core`: from what the switch hands up to the last command that
-follows. What is done on other threads (agreements, the slow hash, what a controller decides) is not
-in it, nor is the switch's own work.
+The loop is that of `earthline.runtime.node.core`: from what the switch hands up to the last command
+that follows. What is done on other threads (agreements, the slow hash, what a controller decides)
+is not in it, nor is the switch's own work.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Any
 
 from earthline import _native, effects
 from earthline.effects import Path
-from earthline.runtime.logs import Sparing
+from earthline.runtime.base.logs import Sparing
 from earthline.sim.host import AGREEMENT_US, PROOF_US, SimHost
 from earthline.sim.nat import Endpoint
-from earthline.vl1.work import open_hellos, prove
-from earthline.vl2.parts import PAUSE_MS
+from earthline.vl1.ground.work import open_hellos, prove
+from earthline.vl2.ground.parts import PAUSE_MS
 from earthline.wire.dictionary import Dictionary
 
 CPU_NS = 1_000_000

@@ -18,7 +18,7 @@ from earthline.sim.host import SimHost
 from earthline.sim.internet import Internet
 from earthline.sim.nat import Endpoint
 from earthline.sim.simulation import Simulation
-from earthline.vl2.groups import GroupKey
+from earthline.vl2.multicast.groups import GroupKey
 from earthline.wire.credentials.com import CertificateOfMembership
 from earthline.wire.inet import InetAddress
 from earthline.wire.messages.credentials import NetworkCredentials

@@ -11,7 +11,7 @@ from earthline.sim.host import DEFAULT_PORT, SimHost
 from earthline.sim.internet import Internet
 from earthline.sim.link import Link
 from earthline.sim.nat import Endpoint
-from earthline.vl1.outbound import MAX_PIECES
+from earthline.vl1.sending.outbound import MAX_PIECES
 from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.inet import InetAddress
 from earthline.wire.messages.hello import Hello, tail_mask

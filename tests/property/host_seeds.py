@@ -11,7 +11,7 @@ from host_targets import NONCE, SEPARATOR, SITE
 
 from earthline.root.planet import SigningKey, WorldDefinition, define_planet
 from earthline.sim.simulation import throwaway_identities
-from earthline.vl1.cache import record_of
+from earthline.vl1.peers.cache import record_of
 from earthline.wire.inet import InetAddress
 from earthline.wire.network_config import NetworkConfig, Route
 from earthline.wire.rules import ACCEPT_ALL

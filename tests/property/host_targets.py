@@ -21,21 +21,26 @@ from async_upnp_client.client import UpnpRequester
 from async_upnp_client.const import HttpRequest, HttpResponse
 from controller_seeds import ASK, CONTROLLER, MEMBER, NETWORK_OBJECT, SELF
 
-from earthline.controller.archive import archive_files, import_archive, read_archive, take_archive
 from earthline.controller.authority import Authority
-from earthline.controller.coercion import JsonObject
+from earthline.controller.objects.coercion import JsonObject
+from earthline.controller.objects.rules_json import normalise_rules
 from earthline.controller.rules_check.frames import FrameFault, read_frame
-from earthline.controller.rules_json import normalise_rules
 from earthline.controller.rules_script import ScriptFault, compile_script
+from earthline.controller.store.archive import (
+    archive_files,
+    import_archive,
+    read_archive,
+    take_archive,
+)
 from earthline.controller.store.sqlite import IN_MEMORY, SqliteStore
 from earthline.effects import RequestConfig, SendConfig, StateLoaded
 from earthline.node import Node
 from earthline.root.planet import DefinitionFault, WorldDefinition
-from earthline.runtime.home import StartFault, parse_planet
+from earthline.runtime.home.home import StartFault, parse_planet
 from earthline.runtime.portmap import natpmp, pcp, ssdp, upnp
 from earthline.runtime.portmap.lease import NotMapped, Site, reachable
-from earthline.runtime.settings import parse_settings_text, understand
-from earthline.runtime.trusted_paths import parse_trusted_paths, with_trusted_paths
+from earthline.runtime.settings.settings import parse_settings_text, understand
+from earthline.runtime.settings.trusted_paths import parse_trusted_paths, with_trusted_paths
 from earthline.wire.network_config import NetworkConfig
 from earthline.wire.reader import Malformed
 

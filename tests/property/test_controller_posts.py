@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from earthline import _native
 from earthline.controller.authority import Authority
-from earthline.controller.coercion import UnfitObject, parse_object, render
-from earthline.controller.rules_json import _KINDS
+from earthline.controller.objects.coercion import UnfitObject, parse_object, render
+from earthline.controller.objects.rules_json import _KINDS
 from earthline.controller.store.sqlite import IN_MEMORY, SqliteStore
 from earthline.effects import RequestConfig, SendConfig
 from earthline.wire.identity import Identity, SecretIdentity

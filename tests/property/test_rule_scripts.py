@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from earthline.controller.objects.rules_json import normalise_rules
 from earthline.controller.rules_check.frames import FrameFault, read_frame
-from earthline.controller.rules_json import normalise_rules
 from earthline.controller.rules_script import ScriptFault, compile_script
 from earthline.controller.rules_script.definitions import RESERVED
 from earthline.controller.rules_script.limits import MAX_BASE_RULES, MAX_SCRIPT

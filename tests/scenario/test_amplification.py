@@ -11,7 +11,7 @@ from outage import lan
 from earthline.effects import TakeWorld
 from earthline.sim.internet import ip_bytes
 from earthline.sim.simulation import Simulation
-from earthline.vl2.groups import GroupKey
+from earthline.vl2.multicast.groups import GroupKey
 from earthline.wire.identity import Identity
 from earthline.wire.inet import InetAddress
 from earthline.wire.mac import mac_of

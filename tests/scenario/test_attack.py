@@ -8,7 +8,7 @@ import tracemalloc
 from outage import both_direct, lan, longest_outage
 
 from earthline.sim.nat import FullCone
-from earthline.vl1.whois import MAX_FOREIGN
+from earthline.vl1.verbs.whois import MAX_FOREIGN
 from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.inet import InetAddress
 from earthline.wire.messages.rendezvous import Rendezvous

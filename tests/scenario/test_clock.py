@@ -11,7 +11,7 @@ from earthline.sim.clock import EPOCH_MS
 from earthline.sim.host import SimHost
 from earthline.sim.nat import FullCone, PortRestricted
 from earthline.sim.simulation import Simulation
-from earthline.vl2.network import NetworkStatus
+from earthline.vl2.ground.network import NetworkStatus
 
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
 WATCHED_MS = 5 * MINUTE

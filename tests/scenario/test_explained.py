@@ -6,7 +6,7 @@ import pytest
 from outage import both_direct, lan
 
 from earthline.sim.nat import FullCone, Symmetric
-from earthline.vl1.nat import Mapping
+from earthline.vl1.surface.nat import Mapping
 
 ROOTS = ("one", "80.1.0.1", "two", "80.2.0.1")
 

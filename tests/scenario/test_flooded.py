@@ -7,7 +7,7 @@ import random
 import pytest
 from outage import both_direct, lan, longest_outage
 
-from earthline.vl1.vigil import QUIET_MS
+from earthline.vl1.paths.vigil import QUIET_MS
 from earthline.wire.packet import Suite, Verb, build
 
 ROUND_MS = 5

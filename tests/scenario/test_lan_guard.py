@@ -27,15 +27,15 @@ from guarded_lan import (
 )
 
 from earthline._native import evaluate_rules
-from earthline.controller.lan_guard import (
+from earthline.controller.objects.lan_guard import (
     PROXY_CAPABILITY,
     SERVER_CAPABILITY,
     lan_guard_capabilities,
     lan_guard_rules,
 )
-from earthline.controller.rules_json import read_rules
+from earthline.controller.objects.rules_json import read_rules
 from earthline.sim.nic import EthernetFrame
-from earthline.vl2.rule_inputs import network_entry
+from earthline.vl2.members.rule_inputs import network_entry
 from earthline.wire.mac import BROADCAST
 from earthline.wire.rules import MAX_RULES, emit_rules
 

@@ -5,7 +5,7 @@ for itself, for as long as it goes on sending: the pair would stay relayed while
 
 Where the internet takes longer than a node takes to follow an introduction, neither is spoilt.
 Where it does not, who follows it first spoils the other's port: then both try by a port that is
-known to nobody, see `vl1.fresh`.
+known to nobody, see `vl1.traversal.fresh`.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def test_flood_is_cut_to_the_budget_at_its_sender_while_others_ping(simulate):
 def test_flood_of_a_member_without_a_budget_is_cut_at_its_receivers(simulate):
     from dataclasses import replace
 
-    from earthline.vl2.rule_inputs import network_entry
+    from earthline.vl2.members.rule_inputs import network_entry
 
     members = Members(simulate(seed=51), 3, {})
     members.acquaint()

@@ -17,8 +17,8 @@ from earthline.sim.nat import (
     SymmetricByAddress,
     SymmetricSequential,
 )
-from earthline.vl1.nat import Filtering, Mapping
 from earthline.vl1.reasons import Reason, State
+from earthline.vl1.surface.nat import Filtering, Mapping
 
 ROOTS = ("one", "80.1.0.1", "two", "80.2.0.1")
 SEEDS = range(20)
@@ -37,7 +37,7 @@ PLACES = (
 
 RELAYED = {("symmetric", "symmetric"), ("symmetric", "symmetric-sequential")}
 """Each side must guess a port, and be sent to from just the one it guessed. All others go direct,
-even where one side must guess: it sprays (`earthline.vl1.spray`)."""
+even where one side must guess: it sprays (`earthline.vl1.traversal.spray`)."""
 
 PAIRS = list(combinations_with_replacement(PLACES, 2))
 

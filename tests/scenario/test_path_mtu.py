@@ -9,7 +9,7 @@ from earthline.sim import faults
 from earthline.sim.internet import Verdict
 from earthline.sim.link import Link
 from earthline.sim.nat import PortRestricted
-from earthline.vl1.physical import PhysicalNetwork
+from earthline.vl1.peers.physical import PhysicalNetwork
 from earthline.wire.inet import InetAddress
 
 SEEDS = range(3)

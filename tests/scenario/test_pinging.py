@@ -6,7 +6,7 @@ from outage import both_direct, lan
 
 from earthline.effects import SendEcho
 from earthline.sim.nat import PortRestricted
-from earthline.vl1.pinging import MAX_ASKED
+from earthline.vl1.verbs.pinging import MAX_ASKED
 
 ROOT = ("one", "80.1.0.1")
 

@@ -13,7 +13,7 @@ from earthline.sim.host import SimHost
 from earthline.sim.nat import FullCone, PortRestricted
 from earthline.sim.nic import EthernetFrame
 from earthline.sim.simulation import Simulation
-from earthline.vl2.network import NetworkStatus
+from earthline.vl2.ground.network import NetworkStatus
 
 MINUTE = 60_000
 FIVE_YEARS = 5 * 365 * 86_400_000

@@ -10,7 +10,8 @@ from outage import both_direct, lan, longest_outage
 from earthline.effects import Configure, NodeSettings
 from earthline.sim.link import Link
 from earthline.sim.nat import PortRestricted, Symmetric
-from earthline.vl1 import extra, spray
+from earthline.vl1.traversal import extra_sockets as extra
+from earthline.vl1.traversal import spray
 from earthline.wire.inet import InetAddress
 from earthline.wire.messages.paths import PushDirectPaths, SprayKind, SprayRecord
 from earthline.wire.packet import Verb

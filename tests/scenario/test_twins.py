@@ -8,7 +8,7 @@ import pytest
 
 from earthline.sim.link import Link
 from earthline.sim.nat import FullCone, PortRestricted, Symmetric
-from earthline.vl1.twins import CALL_MS, FIRST_MS, KEPT_MS, MISSED, MISSED_CALL_MS
+from earthline.vl1.identities.twins import CALL_MS, FIRST_MS, KEPT_MS, MISSED, MISSED_CALL_MS
 from earthline.wire.inet import InetAddress
 
 MINUTE = 60_000

@@ -11,7 +11,7 @@ ENGINES = ("peers", "ethernet")
 
 STILL_READ = {
     ("runtime/surroundings.py", "peers"): 1,
-    ("runtime/tunnel.py", "peers"): 1,
+    ("runtime/tcp/tunnel.py", "peers"): 1,
 }
 """The topology that `DefaultWay` and `Tunnel` are given; both read it, and set nothing."""
 

@@ -11,8 +11,7 @@ import pytest
 
 from earthline import cli
 from earthline.clean import clean
-from earthline.cli import idtool, stock
-from earthline.cli.output import (
+from earthline.cli.common.output import (
     fail,
     say,
     say_text,
@@ -21,6 +20,7 @@ from earthline.cli.output import (
     show_table,
     warn,
 )
+from earthline.cli.stock import idtool, stock
 
 HOSTILE = [
     "[/nope]",
@@ -90,7 +90,7 @@ PRINTERS = {"output.py"}
 
 
 def test_nothing_but_the_one_place_prints():
-    for file in Path(cli.__file__).parent.glob("*.py"):
+    for file in Path(cli.__file__).parent.rglob("*.py"):
         calls = [
             node.func
             for node in ast.walk(ast.parse(file.read_text()))

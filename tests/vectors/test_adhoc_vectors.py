@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from earthline.vl2.adhoc import NoConfig, synthesise
+from earthline.vl2.config.adhoc import NoConfig, synthesise
 from earthline.wire.inet import InetAddress
 from earthline.wire.mac import mac_of
 from earthline.wire.network_config import NetworkConfig

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from earthline.vl2.assembly import Assembly, Chunk
+from earthline.vl2.ground.assembly import Assembly, Chunk
 from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.messages.config import ConfigChunk
 from earthline.wire.network_config import NetworkConfig

@@ -14,7 +14,7 @@ from vl2_bench import NOW, entropy
 from earthline import effects
 from earthline._native import SessionKey, Switch, decompress
 from earthline.node import Node
-from earthline.vl1.work import prove
+from earthline.vl1.ground.work import prove
 from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.mac import mac_bytes
 from earthline.wire.messages.credentials import NetworkCredentials

@@ -9,7 +9,7 @@ from frame_cases import certificate, config_of, ethernet, node_at
 from vl2_bench import NOW, Bench
 
 from earthline import effects
-from earthline.vl2.groups import GroupKey
+from earthline.vl2.multicast.groups import GroupKey
 from earthline.wire.messages.credentials import NetworkCredentials
 from earthline.wire.messages.frame import ExtFrame
 from earthline.wire.multicast import MulticastGroup

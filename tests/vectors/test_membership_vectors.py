@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from earthline.vl2.membership import Acceptance, Membership
+from earthline.vl2.ground.membership import Acceptance, Membership
 from earthline.wire.credentials.capability import Capability
 from earthline.wire.credentials.com import CertificateOfMembership
 from earthline.wire.credentials.ownership import CertificateOfOwnership

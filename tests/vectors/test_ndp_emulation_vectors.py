@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from earthline.vl2.neighbour import emulate
+from earthline.vl2.frames.neighbour import emulate
 from earthline.wire.inet import InetAddress
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from earthline.cli.rules import app
+from earthline.cli.control.rules import app
 from earthline.controller.rules_script import ScriptFault, compile_script
 
 OURS = Path(__file__).parent / "data" / "rule-compiler" / "cases.json"

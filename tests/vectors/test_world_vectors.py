@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from earthline.vl1.local import Local
-from earthline.vl1.worlds import Worlds
+from earthline.vl1.ground.local import Local
+from earthline.vl1.peers.worlds import Worlds
 from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.inet import InetAddress
 from earthline.wire.reader import Malformed, Reader

@@ -20,7 +20,7 @@ are the reasons for which the data plane dropped a datagram or a frame.
 """
 
 RUST = (
-    ("The switch", ROOT / "rust" / "core" / "src" / "switch" / "counters.rs"),
+    ("The switch", ROOT / "rust" / "core" / "src" / "switch" / "ground" / "counters.rs"),
     ("Input and output", ROOT / "rust" / "io" / "src" / "counters.rs"),
     ("The TCP relay", ROOT / "rust" / "io" / "src" / "relay" / "counters.rs"),
 )

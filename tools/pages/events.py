@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from earthline.runtime.sentences import SENTENCES
+from earthline.runtime.base.sentences import SENTENCES
 
 from .reading import demand_same, meanings, module_name, modules, table
 

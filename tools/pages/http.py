@@ -8,8 +8,8 @@ from unittest.mock import MagicMock
 from fastapi import FastAPI
 
 from earthline.api.app import create_app
-from earthline.runtime.event_kinds import KINDS
-from earthline.runtime.events import KEPT
+from earthline.runtime.node.event_kinds import KINDS
+from earthline.runtime.node.events import KEPT
 
 from .reading import Undocumented, table
 

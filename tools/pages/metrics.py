@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from earthline.api import metrics
+from earthline.api.stock import metrics
 
 from .reading import PACKAGE, table
 
@@ -35,7 +35,7 @@ class _Family:
 
 def page() -> str:
     """The whole page."""
-    tree = ast.parse((PACKAGE / "api" / "metrics.py").read_text())
+    tree = ast.parse((PACKAGE / "api" / "stock" / "metrics.py").read_text())
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     families = [family for function in functions for family in _Reader(function).families]
     families.sort(key=lambda family: family.name)

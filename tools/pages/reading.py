@@ -41,7 +41,7 @@ def modules() -> Iterator[tuple[Path, ast.Module]]:
 
 
 def module_name(path: Path) -> str:
-    """As it is imported, without the package: ``vl1.mtu``."""
+    """As it is imported, without the package: ``vl1.paths.mtu``."""
     return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
 
 

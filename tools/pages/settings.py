@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from earthline.controller import member_object, network_object
-from earthline.controller.coercion import UnfitObject
-from earthline.runtime import bond_settings, setting_types, settings
+from earthline.controller.objects import member_object, network_object
+from earthline.controller.objects.coercion import UnfitObject
+from earthline.runtime.settings import bond_settings, setting_types, settings
 
 from .reading import PACKAGE, Undocumented, demand_same, meanings, table, told_fields
 
@@ -104,8 +104,8 @@ TRIED: tuple[Any, ...] = (
 
 def page() -> str:
     """The whole page."""
-    told = told_fields(PACKAGE / "runtime" / "settings.py")
-    told |= told_fields(PACKAGE / "runtime" / "bond_settings.py")
+    told = told_fields(PACKAGE / "runtime" / "settings" / "settings.py")
+    told |= told_fields(PACKAGE / "runtime" / "settings" / "bond_settings.py")
     parts = [HEAD]
     for model, name, title in SECTIONS:
         parts.append(f"\n### {title}\n\n{_about(model)}\n\n")
@@ -190,7 +190,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _permissions() -> str:
-    told = told_fields(PACKAGE / "runtime" / "permissions.py")["Permissions"]
+    told = told_fields(PACKAGE / "runtime" / "settings" / "permissions.py")["Permissions"]
     rows = [(f"`{key}`", value, told[name]) for name, (key, value) in PERMISSION_KEYS.items()]
     return table(("key", "default", "effect when true"), rows)
 

@@ -11,30 +11,30 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from earthline import __version__
-from earthline.api.answers import StockJson, empty, failure
-from earthline.api.bridge import bridge_router
-from earthline.api.config import config_router
-from earthline.api.controller import controller_router
-from earthline.api.controller_members import controller_members_router
-from earthline.api.doctor import doctor_router, twin_watch
-from earthline.api.dress import Dress
-from earthline.api.events import events_router
-from earthline.api.gate import Gate
-from earthline.api.limit import BodyLimit
-from earthline.api.metrics import Metrics, metrics_router
-from earthline.api.moon import moon_router
-from earthline.api.network import network_router
-from earthline.api.node import node_router
-from earthline.api.ping import ping_router
-from earthline.api.planet import planet_router
-from earthline.api.rules import rules_router
-from earthline.api.schema import describe
-from earthline.api.web import web_router
-from earthline.controller.coercion import UnfitObject
+from earthline.api.http.answers import StockJson, empty, failure
+from earthline.api.http.dress import Dress
+from earthline.api.http.gate import Gate
+from earthline.api.http.limit import BodyLimit
+from earthline.api.http.schema import describe
+from earthline.api.ours.bridge import bridge_router
+from earthline.api.ours.controller_members import controller_members_router
+from earthline.api.ours.doctor import doctor_router, twin_watch
+from earthline.api.ours.events import events_router
+from earthline.api.ours.ping import ping_router
+from earthline.api.ours.planet import planet_router
+from earthline.api.ours.rules import rules_router
+from earthline.api.stock.config import config_router
+from earthline.api.stock.controller import controller_router
+from earthline.api.stock.metrics import Metrics, metrics_router
+from earthline.api.stock.moon import moon_router
+from earthline.api.stock.network import network_router
+from earthline.api.stock.node import node_router
+from earthline.api.stock.web import web_router
+from earthline.controller.objects.coercion import UnfitObject
 from earthline.controller.store import NO_ROOM, StoreFault
 from earthline.runtime.bridge.checks import BridgeRefused
-from earthline.runtime.home import StartFault
-from earthline.runtime.planet import PlanetRefused
+from earthline.runtime.home.home import StartFault
+from earthline.runtime.planet.planet import PlanetRefused
 from earthline.runtime.service import Service
 
 

@@ -10,10 +10,10 @@ import structlog
 
 from earthline.api.server import bind_api, serve_api
 from earthline.controller.store import StoreFault
-from earthline.runtime.home import Home, StartFault
+from earthline.runtime.home.home import Home, StartFault
 from earthline.runtime.service import Options, Service
-from earthline.runtime.settings import SettingsFile
-from earthline.runtime.sockets import choose_ports
+from earthline.runtime.settings.settings import SettingsFile
+from earthline.runtime.sockets.sockets import choose_ports
 
 log = structlog.get_logger()
 

@@ -14,14 +14,14 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from earthline.api.app import create_app
-from earthline.api.connections import Connections
-from earthline.api.metrics import Metrics
-from earthline.api.metrics_file import metrics_kept
-from earthline.api.protocol import BoundedHttp, Patience
-from earthline.runtime.home import StartFault
+from earthline.api.http.connections import Connections
+from earthline.api.http.protocol import BoundedHttp, Patience
+from earthline.api.stock.metrics import Metrics
+from earthline.api.stock.metrics_file import metrics_kept
+from earthline.runtime.home.home import StartFault
+from earthline.runtime.host.tcp_table import callers
 from earthline.runtime.service import Service
-from earthline.runtime.settings import Settings
-from earthline.runtime.tcp_table import callers
+from earthline.runtime.settings.settings import Settings
 
 log = structlog.get_logger()
 

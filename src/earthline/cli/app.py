@@ -12,32 +12,22 @@ from typing import Annotated, Any
 import typer
 
 from earthline import STOCK_VERSION, __version__
-from earthline.cli import (
-    bridge,
-    controller,
-    joined,
-    life,
-    member,
-    moon,
-    network,
-    planet,
-    rules,
-    system,
-    tcp_relay,
-)
-from earthline.cli.commands import Commands, Group
-from earthline.cli.config import config
-from earthline.cli.doctor import doctor
-from earthline.cli.events import events
-from earthline.cli.logs import logs
-from earthline.cli.output import Session, say, show_json
-from earthline.cli.peers import peers
-from earthline.cli.permissions import set_permissions
-from earthline.cli.ping import ping
-from earthline.cli.status import status
-from earthline.cli.top import top
-from earthline.cli.uninstall import uninstall
-from earthline.cli.usage import run
+from earthline.cli.common.commands import Commands, Group
+from earthline.cli.common.output import Session, say, show_json
+from earthline.cli.common.usage import run
+from earthline.cli.control import controller, member, network, rules
+from earthline.cli.machine import life, system
+from earthline.cli.machine.logs import logs
+from earthline.cli.machine.uninstall import uninstall
+from earthline.cli.node import bridge, joined, moon, planet, tcp_relay
+from earthline.cli.node.config import config
+from earthline.cli.node.doctor import doctor
+from earthline.cli.node.events import events
+from earthline.cli.node.peers import peers
+from earthline.cli.node.permissions import set_permissions
+from earthline.cli.node.ping import ping
+from earthline.cli.node.status import status
+from earthline.cli.node.top import top
 
 START, PLANET, NETWORKS, SYSTEM, PLAY = (
     "Start",

@@ -16,8 +16,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-IDTOOL, CLIENT, DAEMON, PEOPLE = "idtool", "stock", "one", "app"
-"""Modules beside this one, each with a ``main``."""
+IDTOOL, CLIENT, DAEMON, PEOPLE = "stock.idtool", "stock.stock", "stock.one", "app"
+"""Modules of this package, each with a ``main``."""
 NAMES = (
     (("zerotier-idtool", "earthline-idtool"), IDTOOL),
     (("zerotier-cli", "earthline-cli"), CLIENT),

@@ -12,25 +12,25 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from earthline.controller import member_object, network_object
-from earthline.controller.activity import Activity
-from earthline.controller.addresses import Taken
-from earthline.controller.changes import Change, Changed, What
-from earthline.controller.coercion import JsonObject, as_hex, as_int
-from earthline.controller.default_subnet import default_subnet, subnet_fields
-from earthline.controller.issue_clock import IssueClock
-from earthline.controller.member_view import (
+from earthline.controller.issue.issue_clock import IssueClock
+from earthline.controller.issue.request import Command, Requests
+from earthline.controller.issue.revocation import MAX_KEPT, Revocations
+from earthline.controller.members.activity import Activity
+from earthline.controller.members.member_view import (
     address_notes,
     assigned_addresses,
     extension,
     standing_notes,
 )
-from earthline.controller.records import Records
-from earthline.controller.request import Command, Requests
-from earthline.controller.revocation import MAX_KEPT, Revocations
+from earthline.controller.members.strangers import FORGET_MS
+from earthline.controller.objects import member_object, network_object
+from earthline.controller.objects.addresses import Taken
+from earthline.controller.objects.coercion import JsonObject, as_hex, as_int
+from earthline.controller.objects.default_subnet import default_subnet, subnet_fields
+from earthline.controller.objects.terms import NetworkTerms, read_terms
 from earthline.controller.store import Store, StoreFault
-from earthline.controller.strangers import FORGET_MS
-from earthline.controller.terms import NetworkTerms, read_terms
+from earthline.controller.store.changes import Change, Changed, What
+from earthline.controller.store.records import Records
 from earthline.effects import RequestConfig, SendConfigError
 from earthline.wall import Wall
 from earthline.wire.address import controller_of

@@ -8,7 +8,7 @@ from itertools import combinations
 
 from earthline.diagnosis.finding import Finding, fault, note, warning
 from earthline.diagnosis.snapshot import NetworkSight, Snapshot
-from earthline.vl2.network import NetworkStatus
+from earthline.vl2.ground.network import NetworkStatus
 
 _Subnet = IPv4Network | IPv6Network
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from earthline.diagnosis.finding import Finding, note, ok, warning
 from earthline.diagnosis.snapshot import Snapshot
-from earthline.vl1.nat import Filtering, Mapping, NatReport
+from earthline.vl1.surface.nat import Filtering, Mapping, NatReport
 from earthline.wire.inet import InetAddress, Scope
 
 _OPEN_A_PORT = "Enable UPnP or NAT-PMP on the router, forward the service's UDP port, or use IPv6."

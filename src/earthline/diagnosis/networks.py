@@ -8,7 +8,7 @@ from earthline.diagnosis.finding import Finding, fault, note, ok, warning
 from earthline.diagnosis.peers import because
 from earthline.diagnosis.snapshot import NetworkSight, RootSight, Snapshot
 from earthline.vl1.reasons import State
-from earthline.vl2.network import NetworkStatus
+from earthline.vl2.ground.network import NetworkStatus
 
 
 def judge_networks(seen: Snapshot) -> Iterator[Finding]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from earthline.vl1.nat import NatReport
 from earthline.vl1.reasons import Reason, State
-from earthline.vl2.network import NetworkStatus
+from earthline.vl1.surface.nat import NatReport
+from earthline.vl2.ground.network import NetworkStatus
 
 
 class Udp(Enum):

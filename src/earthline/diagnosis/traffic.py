@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from earthline.diagnosis.finding import Finding, fault, note, warning
 from earthline.diagnosis.snapshot import ExitSight, NetworkSight, Snapshot
 from earthline.vl1.reasons import State
-from earthline.vl2.network import NetworkStatus
+from earthline.vl2.ground.network import NetworkStatus
 
 RP_FILTER = "Run `sysctl -w net.ipv4.conf.all.rp_filter=2`, and put it into /etc/sysctl.d/ as well."
 

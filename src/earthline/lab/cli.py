@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
-from earthline.cli.commands import Commands
-from earthline.cli.output import say, show_json, show_table
-from earthline.cli.table import Column
+from earthline.cli.common.commands import Commands
+from earthline.cli.common.output import say, show_json, show_table
+from earthline.cli.common.table import Column
 from earthline.lab.namespace import LabError, sweep_dead
 from earthline.lab.nat import NatKind
 from earthline.lab.nat_check import EXPECTED, measure

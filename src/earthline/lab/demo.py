@@ -17,8 +17,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from earthline.cli.commands import Commands
-from earthline.cli.output import show_json
+from earthline.cli.common.commands import Commands
+from earthline.cli.common.output import show_json
 from earthline.lab.demo_view import View
 from earthline.lab.namespace import LabError, namespaces
 from earthline.lab.nat import NatKind

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from earthline.runtime.process import start_of
+from earthline.runtime.base.process import start_of
 
 _PREFIX = "earthline"
 _RUN = re.compile(rf"{_PREFIX}\.(\d+)\.(\d+)\.(\d+)(?:\.|$)")

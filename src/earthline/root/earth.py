@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from earthline.controller.lan_guard import lan_guard_capabilities, lan_guard_rules
+from earthline.controller.objects.lan_guard import lan_guard_capabilities, lan_guard_rules
 from earthline.wire.inet import InetAddress
 
 DEFAULT_RANGE = "28.0.0.0/7"

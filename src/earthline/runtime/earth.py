@@ -9,8 +9,8 @@ import structlog
 
 from earthline import effects
 from earthline.root.earth import DEFAULT_RANGE
-from earthline.runtime.permissions import Permissions, permissions_stored
-from earthline.runtime.watch import Watch
+from earthline.runtime.base.watch import Watch
+from earthline.runtime.settings.permissions import Permissions, permissions_stored
 from earthline.wire.computed_ip import rfc4193
 from earthline.wire.inet import InetAddress
 from earthline.wire.world import World

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from earthline.runtime.bridge.journal import Bridging
-from earthline.runtime.taps import Tap
+from earthline.runtime.taps.taps import Tap
 
 
 def host_notes(tap: Tap, bridging: Bridging | None, *, online: bool) -> list[str]:

@@ -17,36 +17,36 @@ import structlog
 from earthline import effects
 from earthline._native import Driver, Switch
 from earthline.controller.authority import Authority
-from earthline.controller.changes import Change
+from earthline.controller.store.changes import Change
 from earthline.controller.store.places import open_store
 from earthline.node import Node
-from earthline.runtime.authority_thread import AuthorityThread
+from earthline.runtime.base.clock import now_ms, wall_ms
+from earthline.runtime.base.files import PUBLIC
+from earthline.runtime.base.jobs import Jobs
+from earthline.runtime.base.logs import Sparing
 from earthline.runtime.bridge.bridges import Bridges
-from earthline.runtime.clock import now_ms, wall_ms
-from earthline.runtime.core import Core
 from earthline.runtime.earth import EarthWatch
-from earthline.runtime.events import Events
-from earthline.runtime.files import PUBLIC
-from earthline.runtime.happenings import Happenings
-from earthline.runtime.home import Home
-from earthline.runtime.jobs import Jobs
-from earthline.runtime.logs import Sparing
-from earthline.runtime.netlink import Netlink
-from earthline.runtime.pings import Pings
-from earthline.runtime.planet import Planets
+from earthline.runtime.home.home import Home
+from earthline.runtime.home.state import StateFiles
+from earthline.runtime.host.netlink import Netlink
+from earthline.runtime.host.privileges import why_no_devices
+from earthline.runtime.host.supervisor import Supervisor
+from earthline.runtime.node.authority_thread import AuthorityThread
+from earthline.runtime.node.core import Core
+from earthline.runtime.node.events import Events
+from earthline.runtime.node.happenings import Happenings
+from earthline.runtime.node.pings import Pings
+from earthline.runtime.node.proving import Proving
+from earthline.runtime.planet.planet import Planets
 from earthline.runtime.portmap.mapper import PortMapping
-from earthline.runtime.privileges import why_no_devices
-from earthline.runtime.proving import Proving
-from earthline.runtime.relay import RelayRole, RelayState
-from earthline.runtime.settings import SettingsFile, packet_threads
+from earthline.runtime.settings.settings import SettingsFile, packet_threads
 from earthline.runtime.settings_watch import SettingsWatch
-from earthline.runtime.sockets import Ports
-from earthline.runtime.state import StateFiles
-from earthline.runtime.subscriptions import Subscriptions
-from earthline.runtime.supervisor import Supervisor
+from earthline.runtime.sockets.sockets import Ports
 from earthline.runtime.surroundings import Surroundings
-from earthline.runtime.taps import Taps
-from earthline.runtime.tunnel import Tunnel, TunnelState
+from earthline.runtime.taps.subscriptions import Subscriptions
+from earthline.runtime.taps.taps import Taps
+from earthline.runtime.tcp.relay import RelayRole, RelayState
+from earthline.runtime.tcp.tunnel import Tunnel, TunnelState
 from earthline.runtime.underlay import Underlay
 from earthline.vl2.status import NetworkState
 from earthline.wire.address import format_address, format_network

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from earthline.runtime.home import StartFault
-from earthline.runtime.settings import restart_needed
-from earthline.runtime.watch import Watch
+from earthline.runtime.base.watch import Watch
+from earthline.runtime.home.home import StartFault
+from earthline.runtime.settings.settings import restart_needed
 
 if TYPE_CHECKING:
     from earthline.runtime.service import Service

@@ -6,10 +6,10 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from earthline import effects
-from earthline.runtime.clock import now_ms
-from earthline.runtime.default_routes import DefaultRoutes
-from earthline.runtime.default_way import DefaultWay
-from earthline.runtime.watch import Watch
+from earthline.runtime.base.clock import now_ms
+from earthline.runtime.base.watch import Watch
+from earthline.runtime.host.default_routes import DefaultRoutes
+from earthline.runtime.host.default_way import DefaultWay
 
 if TYPE_CHECKING:
     from earthline.runtime.service import Service

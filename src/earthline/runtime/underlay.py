@@ -13,16 +13,17 @@ from itertools import islice
 from earthline._native import Switch
 from earthline.effects import Configure, SocketsChanged, SocketsOpened
 from earthline.node import Node
-from earthline.runtime.clock import now_ms
-from earthline.runtime.extra_sockets import ExtraSockets
-from earthline.runtime.netlink import Interface, Netlink
-from earthline.runtime.physical import node_settings
+from earthline.runtime.base.clock import now_ms
+from earthline.runtime.base.watch import Watch
+from earthline.runtime.host.netlink import Interface, Netlink
 from earthline.runtime.portmap.lease import Site
 from earthline.runtime.portmap.mapper import PortMapper
 from earthline.runtime.portmap.protocols import protocols_of
 from earthline.runtime.portmap.sites import find_sites
-from earthline.runtime.settings import SettingsFile
-from earthline.runtime.sockets import (
+from earthline.runtime.settings.physical import node_settings
+from earthline.runtime.settings.settings import SettingsFile
+from earthline.runtime.sockets.extra_sockets import ExtraSockets
+from earthline.runtime.sockets.sockets import (
     MAX_SOCKETS,
     Ports,
     Sockets,
@@ -34,9 +35,8 @@ from earthline.runtime.sockets import (
     wanted_places,
     wildcard_places,
 )
-from earthline.runtime.taps import Taps
-from earthline.runtime.watch import Watch
-from earthline.runtime.ways import Source, Ways, find_ways, lead_to
+from earthline.runtime.sockets.ways import Source, Ways, find_ways, lead_to
+from earthline.runtime.taps.taps import Taps
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.inet import InetAddress
 

@@ -15,7 +15,7 @@ from earthline.sim.host import SimHost
 from earthline.sim.internet import Flight, Internet, Verdict
 from earthline.sim.nat import AddressRestricted, FullCone, PortRestricted, Symmetric
 from earthline.sim.simulation import Simulation, throwaway_identities
-from earthline.vl1.cache import record_of
+from earthline.vl1.peers.cache import record_of
 from earthline.wire.identity import Identity, SecretIdentity
 
 ROOT_IPS = ("80.1.0.1", "80.2.0.1", "80.3.0.1", "80.4.0.1")

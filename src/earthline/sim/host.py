@@ -19,7 +19,7 @@ from earthline.sim.internet import Internet, Segment
 from earthline.sim.link import Link
 from earthline.sim.nat import Endpoint
 from earthline.sim.nic import Nic
-from earthline.vl1.work import open_hellos, prove
+from earthline.vl1.ground.work import open_hellos, prove
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.inet import InetAddress
 from earthline.wire.multicast import MulticastGroup, group_of_ip

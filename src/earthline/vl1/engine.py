@@ -37,18 +37,18 @@ from earthline.effects import (
     UnknownSource,
     WallClock,
 )
-from earthline.vl1 import credit
-from earthline.vl1.allowance import affords_more
-from earthline.vl1.answers import request_of
-from earthline.vl1.dispatch import Asked, ErrorHandler, Handler, OkHandler
-from earthline.vl1.gates import prefix_key
-from earthline.vl1.local import Emit
-from earthline.vl1.nat import NatReport
-from earthline.vl1.peer import Peer
+from earthline.vl1.ground.gates import prefix_key
+from earthline.vl1.ground.local import Emit
+from earthline.vl1.ground.timers import Timer
+from earthline.vl1.paths.roaming import JUMP_MS
+from earthline.vl1.peers.peer import Peer
 from earthline.vl1.reasons import Explained, explain
-from earthline.vl1.roaming import JUMP_MS
+from earthline.vl1.receiving.allowance import affords_more
+from earthline.vl1.receiving.dispatch import Asked, ErrorHandler, Handler, OkHandler
+from earthline.vl1.sending import credit
+from earthline.vl1.sending.answers import request_of
 from earthline.vl1.status import NodeStatus, PeerState, Ways, node_status, peer_states
-from earthline.vl1.timers import Timer
+from earthline.vl1.surface.nat import NatReport
 from earthline.vl1.wiring import Wiring
 from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.inet import InetAddress
@@ -297,7 +297,9 @@ class PeerEngine(Wiring):
         self._deferred.keep(packet, now)
 
     def came_in(self, source: int, path: Path, size: int, now: int) -> None:
-        """Of a peer so many authentic bytes came by a path, in a frame (see `vl1.credit`)."""
+        """Of a peer so many authentic bytes came by a path, in a frame (see
+        `vl1.sending.credit`).
+        """
         self._dispatch.came_in(source, path, size, now)
 
     def assured(self, packet: PacketReceived, now: int) -> bool:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple
 
-from earthline.vl1.local import ALL_SOCKETS, Local
-from earthline.vl1.nat import NatReport
-from earthline.vl1.peer import Peer
-from earthline.vl1.routes import Route
-from earthline.vl1.topology import PEER_LIFETIME_MS, Topology
-from earthline.vl1.worlds import Role
+from earthline.vl1.ground.local import ALL_SOCKETS, Local
+from earthline.vl1.peers.peer import Peer
+from earthline.vl1.peers.routes import Route
+from earthline.vl1.peers.topology import PEER_LIFETIME_MS, Topology
+from earthline.vl1.peers.worlds import Role
+from earthline.vl1.surface.nat import NatReport
 
 TRYING_MS = 30_000
 """A direct path that was not found after this time needs a better reason than patience."""

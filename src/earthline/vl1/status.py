@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from earthline.vl1.checkup import Checkup
-from earthline.vl1.local import Local
-from earthline.vl1.mtu import PathSizes
-from earthline.vl1.peer import Attempt, Peer, Version
-from earthline.vl1.physical import PhysicalNetworks
+from earthline.vl1.ground.local import Local
+from earthline.vl1.paths.mtu import PathSizes
+from earthline.vl1.peers.peer import Attempt, Peer, Version
+from earthline.vl1.peers.physical import PhysicalNetworks
+from earthline.vl1.peers.topology import Topology
+from earthline.vl1.peers.worlds import Role
 from earthline.vl1.reasons import Explained, Reason, State
-from earthline.vl1.surface import Surface
-from earthline.vl1.topology import Topology
-from earthline.vl1.worlds import Role
+from earthline.vl1.surface.surface import Surface
+from earthline.vl1.verbs.checkup import Checkup
 from earthline.wall import Wall
 from earthline.wire.identity import Identity
 from earthline.wire.inet import InetAddress

@@ -8,55 +8,55 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from earthline.effects import PacketReceived
-from earthline.vl1.activity import ActivityLog
-from earthline.vl1.answers import Answers
-from earthline.vl1.approach import Approach
-from earthline.vl1.cache import PeerCache
-from earthline.vl1.challenges import Challenges
-from earthline.vl1.checkup import Checkup
-from earthline.vl1.collision import Collision
-from earthline.vl1.contact import Contact
-from earthline.vl1.dispatch import Dispatch, Rule
-from earthline.vl1.echo import EchoReplies
-from earthline.vl1.examine import Examination
-from earthline.vl1.extra import ExtraSockets
-from earthline.vl1.fresh import FreshPorts
-from earthline.vl1.hello import HelloReception
-from earthline.vl1.keepalive import KeepAlive
-from earthline.vl1.learning import Learning
-from earthline.vl1.local import Emit, Local
-from earthline.vl1.mtu import MtuSearch, PathSizes
-from earthline.vl1.nat import NatWatch
-from earthline.vl1.online import Online
-from earthline.vl1.outbound import Outbound
-from earthline.vl1.path import PathTable
-from earthline.vl1.peer import Peer
-from earthline.vl1.physical import PhysicalNetworks
-from earthline.vl1.pinging import Pings
-from earthline.vl1.proofs import Proofs
-from earthline.vl1.punch import Punch
-from earthline.vl1.push import PushReception, PushSender
-from earthline.vl1.reception import Reception
-from earthline.vl1.refresh import Refresh
-from earthline.vl1.rendezvous import Introduction, RendezvousReception
-from earthline.vl1.replies import ExpectedReplies
-from earthline.vl1.reports import SurfaceReports
-from earthline.vl1.roaming import Roaming
-from earthline.vl1.routes import Routes
-from earthline.vl1.seek import Seek
-from earthline.vl1.sendqueue import SendQueue
-from earthline.vl1.spray import Spray
-from earthline.vl1.state import LoadedState
-from earthline.vl1.surface import Surface
-from earthline.vl1.tables import SwitchTables
-from earthline.vl1.timers import Timer, Timers
-from earthline.vl1.topology import Topology
-from earthline.vl1.turns import Regulars
-from earthline.vl1.twins import Twins
-from earthline.vl1.verdict import Verdicts
-from earthline.vl1.vigil import Vigil
-from earthline.vl1.whois import Whois
-from earthline.vl1.worlds import Worlds
+from earthline.vl1.ground.local import Emit, Local
+from earthline.vl1.ground.proofs import Proofs
+from earthline.vl1.ground.replies import ExpectedReplies
+from earthline.vl1.ground.timers import Timer, Timers
+from earthline.vl1.ground.turns import Regulars
+from earthline.vl1.identities.collision import Collision
+from earthline.vl1.identities.twins import Twins
+from earthline.vl1.identities.verdict import Verdicts
+from earthline.vl1.paths.keepalive import KeepAlive
+from earthline.vl1.paths.learning import Learning
+from earthline.vl1.paths.mtu import MtuSearch, PathSizes
+from earthline.vl1.paths.roaming import Roaming
+from earthline.vl1.paths.switch_refresh import Refresh
+from earthline.vl1.paths.switch_tables import SwitchTables
+from earthline.vl1.paths.vigil import Vigil
+from earthline.vl1.peers.cache import PeerCache
+from earthline.vl1.peers.online import Online
+from earthline.vl1.peers.path import PathTable
+from earthline.vl1.peers.peer import Peer
+from earthline.vl1.peers.physical import PhysicalNetworks
+from earthline.vl1.peers.restore import LoadedState
+from earthline.vl1.peers.routes import Routes
+from earthline.vl1.peers.topology import Topology
+from earthline.vl1.peers.worlds import Worlds
+from earthline.vl1.receiving.activity import ActivityLog
+from earthline.vl1.receiving.dispatch import Dispatch, Rule
+from earthline.vl1.receiving.hello import HelloReception
+from earthline.vl1.receiving.reception import Reception
+from earthline.vl1.sending.answers import Answers
+from earthline.vl1.sending.approach import Approach
+from earthline.vl1.sending.challenges import Challenges
+from earthline.vl1.sending.contact import Contact
+from earthline.vl1.sending.outbound import Outbound
+from earthline.vl1.sending.seek import Seek
+from earthline.vl1.sending.sendqueue import SendQueue
+from earthline.vl1.surface.nat import NatWatch
+from earthline.vl1.surface.surface import Surface
+from earthline.vl1.traversal.examine import Examination
+from earthline.vl1.traversal.extra_sockets import ExtraSockets
+from earthline.vl1.traversal.fresh import FreshPorts
+from earthline.vl1.traversal.punch import Punch
+from earthline.vl1.traversal.spray import Spray
+from earthline.vl1.traversal.surface_reports import SurfaceReports
+from earthline.vl1.verbs.checkup import Checkup
+from earthline.vl1.verbs.echo import EchoReplies
+from earthline.vl1.verbs.pinging import Pings
+from earthline.vl1.verbs.push import PushReception, PushSender
+from earthline.vl1.verbs.rendezvous import Introduction, RendezvousReception
+from earthline.vl1.verbs.whois import Whois
 from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.messages.ok import Ok
 from earthline.wire.packet import ErrorCode, Verb

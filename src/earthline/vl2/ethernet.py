@@ -34,22 +34,22 @@ from earthline.effects import (
     StateLoaded,
     SubscriptionsChanged,
 )
-from earthline.vl2.announce import Announcer
-from earthline.vl2.configuration import STORED, Configuration
-from earthline.vl2.credentials import CredentialExchange
-from earthline.vl2.delegate import ControllerDelegate
-from earthline.vl2.distribution import Distribution
-from earthline.vl2.frames import PuntedFrames
-from earthline.vl2.gate import Gate
-from earthline.vl2.gather import Gathering
-from earthline.vl2.groups import GroupKey, GroupTable
-from earthline.vl2.network import BRIDGED_GROUP_MS, Network
-from earthline.vl2.requests import Requests
-from earthline.vl2.roster import Roster
-from earthline.vl2.rule_inputs import network_entry, own_rights
+from earthline.vl2.config.configuration import STORED, Configuration
+from earthline.vl2.config.delegate import ControllerDelegate
+from earthline.vl2.config.requests import Requests
+from earthline.vl2.frames.frames import PuntedFrames
+from earthline.vl2.frames.waiting import WaitingFrames
+from earthline.vl2.ground.network import BRIDGED_GROUP_MS, Network
+from earthline.vl2.ground.underlay import HOUSEKEEPING_MS, TICK_MS, Station, Underlay
+from earthline.vl2.members.credentials import CredentialExchange
+from earthline.vl2.members.gate import Gate
+from earthline.vl2.members.roster import Roster
+from earthline.vl2.members.rule_inputs import network_entry, own_rights
+from earthline.vl2.multicast.announce import Announcer
+from earthline.vl2.multicast.distribution import Distribution
+from earthline.vl2.multicast.gather import Gathering
+from earthline.vl2.multicast.groups import GroupKey, GroupTable
 from earthline.vl2.status import NetworkState, network_state
-from earthline.vl2.underlay import HOUSEKEEPING_MS, TICK_MS, Station, Underlay
-from earthline.vl2.waiting import WaitingFrames
 from earthline.wire.messages.error import Error, UnwantedMulticast
 from earthline.wire.messages.frame import ExtFrame, MulticastFrame
 from earthline.wire.messages.ok import OkNetwork

@@ -9,7 +9,7 @@ from earthline.wire.network_config import DEFAULT_MTU, Dns, Route
 from earthline.wire.sign_on import SignOn
 
 if TYPE_CHECKING:
-    from earthline.vl2.network import Authentication, Network, NetworkStatus
+    from earthline.vl2.ground.network import Authentication, Network, NetworkStatus
     from earthline.wall import Wall
     from earthline.wire.inet import InetAddress
     from earthline.wire.multicast import MulticastGroup

@@ -12,9 +12,9 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from earthline.api.answers import StockJson
-from earthline.api.connections import LOOK_UP_S, Connections
-from earthline.api.protocol import BoundedHttp, Patience
+from earthline.api.http.answers import StockJson
+from earthline.api.http.connections import LOOK_UP_S, Connections
+from earthline.api.http.protocol import BoundedHttp, Patience
 
 HEAD = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
 SOON = Patience(head_s=0.05, body_s=0.05)

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from earthline.api import events as api
-from earthline.api.dress import Dress
-from earthline.api.events import events_router
-from earthline.runtime.events import MAX_WAITING, Events
+from earthline.api.http.dress import Dress
+from earthline.api.ours import events as api
+from earthline.api.ours.events import events_router
+from earthline.runtime.node.events import MAX_WAITING, Events
 
 SOON_S = 20.0
 

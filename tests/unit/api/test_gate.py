@@ -10,10 +10,10 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from earthline.api.answers import StockJson
-from earthline.api.dress import Dress
-from earthline.api.gate import Gate, source_allowed
-from earthline.api.limit import BODY_LIMIT, BodyLimit
+from earthline.api.http.answers import StockJson
+from earthline.api.http.dress import Dress
+from earthline.api.http.gate import Gate, source_allowed
+from earthline.api.http.limit import BODY_LIMIT, BodyLimit
 
 TOKEN = "t0ken"
 METRICS = "m3trics"

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from fastapi import APIRouter
 
-from earthline.api import answers
-from earthline.api.answers import Listing, StockJson
-from earthline.api.controller import controller_router
-from earthline.api.controller_members import controller_members_router
+from earthline.api.http import answers
+from earthline.api.http.answers import Listing, StockJson
+from earthline.api.ours.controller_members import controller_members_router
+from earthline.api.stock.controller import controller_router
 from earthline.controller.authority import Authority
 from earthline.controller.store.sqlite import IN_MEMORY, SqliteStore
-from earthline.runtime.authority_thread import AuthorityThread
-from earthline.runtime.clock import now_ms
+from earthline.runtime.base.clock import now_ms
+from earthline.runtime.node.authority_thread import AuthorityThread
 from earthline.sim.simulation import throwaway_identities
 
 SELF = next(throwaway_identities())

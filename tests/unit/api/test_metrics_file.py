@@ -7,7 +7,7 @@ import selectors
 
 import pytest
 
-from earthline.api.metrics_file import metrics_kept
+from earthline.api.stock.metrics_file import metrics_kept
 
 
 class _Jumping(selectors.SelectSelector):

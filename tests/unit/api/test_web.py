@@ -4,7 +4,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from earthline.api.web import web_router
+from earthline.api.stock.web import web_router
 
 FILES = {
     "app/site/index.html": "start",

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from earthline.cli.app import app
-from earthline.cli.output import Session
+from earthline.cli.common.output import Session
 
 NETWORK = {"id": "b48062de76000001", "nwid": "b48062de76000001", "name": "office"}
 

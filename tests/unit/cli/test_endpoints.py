@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from earthline.cli import endpoints
-from earthline.cli.endpoints import understand
+from earthline.cli.node import endpoints
+from earthline.cli.node.endpoints import understand
 
 LISTENING = ["81.0.1.2/9994", "10.0.0.5/9994", "2a01:4f8::5/9994", "81.0.1.2/40000"]
 

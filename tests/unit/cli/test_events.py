@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from earthline.cli.events import LINES, text_of
+from earthline.cli.node.events import LINES, text_of
 from earthline.lab.service import script
-from earthline.runtime.event_kinds import KINDS
+from earthline.runtime.node.event_kinds import KINDS
 from served_home import Service, served
 from terminal import WIDTH, in_a_pipe, on_a_terminal
 

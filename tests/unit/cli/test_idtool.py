@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from earthline.cli import idtool
+from earthline.cli.stock import idtool
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.world import World, WorldKind
 

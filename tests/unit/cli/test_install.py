@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 import typer
 
-from earthline.cli import install_checks, output, system, systemd, where
-from earthline.runtime import accounts, running
-from earthline.runtime.port_holder import Holder
-from earthline.runtime.running import Instance
+from earthline.cli.common import output, where
+from earthline.cli.machine import install_checks, system, systemd
+from earthline.runtime.home import running
+from earthline.runtime.home.running import Instance
+from earthline.runtime.host import accounts
+from earthline.runtime.sockets.port_holder import Holder
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root installs services")
 
@@ -210,7 +212,9 @@ def program(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(install_checks, "stock_account", lambda _home: None)
     monkeypatch.setattr(sys, "executable", "/usr/bin/env")
     for module in ("os", "earthline", "_native"):
-        monkeypatch.setattr(f"earthline.cli.install_checks.{module}.__file__", "/usr/bin/env")
+        monkeypatch.setattr(
+            f"earthline.cli.machine.install_checks.{module}.__file__", "/usr/bin/env"
+        )
     file = tmp_path / "venv" / "bin" / "earthline-one"
     file.parent.mkdir(parents=True)
     file.touch()

@@ -14,10 +14,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from earthline.cli import stock
-from earthline.cli.client import Client, NoService, NotTheService, read_token
-from earthline.runtime import tcp_table
-from earthline.runtime.tcp_table import callers, listeners
+from earthline.cli.common.client import Client, NoService, NotTheService, read_token
+from earthline.cli.stock import stock
+from earthline.runtime.host import tcp_table
+from earthline.runtime.host.tcp_table import callers, listeners
 
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from earthline.cli import joined, output
 from earthline.cli.app import app
-from earthline.cli.client import Answer
+from earthline.cli.common import output
+from earthline.cli.common.client import Answer
+from earthline.cli.node import joined
 
 OWN, OTHER = "0a1b2c3d4e", "1122334455"
 NETWORK, SERVED, FOREIGN = f"{OWN}000001", f"{OWN}000002", f"{OTHER}000001"

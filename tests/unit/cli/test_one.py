@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from earthline.cli import one
+from earthline.cli.stock import one
 
 
 def parse(*words):

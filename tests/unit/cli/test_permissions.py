@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from earthline.cli.permissions import _setting
+from earthline.cli.node.permissions import _setting
 
 
 @pytest.mark.parametrize(

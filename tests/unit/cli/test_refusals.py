@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 
 import earthline
-from earthline.cli import output
 from earthline.cli.app import app
-from earthline.cli.client import Answer, NoService
-from earthline.runtime.home import Home
-from earthline.runtime.planet import make_planet
+from earthline.cli.common import output
+from earthline.cli.common.client import Answer, NoService
+from earthline.runtime.home.home import Home
+from earthline.runtime.planet.planet import make_planet
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.inet import InetAddress
 
 SOURCES = Path(earthline.__file__).parent
 REFUSING = {"fail": 0, "BridgeRefused": 0, "PlanetRefused": 0}
 """What ends a command with a line → which argument that line is."""
-PLACES = ("cli", "runtime/bridge", "runtime/planet.py")
+PLACES = ("cli", "runtime/bridge", "runtime/planet/planet.py")
 STEP = re.compile(
     r"`|\b(use|write|try again|choose|pass|give|get|see|name|needs|stop|restart|save|import|leave"
     r"|look|take|bridge|replaces|removes)\b|nothing to remove"
@@ -30,7 +30,13 @@ STEP = re.compile(
 """What somebody can do."""
 OF_THE_SYSTEM = re.compile(r"^(cannot (read|write) )?…(: |, …: )…$|^… …$|^…$|is not JSON: …$")
 """Names a file, and what the system or the parser says of it: that is what to mend."""
-SPEAKING = ("cli", "diagnosis", "runtime/bridge", "runtime/planet.py", "runtime/sentences.py")
+SPEAKING = (
+    "cli",
+    "diagnosis",
+    "runtime/bridge",
+    "runtime/planet/planet.py",
+    "runtime/base/sentences.py",
+)
 
 
 def files(places: tuple[str, ...]) -> Iterator[Path]:

@@ -7,7 +7,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from earthline.cli.rules import app
+from earthline.cli.control.rules import app
 
 SCRIPT = """\
 # only IP

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from earthline.cli.seen import ago, seen
+from earthline.cli.control.seen import ago, seen
 
 OWN, OTHER = "0a1b2c3d4e", "1122334455"
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from earthline.cli import output, status
 from earthline.cli.app import app
-from earthline.cli.client import Answer
+from earthline.cli.common import output
+from earthline.cli.common.client import Answer
+from earthline.cli.node import status
 
 OWN = "0a1b2c3d4e"
 PLANET = f"{OWN}000001"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from earthline.cli import stock
-from earthline.cli.client import Answer, Client, NoService
+from earthline.cli.common.client import Answer, Client, NoService
+from earthline.cli.stock import stock
 
 CASES = json.loads(
     (Path(__file__).parents[2] / "boundary" / "data" / "cli-cases.json").read_text()

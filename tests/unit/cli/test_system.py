@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from earthline.cli.system import polkit_text, unit_text
+from earthline.cli.machine.system import polkit_text, unit_text
 
 HOME = Path("/var/lib/zerotier-one")
 USED_BY_RESOLVECTL = {"set-dns-servers", "set-domains", "set-default-route", "revert"}

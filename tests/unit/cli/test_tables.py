@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from earthline.cli.table import Column, cells, fold, lay_out
+from earthline.cli.common.table import Column, cells, fold, lay_out
 from earthline.lab.service import script
 from served_home import Service, served
 from terminal import WIDTH, in_a_pipe, on_a_terminal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from earthline.cli.usage import everywhere
+from earthline.cli.common.usage import everywhere
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from earthline.cli import where
-from earthline.cli.where import DEFAULT_HOME, Undecided, find_home, why_no_answer
-from earthline.runtime.running import Instance
+from earthline.cli.common import where
+from earthline.cli.common.where import DEFAULT_HOME, Undecided, find_home, why_no_answer
+from earthline.runtime.home.running import Instance
 
 UNIT = """\
 [Service]

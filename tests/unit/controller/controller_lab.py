@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from earthline import _native
 from earthline.controller.authority import Authority
-from earthline.controller.request import Command
+from earthline.controller.issue.request import Command
+from earthline.controller.members.strangers import FORGET_MS
 from earthline.controller.store import Store
-from earthline.controller.strangers import FORGET_MS
 from earthline.effects import RequestConfig, SendConfig
 from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.metadata import RequestMetadata

@@ -31,12 +31,12 @@ from controller_lab import CONTROLLER, secret_identity
 from database_server import DatabaseServer, database_server
 
 from earthline.controller.authority import Authority
-from earthline.controller.coercion import JsonObject
-from earthline.controller.request import Command
+from earthline.controller.issue.request import Command
+from earthline.controller.objects.coercion import JsonObject
 from earthline.controller.store import StoreFault
 from earthline.controller.store.places import open_store
 from earthline.effects import RequestConfig, SendConfig
-from earthline.runtime.authority_thread import AuthorityThread
+from earthline.runtime.node.authority_thread import AuthorityThread
 from earthline.wire.metadata import RequestMetadata
 from earthline.wire.network_config import NetworkConfig
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from controller_lab import secret_identity
 
-from earthline.controller.activity import ONLINE_MS, Activity, Requester
-from earthline.controller.expiry import ExpiryList
+from earthline.controller.issue.expiry import ExpiryList
+from earthline.controller.members.activity import ONLINE_MS, Activity, Requester
 
 WHO = Requester(secret_identity(1).public, b"")
 

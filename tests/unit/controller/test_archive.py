@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from controller_lab import LAB, MEMBER, Lab
 
-from earthline.controller import foreign_folder
-from earthline.controller.archive import (
+from earthline.controller.store import Store, foreign_folder
+from earthline.controller.store.archive import (
     Finding,
     archive_files,
     archive_folder,
@@ -21,8 +21,7 @@ from earthline.controller.archive import (
     read_names,
     take_archive,
 )
-from earthline.controller.foreign_folder import UnfitFolder
-from earthline.controller.store import Store
+from earthline.controller.store.foreign_folder import UnfitFolder
 from earthline.controller.store.places import FILE, open_store
 
 NETWORK = {

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from controller_lab import LAB, Lab, only_config
 
 from earthline.controller.authority import PUSHES_AT_ONCE
-from earthline.controller.request import Command
+from earthline.controller.issue.request import Command
 from earthline.effects import SendConfig
 
 ALICE, BOB, CAROL = 1, 2, 3

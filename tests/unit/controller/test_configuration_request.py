@@ -6,9 +6,9 @@ import pytest
 from controller_lab import CONTROLLER, LAB, MEMBER, NOW, Lab, only_config, secret_identity
 
 from earthline.controller import authority as authority_module
-from earthline.controller import strangers
 from earthline.controller.authority import Authority, NoFreeNetwork
-from earthline.controller.coercion import render
+from earthline.controller.members import strangers
+from earthline.controller.objects.coercion import render
 from earthline.controller.store import Store
 from earthline.effects import RequestConfig, SendConfig, SendConfigError, SendCredentials
 from earthline.wire.credentials.common import Verification

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from controller_lab import LAB
 
-from earthline.controller.default_subnet import NoFreeSubnet, default_subnet, subnet_fields
+from earthline.controller.objects.default_subnet import NoFreeSubnet, default_subnet, subnet_fields
 from earthline.wire.inet import InetAddress
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from controller_lab import LAB, NOW, Lab, in_a_group_that_fails
 
-from earthline.controller.issue_clock import IssueClock
+from earthline.controller.issue.issue_clock import IssueClock
+from earthline.controller.objects.terms import MAX_WINDOW_MS
 from earthline.controller.store import IssueMark, Store
-from earthline.controller.terms import MAX_WINDOW_MS
 from earthline.wall import Wall
 
 MINUTE = 60_000

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 import pytest
 from controller_lab import LAB, Lab
 
-from earthline.controller.addresses import (
+from earthline.controller.objects.addresses import (
     Addresses,
     AddressPolicy,
     give_addresses,
     rfc4193,
     six_plane,
 )
-from earthline.controller.coercion import read_address
+from earthline.controller.objects.coercion import read_address
 from earthline.wire.inet import InetAddress
 
 

@@ -1,4 +1,6 @@
-"""Members as people want to see them: ``/earthline/controller`` (api/controller_members.py)."""
+"""Members as people want to see them: ``/earthline/controller``
+(api/ours/controller_members.py).
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,9 @@ import pytest
 from controller_lab import LAB, MEMBER, NOW, Lab, secret_identity
 from fastapi import FastAPI
 
-from earthline.api.controller_members import controller_members_router
-from earthline.controller.activity import ONLINE_MS
-from earthline.controller.sightings import Sighting, Sightings
+from earthline.api.ours.controller_members import controller_members_router
+from earthline.controller.members.activity import ONLINE_MS
+from earthline.controller.members.sightings import Sighting, Sightings
 from earthline.wire.inet import InetAddress
 
 BASE = "/earthline/controller/network"

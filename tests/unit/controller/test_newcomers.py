@@ -6,7 +6,7 @@ from typing import Any
 
 from controller_lab import LAB, Lab
 
-from earthline.controller.newcomers import BURST, EVERY_MS, MAX_IN_LINE
+from earthline.controller.members.newcomers import BURST, EVERY_MS, MAX_IN_LINE
 from earthline.controller.store import Store
 from earthline.effects import SendConfig
 

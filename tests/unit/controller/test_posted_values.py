@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from earthline.controller import network_object
-from earthline.controller.coercion import (
+from earthline.controller.objects import network_object
+from earthline.controller.objects.coercion import (
     UnfitObject,
     as_bool,
     as_hex,

@@ -17,11 +17,11 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from earthline.api.answers import empty, failure
-from earthline.api.controller import controller_router
-from earthline.api.dress import Dress
+from earthline.api.http.answers import empty, failure
+from earthline.api.http.dress import Dress
+from earthline.api.stock.controller import controller_router
 from earthline.controller.authority import Authority
-from earthline.controller.coercion import UnfitObject
+from earthline.controller.objects.coercion import UnfitObject
 from earthline.controller.store import Store
 
 RECORDED = Path(__file__).parents[2] / "vectors" / "data" / "service-api"

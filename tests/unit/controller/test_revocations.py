@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 from controller_lab import LAB, Lab, in_a_group_that_fails
 
-from earthline.controller import authority, revocation
-from earthline.controller.activity import ONLINE_MS
-from earthline.controller.coercion import render
-from earthline.controller.request import Command
-from earthline.controller.revocation import AGAIN_MS, MAX_KEPT, REPEAT_MS
+from earthline.controller import authority
+from earthline.controller.issue import revocation
+from earthline.controller.issue.request import Command
+from earthline.controller.issue.revocation import AGAIN_MS, MAX_KEPT, REPEAT_MS
+from earthline.controller.members.activity import ONLINE_MS
+from earthline.controller.objects.coercion import render
+from earthline.controller.objects.terms import DEFAULT_WINDOW_MS, MAX_WINDOW_MS
 from earthline.controller.store import Store
-from earthline.controller.terms import DEFAULT_WINDOW_MS, MAX_WINDOW_MS
 from earthline.effects import SendCredentials
 from earthline.wire.credentials.common import Verification
 from earthline.wire.credentials.revocation import Revocation

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from earthline.controller.coercion import UnfitObject
-from earthline.controller.rules_json import normalise_rules, read_rules
+from earthline.controller.objects.coercion import UnfitObject
+from earthline.controller.objects.rules_json import normalise_rules, read_rules
 from earthline.wire.rules import Rule, RuleType, emit_rules, parse_rules
 
 RECORDED = Path(__file__).parents[2] / "vectors" / "data" / "service-api"

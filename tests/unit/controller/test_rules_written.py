@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from earthline.controller.rules_json import normalise_rules, read_rules
+from earthline.controller.objects.rules_json import normalise_rules, read_rules
+from earthline.controller.rules_check.written import numbered, written
 from earthline.controller.rules_script import compile_script
-from earthline.controller.rules_script.written import numbered, written
 from earthline.wire.rules import Rule, RuleType
 
 SCRIPT = [

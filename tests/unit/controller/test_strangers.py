@@ -10,12 +10,12 @@ from alembic.config import Config
 from controller_lab import LAB, MEMBER, NOW, Lab, only_config
 from sqlalchemy import Connection, text
 
-from earthline.controller import strangers
-from earthline.controller.archive import import_archive, take_archive
+from earthline.controller.members import strangers
+from earthline.controller.members.strangers import FORGET_MS, GONE_MS
 from earthline.controller.store import Store
+from earthline.controller.store.archive import import_archive, take_archive
 from earthline.controller.store.schema import METADATA, migrate
 from earthline.controller.store.sql import SqlStore
-from earthline.controller.strangers import FORGET_MS, GONE_MS
 
 HOUR_MS = 3_600_000
 SMALL_POOL = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from controller_lab import LAB, MEMBER, NOW, Lab
 
-from earthline.controller.coercion import render
+from earthline.controller.objects.coercion import render
 from earthline.controller.store import Store
 from earthline.effects import SendConfig, SendCredentials
 

@@ -17,9 +17,9 @@ from earthline.diagnosis.snapshot import (
     Tcp,
     Udp,
 )
-from earthline.vl1.nat import Filtering, Mapping, NatReport
 from earthline.vl1.reasons import Reason, State
-from earthline.vl2.network import NetworkStatus
+from earthline.vl1.surface.nat import Filtering, Mapping, NatReport
+from earthline.vl2.ground.network import NetworkStatus
 from earthline.wire.inet import InetAddress
 
 ONE, TWO = "80.1.0.1/9993", "80.2.0.1/9993"

@@ -16,9 +16,9 @@ from earthline.diagnosis.snapshot import (
     PortMapping,
     Tunnel,
 )
-from earthline.vl1.nat import Filtering, Mapping
 from earthline.vl1.reasons import Reason, State
-from earthline.vl2.network import NetworkStatus
+from earthline.vl1.surface.nat import Filtering, Mapping
+from earthline.vl2.ground.network import NetworkStatus
 
 
 def offsets(*seconds):

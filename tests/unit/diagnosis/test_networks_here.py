@@ -21,7 +21,7 @@ from earthline.diagnosis.snapshot import (
     Udp,
 )
 from earthline.vl1.reasons import State
-from earthline.vl2.network import NetworkStatus
+from earthline.vl2.ground.network import NetworkStatus
 
 OTHER = "1122334455000002"
 LAN = InterfaceSight("eth0", ("192.168.1.5",), subnets=("192.168.1.5/24",))

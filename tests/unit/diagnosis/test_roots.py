@@ -9,7 +9,7 @@ from earthline.diagnosis.finding import Severity
 from earthline.diagnosis.judge import judge, report
 from earthline.diagnosis.snapshot import Gateway, InterfaceSight, Tcp, Tunnel, Udp
 from earthline.vl1.reasons import Reason, State
-from earthline.vl2.network import NetworkStatus
+from earthline.vl2.ground.network import NetworkStatus
 
 SILENT = Udp.SILENT
 

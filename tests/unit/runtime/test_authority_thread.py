@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from earthline.controller.authority import Authority
-from earthline.controller.changes import Change, What
-from earthline.controller.coercion import UnfitObject
+from earthline.controller.objects.coercion import UnfitObject
 from earthline.controller.store import StoreFault
+from earthline.controller.store.changes import Change, What
 from earthline.controller.store.sqlite import IN_MEMORY, SqliteStore
 from earthline.effects import RequestConfig, SendConfig, SendConfigError
-from earthline.runtime.authority_thread import AT_ONCE, MAX_REQUESTS, AuthorityThread
-from earthline.runtime.clock import now_ms
-from earthline.runtime.event_kinds import KINDS
+from earthline.runtime.base.clock import now_ms
+from earthline.runtime.node.authority_thread import AT_ONCE, MAX_REQUESTS, AuthorityThread
+from earthline.runtime.node.event_kinds import KINDS
 from earthline.sim.simulation import throwaway_identities
 from earthline.wire.identity import Identity
 from earthline.wire.metadata import RequestMetadata

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from earthline.runtime.base.keeping import Keeping
 from earthline.runtime.bridge import journal as journal_module
 from earthline.runtime.bridge.journal import JOURNAL_FILE, Bridging, Journal
-from earthline.runtime.keeping import Keeping
 
 ENTRY = Bridging(
     0xB48062DE76000001,

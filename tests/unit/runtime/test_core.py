@@ -8,9 +8,9 @@ import os
 import pytest
 
 from earthline.effects import Activity, RemoveSession, WallClock
-from earthline.runtime import core as module
-from earthline.runtime.clock import STEP_MS
-from earthline.runtime.core import ACTIVITY_MS, COMMANDS_AT_ONCE, Core
+from earthline.runtime.base.clock import STEP_MS
+from earthline.runtime.node import core as module
+from earthline.runtime.node.core import ACTIVITY_MS, COMMANDS_AT_ONCE, Core
 
 NOW = 1_700_000_000_000
 HOUR_MS = 3_600_000

@@ -7,9 +7,9 @@ import socket
 
 import pytest
 
-from earthline.runtime.default_routes import DefaultRoutes
-from earthline.runtime.netlink import Change, DefaultRoute
-from earthline.runtime.watch import DEBOUNCE_S
+from earthline.runtime.base.watch import DEBOUNCE_S
+from earthline.runtime.host.default_routes import DefaultRoutes
+from earthline.runtime.host.netlink import Change, DefaultRoute
 
 ROUTE = DefaultRoute(socket.AF_INET6, 2, "fe80::1", 1024)
 OTHER = DefaultRoute(socket.AF_INET6, 2, "fe80::2", 1024)

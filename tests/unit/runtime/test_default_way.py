@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from earthline.runtime.default_way import (
+from earthline.runtime.host.default_way import (
     FIRST_REST_MS,
     MAX_REST_MS,
     SILENT_MS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from earthline.runtime.devices import choose_device, device_map, wish_fault
+from earthline.runtime.taps.devices import choose_device, device_map, wish_fault
 
 
 @pytest.mark.parametrize(

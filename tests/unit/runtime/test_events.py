@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from earthline.runtime.event_kinds import KINDS
-from earthline.runtime.events import KEPT, MAX_WAITING, Event, Events
+from earthline.runtime.node.event_kinds import KINDS
+from earthline.runtime.node.events import KEPT, MAX_WAITING, Event, Events
 
 SOON_S = 10.0
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from earthline.runtime.accounts import Account, acting_as_owner
-from earthline.runtime.files import (
+from earthline.runtime.base.files import (
     PRIVATE,
     make_folder,
     mode_of,
@@ -19,9 +18,10 @@ from earthline.runtime.files import (
     restrict,
     write_atomic,
 )
-from earthline.runtime.folders import UnsafeFile
-from earthline.runtime.home import Home, StartFault
-from earthline.runtime.privileges import hand_over
+from earthline.runtime.base.folders import UnsafeFile
+from earthline.runtime.home.home import Home, StartFault
+from earthline.runtime.host.accounts import Account, acting_as_owner
+from earthline.runtime.host.privileges import hand_over
 
 NOBODY = Account("nobody", 65534, 65534)
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to lose")

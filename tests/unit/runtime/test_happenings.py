@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from earthline import effects
-from earthline.runtime import happenings
-from earthline.runtime.event_kinds import KINDS
-from earthline.runtime.events import Events
-from earthline.runtime.happenings import LOOK_AGAIN_MS, LOOKED_AT_ONCE, Happenings
+from earthline.runtime.node import happenings
+from earthline.runtime.node.event_kinds import KINDS
+from earthline.runtime.node.events import Events
+from earthline.runtime.node.happenings import LOOK_AGAIN_MS, LOOKED_AT_ONCE, Happenings
 from earthline.vl1.reasons import Explained, Reason, State
 from earthline.vl1.status import Places
 from earthline.wire.inet import InetAddress

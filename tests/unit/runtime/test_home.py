@@ -7,8 +7,8 @@ import stat
 
 import pytest
 
-from earthline.runtime.files import write_atomic
-from earthline.runtime.home import Home, StartFault
+from earthline.runtime.base.files import write_atomic
+from earthline.runtime.home.home import Home, StartFault
 from earthline.wire.identity import SecretIdentity
 
 # A recorded identity.

@@ -7,9 +7,9 @@ import os
 
 import pytest
 
-from earthline.runtime import keeping as keeping_module
-from earthline.runtime.files import write_atomic
-from earthline.runtime.keeping import Keeping
+from earthline.runtime.base import keeping as keeping_module
+from earthline.runtime.base.files import write_atomic
+from earthline.runtime.base.keeping import Keeping
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import sys
 import pytest
 import structlog
 
-from earthline.runtime import logs
-from earthline.runtime.logs import (
+from earthline.runtime.base import logs
+from earthline.runtime.base.logs import (
     FORM_VARIABLE,
     LINE_MS,
     LINES_AT_ONCE,

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from earthline.runtime.names import RESOLVECTL, LinkNames, NamesRefused, set_names
+from earthline.runtime.host.names import RESOLVECTL, LinkNames, NamesRefused, set_names
 from earthline.wire.inet import InetAddress
 
 SERVER = InetAddress(bytes([10, 7, 0, 1]), 53)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from earthline.effects import ConfigureTap, Route
 from earthline.runtime.bridge.journal import Bridging
 from earthline.runtime.notes import host_notes
-from earthline.runtime.permissions import Permissions
-from earthline.runtime.taps import Tap
+from earthline.runtime.settings.permissions import Permissions
+from earthline.runtime.taps.taps import Tap
 from earthline.wire.inet import InetAddress
 
 at = InetAddress.parse

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from earthline.runtime.keeping import Keeping
-from earthline.runtime.permissions import (
+from earthline.runtime.base.keeping import Keeping
+from earthline.runtime.settings.permissions import (
     Permissions,
     load_permissions,
     permissions_file,

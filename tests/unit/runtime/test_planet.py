@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from earthline.runtime.home import Home
-from earthline.runtime.planet import (
+from earthline.runtime.home.home import Home
+from earthline.runtime.planet.planet import (
     PlanetRefused,
     check_installable,
     install_offline,

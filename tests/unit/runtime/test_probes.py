@@ -10,14 +10,14 @@ import struct
 import pytest
 
 from earthline.diagnosis.snapshot import Gateway, Udp
-from earthline.runtime.netlink import Interface
+from earthline.runtime.host.netlink import Interface
 from earthline.runtime.probes import surroundings
 from earthline.runtime.probes.icmp import Complaint, Told, meaning
 from earthline.runtime.probes.surroundings import read_gateways, sends_anew, sight_of
 from earthline.runtime.probes.twin import TwinWatch
 from earthline.runtime.probes.udp import UdpProbe
 from earthline.runtime.probes.wire import WireWatch
-from earthline.runtime.settings import Settings
+from earthline.runtime.settings.settings import Settings
 from earthline.wire.inet import InetAddress
 
 at = InetAddress.parse

@@ -10,8 +10,8 @@ from vl1_internet import identity
 
 from earthline._native import SessionKey
 from earthline.effects import HellosOpened, IdentityProved, OpenHellos, ProveIdentity
-from earthline.runtime import proving as module
-from earthline.runtime.proving import Proving
+from earthline.runtime.node import proving as module
+from earthline.runtime.node.proving import Proving
 from earthline.wire.packet import Suite
 
 OURS, THEIRS = identity(1), identity(2)

@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from earthline.runtime import reverse_path as reverse_path_module
-from earthline.runtime.reverse_path import ReversePath
+from earthline.runtime.host import reverse_path as reverse_path_module
+from earthline.runtime.host.reverse_path import ReversePath
 
 NAMES = {2: "eth0", 3: "eth1"}
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from earthline.effects import ConfigureTap, Route
-from earthline.runtime.netlink import KernelRoute
-from earthline.runtime.permissions import Permissions
-from earthline.runtime.routes import allowed_addresses, kernel_routes
+from earthline.runtime.host.netlink import KernelRoute
+from earthline.runtime.settings.permissions import Permissions
+from earthline.runtime.taps.routes import allowed_addresses, kernel_routes
 from earthline.wire.inet import InetAddress
 
 at = InetAddress.parse

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from earthline.runtime import running
-from earthline.runtime.process import network_of, start_of
+from earthline.runtime.base.process import network_of, start_of
+from earthline.runtime.home import running
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import earthline
-from earthline.runtime.sentences import SENTENCES, sentence
+from earthline.runtime.base.sentences import SENTENCES, sentence
 
 SOURCES = Path(earthline.__file__).parent
 OTHERWISE = {

@@ -7,9 +7,9 @@ import stat
 
 import pytest
 
-from earthline.controller.passwords import hide_passwords
-from earthline.runtime.home import StartFault
-from earthline.runtime.settings import ServiceSettings, SettingsFile, restart_needed
+from earthline.controller.store.passwords import hide_passwords
+from earthline.runtime.home.home import StartFault
+from earthline.runtime.settings.settings import ServiceSettings, SettingsFile, restart_needed
 
 EXAMPLE = {
     "physical": {

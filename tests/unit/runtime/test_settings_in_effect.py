@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from earthline.runtime.physical import PathPolicy, node_settings, physical_networks, static_hints
-from earthline.runtime.settings import Settings
-from earthline.vl1.physical import PhysicalNetwork
+from earthline.runtime.settings.physical import (
+    PathPolicy,
+    node_settings,
+    physical_networks,
+    static_hints,
+)
+from earthline.runtime.settings.settings import Settings
+from earthline.vl1.peers.physical import PhysicalNetwork
 from earthline.wire.inet import InetAddress
 
 at = InetAddress.parse

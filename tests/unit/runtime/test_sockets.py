@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from earthline.runtime.netlink import Interface
-from earthline.runtime.settings import Settings
-from earthline.runtime.sockets import (
+from earthline.runtime.host.netlink import Interface
+from earthline.runtime.settings.settings import Settings
+from earthline.runtime.sockets.sockets import (
     Place,
     Ports,
     Sockets,

@@ -16,10 +16,10 @@ from earthline._native import Switch
 from earthline.controller.authority import Authority
 from earthline.controller.store.sqlite import IN_MEMORY, SqliteStore
 from earthline.node import Node
-from earthline.runtime.authority_thread import AuthorityThread
-from earthline.runtime.clock import now_ms
-from earthline.runtime.core import Core
-from earthline.runtime.proving import Proving
+from earthline.runtime.base.clock import now_ms
+from earthline.runtime.node.authority_thread import AuthorityThread
+from earthline.runtime.node.core import Core
+from earthline.runtime.node.proving import Proving
 from earthline.sim.simulation import throwaway_identities
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.inet import InetAddress

@@ -8,9 +8,10 @@ import os
 import pytest
 
 from earthline.effects import StateLoaded, Store
-from earthline.runtime import keeping, state
-from earthline.runtime.keeping import Keeping
-from earthline.runtime.state import PEER_MAX_AGE_MS, StateFiles
+from earthline.runtime.base import keeping
+from earthline.runtime.base.keeping import Keeping
+from earthline.runtime.home import state
+from earthline.runtime.home.state import PEER_MAX_AGE_MS, StateFiles
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from earthline.runtime import subscriptions
-from earthline.runtime.netlink import Interface
-from earthline.runtime.subscriptions import Subscriptions, groups_of, kernel_groups
+from earthline.runtime.host.netlink import Interface
+from earthline.runtime.taps import subscriptions
+from earthline.runtime.taps.subscriptions import Subscriptions, groups_of, kernel_groups
 from earthline.wire.inet import InetAddress
 
 NETWORK = 0xB48062DE76000001

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from earthline.runtime.supervisor import Supervisor
+from earthline.runtime.host.supervisor import Supervisor
 
 
 def test_status_can_add_no_message_of_its_own(tmp_path):

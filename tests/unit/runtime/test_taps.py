@@ -9,10 +9,10 @@ import socket
 import pytest
 
 from earthline.effects import ConfigureTap, PortFailed, Route
-from earthline.runtime.keeping import Keeping
-from earthline.runtime.netlink import Link
-from earthline.runtime.permissions import Permissions
-from earthline.runtime.taps import Taps
+from earthline.runtime.base.keeping import Keeping
+from earthline.runtime.host.netlink import Link
+from earthline.runtime.settings.permissions import Permissions
+from earthline.runtime.taps.taps import Taps
 from earthline.wire.inet import InetAddress
 
 NETWORK = 0xB48062DE76000001

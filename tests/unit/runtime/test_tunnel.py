@@ -12,8 +12,8 @@ from vl1_internet import Internet, identity, planet
 
 from earthline.effects import StateLoaded, TunnelChanged
 from earthline.node import Node
-from earthline.runtime.settings import SettingsFile
-from earthline.runtime.tunnel import (
+from earthline.runtime.settings.settings import SettingsFile
+from earthline.runtime.tcp.tunnel import (
     ENGAGE_MS,
     FIRST_ANSWER_MS,
     LEAVING_MS,
@@ -22,8 +22,8 @@ from earthline.runtime.tunnel import (
     TRUSTED_MS,
     Tunnel,
 )
-from earthline.vl1.path import PathState
-from earthline.vl1.peer import Slot
+from earthline.vl1.peers.path import PathState
+from earthline.vl1.peers.peer import Slot
 
 START = 1_700_000_000_000
 ROOT = "80.1.0.1"

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from earthline.runtime.watch import Watch
+from earthline.runtime.base.watch import Watch
 
 
 @pytest.mark.parametrize("turns", range(6))
@@ -27,7 +27,7 @@ async def test_watch_that_is_woken_and_cancelled_at_once_ends(turns):
 
 
 async def test_watch_acts_when_it_is_woken_and_goes_on_after_a_fault(monkeypatch):
-    monkeypatch.setattr("earthline.runtime.watch.RETRY_S", 0)
+    monkeypatch.setattr("earthline.runtime.base.watch.RETRY_S", 0)
     acted: asyncio.Queue[None] = asyncio.Queue()
 
     async def act() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 import sys
 
-from earthline.runtime import ways as ways_module
-from earthline.runtime.ways import MAX_ROUTES, find_ways, lead_to, routes_by_interface
+from earthline.runtime.sockets import ways as ways_module
+from earthline.runtime.sockets.ways import MAX_ROUTES, find_ways, lead_to, routes_by_interface
 from earthline.wire.inet import InetAddress
 
 at = InetAddress.parse

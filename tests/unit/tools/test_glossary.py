@@ -84,7 +84,7 @@ def told() -> Iterator[tuple[str, str]]:
         if path != GLOSSARY:
             yield str(path.relative_to(ROOT)), path.read_text()
     for folder in ("cli", "diagnosis", "api"):
-        for path in sorted((ROOT / "src" / "earthline" / folder).glob("*.py")):
+        for path in sorted((ROOT / "src" / "earthline" / folder).rglob("*.py")):
             if path.name not in AS_STOCK:
                 for node in ast.walk(ast.parse(path.read_text())):
                     if isinstance(node, ast.Constant) and isinstance(node.value, str):

@@ -10,7 +10,7 @@ import rust_modules
 def graph(folder, files):
     for name, text in files.items():
         file = folder / name
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(exist_ok=True, parents=True)
         file.write_text(text)
     return rust_modules.Modules(folder).graph()
 
@@ -18,8 +18,30 @@ def graph(folder, files):
 def test_core_has_no_circle():
     graph = rust_modules.Modules(rust_modules.SOURCE).graph()
     assert rust_modules.circle(graph) == []
-    assert ("switch", "output") in graph["switch", "vl1"]
-    assert ("ethernet",) in graph["switch", "frames"]
+    assert ("switch", "out", "output") in graph["switch", "out", "vl1"]
+    assert ("ethernet",) in graph["switch", "ground", "frames"]
+
+
+def test_rooms_of_the_switch_stand_in_an_order():
+    graph = rust_modules.rooms(rust_modules.Modules(rust_modules.SOURCE).graph())
+    assert rust_modules.circle(graph) == []
+    assert ("switch", "parts") in graph["switch", "sending"]
+    assert ("switch", "ground") in graph["switch", "reach"]
+
+
+def test_circle_of_rooms_is_found_where_modules_form_none(tmp_path):
+    files = {
+        "lib.rs": "mod x;",
+        "x/mod.rs": "mod up;\nmod down;",
+        "x/up/mod.rs": "mod a;\nmod b;",
+        "x/down/mod.rs": "mod c;",
+        "x/up/a.rs": "use crate::x::down::c::C;",
+        "x/up/b.rs": "",
+        "x/down/c.rs": "use crate::x::up::b::B;",
+    }
+    found = graph(tmp_path, files)
+    assert rust_modules.circle(found) == []
+    assert set(rust_modules.circle(rust_modules.rooms(found))) == {("x", "up"), ("x", "down")}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from vl1_internet import identity
 
 from earthline.effects import PacketReceived
-from earthline.vl1.allowance import ANSWERED, ASKED, OTHER_ANSWERS
+from earthline.vl1.receiving.allowance import ANSWERED, ASKED, OTHER_ANSWERS
 from earthline.wire.inet import InetAddress
 from earthline.wire.messages.error import Error
 from earthline.wire.messages.ok import Ok

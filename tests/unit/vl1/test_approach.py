@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from earthline.effects import Transmit
-from earthline.vl1 import approach
-from earthline.vl1.approach import HEAD_START_MS, OPENER_LENGTH, OPENER_TTL
-from earthline.vl1.contact import toward
-from earthline.vl1.nat import Filtering
+from earthline.vl1.sending import approach
+from earthline.vl1.sending.approach import HEAD_START_MS, OPENER_LENGTH, OPENER_TTL
+from earthline.vl1.sending.contact import toward
+from earthline.vl1.surface.nat import Filtering
 from earthline.wire.inet import InetAddress
 from earthline.wire.packet import Verb
 from peer_engine import HONEST_NET, NOW, SEEN, engine, known, path, place, who

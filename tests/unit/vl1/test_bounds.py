@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from earthline.vl1.gates import Buckets, Interval, prefix_key
-from earthline.vl1.local import ALL_SOCKETS
-from earthline.vl1.physical import PhysicalNetwork, PhysicalNetworks
-from earthline.vl1.replies import ExpectedReplies
-from earthline.vl1.timers import Timer, Timers
-from earthline.vl1.turns import Turns
+from earthline.vl1.ground.gates import Buckets, Interval, prefix_key
+from earthline.vl1.ground.local import ALL_SOCKETS
+from earthline.vl1.ground.replies import ExpectedReplies
+from earthline.vl1.ground.timers import Timer, Timers
+from earthline.vl1.ground.turns import Turns
+from earthline.vl1.peers.physical import PhysicalNetwork, PhysicalNetworks
 from earthline.wire.inet import InetAddress
 from earthline.wire.packet import Verb
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from vl1_internet import Internet, planet
 
-from earthline.vl1.push import _names_more_than_sockets
+from earthline.vl1.verbs.push import _names_more_than_sockets
 from earthline.wire.inet import InetAddress
 from earthline.wire.messages.paths import PushedPath
 

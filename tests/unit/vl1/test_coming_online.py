@@ -7,7 +7,7 @@ from vl1_internet import Internet, identity, planet
 from earthline import _native
 from earthline._native import SessionKey
 from earthline.effects import HelloReceived, PacketReceived
-from earthline.vl1.gates import IdentityGate
+from earthline.vl1.ground.gates import IdentityGate
 from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.inet import InetAddress
 from earthline.wire.messages.hello import Hello, tail_mask

@@ -1,4 +1,6 @@
-"""What may be sent to where nobody has shown to be (`vl1.credit`), and what waits meanwhile."""
+"""What may be sent to where nobody has shown to be (`vl1.sending.credit`), and what waits
+meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,9 @@ import pytest
 from vl1_internet import START, identity
 
 from earthline.effects import PacketReceived, SocketsChanged
-from earthline.vl1 import credit
-from earthline.vl1.challenges import LIFETIME_MS, MAX_HELD, MAX_HELD_PER_PATH
-from earthline.vl1.peer import Peer
+from earthline.vl1.peers.peer import Peer
+from earthline.vl1.sending import credit
+from earthline.vl1.sending.challenges import LIFETIME_MS, MAX_HELD, MAX_HELD_PER_PATH
 from earthline.wire.inet import InetAddress
 from earthline.wire.messages.ok import Ok
 from earthline.wire.messages.paths import PushDirectPaths, PushedPath

@@ -7,9 +7,9 @@ from vl1_internet import Host, identity
 
 from earthline._native import SessionKey
 from earthline.effects import HelloReceived, IdentityProved, ProveIdentity, UnknownSource
-from earthline.vl1.asked import MAX_CLAIMS, MAX_PATHS
-from earthline.vl1.newcomers import ASK_MS
-from earthline.vl1.proofs import CROWD
+from earthline.vl1.ground.proofs import CROWD
+from earthline.vl1.identities.asked import MAX_CLAIMS, MAX_PATHS
+from earthline.vl1.identities.newcomers import ASK_MS
 from earthline.wire.identity import Identity, SecretIdentity
 from earthline.wire.messages.hello import Hello
 from earthline.wire.messages.ok import Ok

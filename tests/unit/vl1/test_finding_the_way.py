@@ -6,9 +6,9 @@ import pytest
 from vl1_internet import START
 
 from earthline.effects import Activity, PacketReceived, SessionActivity
-from earthline.vl1.path import PathState
-from earthline.vl1.push import MAX_TRIED
-from earthline.vl1.surface import LIFETIME_MS, MAX_OF_STRANGERS, Surface
+from earthline.vl1.peers.path import PathState
+from earthline.vl1.surface.surface import LIFETIME_MS, MAX_OF_STRANGERS, Surface
+from earthline.vl1.verbs.push import MAX_TRIED
 from earthline.wire.inet import InetAddress
 from earthline.wire.messages.paths import (
     FLAG_CLUSTER_REDIRECT,

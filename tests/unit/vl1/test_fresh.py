@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from earthline.effects import CloseSockets, OpenSockets, SocketsOpened, Transmit
-from earthline.vl1 import fresh
-from earthline.vl1.approach import OPENER_LENGTH, OPENER_TTL
+from earthline.vl1.sending.approach import OPENER_LENGTH, OPENER_TTL
+from earthline.vl1.traversal import fresh
 from earthline.wire.inet import InetAddress
 from earthline.wire.packet import Verb
 from peer_engine import HERE, HONEST_NET, NOW, ROOT, SEEN, engine, known, path, place, who

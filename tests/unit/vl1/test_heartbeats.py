@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from earthline.vl1.keepalive import UNPROVED_MS
-from earthline.vl1.timers import FRUGAL_CHECK_MS, PERIOD_MS, Timer
+from earthline.vl1.ground.timers import FRUGAL_CHECK_MS, PERIOD_MS, Timer
+from earthline.vl1.paths.keepalive import UNPROVED_MS
 
 
 def longest_without_proof(trio, start_ms):

@@ -14,7 +14,7 @@ from earthline.effects import (
     SessionActivity,
     Transmit,
 )
-from earthline.vl1.mtu import (
+from earthline.vl1.paths.mtu import (
     CANDIDATES,
     CONFIRM_MS,
     MAX_ASKED,
@@ -24,8 +24,8 @@ from earthline.vl1.mtu import (
     PathSizes,
     larger,
 )
-from earthline.vl1.path import PathState
-from earthline.vl1.physical import PhysicalNetwork, PhysicalNetworks
+from earthline.vl1.peers.path import PathState
+from earthline.vl1.peers.physical import PhysicalNetwork, PhysicalNetworks
 from earthline.wire.inet import InetAddress
 
 ETHERNET = 1_472

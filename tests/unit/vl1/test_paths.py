@@ -6,9 +6,9 @@ import pytest
 from vl1_internet import START, Internet, PortRestrictedNat, identity, planet
 
 from earthline.effects import Activity, PacketReceived, PathSeen, SessionActivity, SocketsChanged
-from earthline.vl1.path import PathState
-from earthline.vl1.peer import MAX_SLOTS, Slot, best_of
-from earthline.vl1.physical import PhysicalNetwork
+from earthline.vl1.peers.path import PathState
+from earthline.vl1.peers.peer import MAX_SLOTS, Slot, best_of
+from earthline.vl1.peers.physical import PhysicalNetwork
 from earthline.wire.identity import Identity
 from earthline.wire.inet import InetAddress
 from earthline.wire.messages.ok import Ok

@@ -6,9 +6,9 @@ import pytest
 from vl1_internet import Internet, PortRestrictedNat, identity, planet
 
 from earthline.effects import PacketReceived, UnknownSource
-from earthline.vl1.deferred import MAX_OPENED, MAX_SEALED, MAX_SEALED_PER_SOURCE
-from earthline.vl1.rendezvous import MAX_PAIRS
-from earthline.vl1.sendqueue import MAX_QUEUED
+from earthline.vl1.receiving.deferred import MAX_OPENED, MAX_SEALED, MAX_SEALED_PER_SOURCE
+from earthline.vl1.sending.sendqueue import MAX_QUEUED
+from earthline.vl1.verbs.rendezvous import MAX_PAIRS
 from earthline.wire.inet import InetAddress
 from earthline.wire.messages.rendezvous import Rendezvous
 from earthline.wire.messages.whois import Whois

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from vl1_internet import START, identity
 
-from earthline.vl1.local import Local
-from earthline.vl1.nat import Mapping, NatWatch
-from earthline.vl1.path import PathState
-from earthline.vl1.reports import SurfaceReports
-from earthline.vl1.surface import MAX_FOREIGN, MAX_OF_STRANGERS, Surface
+from earthline.vl1.ground.local import Local
+from earthline.vl1.peers.path import PathState
+from earthline.vl1.surface.nat import Mapping, NatWatch
+from earthline.vl1.surface.surface import MAX_FOREIGN, MAX_OF_STRANGERS, Surface
+from earthline.vl1.traversal.surface_reports import SurfaceReports
 from earthline.wire.inet import InetAddress
 
 at = InetAddress.parse

@@ -6,10 +6,10 @@ import pytest
 from vl1_internet import identity
 
 from earthline.effects import StateLoaded
-from earthline.vl1 import cache
-from earthline.vl1.cache import RENEW_MS, record_of
-from earthline.vl1.path import PathState
-from earthline.vl1.peer import Slot
+from earthline.vl1.peers import cache
+from earthline.vl1.peers.cache import RENEW_MS, record_of
+from earthline.vl1.peers.path import PathState
+from earthline.vl1.peers.peer import Slot
 from earthline.wire.inet import InetAddress
 from earthline.wire.packet import Suite, Verb
 

@@ -7,8 +7,8 @@ import random
 import pytest
 
 from earthline.effects import Activity, SessionActivity
-from earthline.vl1.path import PathState
-from earthline.vl1.peer import Slot
+from earthline.vl1.peers.path import PathState
+from earthline.vl1.peers.peer import Slot
 from earthline.wire.inet import InetAddress
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from earthline.effects import SocketsChanged, TunnelChanged
-from earthline.vl1.local import ALL_SOCKETS
+from earthline.vl1.ground.local import ALL_SOCKETS
 from earthline.vl1.reasons import Reason, State
 
 

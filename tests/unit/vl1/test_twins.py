@@ -8,7 +8,7 @@ from vl1_internet import START, Entropy, identity
 from earthline._native import SessionKey
 from earthline.effects import Report, SocketsChanged, Transmit, UnknownSource, WallClock
 from earthline.vl1.engine import PeerEngine
-from earthline.vl1.twins import ANSWER_MS, FRESH_MS, MAX_PLACES
+from earthline.vl1.identities.twins import ANSWER_MS, FRESH_MS, MAX_PLACES
 from earthline.wire.inet import InetAddress
 from earthline.wire.packet import HEADER_LENGTH, Header, Suite, Verb, build
 

@@ -6,12 +6,12 @@ import pytest
 from vl1_internet import START, Internet, identity, planet
 
 from earthline.effects import Activity, SessionActivity
-from earthline.vl1.local import ALL_SOCKETS, Local
-from earthline.vl1.nat import PREDICTED, Mapping, NatWatch
-from earthline.vl1.path import PathState
-from earthline.vl1.peer import MAX_ATTEMPTS, MAX_PLACES, Peer
+from earthline.vl1.ground.local import ALL_SOCKETS, Local
+from earthline.vl1.peers.path import PathState
+from earthline.vl1.peers.peer import MAX_ATTEMPTS, MAX_PLACES, Peer
 from earthline.vl1.reasons import TRYING_MS, Reason, State, _why_relayed
-from earthline.vl1.surface import Surface
+from earthline.vl1.surface.nat import PREDICTED, Mapping, NatWatch
+from earthline.vl1.surface.surface import Surface
 from earthline.wire.inet import InetAddress
 from earthline.wire.packet import Verb
 

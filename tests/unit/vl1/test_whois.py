@@ -6,8 +6,8 @@ import pytest
 from vl1_internet import START, identity
 
 from earthline.effects import PacketReceived, UnknownSource
-from earthline.vl1.gates import prefix_key
-from earthline.vl1.whois import BURST, MAX_FOREIGN, MAX_TARGETS, MAX_WAITING, PACE_MS, Whois
+from earthline.vl1.ground.gates import prefix_key
+from earthline.vl1.verbs.whois import BURST, MAX_FOREIGN, MAX_TARGETS, MAX_WAITING, PACE_MS, Whois
 from earthline.wire.identity import Identity
 from earthline.wire.messages.ok import Ok, OkWhois
 from earthline.wire.messages.whois import MAX_ADDRESSES

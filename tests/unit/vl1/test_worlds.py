@@ -8,7 +8,7 @@ import pytest
 from vl1_internet import identity, planet, signer
 
 from earthline.effects import StateLoaded
-from earthline.vl1.worlds import Role
+from earthline.vl1.peers.worlds import Role
 from earthline.wire.world import World, WorldKind
 
 

@@ -32,7 +32,7 @@ from earthline.effects import (
     UnknownSource,
 )
 from earthline.vl1.engine import PeerEngine
-from earthline.vl1.work import open_hellos, prove
+from earthline.vl1.ground.work import open_hellos, prove
 from earthline.wire.identity import SecretIdentity
 from earthline.wire.inet import InetAddress
 from earthline.wire.packet import FragmentHeader, Header, Verb, increment_hops

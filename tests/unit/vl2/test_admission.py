@@ -261,7 +261,7 @@ def test_who_shows_an_outdated_or_revoked_certificate_of_its_own_is_not_trusted(
 
 
 def test_flood_of_named_members_leaves_those_that_proved_themselves(bench, monkeypatch):
-    monkeypatch.setattr("earthline.vl2.network.MEMBER_LIMIT", 20)
+    monkeypatch.setattr("earthline.vl2.ground.network.MEMBER_LIMIT", 20)
     bench.command(effects.Leave(NETWORK))
     bench.command(effects.Join(NETWORK))
     configure(bench)

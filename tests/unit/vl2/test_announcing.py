@@ -6,8 +6,8 @@ from group_bench import CONTROLLER, MDNS, NETWORK, OWN, PEERS, ROOT, addresses, 
 from vl2_bench import Bench
 
 from earthline import effects
-from earthline.vl2.announce import MAX_NETWORKS
-from earthline.vl2.groups import RECORDS_UNPROVED, GroupKey
+from earthline.vl2.multicast.announce import MAX_NETWORKS
+from earthline.vl2.multicast.groups import RECORDS_UNPROVED, GroupKey
 from earthline.wire.credentials.com import CertificateOfMembership
 from earthline.wire.messages.multicast import MulticastLike
 from earthline.wire.multicast import BROADCAST_GROUP, MulticastGroup

@@ -6,8 +6,8 @@ import pytest
 from vl2_bench import Bench, identity
 
 from earthline import effects
-from earthline.vl2.network import NetworkStatus
-from earthline.vl2.requests import OWN_REQUEST
+from earthline.vl2.config.requests import OWN_REQUEST
+from earthline.vl2.ground.network import NetworkStatus
 from earthline.wire.messages.config import ConfigChunk, NetworkConfigRequest
 from earthline.wire.messages.credentials import NetworkCredentials
 from earthline.wire.messages.error import Error

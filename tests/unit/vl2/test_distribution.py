@@ -23,9 +23,9 @@ from group_bench import (
 from vl2_bench import identity
 
 from earthline import effects
-from earthline.vl2.distribution import LATE_AT_ONCE, STATE_LIMIT
-from earthline.vl2.groups import GroupKey
-from earthline.vl2.sending import QUEUE_LIMIT
+from earthline.vl2.multicast.distribution import LATE_AT_ONCE, STATE_LIMIT
+from earthline.vl2.multicast.groups import GroupKey
+from earthline.vl2.multicast.sending import QUEUE_LIMIT
 from earthline.wire.inet import InetAddress
 from earthline.wire.mac import BROADCAST, mac_bytes, mac_of
 from earthline.wire.messages.error import UnwantedMulticast

@@ -19,8 +19,8 @@ from group_bench import (
 from vl2_bench import Bench
 
 from earthline import effects
-from earthline.vl2.gather import NAMED_AT_ONCE, UNKNOWN_BURST, UNKNOWN_REFILL_MS
-from earthline.vl2.groups import GroupKey
+from earthline.vl2.multicast.gather import NAMED_AT_ONCE, UNKNOWN_BURST, UNKNOWN_REFILL_MS
+from earthline.vl2.multicast.groups import GroupKey
 from earthline.wire.credentials.com import CertificateOfMembership
 from earthline.wire.messages.frame import MulticastFrame
 from earthline.wire.messages.multicast import MulticastGather

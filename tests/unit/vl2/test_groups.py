@@ -7,8 +7,8 @@ import random
 import pytest
 from group_bench import ARP, ARP_GROUP, MDNS, NETWORK, OWN_MAC
 
-import earthline.vl2.groups
-from earthline.vl2.groups import (
+import earthline.vl2.multicast.groups
+from earthline.vl2.multicast.groups import (
     LIFETIME_MS,
     RECORDS_PROVED,
     RECORDS_UNPROVED,
@@ -87,7 +87,7 @@ def test_member_of_20_networks_with_dozens_of_addresses_keeps_them_all():
 
 
 def test_honest_member_is_recorded_in_a_table_that_strangers_have_filled(monkeypatch):
-    monkeypatch.setattr(earthline.vl2.groups, "RECORD_LIMIT", 2_000)
+    monkeypatch.setattr(earthline.vl2.multicast.groups, "RECORD_LIMIT", 2_000)
     table = GroupTable()
     table.record(GroupKey(NETWORK, MDNS), 7, 0)
     announce(table, 8, 100, proved=True)
@@ -102,7 +102,7 @@ def test_honest_member_is_recorded_in_a_table_that_strangers_have_filled(monkeyp
 
 
 def test_invented_members_push_out_what_their_inventor_said_alone(monkeypatch):
-    monkeypatch.setattr("earthline.vl2.hearsay.HEARD_LIMIT", 50)
+    monkeypatch.setattr("earthline.vl2.multicast.hearsay.HEARD_LIMIT", 50)
     table, key = GroupTable(), GroupKey(NETWORK, MDNS)
     table.record(key, 1, 0)
     for member in range(10, 20):

@@ -6,7 +6,7 @@ import pytest
 from vl2_bench import NOW, Bench, identity
 
 from earthline import effects
-from earthline.vl2.network import NetworkStatus
+from earthline.vl2.ground.network import NetworkStatus
 from earthline.wire.dictionary import Dictionary
 from earthline.wire.inet import InetAddress
 from earthline.wire.mac import mac_bytes, mac_of

@@ -7,7 +7,7 @@ from vl1_internet import Internet, planet
 from vl2_bench import Bench, identity
 
 from earthline import effects
-from earthline.vl2.roster import NEVER, PUSH_PERIOD_MS
+from earthline.vl2.members.roster import NEVER, PUSH_PERIOD_MS
 from earthline.wire.inet import InetAddress
 from earthline.wire.mac import mac_bytes, mac_of
 from earthline.wire.messages.config import split_config

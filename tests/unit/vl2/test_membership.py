@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from vl2_bench import WINDOW
 
 from earthline import effects
-from earthline.vl2.membership import HELD_LIMIT, THRESHOLD_LIMIT, Acceptance, Membership
+from earthline.vl2.ground.membership import HELD_LIMIT, THRESHOLD_LIMIT, Acceptance, Membership
 from earthline.wire.credentials.capability import Capability
 from earthline.wire.credentials.common import CredentialType
 from earthline.wire.credentials.revocation import FLAG_FAST_PROPAGATE, Revocation

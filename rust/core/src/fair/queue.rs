@@ -4,7 +4,7 @@ use std::hash::Hash;
 
 use super::lists::Lists;
 use super::shares::{Place, Shares};
-use crate::switch::tables::{Guarded, Keyed};
+use crate::switch::ground::tables::{Guarded, Keyed};
 
 /// How much may wait.
 #[derive(Clone, Copy)]

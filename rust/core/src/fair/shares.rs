@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hash};
 use foldhash::quality::FixedState;
 
 use super::lists::Lists;
-use crate::switch::tables::{Guarded, Keyed};
+use crate::switch::ground::tables::{Guarded, Keyed};
 
 /// Where a thing is, as long as it is there.
 pub(super) type Place = usize;

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hash};
 use foldhash::quality::FixedState;
 
 use super::shares::{Place, Shares};
-use crate::switch::tables::{Guarded, Keyed};
+use crate::switch::ground::tables::{Guarded, Keyed};
 
 /// Entries by key, each of them somebody's. Where there is no room for a new one, the oldest entry of who has
 /// most goes; an entry that is put or asked for again is its holder's newest. By default keys and holders are

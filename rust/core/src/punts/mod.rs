@@ -17,9 +17,9 @@ mod pressure;
 mod tries;
 
 use crate::fair::{Bounds, FairQueue};
-use crate::switch::budget::Allowance;
-use crate::switch::punt::{FrameReason, Punt};
-use crate::switch::tables::{GuardedMap, Keyed};
+use crate::switch::ground::budget::Allowance;
+use crate::switch::ground::tables::{GuardedMap, Keyed};
+use crate::switch::out::punt::{FrameReason, Punt};
 use pressure::Pressure;
 use tries::Tries;
 

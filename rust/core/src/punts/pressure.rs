@@ -1,7 +1,7 @@
 //! How often a stranger has to try before it is let in line.
 
 use super::tries::Worth;
-use crate::switch::budget::{Allowance, Bucket};
+use crate::switch::ground::budget::{Allowance, Bucket};
 
 /// Arrivals are counted for this long, in ms.
 const WINDOW_MS: u64 = 1000;

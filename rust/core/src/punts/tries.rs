@@ -6,7 +6,7 @@
 
 use std::hash::Hash;
 
-use crate::switch::tables::Keyed;
+use crate::switch::ground::tables::Keyed;
 
 /// Cells that count tries, a byte each: 16 MiB, of which only the pages count that a flood has touched.
 const CELLS: usize = 1 << 24;

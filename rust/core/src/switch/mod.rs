@@ -5,61 +5,39 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | [`ingress`] | datagrams: triage, reassembly, opening, dispatch (02, 4) |
-//! | [`hello`], [`ration`] | which HELLOs are worth a look, and how much anybody may ask of the engines |
-//! | [`relay`], [`introductions`] | datagrams for others (02, 4.3) |
-//! | [`delivery`] | frames of peers on their way to the TAP (03, 7.2, 8.6) |
-//! | [`egress`] | frames of the TAP on their way to peers (03, 7.3) |
-//! | [`superframes`] | several frames of the TAP in one |
-//! | [`mss`] | TCP segments that fit one datagram |
-//! | [`multicast`] | frames of the TAP to groups (03, 8.5) |
-//! | [`vl1`], [`peers`], [`paths`] | sessions, routes, paths, and sealing |
+//! | [`receiving::ingress`] | datagrams: triage, reassembly, opening, dispatch (02, 4) |
+//! | [`receiving::hello`], [`reach::ration`] | which HELLOs are worth a look, and how much anybody may ask of the engines |
+//! | [`receiving::relay`], [`reach::introductions`] | datagrams for others (02, 4.3) |
+//! | [`receiving::delivery`] | frames of peers on their way to the TAP (03, 7.2, 8.6) |
+//! | [`sending::egress`] | frames of the TAP on their way to peers (03, 7.3) |
+//! | [`sending::superframes`] | several frames of the TAP in one |
+//! | [`out::mss`] | TCP segments that fit one datagram |
+//! | [`sending::multicast`] | frames of the TAP to groups (03, 8.5) |
+//! | [`out::vl1`], [`reach::peers`], [`reach::paths`] | sessions, routes, paths, and sealing |
 //! | [`parts`] | the switch itself, and what the host writes to its tables |
-//! | [`network`], [`credentials`], [`group`] | networks, members, groups |
-//! | [`call`] | what every frame of a network needs on its way |
-//! | [`twins`], [`common`] | a switch for each thread, and what they share |
-//! | [`budget`] | how many multicast frames are carried (06, 6.2) |
-//! | [`filter`], [`refused`], [`copies`] | what the rules decide, what they refused, and whom they let watch (03, 6.7) |
+//! | [`networks::network`], [`ground::credentials`], [`ground::group`] | networks, members, groups |
+//! | [`networks::call`] | what every frame of a network needs on its way |
+//! | [`twins`], [`networks::common`] | a switch for each thread, and what they share |
+//! | [`ground::budget`] | how many multicast frames are carried (06, 6.2) |
+//! | [`networks::filter`], [`networks::refused`], [`networks::copies`] | what the rules decide, what they refused, and whom they let watch (03, 6.7) |
 
-pub(crate) mod budget;
-mod call;
-mod common;
-mod copies;
-mod counters;
-mod credentials;
-mod delivery;
-mod due;
-mod egress;
-mod filter;
-mod frames;
-mod group;
-mod hello;
-mod ingress;
-mod introductions;
-mod mss;
-mod multicast;
-mod network;
-mod output;
+pub(crate) mod ground;
+mod networks;
+pub(crate) mod out;
 mod parts;
-mod paths;
-mod peers;
-pub(crate) mod punt;
-mod ration;
-mod refused;
-mod relay;
-mod superframes;
-pub(crate) mod tables;
+mod reach;
+mod receiving;
+mod sending;
 mod twins;
-mod vl1;
 
-pub use budget::Allowance;
-pub use credentials::NodeCredentials;
-pub use delivery::Opened;
-pub use network::NetworkConfig;
-pub use output::Output;
+pub use ground::budget::Allowance;
+pub use ground::credentials::NodeCredentials;
+pub use networks::network::NetworkConfig;
+pub use networks::refused::Refused;
+pub use out::output::Output;
+pub use out::punt::{Arrival, FrameReason, Punt};
 pub use parts::{Activity, Switch, TrustedNetwork};
-pub use paths::{Path, PathActivity};
-pub use peers::{PeerActivity, Route, SlotActivity};
-pub use punt::{Arrival, FrameReason, Punt};
-pub use refused::Refused;
+pub use reach::paths::{Path, PathActivity};
+pub use reach::peers::{PeerActivity, Route, SlotActivity};
+pub use receiving::delivery::Opened;
 pub use twins::Twins;

@@ -2,22 +2,22 @@
 
 use std::net::IpAddr;
 
-use super::common::Commons;
-use super::counters::{Counter, DropReason};
-use super::credentials::NodeCredentials;
-use super::group::Group;
-use super::introductions::Relay;
-use super::mss::Clamp;
-use super::network::{Network, NetworkConfig, NetworkTables};
-use super::output::Output;
-use super::paths::{Path, PathActivity};
-use super::peers::{PeerActivity, Route, SlotActivity};
-use super::punt::Punt;
-use super::ration::Prefixes;
-use super::refused::{self, Refused};
-use super::tables::{Keyed, Map};
-use super::vl1::Vl1;
 use crate::fragment::{DEFAULT_SLOTS, Reassembler};
+use crate::switch::ground::counters::{Counter, DropReason};
+use crate::switch::ground::credentials::NodeCredentials;
+use crate::switch::ground::group::Group;
+use crate::switch::ground::tables::{Keyed, Map};
+use crate::switch::networks::common::Commons;
+use crate::switch::networks::network::{Network, NetworkConfig, NetworkTables};
+use crate::switch::networks::refused::{self, Refused};
+use crate::switch::out::mss::Clamp;
+use crate::switch::out::output::Output;
+use crate::switch::out::punt::Punt;
+use crate::switch::out::vl1::Vl1;
+use crate::switch::reach::introductions::Relay;
+use crate::switch::reach::paths::{Path, PathActivity};
+use crate::switch::reach::peers::{PeerActivity, Route, SlotActivity};
+use crate::switch::reach::ration::Prefixes;
 
 /// A physical network that suite 2 is accepted from (01, 3.7).
 #[derive(Clone, Copy, Debug)]

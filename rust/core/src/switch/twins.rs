@@ -3,10 +3,10 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::common::Commons;
 use super::parts::{Activity, Switch};
-use super::refused::{self, Refused};
 use crate::punts::PuntQueue;
+use crate::switch::networks::common::Commons;
+use crate::switch::networks::refused::{self, Refused};
 
 /// The switches of one node, at least one. Tables are written to all of them.
 pub struct Twins(Box<[Mutex<Switch>]>);

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
+from earthline.controller.objects.rules_json import FIRST_MATCH, normalise_rules, read_rules
 from earthline.controller.rules_check.frames import read_frame
 from earthline.controller.rules_check.trial import Hearing, Party, judge
-from earthline.controller.rules_json import FIRST_MATCH, normalise_rules, read_rules
+from earthline.controller.rules_check.written import written
 from earthline.controller.rules_script.limits import MAX_BASE_RULES
 from earthline.controller.rules_script.program import Capability, Program, ScriptRule, Tag
-from earthline.controller.rules_script.written import written
 from earthline.wire.rules import RuleType
 
 _MEMBERS = (0x7E57000001, 0x7E57000002)

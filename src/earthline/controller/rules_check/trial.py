@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from earthline import _native
+from earthline.controller.objects.rules_json import FIRST_MATCH, read_rules
 from earthline.controller.rules_check.frames import Frame
-from earthline.controller.rules_json import FIRST_MATCH, read_rules
 from earthline.controller.rules_script.limits import MAX_BASE_RULES
 from earthline.controller.rules_script.program import Capability, Program, ScriptRule
 from earthline.wire.mac import is_multicast, mac_bytes, mac_of

@@ -25,7 +25,7 @@ class Arrival:
     """How a member came that no person put on file."""
 
     prefix: int
-    """Where from, as `vl1.gates.prefix_key` has it."""
+    """Where from, as `vl1.ground.gates.prefix_key` has it."""
     seen_at: int
     """When it asked last, ms."""
 

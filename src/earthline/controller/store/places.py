@@ -9,9 +9,9 @@ from pathlib import Path
 
 import structlog
 
-from earthline.controller.archive import archive_folder, import_archive, read_archive
-from earthline.controller.foreign_folder import UnfitFolder
 from earthline.controller.store import NO_ROOM, Store, StoreFault
+from earthline.controller.store.archive import archive_folder, import_archive, read_archive
+from earthline.controller.store.foreign_folder import UnfitFolder
 from earthline.controller.store.postgresql import PostgresqlStore, is_postgresql
 from earthline.controller.store.sqlite import IN_MEMORY, Room, SqliteStore
 

@@ -7,8 +7,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from earthline.controller.passwords import hide_passwords
 from earthline.controller.store import StoreFault
+from earthline.controller.store.passwords import hide_passwords
 from earthline.controller.store.sql import SqlStore
 
 SCHEMES = ("postgresql://", "postgres://")

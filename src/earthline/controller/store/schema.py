@@ -14,8 +14,8 @@ A member that came by itself, and in which no person has had a hand, is a strang
 source prefix it came from in ``came_from``, which is NULL for all others. ``seen_at`` of a stranger
 is when it last asked, in ms, some hours behind.
 
-``at`` and ``threshold`` are times of issue (`controller.issue_clock`), not of the host. The row of
-network 0 in ``issue_clock`` is that of all networks together.
+``at`` and ``threshold`` are times of issue (`controller.issue.issue_clock`), not of the host. The
+row of network 0 in ``issue_clock`` is that of all networks together.
 """
 
 from __future__ import annotations

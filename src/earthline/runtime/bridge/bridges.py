@@ -18,6 +18,8 @@ from typing import NamedTuple, Self
 
 import structlog
 
+from earthline.runtime.base.clock import now_ms
+from earthline.runtime.base.keeping import Keeping
 from earthline.runtime.bridge.checks import (
     BridgeRefused,
     Choice,
@@ -29,9 +31,7 @@ from earthline.runtime.bridge.checks import (
 from earthline.runtime.bridge.journal import Bridging, Journal
 from earthline.runtime.bridge.kernel import BridgeKernel, Link
 from earthline.runtime.bridge.loop import leads_back
-from earthline.runtime.clock import now_ms
-from earthline.runtime.keeping import Keeping
-from earthline.runtime.taps import Tap, Taps
+from earthline.runtime.taps.taps import Tap, Taps
 from earthline.vl2.status import NetworkState
 from earthline.wire.inet import InetAddress
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from earthline.runtime.bridge.kernel import Link
-from earthline.runtime.devices import NAME_MAX, device_names, name_fault
+from earthline.runtime.taps.devices import NAME_MAX, device_names, name_fault
 from earthline.wire.address import controller_of, format_address, format_network
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import structlog
 
-from earthline.runtime.files import read_if_there
-from earthline.runtime.keeping import Keeping
+from earthline.runtime.base.files import read_if_there
+from earthline.runtime.base.keeping import Keeping
 
 log = structlog.get_logger()
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from earthline.runtime.clock import wall_ms
+from earthline.runtime.base.clock import wall_ms
 from earthline.runtime.portmap.lease import Client, Lease, NotMapped, Site
 from earthline.wire.inet import InetAddress
 

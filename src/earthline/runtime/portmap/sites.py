@@ -6,9 +6,9 @@ import contextlib
 import socket
 from collections.abc import Iterable
 
-from earthline.runtime.netlink import Netlink
+from earthline.runtime.host.netlink import Netlink
 from earthline.runtime.portmap.lease import Site
-from earthline.runtime.sockets import Place
+from earthline.runtime.sockets.sockets import Place
 
 MAX_SITES = 4
 """Gateways asked at a time; a host has seldom more than one."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from earthline.diagnosis.snapshot import Endpoint, RootSight, Snapshot, Tcp, Udp
-from earthline.runtime.clock import now_ms
+from earthline.runtime.base.clock import now_ms
 from earthline.runtime.probes.known import known
 from earthline.runtime.probes.twin import TwinWatch
 from earthline.runtime.service import Service
+from earthline.vl1.peers.worlds import Role
 from earthline.vl1.reasons import State
 from earthline.vl1.status import PeerState
-from earthline.vl1.worlds import Role
 from earthline.wire.address import format_address
 
 

@@ -12,15 +12,15 @@ from collections.abc import Iterable, Sequence
 
 from earthline.diagnosis.snapshot import RootSight, Snapshot
 from earthline.effects import AskRoots
-from earthline.runtime.clock import now_ms, wall_ms
+from earthline.runtime.base.clock import now_ms, wall_ms
 from earthline.runtime.probes.ends import Ends
 from earthline.runtime.probes.joined import stir_exits
 from earthline.runtime.probes.known import known
 from earthline.runtime.probes.twin import TwinWatch
 from earthline.runtime.service import Service
-from earthline.vl1.local import ALL_SOCKETS
+from earthline.vl1.ground.local import ALL_SOCKETS
+from earthline.vl1.peers.worlds import Role
 from earthline.vl1.status import PathReport, PeerState
-from earthline.vl1.worlds import Role
 from earthline.wire.address import format_address
 from earthline.wire.packet import DEFAULT_MTU
 

@@ -10,16 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from earthline.diagnosis.snapshot import ArpDrop, ExitSight, NetworkSight
-from earthline.runtime.netlink import Interface
+from earthline.runtime.host.netlink import Interface
 from earthline.runtime.notes import host_notes
 from earthline.runtime.probes.rules import arp_drop, rule_drops
 from earthline.runtime.probes.surroundings import neighbours
-from earthline.runtime.routes import HALVES, allowed_addresses
 from earthline.runtime.service import Service
-from earthline.runtime.taps import Tap
+from earthline.runtime.taps.routes import HALVES, allowed_addresses
+from earthline.runtime.taps.taps import Tap
+from earthline.vl1.peers.worlds import Role
 from earthline.vl1.reasons import Reason
 from earthline.vl1.status import PeerState
-from earthline.vl1.worlds import Role
 from earthline.vl2.status import NetworkState
 from earthline.wire.address import format_address, format_network
 from earthline.wire.inet import InetAddress

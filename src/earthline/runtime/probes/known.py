@@ -16,9 +16,10 @@ from earthline.diagnosis.snapshot import (
     Tunnel,
     TwinSight,
 )
-from earthline.runtime.clock import now_ms
-from earthline.runtime.netlink import Interface
-from earthline.runtime.privileges import why_no_devices
+from earthline.runtime.base.clock import now_ms
+from earthline.runtime.host.netlink import Interface
+from earthline.runtime.host.privileges import why_no_devices
+from earthline.runtime.host.reverse_path import strict_interfaces
 from earthline.runtime.probes.joined import network_sight
 from earthline.runtime.probes.surroundings import (
     devices_below,
@@ -27,10 +28,9 @@ from earthline.runtime.probes.surroundings import (
     sight_of,
     tracked_flows,
 )
-from earthline.runtime.reverse_path import strict_interfaces
 from earthline.runtime.service import Service
+from earthline.vl1.peers.worlds import Role
 from earthline.vl1.status import NodeStatus, PeerState
-from earthline.vl1.worlds import Role
 from earthline.wire.address import format_address, format_network
 
 MAX_CLOCKS = 16

@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from earthline.diagnosis.snapshot import RootSight, Snapshot
-from earthline.runtime.home import Home, StartFault, parse_planet
-from earthline.runtime.netlink import Netlink
-from earthline.runtime.port_holder import holder_of
+from earthline.runtime.home.home import Home, StartFault, parse_planet
+from earthline.runtime.home.running import instance_on, read_port
+from earthline.runtime.host.netlink import Netlink
+from earthline.runtime.host.unit import START, home_of_unit
 from earthline.runtime.probes.ends import Ends
 from earthline.runtime.probes.surroundings import gateways, sight_of, tracked_flows
-from earthline.runtime.running import instance_on, read_port
-from earthline.runtime.settings import Settings, SettingsFile
-from earthline.runtime.unit import START, home_of_unit
+from earthline.runtime.settings.settings import Settings, SettingsFile
+from earthline.runtime.sockets.port_holder import holder_of
 from earthline.wire.address import format_address
 from earthline.wire.world import Root, World
 

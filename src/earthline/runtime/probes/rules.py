@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from earthline import _native
-from earthline.controller.rules_script.written import numbered
+from earthline.controller.rules_check.written import numbered
 from earthline.diagnosis.snapshot import RuleDrop
 from earthline.effects import InstallNetwork
 from earthline.wire.inet import InetAddress

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from earthline.diagnosis.snapshot import Gateway, InterfaceSight
-from earthline.runtime.netlink import Interface
-from earthline.runtime.settings import Settings
-from earthline.runtime.sockets import BINDABLE, why_not_bound
+from earthline.runtime.host.netlink import Interface
+from earthline.runtime.settings.settings import Settings
+from earthline.runtime.sockets.sockets import BINDABLE, why_not_bound
 from earthline.wire.inet import InetAddress, Scope
 
 SIOCGIFFLAGS = 0x8913

@@ -45,7 +45,7 @@ class PushedPath:
 
 
 class SprayKind(IntEnum):
-    """What a sprayer says (see `vl1.spray`)."""
+    """What a sprayer says (see `vl1.traversal.spray`)."""
 
     OFFER = 1
     ACCEPTANCE = 2

@@ -1,0 +1,1 @@
+"""The routes below ``/earthline``; above `stock`."""

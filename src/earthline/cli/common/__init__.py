@@ -1,0 +1,4 @@
+"""What every program needs: the client of the API, tables, one line when it fails.
+
+Below `stock`.
+"""

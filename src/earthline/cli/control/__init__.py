@@ -1,0 +1,1 @@
+"""Commands about the networks that this node controls; above `node`, beside `machine`."""

@@ -1,0 +1,1 @@
+"""The programs with the stock command lines; above `common`, below `node`."""

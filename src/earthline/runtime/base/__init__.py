@@ -1,0 +1,1 @@
+"""Time, files, logs, processes, and work that is repeated; below `home`."""

@@ -1,0 +1,1 @@
+"""Planets of our own and of others; above `home`, beside `settings`, below `host`."""

@@ -1,0 +1,4 @@
+"""The UDP sockets: where they are bound, and who else has their port.
+
+Above `bridge`, below `portmap`.
+"""

@@ -1,0 +1,4 @@
+"""The node itself, its timers and rate gates, and whose turn it is to be worked for.
+
+Below `peers`.
+"""

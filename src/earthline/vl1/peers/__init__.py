@@ -1,0 +1,4 @@
+"""Who the peers and roots are, their paths, and by which one a packet leaves.
+
+Above `ground`, below `surface`.
+"""

@@ -1,0 +1,1 @@
+"""Ways through NATs, and what they do; above `paths`, below `receiving`."""

@@ -1,0 +1,1 @@
+"""What nodes ask of one another, and how it is answered; above `identities`, below `paths`."""

@@ -1,0 +1,4 @@
+"""Configurations of networks: asked for, put together, applied; our own controller.
+
+Above `members`, beside `multicast`, below `frames`.
+"""

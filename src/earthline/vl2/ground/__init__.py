@@ -1,0 +1,4 @@
+"""Networks and their members as plain state, and the peer engine as seen from here.
+
+Below `members`.
+"""
