@@ -42,7 +42,7 @@ SPEAKING = (
 def files(places: tuple[str, ...]) -> Iterator[Path]:
     for place in places:
         path = SOURCES / place
-        yield from [path] if path.suffix else sorted(path.glob("*.py"))
+        yield from [path] if path.suffix else sorted(path.rglob("*.py"))
 
 
 def text_of(node: ast.AST) -> str:

@@ -27,8 +27,10 @@ const HELLO_PRICE: u32 = 4;
 /// Bytes of payload, decompressed, that cost as much as a packet by itself.
 const BYTES_PRICE: usize = 256;
 
-/// Prefixes that are remembered; a forgotten one has its full allowance again.
+/// Prefixes that are remembered of either sort; a forgotten one has its full allowance again.
 const MAX_PREFIXES: usize = 4096;
+/// Of those whose paths no known peer has, so many share a place where they are looked for.
+const WAYS: usize = 4;
 
 /// What is asked of the engines.
 #[derive(Clone, Copy)]
@@ -75,12 +77,15 @@ struct Prefix {
 
 /// What strangers may still send, by the prefix that they send from and by whether a known peer has the path.
 ///
-/// Those of known peers are held by their prefixes, all others together: a source costs a forger nothing.
-pub(in crate::switch) struct Prefixes(FairTable<(u64, bool), Option<u64>, Prefix, Guarded>);
+/// Those of known peers are in a table of their own: a source costs a forger nothing.
+pub(in crate::switch) struct Prefixes {
+    known: FairTable<u64, u64, Prefix, Guarded>,
+    others: Recent,
+}
 
 impl Prefixes {
     pub(in crate::switch) fn new(keyed: &Keyed) -> Self {
-        Self(FairTable::guarded(MAX_PREFIXES, keyed))
+        Self { known: FairTable::guarded(MAX_PREFIXES, keyed), others: Recent::new(keyed) }
     }
 
     /// Whether one more HELLO that no known key fits may go up.
@@ -95,7 +100,35 @@ impl Prefixes {
 
     fn prefix(&mut self, path: &Path, known: bool) -> &mut Prefix {
         let prefix = path.prefix();
-        self.0.renewed((prefix, known), known.then_some(prefix))
+        if known { self.known.renewed(prefix, prefix) } else { self.others.of(prefix) }
+    }
+}
+
+/// The prefixes that were asked for lately. Of those that share a place the one goes that was not asked for the
+/// longest: with another prefix in each forged packet that happens 50,000 times a second, and has to cost less
+/// than to receive the packet does.
+struct Recent {
+    keyed: Keyed,
+    /// Each with its prefixes, the latest first.
+    places: Box<[Vec<(u64, Prefix)>]>,
+}
+
+impl Recent {
+    fn new(keyed: &Keyed) -> Self {
+        let places = (0..MAX_PREFIXES / WAYS).map(|_| Vec::new()).collect();
+        Self { keyed: keyed.clone(), places }
+    }
+
+    fn of(&mut self, prefix: u64) -> &mut Prefix {
+        let number = self.keyed.hash(prefix) as usize % self.places.len();
+        let place = &mut self.places[number];
+        if let Some(at) = place.iter().position(|(other, _)| *other == prefix) {
+            place[..=at].rotate_right(1);
+        } else {
+            place.truncate(WAYS - 1);
+            place.insert(0, (prefix, Prefix::default()));
+        }
+        &mut place[0].1
     }
 }
 
@@ -126,5 +159,22 @@ mod tests {
             assert!(prefixes.take_newcomer(&path(forged), false, 5000));
         }
         assert_eq!(taken(&mut prefixes), 0);
+    }
+
+    #[test]
+    fn each_of_hundreds_of_prefixes_in_turn_has_its_own_allowance_and_no_more() {
+        let mut prefixes = Prefixes::new(&Keyed::new(&[7; 32]));
+        let turns = (0..256_000).map(|number| path(number % 256));
+        let taken = turns.filter(|path| prefixes.take_newcomer(path, false, 5000)).count();
+        assert_eq!(taken, 256 * 64);
+    }
+
+    #[test]
+    fn memory_of_unknown_prefixes_has_a_bound() {
+        let mut prefixes = Prefixes::new(&Keyed::new(&[7; 32]));
+        (0..100_000).for_each(|number| _ = prefixes.take_stranger(&path(number), false, 5000));
+        let places = &prefixes.others.places;
+        assert_eq!(places.iter().map(Vec::len).sum::<usize>(), MAX_PREFIXES);
+        assert!(places.iter().all(|place| place.capacity() == WAYS));
     }
 }
