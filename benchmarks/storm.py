@@ -5,8 +5,8 @@ and a new node for each flood. Of each kind of packet, from each pattern of sour
 
 - after a while of the flood a new node joins, as its user sees it: from its start to an
   address on the network; meanwhile the root is asked for its status twenty times a second;
-- the members send one TCP stream for some seconds, once under the flood, and once while the same
-  forger sends as much to a host that drops it.
+- the members send one TCP stream for some seconds, under the flood and while the same forger sends
+  as much to a host that drops it, in turns; of the ratios the median is shown, and the lowest.
 
 All of it runs on one machine: forger, kernel, root, newcomer, members and the stream. With few
 cores, part of what is measured is waiting for a processor. What a flood costs the machine by
@@ -33,6 +33,8 @@ from report import Samples, write
 
 RATE = 50_000
 STREAM_S = 3.0
+ROUNDS = 3
+"""Pairs of streams in each cell."""
 JOIN_LIMIT_S = 60
 """A newcomer that is not in after this counts with this time, shown as ``>``."""
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -40,7 +42,7 @@ _SHOWN_DROPS = 3
 _WIDTH = 120
 _COLUMNS = (
     *("kind", "sources", "sent/s", "API ms", "worst"),
-    *("join s", "ratio", "beside", "stream", "beside", "root CPU"),
+    *("join s", "ratio", "beside", "stream", "beside", "lowest", "root CPU"),
 )
 _UNITS = {
     "join_s": "s",
@@ -75,10 +77,17 @@ class Cell:
     forger_cpu: float
     api_ms: list[float]
     join_s: float
-    stream: float
-    stream_aside: float
+    streams: list[float]
+    streams_aside: list[float]
     root_cpu: float
     drops: dict[str, int]
+
+    @property
+    def beside(self) -> list[float]:
+        """Of each stream, what part it is of the one beside the same flood aside."""
+        return [
+            under / aside for under, aside in zip(self.streams, self.streams_aside, strict=True)
+        ]
 
 
 def cpu_s(pid: int) -> float:
@@ -90,10 +99,11 @@ def cpu_s(pid: int) -> float:
 class Bench:
     """Takes the measures in one lab."""
 
-    def __init__(self, built: Siege, rate: int, lasted_s: float) -> None:
+    def __init__(self, built: Siege, rate: int, lasted_s: float, rounds: int) -> None:
         self._siege = built
         self._rate = rate
         self._lasted_s = lasted_s
+        self._rounds = rounds
         self._target = built.far.wait_ip(built.planet.earth)
 
     def baseline(self, kind: Kind) -> Baseline:
@@ -114,12 +124,12 @@ class Bench:
             join_s = self._join()
         spent = (cpu_s(pid) - spent) / (time.monotonic() - began)
         sent = storm.end()
-        storm = self._storm(kind, sources)
-        stream = self._stream()
-        storm.end()
-        storm = self._storm(kind, sources, aside=True)
-        stream_aside = self._stream()
-        storm.end()
+        streams: dict[bool, list[float]] = {False: [], True: []}
+        for _ in range(self._rounds):
+            for aside, measured in streams.items():
+                storm = self._storm(kind, sources, aside=aside)
+                measured.append(self._stream())
+                storm.end()
         after = self._siege.counters()
         drops = {name: count - before.get(name, 0) for name, count in after.items()}
         return Cell(
@@ -130,8 +140,8 @@ class Bench:
             forger_cpu=sent.cpu_s / sent.seconds,
             api_ms=watch.answered_ms,
             join_s=join_s,
-            stream=stream,
-            stream_aside=stream_aside,
+            streams=streams[False],
+            streams_aside=streams[True],
             root_cpu=spent,
             drops={name: count for name, count in drops.items() if _is_drop(name) and count > 0},
         )
@@ -175,8 +185,9 @@ def show(cells: list[Cell]) -> None:
             f"{over}{cell.join_s:.1f}",
             f"{cell.join_s / quiet.join_s:.2f}",
             f"{cell.join_s / quiet.join_aside_s:.2f}",
-            f"{cell.stream / quiet.stream:.2f}",
-            f"{cell.stream / cell.stream_aside:.2f}",
+            f"{statistics.median(cell.streams) / quiet.stream:.2f}",
+            f"{statistics.median(cell.beside):.2f}",
+            f"{min(cell.beside):.2f}",
             f"{cell.root_cpu:.2f}",
         )
     console = Console(width=_WIDTH)
@@ -216,14 +227,14 @@ def record(cells: list[Cell], rate: int) -> None:
         system = f"{cell.kind} {cell.sources}"
         measured = {
             "join_s": cell.join_s,
-            "stream_mbps": cell.stream,
-            "stream_aside_mbps": cell.stream_aside,
             "api_worst_ms": max(cell.api_ms),
             "api_median_ms": statistics.median(cell.api_ms),
             "root_cpu": cell.root_cpu,
             "sent_pps": cell.sent_pps,
         }
         samples.update({(system, name): [value] for name, value in measured.items()})
+        samples[system, "stream_mbps"] = cell.streams
+        samples[system, "stream_aside_mbps"] = cell.streams_aside
     write("storm", samples, _UNITS, rate=rate)
 
 
@@ -231,7 +242,8 @@ def _line(cell: Cell) -> str:
     """What a run that is stopped leaves of it."""
     return (
         f"{cell.kind} {cell.sources}: {cell.sent_pps:,.0f}/s, API {max(cell.api_ms):.0f} ms, join"
-        f" {cell.join_s:.1f} s, stream {cell.stream:,.0f} beside {cell.stream_aside:,.0f} Mbit/s,"
+        f" {cell.join_s:.1f} s, stream {statistics.median(cell.streams):,.0f} Mbit/s,"
+        f" {', '.join(f'{ratio:.2f}' for ratio in cell.beside)} of those beside a flood aside,"
         f" root {cell.root_cpu:.2f} cores, quiet join {cell.baseline.join_s:.1f} s, beside"
         f" {cell.baseline.join_aside_s:.1f} s, {dict(_largest(cell.drops))}"
     )
@@ -244,6 +256,7 @@ def main() -> None:
     parser.add_argument(
         "--lasted", type=float, default=15, help="seconds of a flood before somebody joins"
     )
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="pairs of streams in each cell")
     parser.add_argument("--kinds", nargs="+", type=Kind, choices=list(Kind), default=list(Kind))
     parser.add_argument(
         "--sources", nargs="+", type=Sources, choices=list(Sources), default=list(Sources)
@@ -251,7 +264,7 @@ def main() -> None:
     chosen = parser.parse_args()
     cells: list[Cell] = []
     with siege() as built:
-        bench = Bench(built, chosen.rate, chosen.lasted)
+        bench = Bench(built, chosen.rate, chosen.lasted, chosen.rounds)
         for kind in chosen.kinds:
             baseline = bench.baseline(kind)
             for sources in chosen.sources:
