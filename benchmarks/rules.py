@@ -70,7 +70,7 @@ def member(own: int, other: int, table: bytes) -> Switch:
         rules=table,
     )
     entries = [
-        InstallSession(other, bytes(range(48)), 3),
+        InstallSession(other, bytes(range(48)), 3, bytes(64)),
         InstallPaths(other, (PATH,)),
         InstallRoute(other, PATH, direct=True, mtu=1_500),
         network,

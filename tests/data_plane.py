@@ -68,7 +68,7 @@ class Plane:
     def meet(self, address: int, *, admitted: bool = True) -> None:
         at = place(address)
         self.write(
-            InstallSession(address, KEY, Suite.SALSA20_POLY1305),
+            InstallSession(address, KEY, Suite.SALSA20_POLY1305, bytes(64)),
             InstallPaths(address, (at,)),
             InstallRoute(address, at, direct=True, mtu=10_000),
             InstallMember(NETWORK, address, admitted, ready=True, push_due_at=NEVER),

@@ -88,7 +88,7 @@ class Station:
     def meet(self, other: Station) -> None:
         path = (1, LOOPBACK, other.port)
         self.write(
-            InstallSession(other.address, KEY, 3),
+            InstallSession(other.address, KEY, 3, bytes(64)),
             InstallPaths(other.address, (path,)),
             InstallRoute(other.address, path, direct=True),
             InstallMember(NETWORK, other.address, True, True, 2**63),

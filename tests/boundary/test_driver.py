@@ -155,7 +155,7 @@ def test_punts_nobody_takes_are_dropped_and_counted(namespace: Namespace) -> Non
         switch = Switch(ALICE, bytes(32))
         driver = namespace.driver(switch)
         port = driver.add_udp(7, LOOPBACK, 0, None)
-        switch.apply([InstallSession(BOB, KEY, 3)], 0)
+        switch.apply([InstallSession(BOB, KEY, 3, bytes(64))], 0)
         question = packet_of(BOB, bytes(5))
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
             while driver.counters()["drop_punt_peers"] == 0:
@@ -177,7 +177,7 @@ def test_flood_of_strangers_keeps_no_packet_of_a_known_peer_waiting(namespace: N
         switch = Switch(ALICE, bytes(32))
         driver = namespace.driver(switch)
         port = driver.add_udp(7, LOOPBACK, 0, None)
-        switch.apply([InstallSession(BOB, KEY, 3)], 0)
+        switch.apply([InstallSession(BOB, KEY, 3, bytes(64))], 0)
 
         def flood() -> None:
             for number in range(strangers // 2):

@@ -70,7 +70,7 @@ def state(host):
     """What strangers must not move: peers, their ways, roots, what others know of us."""
     engine = host.node.peers
     peers = {
-        address: ({slot.path.key for slot in peer.slots}, list(peer.places), peer.relay)
+        address: ({slot.path.key for slot in peer.slots}, set(peer.places), peer.relay)
         for address, peer in engine.topology.peers.items()
     }
     return peers, engine.upstreams, engine.nat_report()

@@ -15,13 +15,14 @@ from earthline.wire.packet import Verb
 from earthline.wire.rules import ACCEPT_ALL
 
 KEY = bytes(48)
+PUBLIC_KEY = bytes(64)
 PATH = (1, bytes([80, 0, 0, 1]), 9993)
 OPENED = effects.PacketReceived(PATH, HONEST, 7, 0, 1, Verb.FRAME, bytes(20))
 NETWORK_ENTRY = effects.InstallNetwork(
     NETWORK, 2800, False, True, False, False, 32, bridges=(), rules=ACCEPT_ALL
 )
 ONE_OF_EACH = [
-    effects.InstallSession(HONEST, KEY, 1),
+    effects.InstallSession(HONEST, KEY, 1, PUBLIC_KEY),
     effects.InstallRoute(HONEST, PATH, direct=True),
     effects.InstallPaths(HONEST, (PATH, (2, bytes(16), 1))),
     effects.InstallRelay(True, STRANGER, PATH),
@@ -64,10 +65,11 @@ def test_every_command_for_the_switch_is_taken():
 @pytest.mark.parametrize(
     "command",
     [
-        effects.InstallSession(0, KEY, 1),
-        effects.InstallSession(0xFF_0000_0001, KEY, 1),
-        effects.InstallSession(HONEST, KEY[1:], 1),
-        effects.InstallSession(HONEST, KEY, 2),
+        effects.InstallSession(0, KEY, 1, PUBLIC_KEY),
+        effects.InstallSession(0xFF_0000_0001, KEY, 1, PUBLIC_KEY),
+        effects.InstallSession(HONEST, KEY[1:], 1, PUBLIC_KEY),
+        effects.InstallSession(HONEST, KEY, 2, PUBLIC_KEY),
+        effects.InstallSession(HONEST, KEY, 1, PUBLIC_KEY[1:]),
         effects.InstallRoute(0, PATH, direct=True),
         effects.InstallRoute(HONEST, PATH, direct=True, mtu=27),
         effects.InstallRoute(HONEST, (1, bytes(5), 9993), direct=True),

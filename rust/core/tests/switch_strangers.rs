@@ -6,8 +6,8 @@ use earthline_core::ethernet::mac_of;
 use earthline_core::packet;
 use earthline_core::switch::{Output, Path, Punt};
 use switchboard::{
-    ALICE, BOB, CAROL, Lan, NETWORK, NOW, PuntKind, Station, control, forged_hello, frame, hello,
-    path_to,
+    ALICE, BOB, CAROL, Lan, NETWORK, NOW, PUBLIC_KEY, PuntKind, Station, control, forged_hello,
+    frame, hello, path_to,
 };
 
 const WHOIS: u8 = 0x04;
@@ -85,6 +85,22 @@ fn hello_is_authentic_only_if_the_key_of_its_source_fits() {
     let forged = bob.ingest(ALICE, &forged_hello(ALICE, BOB));
     assert_eq!(is_authentic(&forged), Some(false), "maybe another one claims her address");
     assert_eq!(is_authentic(&bob.ingest(CAROL, &hello(CAROL, BOB))), Some(false));
+}
+
+#[test]
+fn forged_hello_with_the_identity_of_a_known_peer_never_rises() {
+    let mut bob = bob();
+    let mut forged = forged_hello(ALICE, BOB);
+    forged[47..111].copy_from_slice(&PUBLIC_KEY);
+    for number in 0..FLOOD as u64 {
+        let [.., a, b] = number.to_be_bytes();
+        assert_eq!(bob.punts_at(from([203, a, b, 1]), &forged, NOW), []);
+    }
+    assert_eq!(bob.counters()["drop_unauthentic"], FLOOD as u64);
+    assert_eq!(bob.counters()["drop_newcomer_budget"], 0);
+
+    forged[110] ^= 1;
+    assert_eq!(bob.punts_at(path_to(ALICE), &forged, NOW), [PuntKind::Hello]);
 }
 
 #[test]

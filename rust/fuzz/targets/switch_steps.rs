@@ -282,7 +282,8 @@ impl Station {
         match command {
             Command::SetSession { peer, suite } => {
                 let suite = SUITES[usize::from(suite) % SUITES.len()];
-                switch.set_session(peer.address(), &key(self.own.address(), peer.address()), suite);
+                let key = key(self.own.address(), peer.address());
+                switch.set_session(peer.address(), &key, suite, &[7; 64]);
             }
             Command::RemoveSession(peer) => switch.remove_session(peer.address()),
             Command::SetRoute { peer, by, direct, mtu, trusted_path_id } => {

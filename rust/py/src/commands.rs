@@ -7,7 +7,9 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyType;
 
-use crate::convert::{Allowance, Ip, Key, Node, Path, RouteMtu, SendingSuite, credentials};
+use crate::convert::{
+    Allowance, Ip, Key, Node, Path, PublicKey, RouteMtu, SendingSuite, credentials,
+};
 use crate::events::class;
 
 /// Dataclasses by the attributes that are taken of them.
@@ -48,7 +50,7 @@ macro_rules! commands {
 }
 
 dataclasses! {
-    InstallSession { address: Node, key: Key, suite: SendingSuite }
+    InstallSession { address: Node, key: Key, suite: SendingSuite, public_key: PublicKey }
     RemoveSession { address: u64 }
     InstallRoute {
         address: Node,
@@ -187,7 +189,7 @@ impl Command {
     pub(crate) fn write(&self, switch: &mut core::Switch, now: u64) {
         match self {
             Self::InstallSession(it) => {
-                switch.set_session(it.address.0, &it.key.0, it.suite.0);
+                switch.set_session(it.address.0, &it.key.0, it.suite.0, &it.public_key.0);
             }
             Self::RemoveSession(it) => switch.remove_session(it.address),
             Self::InstallRoute(it) => switch.set_route(it.address.0, it.route()),

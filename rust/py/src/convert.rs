@@ -74,6 +74,17 @@ impl FromPyObject<'_, '_> for Key {
     }
 }
 
+/// The public key of an identity: 64 bytes.
+pub(crate) struct PublicKey(pub(crate) [u8; 64]);
+
+impl FromPyObject<'_, '_> for PublicKey {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        exactly("public key", &object.extract::<PyBackedBytes>()?).map(Self)
+    }
+}
+
 /// A suite that frames may be sent in.
 #[derive(Clone, Copy)]
 pub(crate) struct SendingSuite(pub(crate) u8);

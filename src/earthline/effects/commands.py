@@ -44,13 +44,15 @@ class CloseSockets:
 
 @dataclass(frozen=True, slots=True)
 class InstallSession:
-    """Keys and sending suite of a peer; its route and its paths stay."""
+    """Keys, sending suite and identity of a peer; its route and its paths stay."""
 
     address: int
     key: bytes
     """48 bytes."""
     suite: int
     """1 or 3."""
+    public_key: bytes
+    """Of its identity, 64 bytes: a HELLO with it that the keys do not fit is forged."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Told:
 
 
 def session(peer: int = PEER, suite: int = 1) -> effects.InstallSession:
-    return effects.InstallSession(peer, bytes(48), suite)
+    return effects.InstallSession(peer, bytes(48), suite, bytes(64))
 
 
 def route(direct: bool, peer: int = PEER) -> effects.InstallRoute:

@@ -167,7 +167,7 @@ class Bench:
         self.underlay.up.add(peer.address)
         address, path = peer.address, self.path_of(peer.address)
         entries = [
-            effects.InstallSession(address, key, 1),
+            effects.InstallSession(address, key, 1, peer.public_key),
             effects.InstallPaths(address, (path,)),
             # One datagram per packet, however long.
             effects.InstallRoute(address, path, direct=True, mtu=10_100),

@@ -71,7 +71,7 @@ pub(crate) fn station(address: u64, peers: &[u64]) -> Switch {
         key[..8].copy_from_slice(&(address ^ peer).to_be_bytes());
         let path = path_of(*peer);
         let route = Route { path, direct: true, mtu: DEFAULT_MTU, trusted_path_id: 0 };
-        switch.set_session(*peer, &key, SUITE_AES_GMAC_SIV);
+        switch.set_session(*peer, &key, SUITE_AES_GMAC_SIV, &[0; 64]);
         switch.set_known_paths(*peer, &[path]);
         switch.set_route(*peer, Some(route));
         switch.set_member(NETWORK, *peer, true, true, u64::MAX);

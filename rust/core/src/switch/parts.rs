@@ -81,9 +81,10 @@ impl Switch {
         }
     }
 
-    /// Keys of a peer and the suite it is sent frames with; keeps its route and its paths.
-    pub fn set_session(&mut self, address: u64, key: &[u8; 48], suite: u8) {
-        self.vl1.peers.set_session(address, key, suite);
+    /// Keys of a peer, the suite it is sent frames with, and the public key of its identity; keeps its route and
+    /// its paths.
+    pub fn set_session(&mut self, address: u64, key: &[u8; 48], suite: u8, public_key: &[u8; 64]) {
+        self.vl1.peers.set_session(address, key, suite, public_key);
     }
 
     /// Forget a peer: its session, its route and its paths.

@@ -92,6 +92,9 @@ pub fn hello(from: u64, to: u64) -> Vec<u8> {
     armoured(from, to, 0x01, &greeting(from), SUITE_POLY1305)
 }
 
+/// Of every node in these tests, as the others know it; what `forged_hello` says is another one.
+pub const PUBLIC_KEY: [u8; 64] = [0x4b; 64];
+
 /// A HELLO that fits no key.
 pub fn forged_hello(from: u64, to: u64) -> Vec<u8> {
     [packet::header(from, to, from, 0x01).as_slice(), &greeting(from)].concat()
@@ -123,7 +126,7 @@ pub fn frame(destination: u64, source: u64, length: usize) -> Vec<u8> {
 /// Install a session of a node with a peer, and its direct path.
 pub fn introduce(switch: &mut Switch, own: u64, peer: u64, suite: u8) {
     let path = path_to(peer);
-    switch.set_session(peer, &key(own, peer), suite);
+    switch.set_session(peer, &key(own, peer), suite, &PUBLIC_KEY);
     switch.set_known_paths(peer, &[path]);
     switch.set_route(peer, Some(Route { path, direct: true, mtu: 1432, trusted_path_id: 0 }));
 }

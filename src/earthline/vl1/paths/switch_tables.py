@@ -54,7 +54,8 @@ class SwitchTables:
         """Bring a peer's entries up to date; whether a route appeared where there was none."""
         entry, suite = self._installed.get(peer.address), peer.suite
         if entry is None or entry.suite != suite:
-            self._local.emit(InstallSession(peer.address, peer.key, suite))
+            public_key = peer.identity.public_key
+            self._local.emit(InstallSession(peer.address, peer.key, suite, public_key))
         if entry is None:
             entry = Installed(suite, InstallRoute(peer.address, None, direct=False))
             self._installed[peer.address] = entry

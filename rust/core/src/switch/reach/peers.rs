@@ -14,10 +14,12 @@ const NEW_PATH_MS: u64 = 1000;
 /// a peer that asks nothing of its relay greets it once in 60 s, or 65, and two of its HELLOs may be lost.
 const HEARD_MS: u64 = 150_000;
 
-/// Keys shared with a peer, and the suite it is sent packets with.
+/// Keys shared with a peer, the suite it is sent packets with, and the public key they were agreed on with.
 pub(in crate::switch) struct Session {
     pub(in crate::switch) keys: Box<SessionKeys>,
     pub(in crate::switch) suite: u8,
+    /// Boxed: only a HELLO that the keys do not fit is compared with it.
+    pub(in crate::switch) public_key: Box<[u8; 64]>,
 }
 
 /// Where packets for a peer leave.
@@ -142,9 +144,15 @@ impl PeerTable {
         self.peers.get(&address)?.route.as_ref()
     }
 
-    pub(in crate::switch) fn set_session(&mut self, address: u64, key: &[u8; 48], suite: u8) {
-        let keys = Box::new(SessionKeys::new(key));
-        self.entry(address).session = Some(Session { keys, suite });
+    pub(in crate::switch) fn set_session(
+        &mut self,
+        address: u64,
+        key: &[u8; 48],
+        suite: u8,
+        public_key: &[u8; 64],
+    ) {
+        let (keys, public_key) = (Box::new(SessionKeys::new(key)), Box::new(*public_key));
+        self.entry(address).session = Some(Session { keys, suite, public_key });
     }
 
     pub(in crate::switch) fn set_route(

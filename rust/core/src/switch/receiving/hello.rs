@@ -18,6 +18,8 @@ const VERSIONS_LENGTH: usize = 13;
 const IDENTITY_LENGTH: usize = 71;
 /// Where its type is, of which there is one.
 const IDENTITY_TYPE: usize = 5;
+/// Where its public key is.
+const PUBLIC_KEY: std::ops::Range<usize> = IDENTITY_TYPE + 1..IDENTITY_LENGTH - 1;
 /// Lengths that a private key may say it has; it is read past, never used.
 const PRIVATE_LENGTHS: [u8; 2] = [0, 64];
 
@@ -45,9 +47,16 @@ fn fault(head: &Head<'_>) -> Option<DropReason> {
     }
 }
 
+/// The public key in a HELLO without a fault.
+fn public_key<'a>(head: &Head<'a>) -> &'a [u8] {
+    let identity = head.payload().get(VERSIONS_LENGTH..).unwrap_or_default();
+    identity.get(PUBLIC_KEY).unwrap_or_default()
+}
+
 impl Switch {
-    /// A suite-0 HELLO. If its MAC fits the session of its source, that peer sent it. Otherwise it is from a
-    /// newcomer or from another identity with the same address, or it is forged: only the engines can tell.
+    /// A suite-0 HELLO. If its MAC fits the session of its source, that peer sent it. If not, it is forged if it
+    /// has that very peer's identity: with the same identity goes the same key. Otherwise it is from a newcomer
+    /// or from another identity with the same address, or it is forged: only the engines can tell.
     pub(in crate::switch) fn greet(
         &mut self,
         path: Path,
@@ -64,7 +73,11 @@ impl Switch {
             return self.discard(DropReason::ReservedSource);
         }
         let session = self.vl1.peers.session(source);
+        let is_own = session.is_some_and(|session| *session.public_key == *public_key(&head));
         let authentic = session.is_some_and(|session| session.keys.open(packet).is_ok());
+        if is_own && !authentic {
+            return self.discard(DropReason::Unauthentic);
+        }
         if authentic {
             self.vl1.peers.heard(source, &path, hops, now);
             if !self.vl1.affords(source, Asks::Hello, now) {
