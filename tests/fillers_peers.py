@@ -213,7 +213,7 @@ def introductions() -> None:
     )
 
 
-@fills("Sockets for paths found by guessing", MAX_KEPT)
+@fills("Sockets for paths found by guessing, or by a fresh port", MAX_KEPT)
 def kept_sockets() -> None:
     node = engine()
 

@@ -69,3 +69,10 @@ def test_what_the_switch_counted_is_told_by_rule_most_first():
         RuleDrop("no_rule", 0, "", 0, 2),
     )
     assert rule_drops(held, []) == rule_drops(None, counted) == ()
+
+
+def test_rule_of_before_is_not_told_while_the_switch_still_goes_by_it():
+    counted = [("rule", 3, 10, 5), ("rule", 1, 3, 0)]
+    assert rule_drops(entry(IPV4, DROP), counted) == (
+        RuleDrop("rule", 1, "drop ethertype ipv4", 3, 0),
+    )

@@ -108,3 +108,19 @@ def test_peer_that_named_too_many_places_has_nothing_sent_there():
     contacting.peer.places_full_at = NOW + 1_000_000
     assert not contacting.look()
     assert not contacting.tick(HEAD_START_MS)
+    assert contacting.node.counters["places_too_many"] == 1
+
+
+def test_our_nat_is_judged_once_for_all_places_that_a_packet_names(monkeypatch):
+    contacting = Contacting()
+    judged = []
+    report = contacting.node.nat.report
+    monkeypatch.setattr(contacting.node.nat, "report", lambda: judged.append(1) or report())
+    for number in range(16):
+        assert contacting.look(place(HONEST_NET, number))[0][1] == OPENER_TTL
+    assert len(judged) == 1
+    contacting.node._approach.look_at(contacting.peer, THERE, NOW + 1, first=True)
+    contacting.node.nat.examined(Filtering.INDEPENDENT, None)
+    there = place(HONEST_NET, 100)
+    contacting.node._approach.look_at(contacting.peer, there, NOW + 2, first=True)
+    assert contacting.sent()[-1] == (toward(there), 0)

@@ -8,7 +8,13 @@ from vl1_internet import START, Entropy, identity
 from earthline._native import SessionKey
 from earthline.effects import Report, SocketsChanged, Transmit, UnknownSource, WallClock
 from earthline.vl1.engine import PeerEngine
-from earthline.vl1.identities.twins import ANSWER_MS, FRESH_MS, MAX_PLACES
+from earthline.vl1.identities.twins import (
+    ANSWER_MS,
+    FRESH_MS,
+    FRUGAL_CALL_MS,
+    FRUGAL_KEPT_MS,
+    MAX_PLACES,
+)
 from earthline.wire.inet import InetAddress
 from earthline.wire.packet import HEADER_LENGTH, Header, Suite, Verb, build
 
@@ -94,6 +100,17 @@ def test_old_call_that_somebody_kept_counts_for_nothing(node, off_ms):
     assert node.engine.twins.twin(NOW) is not None
 
 
+def test_call_of_our_own_former_run_is_nobody_elses_though_somebody_kept_it(node):
+    node.hear(call(at=NOW - 1))
+    node.engine.receive(SocketsChanged(((1, THERE),)), NOW + 1_000)
+    node.hear(call(at=NOW - 1), now=NOW + 1_000)
+    assert node.engine.twins.twin(NOW + 1_000) is None
+    assert node.engine.counters["twin_old"] == 2
+    assert node.reports() == []
+    node.hear(call(at=NOW + 500), now=NOW + 1_000)
+    assert node.engine.twins.twin(NOW + 1_000) is not None
+
+
 def test_nobody_without_the_key_is_taken_for_it(node):
     stranger = identity(2)
     node.hear(call(session=SessionKey(stranger.agree(OURS.public))))
@@ -121,7 +138,15 @@ def test_calls_are_answered_now_and_then_and_at_a_few_places(node):
 
 
 def test_it_is_reported_again_only_if_it_is_elsewhere(node):
-    for _ in range(3):
+    for port in range(3):
         node.hear(call())
+        node.hear(call(kind=1), path=(1, THERE.ip, port))
     node.hear(call(places=(InetAddress.parse("81.9.0.1/9993"),)))
     assert node.reports() == ["identity_cloned"] * 2
+
+
+def test_in_low_bandwidth_mode_it_is_remembered_from_one_call_to_the_next(node):
+    node.engine.set_low_bandwidth(True, NOW)
+    node.hear(call())
+    assert node.engine.twins.twin(NOW + FRUGAL_CALL_MS) is not None
+    assert node.engine.twins.twin(NOW + FRUGAL_KEPT_MS + 1) is None

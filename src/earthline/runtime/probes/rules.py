@@ -50,7 +50,10 @@ class _Question:
 def rule_drops(
     entry: InstallNetwork | None, refused: Iterable[tuple[str, int, int, int]]
 ) -> tuple[RuleDrop, ...]:
-    """What a network's rules dropped, most first; ``refused``: what the switch counted."""
+    """What a network's rules dropped, most first; ``refused``: what the switch counted.
+
+    The switch may go by other rules for some milliseconds yet, which may be more than these.
+    """
     counted = tuple(refused)
     if entry is None or not counted:
         return ()
@@ -58,6 +61,7 @@ def rule_drops(
     found = (
         RuleDrop(by, *(numbered(rules, place) if by == "rule" else (0, "")), sent, received)
         for by, place, sent, received in counted
+        if place < len(rules) or by != "rule"
     )
     return tuple(sorted(found, key=lambda drop: -drop.frames))
 

@@ -16,7 +16,8 @@ own address, and others' nodes take it for a stranger's. The packet is sealed wi
 identity agrees on with itself, and so comes of nobody else. The payload of the NOP:
 
      0  8  number of this run, drawn at its start
-     8  8  time by the sender's wall clock, ms: an old call that somebody kept is not listened to
+     8  8  time by the sender's wall clock, ms: an old call that somebody kept is not listened to,
+           nor one of before our start, which may be our own of then
     16  1  0: call, 1: answer
     17  1  number of places
     18  …  places (01, 2.8), of the sender
@@ -51,6 +52,8 @@ MISSED = 8
 ANSWER_MS = 10_000
 KEPT_MS = 3 * CALL_MS
 """After three calls that nobody else made, the other is gone."""
+FRUGAL_KEPT_MS = 3 * FRUGAL_CALL_MS
+"""The same in low-bandwidth mode, which a copied home folder has, too."""
 FRESH_MS = 600_000
 """How far apart the clocks of the two may be, and how old a call is at most that counts."""
 MAX_PLACES = 8
@@ -82,6 +85,7 @@ class Twins:
         self._session = SessionKey(self._key)
         digest = hashlib.sha256(b"earthline twins" + self._key).digest()
         self._mark = int.from_bytes(digest[:5], "big") & 0x7F_FFFF_FFFF | 1
+        self._began_at: int | None = None
         self._due_at: int | None = None
         self._answered_at: int | None = None
         self._twin: Twin | None = None
@@ -93,7 +97,8 @@ class Twins:
     def twin(self, now: int) -> Twin | None:
         """The other, if it was heard of lately."""
         twin = self._twin
-        return None if twin is None or now - twin.heard_at > KEPT_MS else twin
+        kept_ms = FRUGAL_KEPT_MS if self._local.low_bandwidth else KEPT_MS
+        return None if twin is None or now - twin.heard_at > kept_ms else twin
 
     def astray(self) -> tuple[InetAddress, ...]:
         """The roots that pass on what is for us, but not to us; none while that may be chance."""
@@ -107,14 +112,15 @@ class Twins:
 
     def start_over(self, now: int) -> None:
         """We may be somewhere else."""
+        self._began_at = now if self._began_at is None else self._began_at
         self._due_at = now + FIRST_MS
         self._by, self._missed = (), 0
 
     def consider(self, now: int) -> None:
         """Call, if it is time and there is a root that would pass it on."""
         if self._due_at is None:
-            self._due_at = now + FIRST_MS
-        if now < self._due_at:
+            self.start_over(now)
+        if self._due_at is None or now < self._due_at:
             return
         ways = list(self._ways(now))
         if not ways:
@@ -155,7 +161,7 @@ class Twins:
                 self._due_at = now + self._pause_ms(now)
                 self._by, self._missed = (), 0
             return
-        if abs(sent_at - self._local.wall.at(now)) > FRESH_MS:
+        if not self._counts(sent_at, now):
             self._local.count("twin_old")
             return
         direct, heard_by = kind == _ANSWER, InetAddress(path[1], path[2])
@@ -165,10 +171,16 @@ class Twins:
         self._twin = Twin(places, now, heard_by, direct)
         if self._due_at is not None:
             self._due_at = min(self._due_at, now + self._pause_ms(now))
-        if known is None or known.places != places:
+        if known is None or (places and set(places).isdisjoint(known.places)):
             self._report(places)
         if not direct:
             self._answer(said, now)
+
+    def _counts(self, sent_at: int, now: int) -> bool:
+        """Whether another host may just have sent what bears this time."""
+        wall = self._local.wall
+        began_at = now if self._began_at is None else self._began_at
+        return sent_at >= wall.at(began_at) and abs(sent_at - wall.at(now)) <= FRESH_MS
 
     def _answer(self, places: Iterable[InetAddress], now: int) -> None:
         if self._answered_at is not None and now - self._answered_at < ANSWER_MS:

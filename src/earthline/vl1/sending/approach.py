@@ -25,7 +25,7 @@ from earthline.vl1.peers.topology import Topology
 from earthline.vl1.sending import credit
 from earthline.vl1.sending.contact import Contact, toward
 from earthline.vl1.surface.nat import Filtering, Mapping, NatWatch
-from earthline.wire.inet import InetAddress
+from earthline.wire.inet import InetAddress, Scope
 
 OPENER_LENGTH = 4
 """Bytes of a datagram that opens a NAT: below what counts as a packet (01, 1.5)."""
@@ -51,6 +51,8 @@ class Approach:
         self._nat = nat
         self._waiting: OrderedDict[tuple[int, InetAddress], tuple[Path, int]] = OrderedDict()
         """(peer's address, its place) → by which path it is contacted, and when."""
+        self._judged_at: int | None = None
+        self._restricted: Scope | None = None
 
     def open(self, path: Path) -> None:
         """Let the answer in that what we send by the path will have."""
@@ -59,7 +61,7 @@ class Approach:
 
     def introduced(self, peer: Peer, path: Path, now: int) -> None:
         """Contact a peer where a root says that it is; our NAT was opened."""
-        if self._helps(peer, InetAddress(path[1], path[2])):
+        if self._helps(peer, InetAddress(path[1], path[2]), now):
             self._wait(peer, path, now)
         else:
             self._contact.probe(peer, path, now)
@@ -73,19 +75,29 @@ class Approach:
             if waits[0] != way and credit.pays_for_places(peer, size, now):
                 self.open(way)
                 self._waiting[peer.address, place] = (way, waits[1])
-        elif not first or not self._helps(peer, place):
+        elif not first or not self._helps(peer, place, now):
             self._contact.look_at(peer, place, now)
         elif credit.pays_for_places(peer, size, now):
             self.open(way)
             self._wait(peer, way, now)
+        else:
+            self._local.count("places_too_many")
 
-    def _helps(self, peer: Peer, place: InetAddress) -> bool:
+    def _helps(self, peer: Peer, place: InetAddress, now: int) -> bool:
+        if peer.hard_nat or not place.is_ipv4 or len(self._waiting) >= MAX_WAITING:
+            return False
+        # One packet names many places, and one tick tries many peers; a report takes 0.2 ms.
+        if self._judged_at != now:
+            self._judged_at, self._restricted = now, self._judge()
+        return place.scope is self._restricted
+
+    def _judge(self) -> Scope | None:
+        """The scope of the places that our NAT hides us from; None if it lets everybody in."""
         report = self._nat.report()
         free = report.mapping is Mapping.NONE or report.filtering is Filtering.INDEPENDENT
-        ordered = self._nat.counts or peer.hard_nat
-        outside = bool(report.surfaces) and place.scope is report.surfaces[-1].scope
-        room = len(self._waiting) < MAX_WAITING
-        return place.is_ipv4 and outside and room and not free and not ordered
+        ordered = report.mapping is Mapping.SEQUENTIAL
+        hidden = bool(report.surfaces) and not free and not ordered
+        return report.surfaces[-1].scope if hidden else None
 
     def _wait(self, peer: Peer, path: Path, now: int) -> None:
         self._timers.begin(Timer.WATCH, now)
@@ -100,7 +112,7 @@ class Approach:
         """Contact those whose time has come, unless they came first."""
         while self._waiting:
             (address, place), (path, due_at) = next(iter(self._waiting.items()))
-            if now < due_at <= now + HEAD_START_MS:
+            if now < due_at:
                 return
             self._waiting.popitem(last=False)
             peer = self._topology.peer(address)
@@ -114,5 +126,6 @@ class Approach:
                 self._contact.probe(peer, path, now)
 
     def start_over(self) -> None:
-        """We may be behind another NAT, or stamps lie in the future."""
+        """We may be behind another NAT."""
         self._waiting.clear()
+        self._judged_at = None

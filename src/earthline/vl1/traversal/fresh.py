@@ -198,7 +198,7 @@ class FreshPorts:
             self._sockets.close([trial.socket], now)
 
     def start_over(self, now: int) -> None:
-        """We may be behind another NAT, or stamps lie in the future."""
+        """We may be behind another NAT."""
         for trial in list(self._trials.values()):
             self._end(trial, now)
 
