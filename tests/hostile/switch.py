@@ -305,7 +305,7 @@ class SwitchCalls:
         key = peer.identity.agree(self.own.public)
         suite = self.scene.entropy.choice((1, 3))
         self._write(
-            effects.InstallSession(peer.address, key, suite, peer.identity.public_key),
+            effects.InstallSession(peer.address, key, suite, peer.identity.public.public_key),
             effects.InstallRoute(peer.address, self._path(), direct=True),
         )
 
