@@ -76,7 +76,10 @@ impl Tries {
 
 /// Counts by hashes, which fade.
 struct Counts {
+    /// One line more than are used.
     cells: Box<[u8]>,
+    /// Where the first line begins: memory is handed out from the middle of one.
+    first: usize,
     /// Whether any cell may count something.
     any: bool,
     new: usize,
@@ -86,7 +89,9 @@ struct Counts {
 impl Counts {
     fn new(cells: usize) -> Self {
         // Zeroed pages straight from the kernel: none takes memory before it is written to.
-        Self { cells: vec![0; cells].into_boxed_slice(), any: false, new: 0, since: 0 }
+        let cells = vec![0; cells + LINE].into_boxed_slice();
+        let first = cells.as_ptr().align_offset(LINE) % LINE;
+        Self { cells, first, any: false, new: 0, since: 0 }
     }
 
     fn of(&mut self, hash: u64, now: u64) -> u8 {
@@ -117,19 +122,23 @@ impl Counts {
         places.into_iter().map(|place| self.cells[place]).min().unwrap_or_default()
     }
 
+    fn used(&self) -> usize {
+        self.cells.len() - LINE
+    }
+
     /// Half of them in one line, half in another.
     fn places(&self, hash: u64) -> [usize; CELLS_EACH] {
-        let (lines, cells) = (self.cells.len() / LINE, hash.wrapping_mul(MIX) >> CELLS_SHIFT);
+        let (lines, cells) = (self.used() / LINE, hash.wrapping_mul(MIX) >> CELLS_SHIFT);
         let ends = [hash as u32 as usize % lines, (hash >> 32) as usize % lines];
         std::array::from_fn(|n| {
             let cell = (cells >> (n as u32 * LINE.ilog2())) as usize % LINE;
-            ends[n % LINES_EACH] * LINE + cell
+            self.first + ends[n % LINES_EACH] * LINE + cell
         })
     }
 
     fn age(&mut self, now: u64) {
         let age = now.saturating_sub(self.since);
-        if age < HALF_LIFE_MS && self.new < self.cells.len() / CELLS_FOR_EACH {
+        if age < HALF_LIFE_MS && self.new < self.used() / CELLS_FOR_EACH {
             return;
         }
         if std::mem::take(&mut self.any) {
@@ -197,6 +206,17 @@ mod tests {
         assert_eq!(tried(&mut tries, 1, 130_000), 128);
         assert_eq!(tried(&mut tries, 1, 190_000), 65);
         assert_eq!(tried(&mut tries, 2, 190_000), 1);
+    }
+
+    #[test]
+    fn cells_of_a_stranger_are_in_two_lines_of_the_cache() {
+        let (keyed, counts) = (Keyed::new(&[7; 32]), Counts::new(CELLS));
+        for stranger in 0..10_000_u64 {
+            let places = counts.places(keyed.hash(stranger));
+            let lines = places.map(|place| (counts.cells.as_ptr() as usize + place) / LINE);
+            assert!(lines.iter().all(|line| lines[..LINES_EACH].contains(line)), "{lines:?}");
+            assert!(places.iter().all(|place| *place < counts.cells.len()));
+        }
     }
 
     #[test]
