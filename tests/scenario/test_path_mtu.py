@@ -69,7 +69,7 @@ def test_jumbo_path_is_found_from_both_sides_and_used_by_frames(simulate, seed):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_search_gets_there_under_loss(simulate, seed):
-    """Three questions of one size may be lost by chance: the next search finds what that one missed."""
+    """Three questions of one size may be lost by chance: the next search finds what is missing."""
     sim, alice, bob, network = pair(simulate, seed, loss=0.02)
     for _ in range(20):
         flow(sim, alice, bob, network, 15_000)

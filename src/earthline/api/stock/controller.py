@@ -142,7 +142,7 @@ def _add_members(router: APIRouter, authority: Authority, run: Run, carry_out: C
 
     @router.delete(_MEMBER, **gives(Member))
     async def delete_member(network: NetworkId, member: Address) -> Response:
-        """Delete a member, and revoke it if it was authorised; what it was."""
+        """Delete a member, and revoke it if it was authorized; what it was."""
         ids = parse_network(network), parse_address(member)
         found, commands = await run(authority.delete_member, *ids, now_ms())
         carry_out(*commands)

@@ -29,6 +29,8 @@ from earthline.wire.inet import InetAddress, Scope
 
 OPENER_LENGTH = 4
 """Bytes of a datagram that opens a NAT: below what counts as a packet (01, 1.5)."""
+OPENER_COST = 32
+"""What it takes on the wire, with its IP and UDP headers: that is what whoever caused it pays."""
 OPENER_TTL = 2
 """Enough to open our own NAT, too little to reach the other's (02, 7.4)."""
 
@@ -69,7 +71,7 @@ class Approach:
     def look_at(self, peer: Peer, place: InetAddress, now: int, *, first: bool) -> None:
         """Contact a peer where it says that it is; ``first``: nobody has sent there lately."""
         way = toward(place)
-        size = OPENER_LENGTH * self._local.fan_out(way)
+        size = OPENER_COST * self._local.fan_out(way)
         waits = self._waiting.get((peer.address, place))
         if waits is not None:
             if waits[0] != way and credit.pays_for_places(peer, size, now):

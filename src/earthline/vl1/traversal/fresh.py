@@ -31,7 +31,7 @@ from earthline.vl1.peers.peer import Peer
 from earthline.vl1.peers.routes import Routes
 from earthline.vl1.peers.topology import Topology
 from earthline.vl1.sending import credit
-from earthline.vl1.sending.approach import OPENER_LENGTH, Approach
+from earthline.vl1.sending.approach import OPENER_COST, Approach
 from earthline.vl1.sending.contact import Contact, probe_length
 from earthline.vl1.surface.nat import NatWatch
 from earthline.vl1.traversal.extra_sockets import ExtraSockets
@@ -156,7 +156,7 @@ class FreshPorts:
     def _advance(self, trial: Trial, now: int) -> None:
         """In this order: whoever is told of our place must find it open."""
         for place in self._new_places(trial):
-            if credit.pays_for_places(trial.peer, OPENER_LENGTH, now):
+            if credit.pays_for_places(trial.peer, OPENER_COST, now):
                 trial.places[place] = Opened(now)
                 self._approach.open(_way(trial, place))
         if trial.names < NAMES and now - trial.named_at >= REPEAT_MS:
