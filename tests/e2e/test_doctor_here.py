@@ -357,6 +357,9 @@ def test_masquerade_without_a_filter_is_not_called_symmetric(world: World) -> No
 
 def test_both_hosts_of_a_copied_identity_are_told_where_the_other_is(world: World) -> None:
     """Without that anybody asks: by the status, the diagnosis and the log."""
+    world.bob.stop()  # a node looks for its twin half a minute after its start, then each five
+    world.bob.start()
+    world.bob.wait_online()
     twin = Service(world.lab.host("twin"))
     shutil.copytree(world.bob.home, twin.home, dirs_exist_ok=True)
     twin.start()

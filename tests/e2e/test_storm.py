@@ -43,7 +43,7 @@ FLOODS = {
     "lists": Flood(Sources.ANY, {KEPT_OUT: (Kind.HELLO_LIST, Kind.SIGNED_LIST)}),
     "in the name of peers": Flood(
         Sources.ANY,
-        {"drop_unauthentic": (Kind.PEER, Kind.PEER_CLEAR), KEPT_OUT: (Kind.PEER_HELLO,)},
+        {"drop_unauthentic": (Kind.PEER, Kind.PEER_CLEAR, Kind.PEER_HELLO)},
     ),
     "for peers": Flood(Sources.ANY, {"relayed": (Kind.RELAY_KNOWN, Kind.RELAY_UNKNOWN)}),
     "pieces": Flood(Sources.ANY, {"packets_rx": (Kind.FRAGMENT,)}),
