@@ -110,6 +110,16 @@ def test_ports_follow_the_settings_and_those_that_serve_stay():
     assert follow_settings(settings(), Ports(9993, 0), 40000).secondary >= 20000
 
 
+def test_secondary_port_is_the_same_in_each_run_if_it_is_free():
+    """Else whoever had it for the best way to us sends to nobody after a restart."""
+    favourite = free_port(40000)
+    first, again = (follow_settings(settings(), Ports(9993, 0), favourite) for _ in range(2))
+    assert first == again
+    assert first.secondary == free_port(favourite + 1)
+    other = follow_settings(settings(), Ports(first.secondary, 0), favourite)
+    assert other.secondary > first.secondary
+
+
 def test_favourite_port_is_a_nodes_own_and_the_next_free_one_is_taken():
     assert favourite_port(0x0A1B2C3D4E) == favourite_port(0x0A1B2C3D4E)
     assert favourite_port(0xFFFFFFFFFF) == 20000 + 0xFFFFFFFFFF % 45500

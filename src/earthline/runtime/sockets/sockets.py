@@ -97,9 +97,11 @@ def random_port(taken: Iterable[int] = ()) -> int:
 
 
 def favourite_port(address: int) -> int:
-    """Where a node begins to look for its tertiary port.
+    """Where a node begins to look for its tertiary port, and for its secondary one after that.
 
-    It is the same in each run, so that a mapping which a crash left behind is found and used again.
+    It is the same in each run, so that a mapping which a crash left behind is found and used again,
+    and whoever had the secondary port for the best way to us reaches us after a restart: a stock
+    node goes on to ask a controller there for minutes.
     """
     return PORT_FIRST + address % PORT_SPREAD
 
@@ -116,7 +118,7 @@ def free_port(first: int, taken: Iterable[int] = ()) -> int:
 
 
 def choose_ports(settings: Settings, wished: int) -> Ports:
-    """The primary port of this run, and the secondary one.
+    """The primary port of this run; `follow_settings` finds the others.
 
     ``wished`` is the command line's primary port; settings win over it (05, 3.1). May take a
     minute, where closed connections still have the port.
@@ -130,27 +132,27 @@ def choose_ports(settings: Settings, wished: int) -> Ports:
         wait_for_port(primary, port_is_free, other=other)
     if primary == 0:
         raise StartFault("no free port found for the primary port")
-    return Ports(primary, _secondary(settings, Ports(primary, 0)))
+    return Ports(primary, 0)
 
 
 def follow_settings(settings: Settings, before: Ports, favourite: int) -> Ports:
     """The ports by the settings of now: one that serves already stays, unless another is named.
 
-    ``favourite`` is where the search for a tertiary port begins.
+    ``favourite`` is where the search for a tertiary port begins (`favourite_port`).
     """
     said = settings.settings
-    secondary, tertiary = _secondary(settings, before), 0
+    secondary, tertiary = _secondary(settings, before, favourite + 1), 0
     if said.port_mapping_enabled:
         taken = {before.primary, secondary}
         tertiary = said.tertiary_port or before.tertiary or free_port(favourite, taken)
     return Ports(before.primary, secondary, tertiary)
 
 
-def _secondary(settings: Settings, before: Ports) -> int:
+def _secondary(settings: Settings, before: Ports, favourite: int) -> int:
     said = settings.settings
     if not said.allow_secondary_port:
         return 0
-    return said.secondary_port or before.secondary or random_port({before.primary})
+    return said.secondary_port or before.secondary or free_port(favourite, {before.primary})
 
 
 def wanted_places(
