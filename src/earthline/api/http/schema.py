@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from earthline.api.http.gate import is_open
-from earthline.api.shapes.describe import bodies
+from earthline.api.shapes.describe import fill_in
 from earthline.runtime.node.event_kinds import ENDED, KINDS, MISSED
 
 FAILURE: dict[str, Any] = {
@@ -63,14 +63,15 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def _completed(schema: dict[str, Any]) -> dict[str, Any]:
-    for path, operations in schema["paths"].items():
-        for verb, operation in operations.items():
-            _complete(path, verb, operation)
     components = schema.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
+    for path, operations in schema["paths"].items():
+        for verb, operation in operations.items():
+            fill_in(operation.get("requestBody", {}), schemas)
+            fill_in(operation["responses"].get("200", {}), schemas)
+            _complete(path, verb, operation)
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    schemas.update(bodies())
     for shape in schemas.values():
         for field in shape.get("properties", {}).values():
             field.pop("title", None)
